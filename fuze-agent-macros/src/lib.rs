@@ -1,0 +1,1 @@
+//! The macros of fuze-agent: `#[tool]` and `define_agent!`.

@@ -1,0 +1,1 @@
+//! Records that a stranger can check: canonical form, chain, commitments, redaction, signatures.

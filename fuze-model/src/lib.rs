@@ -1,0 +1,1 @@
+//! Real models over HTTP for fuze-agent.

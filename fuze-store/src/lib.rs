@@ -1,0 +1,1 @@
+//! Durable runs on SQLite for fuze-agent.
