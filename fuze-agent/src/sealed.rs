@@ -1,0 +1,11 @@
+//! What only this crate may implement or name.
+
+/// Types of the framework's own vocabularies.
+pub trait Sealed {}
+/// Tuples of lawful bases. Apart from [`SealedTools`]: both are tuples.
+pub trait SealedBases {}
+/// Tuples of tools.
+pub trait SealedTools {}
+/// Names a method that only this crate may call: nobody outside can make one. (A private trait is not enough: its
+/// methods are reachable through a public bound and through `dyn`.)
+pub struct Internal;
