@@ -48,7 +48,7 @@
 //! An answer without text and calls is returned as it is. Reasoning that a provider returns beside the answer is dropped.
 //!
 //! # What reaches the provider
-//! System, user, assistant with its calls, results, in this order, calls verbatim. One exception: arguments that were no
+//! System, user, assistant with its calls, results, in this order, calls verbatim. One exception: arguments that are no
 //! JSON object go back as `{"unparsed": "<the text>"}`, because llama.cpp and vLLM refuse a history that holds them.
 //! When the final answer has a schema, [`SendSchema`] says when it is sent.
 //!
