@@ -2,6 +2,13 @@
 //!
 //! Runs when `FUZE_MODEL_URL` is set. Otherwise it says loudly that it did not, and fails if `FUZE_REQUIRE_MODEL=1`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; clippy knows that of test functions, not of what they share"
+)]
+
 use std::time::Duration;
 
 use fuze_agent::law::residency::Eu;

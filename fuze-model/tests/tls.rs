@@ -1,5 +1,12 @@
 //! TLS: a certificate authority of one's own is trusted when it is named, nothing else is, and no request leaves before.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; clippy knows that of test functions, not of what they share"
+)]
+
 mod server;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! What goes over the wire, read by a server; and what of an answer reaches the loop.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; clippy knows that of test functions, not of what they share"
+)]
+
 mod server;
 
 use std::time::Duration;

@@ -127,6 +127,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def start_somewhere(model):
+    """On a free port; another program may take it in between, so more than once."""
+    for _ in range(4):
+        try:
+            return start(model, free_port())
+        except RuntimeError as cause:
+            print(f"once more: {cause}", flush=True)
+    return start(model, free_port())
+
+
 def start(model, port):
     settings = xllamacpp.CommonParams()
     settings.model.path = str(model)
@@ -146,7 +156,7 @@ def start(model, port):
 def main():
     arguments = argparse.ArgumentParser(description="A tiny real model server on loopback.")
     arguments.add_argument("--port", type=int, help="default: a free one")
-    port = arguments.parse_args().port or free_port()
+    port = arguments.parse_args().port
 
     parent = os.getppid()
     stop = threading.Event()
@@ -157,7 +167,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fuze-model-") as directory:
         model = Path(directory) / "noise.gguf"
         write_model(model)
-        server = start(model, port)
+        server = start(model, port) if port else start_somewhere(model)
         address = server.listening_address.rstrip("/")
         print(f"listening {address}/v1", flush=True)
         print(f"ready after {time.monotonic() - began:.2f} s", flush=True)
