@@ -198,13 +198,15 @@ async fn a_history_with_arguments_that_are_not_json_is_taken() {
 async fn out_of_time_is_a_timeout_and_the_next_request_works() {
     let Some(model) = model() else { return };
     let model = model.build().unwrap();
-    // Free text of a model that never stops by itself takes far longer than the limit.
+    // Thousands of tokens take far longer than the limit.
+    let long = json!({ "type": "string", "minLength": 1_900, "maxLength": 1_900 });
+    let long = json!({ "type": "object", "properties": { "essay": long }, "required": ["essay"] });
     let request = ModelRequest {
         system: "You talk.",
         messages: &[user()],
         tools: &[],
-        output_schema: None,
-        parameters: &Parameters { max_tokens: Some(20_000), ..Parameters::default() },
+        output_schema: Some(&long),
+        parameters: &Parameters::default(),
         time_limit: Duration::from_millis(5),
     };
     assert_eq!(model.generate(request).await.unwrap_err().kind, ModelErrorKind::Timeout);

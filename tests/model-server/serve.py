@@ -3,7 +3,7 @@
 The model is made here: a llama of two small layers with random weights from a fixed seed. It knows nothing, so its free
 text is noise; what is real is the server, the wire, the templates and the grammars. So the tests that use it must
   - send `tool_choice: "required"` when they want a call (left to itself the model calls nothing), or a `json_schema`;
-  - bound every schema (`enum`, `maxLength`, `maximum`): noise does not end strings by itself;
+  - bound what must not be long (`enum`, `maxLength`, `maximum`): strings end by themselves, but when is chance;
   - send `parallel_tool_calls: false`, or the grammar lets it call on and on.
 
     python serve.py [--port N]       prints `listening http://127.0.0.1:<port>/v1` once it answers, then serves
@@ -31,8 +31,15 @@ LAYERS = 2
 FEED_FORWARD = 96
 CONTEXT = 32768  # a token is a byte here
 
-# How likely a byte is beside the noise: JSON's punctuation up, white space down, so that answers end soon.
-LEANING = {'"': 1.2, "{": 1.8, "}": 1.0, ":": 0.6, ",": 0.5, " ": -2.0, "\n": -2.0, "\r": -2.0, "\t": -2.0}
+# How likely a token is beside the noise. Letters and digits; an opening brace, because llama.cpp lets text come before a
+# call until one is written; quotes and the end of the answer, so that strings and free text end after a few characters;
+# everything else only where a grammar leaves no choice.
+WORDS = 0.2
+OPENING = 0.6
+QUOTE = 0.55
+END = 0.5
+WHITE_SPACE = -2.0
+OTHERS = -0.6
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 VOCABULARY = 264
@@ -63,6 +70,17 @@ def vocabulary():
     return tokens, f"{space} {space}"
 
 
+def leaning(token):
+    if token >= 256:
+        return END if token == 256 + CONTROL.index("<|im_end|>") else WHITE_SPACE
+    character = chr(token)
+    if character in '{"':
+        return OPENING if character == "{" else QUOTE
+    if character.isspace():
+        return WHITE_SPACE
+    return WORDS if character.isascii() and character.isalnum() else OTHERS
+
+
 def tensors():
     """Every weight of the network by name."""
     random = numpy.random.default_rng(SEED)
@@ -75,8 +93,7 @@ def tensors():
     head = noise(VOCABULARY, DIMENSION)
     # One dimension is constant through the network, so that the leaning reaches the logits.
     embedding[:, 0] = 1.0
-    for character, weight in LEANING.items():
-        head[ord(character), 0] = weight
+    head[:, 0] = [leaning(token) for token in range(VOCABULARY)]
     yield "token_embd.weight", embedding
     for n in range(LAYERS):
         yield f"blk.{n}.attn_norm.weight", ones
