@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::failure;
 
+/// How ids begin that are made here.
+const MADE_HERE: &str = "fuze-";
+
 /// Reads the body of a successful answer. `history_len` is the number of messages in the request, for the ids of calls
 /// that have none.
 pub(crate) fn read(
@@ -79,12 +82,11 @@ fn calls(calls: Option<&Value>, history_len: usize) -> Result<Vec<RequestedCall>
         .iter()
         .enumerate()
         .map(|(index, call)| {
-            let given = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-            let id = match given {
-                Some(id) if taken.insert(id) => id.to_owned(),
-                // A result answers exactly one call.
-                Some(_) | None => format!("fuze-{history_len}-{index}"),
-            };
+            let given = call.get("id").and_then(Value::as_str).unwrap_or_default();
+            // A result answers exactly one call, so no two ids are the same: neither two given ones, nor a given one and
+            // one made here.
+            let usable = !given.is_empty() && !given.starts_with(MADE_HERE) && taken.insert(given);
+            let id = if usable { given.to_owned() } else { format!("{MADE_HERE}{history_len}-{index}") };
             let name = call.pointer("/function/name").and_then(Value::as_str);
             let Some(name) = name else {
                 return Err(malformed(format!("call {index} of the answer names no function")));
@@ -165,10 +167,11 @@ mod tests {
             call(json!("z"), json!("{}")),
             call(json!(""), json!("{}")),
             call(Value::Null, json!("{}")),
+            call(json!("fuze-3-2"), json!("{}")),
         ]);
         let body = json!({ "tool_calls": calls });
         let ids: Vec<String> = message(body.clone()).unwrap().calls.into_iter().map(|call| call.id).collect();
-        assert_eq!(ids, ["z", "a", "fuze-3-2", "fuze-3-3", "fuze-3-4"]);
+        assert_eq!(ids, ["z", "a", "fuze-3-2", "fuze-3-3", "fuze-3-4", "fuze-3-5"]);
         let again: Vec<String> = message(body).unwrap().calls.into_iter().map(|call| call.id).collect();
         assert_eq!(ids, again);
     }
@@ -253,5 +256,46 @@ mod tests {
         let body = |length: usize| json!({ "choices": [{ "message": { "content": "a".repeat(length) } }] });
         assert!(read(&body(10), 0, 10).is_ok());
         assert_eq!(read(&body(11), 0, 10).unwrap_err().kind, ModelErrorKind::Malformed);
+    }
+
+    /// Changed, cut and doubled bodies: no panic, and what is read keeps what the rest of the loop relies on.
+    #[test]
+    fn changed_bodies_are_read_or_refused() {
+        let body = r#"{"choices":[{"finish_reason":"tool_calls","message":{"content":[{"type":"text","text":"a"}],"refusal":"",
+            "tool_calls":[{"id":"b","function":{"name":"f","arguments":"{}"}},{"id":"c","function":{"name":"f"}}]}}],
+            "usage":{"prompt_tokens":11,"completion_tokens":7},"system_fingerprint":"fp"}"#;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        let (mut read_well, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let mut bytes = body.as_bytes().to_vec();
+            for _ in 0..=next(3) {
+                let at = next(bytes.len());
+                match next(3) {
+                    0 => bytes[at] = br#"{}[]",:0a-n\u"#[next(13)],
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, bytes[next(bytes.len())]),
+                }
+            }
+            let Ok(value) = serde_json::from_slice::<Value>(&bytes) else { continue };
+            match read(&value, 1, 200) {
+                Ok(response) => {
+                    read_well += 1;
+                    let ids: BTreeSet<&str> = response.calls.iter().map(|call| call.id.as_str()).collect();
+                    assert_eq!(ids.len(), response.calls.len());
+                    assert!(!ids.contains("") && response.text.as_deref() != Some(""));
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert_eq!(error.kind, ModelErrorKind::Malformed);
+                }
+            }
+        }
+        assert!(read_well > 500 && refused > 100, "{read_well} {refused}");
     }
 }

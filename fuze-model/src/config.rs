@@ -3,6 +3,7 @@
 use std::fmt;
 
 use fuze_agent::law::residency::Residency;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::client;
@@ -24,14 +25,33 @@ pub struct Builder<R: Residency> {
 }
 
 /// How requests are written and answers bounded.
-#[derive(Clone, Debug)]
 pub(crate) struct Wire {
     pub(crate) send_schema: SendSchema,
     pub(crate) strict: bool,
     pub(crate) parallel_tool_calls: Option<bool>,
     pub(crate) insist_on_results: usize,
     pub(crate) answer_limit_bytes: usize,
+    pub(crate) fields: Map<String, Value>,
 }
+
+/// What the loop's request decides: no field of an operator's may stand in its place.
+const DECIDED: [&str; 15] = [
+    "function_call",
+    "functions",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "model",
+    "n",
+    "parallel_tool_calls",
+    "response_format",
+    "seed",
+    "stream",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_p",
+];
 
 /// When the schema of the final answer is sent, as `response_format: json_schema`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +85,7 @@ impl<R: Residency> Builder<R> {
                 parallel_tool_calls: None,
                 insist_on_results: 0,
                 answer_limit_bytes: 4 * 1024 * 1024,
+                fields: Map::new(),
             },
         }
     }
@@ -128,6 +149,13 @@ impl<R: Residency> Builder<R> {
         self
     }
 
+    /// A field of the provider's own in every request's body, such as `store: false` (OpenAI: keep nothing) or
+    /// `safe_prompt: true` and `random_seed` (Mistral). Fields that the loop's request decides are refused.
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.wire.fields.insert(name.into(), value.into());
+        self
+    }
+
     /// The most bytes of text, names, ids and arguments in one answer; more is
     /// [`Malformed`](fuze_agent::model::ModelErrorKind::Malformed). Default: 4 MiB.
     pub fn answer_limit_bytes(mut self, limit: usize) -> Self {
@@ -156,6 +184,9 @@ impl<R: Residency> Builder<R> {
         {
             return Err(ConfigError::ApiKey);
         }
+        if let Some(name) = self.wire.fields.keys().find(|name| DECIDED.contains(&name.as_str())) {
+            return Err(ConfigError::Field { name: name.clone() });
+        }
         if self.proxy.is_some() && endpoint.is_plain() {
             return Err(ConfigError::ProxyWithoutTls);
         }
@@ -173,12 +204,11 @@ impl<R: Residency> Builder<R> {
 
 impl<R: Residency> fmt::Debug for Builder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The base URL may hold credentials until `build` has refused them.
+        // Neither the base URL, which may hold credentials until `build` has refused them, nor the provider's own fields.
         f.debug_struct("Builder")
             .field("residency", &R::NAME)
             .field("model", &self.model)
             .field("has_api_key", &self.api_key.is_some())
-            .field("wire", &self.wire)
             .finish_non_exhaustive()
     }
 }
@@ -223,6 +253,11 @@ pub enum ConfigError {
     },
     /// The API key is empty or holds characters that no header takes. It is not repeated here.
     ApiKey,
+    /// A field of the body that the loop's request decides.
+    Field {
+        /// Its name.
+        name: String,
+    },
     /// A proxy was named for an endpoint without TLS.
     ProxyWithoutTls,
     /// The proxy's URL cannot be used.
@@ -262,6 +297,11 @@ impl fmt::Display for ConfigError {
             ),
             Self::ApiKey => f.write_str(
                 "the API key is empty or holds a space, a line break or a character outside ASCII: pass the key alone",
+            ),
+            Self::Field { name } => write!(
+                f,
+                "the field `{name}` is decided by each request of the loop, which records it: set it there, or through the \
+                 builder's own methods"
             ),
             Self::ProxyWithoutTls => f.write_str(
                 "a proxy for an endpoint without TLS would carry the data off this machine in clear: leave the proxy out, \
@@ -333,11 +373,19 @@ mod tests {
 
     #[test]
     fn no_debug_output_holds_the_key() {
-        let builder = local().api_key("sk-hunter2");
+        let builder = local().api_key("sk-hunter2").field("user", "sk-hunter2");
         assert!(!format!("{builder:?}").contains("hunter2"));
         let model = builder.build().unwrap();
         let debug = format!("{model:?}");
         assert!(!debug.contains("hunter2") && debug.contains("\"eu\""), "{debug}");
+    }
+
+    #[test]
+    fn fields_that_the_loop_decides_are_refused() {
+        for name in DECIDED {
+            refused(local().field(name, 1), name);
+        }
+        assert!(local().field("store", false).build().is_ok());
     }
 
     #[test]

@@ -112,13 +112,12 @@ impl<R: Residency> Model for HttpModel<R> {
 
 impl<R: Residency> fmt::Debug for HttpModel<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No key, and of the URL the host alone: a query may hold one.
+        // No key, of the URL the host alone (a query may hold one), and none of the provider's own fields.
         f.debug_struct("HttpModel")
             .field("residency", &R::NAME)
             .field("host", &self.endpoint.host())
             .field("identity", &self.identity)
             .field("has_api_key", &self.api_key.is_some())
-            .field("wire", &self.wire)
             .finish_non_exhaustive()
     }
 }

@@ -35,7 +35,7 @@
 //! | 429 | `RateLimited` |
 //! | 5xx | `Unavailable` |
 //! | other 4xx, 3xx | `Refused` |
-//! | no connection, no trust, cut off on the way | `Transport` |
+//! | no connection (within 20 s), no trust, cut off on the way | `Transport` |
 //! | not JSON, no choice, a call that cannot be read, longer than [`Builder::answer_limit_bytes`] | `Malformed` |
 //!
 //! A request that is dropped or out of time closes its connection; whether the provider goes on computing is its affair.

@@ -42,7 +42,7 @@ impl Outgoing {
         let offer_tools = !request.tools.is_empty()
             && (callable || schema.is_none() || wire.send_schema == SendSchema::Always);
 
-        let mut extra = Map::new();
+        let mut extra = wire.fields.clone();
         extra.insert("model".to_owned(), json!(model));
         extra.insert("messages".to_owned(), messages(request.system, request.messages));
 

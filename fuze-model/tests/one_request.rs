@@ -118,6 +118,18 @@ async fn a_body_that_never_ends_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_dropped_closes_its_connection() {
+    let server = Server::start([Reply::Stall, Reply::ok(ANSWER)]).await;
+    let model = builder(&server).build().unwrap();
+    tokio::select! {
+        answer = ask(&model, AMPLE) => panic!("an answer from a stalled server: {answer:?}"),
+        () = server.received(1) => {}
+    }
+    server.client_gone().await;
+    assert_eq!((server.requests().len(), server.connections()), (1, 1));
+}
+
+#[tokio::test]
 async fn no_time_is_no_request() {
     let server = Server::start([Reply::ok(ANSWER)]).await;
     let model = builder(&server).build().unwrap();

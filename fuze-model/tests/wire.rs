@@ -96,6 +96,15 @@ async fn a_plain_request_holds_nothing_that_nobody_asked_for() {
 }
 
 #[tokio::test]
+async fn a_field_of_the_providers_own_is_sent() {
+    let body = Case::default()
+        .body(|model| model.field("store", false).field("metadata", json!({ "a": [1] })))
+        .await;
+    assert_eq!((&body["store"], &body["metadata"]), (&json!(false), &json!({ "a": [1] })));
+    assert_eq!(body.as_object().unwrap().len(), 5, "{body}");
+}
+
+#[tokio::test]
 async fn tools_choice_and_sampling_are_sent() {
     for (choice, wire) in
         [(ToolChoice::Auto, "auto"), (ToolChoice::Required, "required"), (ToolChoice::None, "none")]

@@ -127,6 +127,17 @@ impl Server {
         self.replies_left.lock().unwrap().len()
     }
 
+    /// Waits until this many requests have come in.
+    pub(crate) async fn received(&self, requests: usize) {
+        timeout(CONNECTION_LIMIT, async {
+            while self.log.lock().unwrap().requests.len() < requests {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("a request comes in");
+    }
+
     /// Waits until a stalled client has gone away.
     pub(crate) async fn client_gone(&self) {
         timeout(CONNECTION_LIMIT, async {
