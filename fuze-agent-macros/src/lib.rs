@@ -3,6 +3,8 @@
 //! They write implementations that a person could write by hand, and put what the types would say in many words into one
 //! message at the author's token. They guarantee nothing by themselves: the types do.
 
+mod agent;
+mod attributes;
 mod errors;
 mod parse;
 mod tool;
@@ -18,6 +20,6 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Declares an agent.
 #[proc_macro]
-pub fn define_agent(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn define_agent(declaration: TokenStream) -> TokenStream {
+    agent::define_agent(declaration.into()).into()
 }

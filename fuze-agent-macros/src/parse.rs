@@ -1,9 +1,10 @@
 //! What both declarations share: keys with values, parsed so that one mistake does not hide the next.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::ParseStream;
-use syn::{Expr, Ident, LitInt, LitStr, Token};
+use syn::parse::{ParseBuffer, ParseStream};
+use syn::{Expr, Ident, LitInt, LitStr, Token, Type, bracketed, parenthesized};
 
 use crate::errors::{Mistake, Mistakes, did_you_mean};
 use crate::vocabulary::Term;
@@ -304,4 +305,61 @@ pub(crate) fn next_in_list(key: &str, input: ParseStream<'_>, mistakes: &mut Mis
         mistakes.at_span(next_span(input), format!("expected `,` in `{key}`"));
     }
     skip_value(input);
+}
+
+/// A type.
+pub(crate) fn ty(key: &str, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Option<Type> {
+    let span = next_span(input);
+    let value = input.parse::<Type>().ok();
+    if value.is_none() {
+        mistakes.at_span(span, format!("`{key}` takes a type"));
+    }
+    value
+}
+
+/// The content of parentheses, where they come next.
+pub(crate) fn parenthesised(input: ParseStream<'_>) -> Option<ParseBuffer<'_>> {
+    let open = || {
+        let content;
+        parenthesized!(content in input);
+        Ok::<_, syn::Error>(content)
+    };
+    open().ok()
+}
+
+/// The content of brackets, where they come next.
+pub(crate) fn bracketed(input: ParseStream<'_>) -> Option<ParseBuffer<'_>> {
+    let open = || {
+        let content;
+        bracketed!(content in input);
+        Ok::<_, syn::Error>(content)
+    };
+    open().ok()
+}
+
+/// Goes on behind a group, where one comes next: what it belongs to has been reported.
+pub(crate) fn skip_group(input: ParseStream<'_>) {
+    if input.peek(syn::token::Paren) || input.peek(syn::token::Brace) || input.peek(syn::token::Bracket) {
+        let _skipped = input.parse::<TokenTree>();
+    }
+}
+
+/// Reports what follows the only value in parentheses.
+pub(crate) fn nothing_more(key: &str, input: ParseStream<'_>, mistakes: &mut Mistakes) {
+    let _trailing = input.parse::<Option<Token![,]>>();
+    if !input.is_empty() {
+        mistakes.at_span(next_span(input), format!("`{key}` takes one value"));
+        let _skipped = input.parse::<TokenStream>();
+    }
+}
+
+/// A type as an author would write it.
+pub(crate) fn shown(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, tight) in
+        [(" < ", "<"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), (" :: ", "::"), (":: ", "::")]
+    {
+        text = text.replace(spaced, tight);
+    }
+    text
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprClosure, Ident, LitStr, Pat, Token, bracketed, parenthesized};
+use syn::{Expr, ExprClosure, Ident, LitStr, Pat, Token};
 
 use crate::errors::{Mistake, Mistakes};
 use crate::parse::{self, Fact, Form, Word};
@@ -164,7 +164,7 @@ impl Boundary {
         const EXAMPLE: &str = "threat_boundary(egress = none),";
         let mut boundary =
             Self { egress: Fact::Missing, file_system: Fact::Missing, observes_secrets: Fact::Missing };
-        let Some(content) = parenthesised(input) else {
+        let Some(content) = parse::parenthesised(input) else {
             m.at(key, Mistake::new("`threat_boundary` takes its facts in parentheses").write(EXAMPLE));
             return None;
         };
@@ -212,16 +212,6 @@ fn flag(key: &Ident, input: ParseStream<'_>, m: &mut Mistakes) -> Option<()> {
     None
 }
 
-/// The content of parentheses, where they come next.
-fn parenthesised(input: ParseStream<'_>) -> Option<syn::parse::ParseBuffer<'_>> {
-    let open = || {
-        let content;
-        parenthesized!(content in input);
-        Ok::<_, syn::Error>(content)
-    };
-    open().ok()
-}
-
 fn art9_names() -> impl Iterator<Item = &'static str> + Clone {
     vocabulary::ART9_BASIS.iter().map(|basis| basis.term.name)
 }
@@ -230,12 +220,12 @@ fn art9_basis(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Art9Basis> {
     let ident = parse::ident("art9_basis", art9_names(), input, m)?;
     let Some(basis) = vocabulary::ART9_BASIS.iter().find(|basis| ident == basis.term.name) else {
         m.at(&ident, parse::unknown_word("art9_basis", &ident.to_string(), art9_names()));
-        let _ = parenthesised(input);
+        parse::skip_group(input);
         return None;
     };
     let name = basis.term.name;
     let example = format!("art9_basis = {name}(law = \"§ 22(1) no. 1 b BDSG\"),");
-    let Some(content) = parenthesised(input) else {
+    let Some(content) = parse::parenthesised(input) else {
         return Some(Art9Basis { ident, basis, law: None });
     };
     let law = content
@@ -277,12 +267,7 @@ fn lawful_bases(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Vec<Word>> {
         return None;
     }
     let span = parse::next_span(input);
-    let list = || {
-        let content;
-        bracketed!(content in input);
-        Ok::<_, syn::Error>(content)
-    };
-    let content = list().ok()?;
+    let content = parse::bracketed(input)?;
     let before = m.count();
     let mut bases: Vec<Word> = Vec::new();
     while !content.is_empty() {
@@ -321,12 +306,12 @@ fn egress(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Egress> {
     }
     if ident != "hosts" {
         m.at(&ident, parse::unknown_word("egress", &ident.to_string(), words));
-        let _ = parenthesised(input);
+        parse::skip_group(input);
         return None;
     }
     const EXAMPLE: &str = "egress = hosts(eu, \"api.example.eu\")";
     let before = m.count();
-    let Some(content) = parenthesised(input) else {
+    let Some(content) = parse::parenthesised(input) else {
         m.at(&ident, Mistake::new("`hosts` takes the place of the hosts and their names").write(EXAMPLE));
         return None;
     };

@@ -5,11 +5,13 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Meta, Pat, PathArguments, ReturnType, Signature, Token, Type,
+    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, ReturnType, Signature, Token, Type,
     Visibility,
 };
 
+use crate::attributes::Attributes;
 use crate::errors::{Mistake, Mistakes};
+use crate::parse::shown;
 
 /// A function that becomes a tool.
 pub(crate) struct Function {
@@ -26,21 +28,6 @@ pub(crate) struct Function {
     pub(crate) body: TokenTree,
     /// Whether the signature is fit to carry the body.
     pub(crate) sound: bool,
-}
-
-/// The attributes, by where they belong in the expansion.
-#[derive(Default)]
-pub(crate) struct Attributes {
-    /// On every item: `cfg`.
-    pub(crate) everywhere: Vec<Attribute>,
-    /// On the tool's type: documentation, `deprecated`.
-    pub(crate) on_type: Vec<Attribute>,
-    /// On the type and its implementation: lint levels.
-    pub(crate) lints: Vec<Attribute>,
-    /// On the method that holds the body: everything else.
-    pub(crate) on_body: Vec<Attribute>,
-    /// The documentation, as the model reads it.
-    pub(crate) description: String,
 }
 
 /// `ctx: &Ctx<'_, Deps>`.
@@ -107,48 +94,6 @@ impl Function {
 
 fn not_a_function(item: TokenStream) -> syn::Error {
     syn::Error::new_spanned(item, "`#[tool]` stands on a function: `async fn`, or `fn` for blocking work")
-}
-
-impl Attributes {
-    pub(crate) fn sort(attributes: Vec<Attribute>) -> Self {
-        let mut sorted = Self::default();
-        let mut lines: Vec<String> = Vec::new();
-        for attribute in attributes {
-            if let Some(line) = doc_line(&attribute) {
-                lines.push(line);
-            }
-            let path = attribute.path();
-            let target = if path.is_ident("cfg") {
-                &mut sorted.everywhere
-            } else if path.is_ident("doc") || path.is_ident("deprecated") {
-                &mut sorted.on_type
-            } else if ["allow", "warn", "deny", "forbid"].iter().any(|lint| path.is_ident(lint)) {
-                &mut sorted.lints
-            } else {
-                // `expect` too: in two places it would be unfulfilled in one of them.
-                &mut sorted.on_body
-            };
-            target.push(attribute);
-        }
-        sorted.description = description(&lines);
-        sorted
-    }
-}
-
-fn doc_line(attribute: &Attribute) -> Option<String> {
-    let Meta::NameValue(meta) = &attribute.meta else { return None };
-    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &meta.value else { return None };
-    meta.path.is_ident("doc").then(|| text.value())
-}
-
-/// Lines of documentation as one text, without the space that follows `///`.
-fn description(lines: &[String]) -> String {
-    let lines: Vec<_> = lines
-        .iter()
-        .flat_map(|line| line.split('\n'))
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect();
-    lines.join("\n").trim().to_owned()
 }
 
 fn qualifiers(signature: &Signature, m: &mut Mistakes) {
@@ -334,17 +279,6 @@ fn borrow_within(tokens: TokenStream) -> Option<TokenTree> {
         TokenTree::Group(group) => borrow_within(group.stream()),
         _ => None,
     })
-}
-
-/// A type as an author would write it.
-pub(crate) fn shown(tokens: &impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (spaced, tight) in
-        [(" < ", "<"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), (" :: ", "::"), (":: ", "::")]
-    {
-        text = text.replace(spaced, tight);
-    }
-    text
 }
 
 fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
