@@ -57,6 +57,12 @@ impl Mistake {
         self
     }
 
+    /// What is allowed instead, where it is no word.
+    pub(crate) fn allowed_text(mut self, text: &str) -> Self {
+        self.allowed = Some(text.to_owned());
+        self
+    }
+
     /// A line to paste.
     pub(crate) fn write(mut self, line: impl Into<String>) -> Self {
         self.write = Some(line.into());

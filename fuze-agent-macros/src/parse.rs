@@ -279,14 +279,17 @@ pub(crate) fn number(
     input: ParseStream<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<u64> {
-    let range = if most == u64::MAX { format!("{least} or more") } else { format!("{least} to {most}") };
     let span = next_span(input);
-    let value = input.parse::<LitInt>().ok().and_then(|number| number.base10_parse::<u64>().ok());
-    let value = value.filter(|value| (least..=most).contains(value));
-    if value.is_none() {
-        mistakes.at_span(span, format!("`{key}` takes a whole number, {range}"));
-    }
-    value
+    let number = input.parse::<LitInt>().ok().filter(|number| number.suffix().is_empty());
+    let value = number.and_then(|number| number.base10_parse::<u64>().ok());
+    let what = match value {
+        Some(value) if value < least => format!("`{key}` is at least {least}"),
+        Some(value) if value > most => format!("`{key}` is at most {most}"),
+        Some(value) => return Some(value),
+        None => format!("`{key}` takes a whole number without suffix, of at least {least}"),
+    };
+    mistakes.at_span(span, what);
+    None
 }
 
 /// An expression, such as the path to a constant.

@@ -7,6 +7,7 @@ mod function;
 mod valid;
 
 use proc_macro2::TokenStream;
+use quote::quote;
 
 use crate::errors::Mistakes;
 pub(crate) use attribute::Attribute;
@@ -28,16 +29,23 @@ pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let function = match Function::parse(item.clone(), &mut mistakes) {
         Ok(function) => function,
         Err(error) => {
-            // Not a function: what it is stays, so that the rest of the program still finds it.
             mistakes.syntax(error);
-            let errors = mistakes.into_error().map(|error| error.into_compile_error());
-            return quote::quote! { #errors #item };
+            return untouched(item, mistakes);
         }
     };
+    if function.is_method {
+        return untouched(item, mistakes);
+    }
     let declaration = Declaration { attribute, function, code };
     valid::check(&declaration, &mut mistakes);
     match mistakes.into_error() {
         None => expand::tool(&declaration),
         Some(errors) => expand::stub(&declaration, errors),
     }
+}
+
+/// The errors, and the item as it is: no tool can come of it, and the rest of the program still finds it.
+fn untouched(item: TokenStream, mistakes: Mistakes) -> TokenStream {
+    let errors = mistakes.into_error().map(|error| error.into_compile_error());
+    quote! { #errors #item }
 }

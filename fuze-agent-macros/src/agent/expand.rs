@@ -13,11 +13,16 @@ use crate::parse::Fact;
 pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     let name = &agent.agent;
     let cfg = &agent.attributes.everywhere;
+    let lints = &agent.attributes.lints;
     let items = items(agent, false);
+    // What the constants of an agent can still break, after what the macro has checked, is above all the retention.
+    let at = agent.retention.value().map_or(name.span(), Spanned::span);
+    let check = quote_spanned! { at=> ::fuze_agent::agent::check::<#name>() };
     quote! {
         #items
-        #(#cfg)*
-        const _: () = ::fuze_agent::agent::check::<#name>();
+        #(#cfg)* #(#lints)*
+        #[allow(deprecated, reason = "the agent's own declaration is no use of it")]
+        const _: () = #check;
     }
 }
 
@@ -35,10 +40,12 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
         (&attributes.everywhere, &attributes.on_type, &attributes.lints, &attributes.on_body);
     let plan = plan(agent);
     let implementation = implementation(agent, stub);
+    // Where the compiler points at the agent, it points at its name.
+    let unit = quote_spanned! { name.span()=> struct #name; };
     quote! {
         #(#cfg)* #(#on_type)* #(#lints)* #(#on_body)*
         #[derive(Clone, Copy, Debug)]
-        #visibility struct #name;
+        #visibility #unit
 
         #(#cfg)* #(#lints)*
         #[allow(unreachable_pub, deprecated, reason = "the items follow the agent's own")]

@@ -40,7 +40,7 @@ fn required(agent: &Declaration, m: &mut Mistakes) {
         }
     };
     need(agent.purpose.is_missing(), "purpose", "the purpose of processing (GDPR Art. 5(1)(b))", vec![]);
-    need(agent.instructions.is_missing(), "instructions", "the system prompt", vec![]);
+    need(agent.instructions.is_missing(), "instructions", "what its system prompt is", vec![]);
     need(
         agent.lawful_basis.is_missing(),
         "lawful_basis",
@@ -79,7 +79,7 @@ fn required(agent: &Declaration, m: &mut Mistakes) {
         agent.retention.is_missing(),
         "retention",
         "how long what its runs leave is kept (GDPR Art. 5(1)(e))",
-        words(&["the name of a `const` of type `Retention`"]),
+        vec![],
     );
     need(agent.tools.is_missing(), "tools", "what it can do", vec![]);
     need(agent.deps.is_missing(), "deps", "what its tools share, `()` for nothing", vec![]);

@@ -178,7 +178,8 @@ impl Boundary {
                     .write(EXAMPLE),
             );
         }
-        Some(boundary)
+        // Where something in it is wrong, it may be any of the facts.
+        (m.count() == before).then_some(boundary)
     }
 
     fn entry(&mut self, key: &Ident, input: ParseStream<'_>, m: &mut Mistakes) {

@@ -1,8 +1,9 @@
 //! The code that a person could have written: the tool's type and one `impl Tool`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Ident, LitStr};
 
 use super::Declaration;
@@ -14,32 +15,38 @@ use crate::parse::{Fact, Word};
 pub(crate) fn tool(tool: &Declaration) -> TokenStream {
     let name = &tool.function.name;
     let cfg = &tool.function.attributes.everywhere;
-    let items = items(tool);
+    let lints = &tool.function.attributes.lints;
+    let items = items(tool, false);
+    // What the constants of a tool can still break, after what the macro has checked, is the retention.
+    let at = tool.attribute.retention.value().map_or(name.span(), Spanned::span);
+    let check = quote_spanned! { at=> ::fuze_agent::tool::check::<#name>() };
     quote! {
         #items
-        #(#cfg)*
-        const _: () = ::fuze_agent::tool::check::<#name>();
+        #(#cfg)* #(#lints)*
+        #[allow(deprecated, reason = "the tool's own declaration is no use of it")]
+        const _: () = #check;
     }
 }
 
-/// The errors, and a tool that keeps the rest of the program quiet: it has the facts that are right, and such in place
-/// of the others that it fits everywhere.
+/// The errors, and a tool that keeps the rest of the program quiet: its data is public, so that it fits everywhere.
 pub(crate) fn stub(tool: &Declaration, errors: syn::Error) -> TokenStream {
     let errors = errors.into_compile_error();
-    let items = items(tool);
+    let items = items(tool, true);
     quote! { #errors #items }
 }
 
-fn items(tool: &Declaration) -> TokenStream {
+fn items(tool: &Declaration, stub: bool) -> TokenStream {
     let Function { attributes, visibility, name, .. } = &tool.function;
     let (cfg, on_type, lints) = (&attributes.everywhere, &attributes.on_type, &attributes.lints);
     let helpers = helpers(tool);
-    let implementation = implementation(tool);
+    let implementation = implementation(tool, stub);
+    // Where the compiler points at the tool, it points at the function.
+    let unit = quote_spanned! { name.span()=> struct #name; };
     quote! {
         #(#cfg)* #(#on_type)* #(#lints)*
         #[allow(non_camel_case_types, reason = "a tool's type keeps the name of its function")]
         #[derive(Clone, Copy, Debug)]
-        #visibility struct #name;
+        #visibility #unit
 
         #(#cfg)* #(#lints)*
         #[allow(non_camel_case_types, unreachable_pub, deprecated, reason = "the items follow the function's own")]
@@ -125,22 +132,19 @@ fn egress(attribute: &Attribute) -> Option<&Egress> {
     attribute.threat_boundary.value().and_then(|boundary| boundary.egress.value())
 }
 
-fn implementation(tool: &Declaration) -> TokenStream {
+fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let Declaration { attribute, function, code } = tool;
     let name = &function.name;
     let args = args_type();
     let wire_name = wire_name(tool);
     let description = &function.attributes.description;
-    let output = match &function.result {
-        Some(result) => {
-            let output = &result.output;
-            quote! { #output }
-        }
-        None => quote! { () },
+    let output = or_unit(function.result.as_ref().map(|result| &result.output));
+    let (data, egress, effect) = if stub {
+        let public = quote! { ::fuze_agent::law::data::Public };
+        (public, quote! { ::fuze_agent::boundary::NoEgress }, quote! { ::fuze_agent::effect::Read })
+    } else {
+        (data(attribute), egress_type(attribute), effect(attribute, name.span()))
     };
-    let data = data(attribute);
-    let egress = egress_type(attribute);
-    let effect = effect(attribute, name.span());
     let approval = approval(attribute);
     let secrets = secrets(attribute);
     let requests = yes_or_no(&attribute.requests_oversight);
@@ -182,8 +186,8 @@ fn residency(word: &Word) -> TokenStream {
 }
 
 fn data(attribute: &Attribute) -> TokenStream {
-    let quiet = quote! { ::fuze_agent::law::data::Public };
-    let Some(class) = attribute.classification.value() else { return quiet };
+    let public = quote! { ::fuze_agent::law::data::Public };
+    let Some(class) = attribute.classification.value() else { return public };
     let marker = class.marker();
     let span = class.span();
     let at = attribute.residency.value().map(residency);
@@ -206,9 +210,9 @@ fn data(attribute: &Attribute) -> TokenStream {
                 let basis = art9(basis);
                 quote_spanned! { span=> ::fuze_agent::law::data::#marker<#basis, #bases, #at> }
             }
-            None => quiet,
+            None => public,
         },
-        _ => quiet,
+        _ => public,
     }
 }
 
@@ -310,12 +314,7 @@ fn run(function: &Function) -> TokenStream {
     let on_body = &attributes.on_body;
     // Not visible from the author's tokens.
     let hidden = Span::mixed_site();
-    let (this, call, ctx, args) = (
-        Ident::new("self", hidden),
-        Ident::new("call", hidden),
-        Ident::new("ctx", hidden),
-        Ident::new("args", hidden),
-    );
+    let [this, call, ctx, args] = ["self", "__call", "__ctx", "__args"].map(|name| Ident::new(name, hidden));
     let c = syn::Lifetime::new("'c", hidden);
     let asyncness = match asyncness {
         Some(token) => quote! { #token },
@@ -327,13 +326,7 @@ fn run(function: &Function) -> TokenStream {
         #ctx: &#c ::fuze_agent::ToolCtx<#c, Self>
     };
     let Some(result) = function.result.as_ref().filter(|_| function.sound) else {
-        let output = match &function.result {
-            Some(result) => {
-                let output = &result.output;
-                quote! { #output }
-            }
-            None => quote! { () },
-        };
+        let output = or_unit(function.result.as_ref().map(|result| &result.output));
         return quote! {
             async fn run<#c>(#parameters) -> ::core::result::Result<#output, ::fuze_agent::ToolError> {
                 ::core::future::pending().await
@@ -344,7 +337,11 @@ fn run(function: &Function) -> TokenStream {
     let bindings = arguments.iter().map(|Argument { mutability, name, ty, .. }| {
         quote! { let #mutability #name: #ty = #args.#name; }
     });
-    let open = quote! { let #args = #call.into_args()?; };
+    let open = if arguments.is_empty() {
+        quote! { #call.into_args()?; }
+    } else {
+        quote! { let #args = #call.into_args()?; }
+    };
     let work = if function.asyncness.is_some() {
         let lend = function.ctx.as_ref().map(|parameter| {
             let (pattern, ty) = (&parameter.pattern, &parameter.ty);
@@ -353,19 +350,17 @@ fn run(function: &Function) -> TokenStream {
                 let #pattern: &#c ::fuze_agent::ToolCtx<#c, Self> = #ctx;
             }
         });
-        quote! {
-            #open
-            #lend
-            #(#bindings)*
-            #body
-        }
+        quote! { #open #lend #(#bindings)* #body }
     } else {
         let span = result.span();
         let closure = quote_spanned! { span=> move || -> #result_type };
-        quote! {
-            #open
-            #ctx.on_blocking_pool(#closure { #(#bindings)* #body }).await
-        }
+        // Without bindings, braces around the author's own would be one pair too many.
+        let block = if arguments.is_empty() {
+            quote! { #body }
+        } else {
+            quote! { { #(#bindings)* #body } }
+        };
+        quote! { #open #ctx.on_blocking_pool(#closure #block).await }
     };
     quote! {
         #(#on_body)*
@@ -373,4 +368,8 @@ fn run(function: &Function) -> TokenStream {
             #work
         }
     }
+}
+
+fn or_unit(ty: Option<&syn::Type>) -> TokenStream {
+    ty.map_or_else(|| quote! { () }, ToTokens::to_token_stream)
 }

@@ -28,6 +28,8 @@ pub(crate) struct Function {
     pub(crate) body: TokenTree,
     /// Whether the signature is fit to carry the body.
     pub(crate) sound: bool,
+    /// Whether it stands in an `impl` or a trait, where no type can be declared.
+    pub(crate) is_method: bool,
 }
 
 /// `ctx: &Ctx<'_, Deps>`.
@@ -74,6 +76,7 @@ impl Function {
             ));
         }
         let before = mistakes.count();
+        let is_method = signature.receiver().is_some();
         qualifiers(&signature, mistakes);
         let parameters = parameters(&signature, mistakes);
         let result = result_type(&signature, mistakes);
@@ -88,6 +91,7 @@ impl Function {
             result,
             body,
             sound: mistakes.count() == before,
+            is_method,
         })
     }
 }

@@ -61,7 +61,7 @@ fn required(attribute: &Attribute, name: &syn::Ident, m: &mut Mistakes) {
         m.at(
             name,
             Mistake::new(format!("`retention` is missing: tool `{name}` does not say how long what it leaves is kept (GDPR Art. 5(1)(e))"))
-                .allowed(["the name of a `const` of type `Retention`"])
+                .allowed_text("the name of a `const` of type `Retention`")
                 .write("retention = RETENTION,"),
         );
     }
