@@ -1,6 +1,6 @@
 //! The code that a person could have written: the tool's type and one `impl Tool`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -342,7 +342,8 @@ fn run(function: &Function) -> TokenStream {
     } else {
         quote! { let #args = #call.into_args()?; }
     };
-    let work = if function.asyncness.is_some() {
+    let run = quote! { #(#on_body)* #asyncness #fn_token run<#c>(#parameters) -> #result_type };
+    if function.asyncness.is_some() {
         let lend = function.ctx.as_ref().map(|parameter| {
             let (pattern, ty) = (&parameter.pattern, &parameter.ty);
             quote! {
@@ -350,24 +351,31 @@ fn run(function: &Function) -> TokenStream {
                 let #pattern: &#c ::fuze_agent::ToolCtx<#c, Self> = #ctx;
             }
         });
-        quote! { #open #lend #(#bindings)* #body }
+        let block = within(body, quote! { #open #lend #(#bindings)* });
+        quote! { #run #block }
     } else {
         let span = result.span();
         let closure = quote_spanned! { span=> move || -> #result_type };
-        // Without bindings, braces around the author's own would be one pair too many.
-        let block = if arguments.is_empty() {
-            quote! { #body }
-        } else {
-            quote! { { #(#bindings)* #body } }
-        };
-        quote! { #open #ctx.on_blocking_pool(#closure #block).await }
-    };
-    quote! {
-        #(#on_body)*
-        #asyncness #fn_token run<#c>(#parameters) -> #result_type {
-            #work
-        }
+        let block = within(body, quote! { #(#bindings)* });
+        quote! { #run { #open #ctx.on_blocking_pool(#closure #block).await } }
     }
+}
+
+/// The author's block with `first` at its start, as one block: one more pair of braces would be one too many for a lint.
+fn within(body: &Group, first: TokenStream) -> Group {
+    let stream = body.stream();
+    let mut start = stream.clone().into_iter();
+    let is =
+        |token: Option<TokenTree>, c| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == c);
+    let has_inner_attributes = is(start.next(), '#') && is(start.next(), '!');
+    let tokens = if has_inner_attributes {
+        quote! { #first #body }
+    } else {
+        quote! { #first #stream }
+    };
+    let mut block = Group::new(Delimiter::Brace, tokens);
+    block.set_span(body.span());
+    block
 }
 
 fn or_unit(ty: Option<&syn::Type>) -> TokenStream {

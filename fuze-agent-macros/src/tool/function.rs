@@ -1,6 +1,6 @@
 //! The function below `#[tool]`: its signature is the tool's interface.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
@@ -25,7 +25,7 @@ pub(crate) struct Function {
     /// `None`: it has been reported.
     pub(crate) result: Option<ResultType>,
     /// With its braces.
-    pub(crate) body: TokenTree,
+    pub(crate) body: Group,
     /// Whether the signature is fit to carry the body.
     pub(crate) sound: bool,
     /// Whether it stands in an `impl` or a trait, where no type can be declared.
@@ -65,16 +65,17 @@ impl Function {
             let visibility: Visibility = input.parse()?;
             let signature: Signature = input.parse()?;
             let body: TokenTree = input.parse()?;
+            input.parse::<syn::parse::Nothing>()?;
             Ok((attributes, visibility, signature, body))
         };
         let (attributes, visibility, signature, body) =
             parser.parse2(item).map_err(|_| not_a_function(shown))?;
-        if !matches!(&body, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace) {
+        let Some(body) = block(body) else {
             return Err(syn::Error::new_spanned(
                 &signature.ident,
                 "a tool needs a body: a block after its signature",
             ));
-        }
+        };
         let before = mistakes.count();
         let is_method = signature.receiver().is_some();
         qualifiers(&signature, mistakes);
@@ -93,6 +94,16 @@ impl Function {
             sound: mistakes.count() == before,
             is_method,
         })
+    }
+}
+
+/// A block in braces, also where another macro passed it on.
+fn block(token: TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = token else { return None };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group),
+        Delimiter::None => group.stream().into_iter().next().and_then(block),
+        Delimiter::Parenthesis | Delimiter::Bracket => None,
     }
 }
 
