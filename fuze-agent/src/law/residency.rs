@@ -77,7 +77,7 @@ impl EuOnly for Eu {}
     label = "this tool's residency is narrower than the agent's `ModelResidency`",
     note = "use a model whose residency is at least as strict as the tool's (GDPR Art. 44)"
 )]
-pub trait MayReach<Host: Residency> {}
+pub trait MayReach<Host: Residency>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<Host: Residency, T: Tool> MayReach<Host> for T where
     <<T::Data as Classification>::Residency as Residency>::Admits<Host>: True
