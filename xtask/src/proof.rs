@@ -1,0 +1,4 @@
+//! The audit proof.
+
+/// Directories whose cases must not pass `cargo check`.
+pub const CHECKED: &[&str] = &["fail", "attack"];
