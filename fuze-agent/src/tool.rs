@@ -70,7 +70,7 @@ pub trait Tool: Sized + Send + Sync + 'static {
     fn run<'c>(
         &'c self,
         call: Permit<'c, ToolCall<Self>>,
-        ctx: &'c ToolCtx<'c, Self>,
+        ctx: ToolCtx<'c, Self>,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send + 'c;
 }
 
