@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use crate::agent::{Agent, HighRisk, ToolList};
 use crate::law::{annex_iii, art22};
-use crate::logic::{Bool, No, True, Yes};
+use crate::logic::{Bool, No, Yes};
 use crate::sealed::{Sealed, SealedApproval};
 
 /// Who oversees an agent's runs, and by what plan.
@@ -110,11 +110,20 @@ impl<Args, P: Predicate<Args>> Approval<Args> for When<P> {
 }
 
 /// Among these tools one stops for a human on every call, where the agent `A` is high-risk.
+// No message of its own and no `do_not_recommend`: what is wrong should speak, be it a list that is none, a declaration
+// about Art. 22 that is none, or the approval that is missing.
+pub trait Overseen<A: Agent>: ToolList {}
+impl<A: Agent, L: ToolList> Overseen<A> for L where L::Approval: EnoughFor<HighRisk<A>> {}
+
+/// Whether any tool stops for a human on every call ([`ToolList::Approval`]), held against whether the agent is
+/// high-risk.
+// INVARIANT: no parameter that an author may fill with a type of their own: `EnoughFor<MyAgent, Yes> for No` would be
+// theirs to implement.
 #[diagnostic::on_unimplemented(
-    message = "high-risk agent `{A}` has no tool that always needs approval",
+    message = "a high-risk agent has no tool that always needs approval",
     label = "none of these tools stops for a human on every call",
     note = "AI Act Art. 14: mark the tool that acts on people `needs_approval = always`; a predicate is not enough"
 )]
-pub trait Overseen<A: Agent>: ToolList {}
-#[diagnostic::do_not_recommend]
-impl<A: Agent, L: ToolList> Overseen<A> for L where <HighRisk<A> as Bool>::Implies<L::Approval>: True {}
+pub trait EnoughFor<HighRisk: Bool>: Bool {}
+impl<Approval: Bool> EnoughFor<No> for Approval {}
+impl EnoughFor<Yes> for Yes {}
