@@ -29,7 +29,7 @@ impl Tool for Charts {
     async fn run<'c>(
         &'c self,
         call: Permit<'c, ToolCall<Self>>,
-        _: &'c ToolCtx<'c, Self>,
+        _: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
         Ok(Answer { text: call.into_args()?.id })
     }

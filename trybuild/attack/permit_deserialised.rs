@@ -1,0 +1,9 @@
+// rule 10 · AI Act Art. 12, 14 · a permit deserialised
+use fuze_agent::{Permit, ToolCall};
+use fuze_agent_proof::tools::Lookup;
+
+pub fn forge() -> Permit<'static, ToolCall<Lookup>> {
+    serde_json::from_str("{}").unwrap()
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// rule 19 · AI Act Art. 12, 14 · a permit lengthened
+use fuze_agent::{Permit, ToolCall};
+use fuze_agent_proof::tools::Lookup;
+
+pub fn lengthen<'short>(permit: Permit<'short, ToolCall<Lookup>>) -> Permit<'static, ToolCall<Lookup>> {
+    permit
+}
+
+fn main() {}
