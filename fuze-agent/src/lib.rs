@@ -15,6 +15,7 @@ pub mod logic;
 pub mod model;
 mod sealed;
 pub mod secret;
+pub mod store;
 pub mod tool;
 
 pub use agent::{Agent, Limits};

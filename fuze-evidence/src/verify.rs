@@ -1,0 +1,1 @@
+//! Checks a run's files against `docs/evidence-format.md`.
