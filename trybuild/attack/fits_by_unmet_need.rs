@@ -3,7 +3,7 @@ use fuze_agent::agent::Fits;
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
 use fuze_agent::{Agent, Limits, Retention};
-use fuze_agent_proof::tools::{Record, Store};
+use fuze_agent_proof::tools::{RecordDecision, StoreNote};
 use fuze_agent_proof::{Answer, HIRING, HrPlan};
 
 pub struct Mine;
@@ -18,7 +18,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Mine;
     type Output = Answer;
-    type Tools = (Store, Record);
+    type Tools = (StoreNote, RecordDecision);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -26,10 +26,10 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Store, Record)
+        (StoreNote, RecordDecision)
     }
 }
 
-impl Fits<Hiring> for (Store, Record) {}
+impl Fits<Hiring> for (StoreNote, RecordDecision) {}
 
 fn main() {}

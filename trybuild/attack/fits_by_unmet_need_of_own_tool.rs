@@ -8,7 +8,7 @@ use fuze_agent::law::{annex_iii, art22, lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::Uses;
 use fuze_agent::{Agent, Limits, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Record;
+use fuze_agent_proof::tools::RecordDecision;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan, Query};
 
 pub struct Mine;
@@ -48,7 +48,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Mine;
     type Output = Answer;
-    type Tools = (Dossiers, Record);
+    type Tools = (Dossiers, RecordDecision);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -56,11 +56,11 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Dossiers, Record)
+        (Dossiers, RecordDecision)
     }
 }
 
-impl Fits<Hiring> for (Dossiers, Record) {
+impl Fits<Hiring> for (Dossiers, RecordDecision) {
     fn erase(self, _: fuze_agent::sealed::Internal) -> Vec<Box<dyn fuze_agent::dispatch::Dispatch<Mine>>> {
         Vec::new()
     }

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Lookup;
+use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Dossiers;
@@ -32,7 +32,7 @@ impl Tool for Dossiers {
         call: Permit<'c, ToolCall<Self>>,
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
-        tokio::spawn(async move { drop(ctx.invoke(Lookup, Query { id: String::new() }).await) });
+        tokio::spawn(async move { drop(ctx.invoke(ReadDossier, Query { id: String::new() }).await) });
         Ok(Answer { text: call.into_args()?.id })
     }
 }

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Record;
+use fuze_agent_proof::tools::RecordDecision;
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Dossiers;
@@ -36,6 +36,6 @@ impl Tool for Dossiers {
     }
 }
 
-impl MayInvoke<Record> for Dossiers {}
+impl MayInvoke<RecordDecision> for Dossiers {}
 
 fn main() {}

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::{Lookup, Record};
+use fuze_agent_proof::tools::{ReadDossier, RecordDecision};
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Dossiers;
@@ -32,8 +32,8 @@ impl Tool for Dossiers {
         call: Permit<'c, ToolCall<Self>>,
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
-        let borrowed: ToolCtx<'c, Lookup> = ctx;
-        borrowed.invoke(Record, call.into_args()?).await
+        let borrowed: ToolCtx<'c, ReadDossier> = ctx;
+        borrowed.invoke(RecordDecision, call.into_args()?).await
     }
 }
 

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Record;
+use fuze_agent_proof::tools::RecordDecision;
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 async fn call_any<'c, T: Tool, U: Tool<Args = Query>>(ctx: ToolCtx<'c, T>, tool: U) {
@@ -36,7 +36,7 @@ impl Tool for Dossiers {
         call: Permit<'c, ToolCall<Self>>,
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
-        call_any(ctx, Record).await;
+        call_any(ctx, RecordDecision).await;
         Ok(Answer { text: call.into_args()?.id })
     }
 }

@@ -1,7 +1,7 @@
 // rule 10 · AI Act Art. 12, 14 · a permit for a call of one's own, minted by a gate of one's own, to run a tool
 use fuze_agent::{Permit, Tool, ToolCtx, ToolError};
 use fuze_agent_proof::Query;
-use fuze_agent_proof::tools::Lookup;
+use fuze_agent_proof::tools::ReadDossier;
 
 pub struct Mine;
 
@@ -13,8 +13,8 @@ impl fuze_policy::Call for Mine {
     }
 }
 
-pub async fn run<'c>(permit: Permit<'c, Mine>, ctx: ToolCtx<'c, Lookup>) {
-    let _ = Lookup.run(permit, ctx).await;
+pub async fn run<'c>(permit: Permit<'c, Mine>, ctx: ToolCtx<'c, ReadDossier>) {
+    let _ = ReadDossier.run(permit, ctx).await;
 }
 
 fn main() {}

@@ -1,7 +1,7 @@
 // rule 10 · AI Act Art. 12, 14 · a call of one's own that keeps the opening, for a call that it cannot have
 use fuze_agent::{ToolCall, ToolError};
 use fuze_agent_proof::Query;
-use fuze_agent_proof::tools::Lookup;
+use fuze_agent_proof::tools::ReadDossier;
 
 struct Thief;
 
@@ -15,7 +15,7 @@ impl fuze_policy::Call for Thief {
 
 pub fn steal(opened: fuze_policy::Permit<'_, Thief>) -> Result<Query, ToolError> {
     let opening = opened.into_args().unwrap();
-    let call: ToolCall<Lookup> = Thief;
+    let call: ToolCall<ReadDossier> = Thief;
     fuze_policy::Call::open(call, opening)
 }
 

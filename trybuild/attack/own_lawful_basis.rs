@@ -2,7 +2,7 @@
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
 use fuze_agent::{Agent, Limits, Retention};
-use fuze_agent_proof::tools::{Lookup, Record};
+use fuze_agent_proof::tools::{ReadDossier, RecordDecision};
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
 
 pub struct Because;
@@ -17,7 +17,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (Lookup, Record);
+    type Tools = (ReadDossier, RecordDecision);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -25,10 +25,10 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Lookup, Record)
+        (ReadDossier, RecordDecision)
     }
 }
 
-impl lawful::AllowedUnder<Because> for Lookup {}
+impl lawful::AllowedUnder<Because> for ReadDossier {}
 
 fn main() {}

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Lookup;
+use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Passing;
@@ -32,7 +32,7 @@ impl Tool for Passing {
         call: Permit<'c, ToolCall<Self>>,
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
-        Lookup.run(call, ctx).await
+        ReadDossier.run(call, ctx).await
     }
 }
 

@@ -1,8 +1,8 @@
 // rule 10 · AI Act Art. 12, 14 · a permit taken out of its place, with a default left behind
 use fuze_agent::{Permit, ToolCall};
-use fuze_agent_proof::tools::Lookup;
+use fuze_agent_proof::tools::ReadDossier;
 
-pub fn take<'c>(permit: &mut Permit<'c, ToolCall<Lookup>>) -> Permit<'c, ToolCall<Lookup>> {
+pub fn take<'c>(permit: &mut Permit<'c, ToolCall<ReadDossier>>) -> Permit<'c, ToolCall<ReadDossier>> {
     take_default(permit)
 }
 

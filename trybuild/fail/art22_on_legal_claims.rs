@@ -7,7 +7,7 @@ use fuze_agent::law::{annex_iii, art9, art22, lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Agent, Limits, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Record;
+use fuze_agent_proof::tools::RecordDecision;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan, Query};
 
 pub struct Beliefs;
@@ -46,7 +46,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (Record, Beliefs);
+    type Tools = (RecordDecision, Beliefs);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -54,7 +54,7 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Record, Beliefs)
+        (RecordDecision, Beliefs)
     }
 }
 

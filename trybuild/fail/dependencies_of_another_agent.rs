@@ -2,7 +2,7 @@
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
 use fuze_agent::{Agent, Limits, Retention};
-use fuze_agent_proof::tools::{Record, Store};
+use fuze_agent_proof::tools::{RecordDecision, StoreNote};
 use fuze_agent_proof::{Answer, HIRING, HrPlan, OtherDeps};
 
 pub struct Hiring;
@@ -15,7 +15,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = OtherDeps;
     type Output = Answer;
-    type Tools = (Store, Record);
+    type Tools = (StoreNote, RecordDecision);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -23,7 +23,7 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Store, Record)
+        (StoreNote, RecordDecision)
     }
 }
 

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Record;
+use fuze_agent_proof::tools::RecordDecision;
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Passing;
@@ -33,7 +33,7 @@ impl Tool for Passing {
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
         let query = call.into_args()?;
-        Record.run(query, ctx).await
+        RecordDecision.run(query, ctx).await
     }
 }
 

@@ -7,7 +7,7 @@ use fuze_agent::law::{annex_iii, art22, lawful, residency};
 use fuze_agent::logic::No;
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{Agent, Limits, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::Donation;
+use fuze_agent_proof::tools::ReadDonations;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan, Query};
 
 pub struct Hiring;
@@ -20,7 +20,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (Approve, Donation);
+    type Tools = (Approve, ReadDonations);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -28,7 +28,7 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Approve, Donation)
+        (Approve, ReadDonations)
     }
 }
 pub struct Approve;

@@ -7,7 +7,7 @@ use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::{No, Yes};
 use fuze_agent::tool::NoDeps;
 use fuze_agent::{OversightAnswer, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::tools::{Lookup, Record};
+use fuze_agent_proof::tools::{ReadDossier, RecordDecision};
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 pub struct Acting;
@@ -33,7 +33,7 @@ impl Tool for Acting {
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
         let query = call.into_args()?;
-        ctx.invoke(Lookup, query).await
+        ctx.invoke(ReadDossier, query).await
     }
 }
 pub struct Looking;
@@ -59,7 +59,7 @@ impl Tool for Looking {
         ctx: ToolCtx<'c, Self>,
     ) -> Result<Answer, ToolError> {
         let query = call.into_args()?;
-        ctx.invoke(Record, query).await
+        ctx.invoke(RecordDecision, query).await
     }
 }
 pub struct Asking;

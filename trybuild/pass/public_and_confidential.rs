@@ -15,9 +15,9 @@ impl HostList for Api {
     const HOSTS: &'static [&'static str] = &["api.example.com"];
 }
 
-pub struct Prices;
+pub struct Rates;
 
-impl Tool for Prices {
+impl Tool for Rates {
     type Args = Query;
     type Output = Answer;
     type Data = Confidential<residency::Us>;
@@ -75,7 +75,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Us;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (Prices, News);
+    type Tools = (Rates, News);
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -83,7 +83,7 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Prices, News)
+        (Rates, News)
     }
 }
 

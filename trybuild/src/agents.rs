@@ -1,6 +1,6 @@
 //! Honest agents.
 
-use crate::tools::{Lookup, Record, Search};
+use crate::tools::{ReadDossier, RecordDecision, SearchWeb};
 use crate::{Answer, Deps, HIRING, HrPlan};
 use fuze_agent::law::oversight::{HumanApproval, NoOversight};
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
@@ -17,7 +17,7 @@ impl Agent for Screener {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (Lookup, Record);
+    type Tools = (ReadDossier, RecordDecision);
     const NAME: &'static str = "screener";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -25,7 +25,7 @@ impl Agent for Screener {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Lookup, Record)
+        (ReadDossier, RecordDecision)
     }
 }
 
@@ -40,14 +40,14 @@ impl Agent for Guide {
     type ModelResidency = residency::Other;
     type Deps = ();
     type Output = Answer;
-    type Tools = (Search,);
+    type Tools = (SearchWeb,);
     const NAME: &'static str = "guide";
     const DESCRIPTION: &'static str = "Answers questions from public sources.";
     const PURPOSE: &'static str = "information";
-    const INSTRUCTIONS: &'static str = "Search, then answer.";
+    const INSTRUCTIONS: &'static str = "SearchWeb, then answer.";
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (Search,)
+        (SearchWeb,)
     }
 }

@@ -47,23 +47,23 @@ type Donations = SpecialCategory<art9::ExplicitConsent, (lawful::Contract, lawfu
 
 tools! {
     /// Reads a dossier.
-    Lookup "lookup" Dossiers, NoEgress, Read, Never, No, No, NoDeps;
+    ReadDossier "lookup" Dossiers, NoEgress, Read, Never, No, No, NoDeps;
     /// Records a recommendation; a person approves each.
-    Record "record" Dossiers, NoEgress, Once, Always, No, No, NoDeps;
+    RecordDecision "record" Dossiers, NoEgress, Once, Always, No, No, NoDeps;
     /// Pays; a person approves large ones.
-    Pay "pay" Dossiers, ToEu, Once, When<OnlyLarge>, No, No, NoDeps;
+    PayOut "pay" Dossiers, ToEu, Once, When<OnlyLarge>, No, No, NoDeps;
     /// Files a note; asks a person in the midst.
-    File "file" Dossiers, NoEgress, Idempotent, Never, No, Yes, NoDeps;
+    FileNote "file" Dossiers, NoEgress, Idempotent, Never, No, Yes, NoDeps;
     /// Searches the web.
-    Search "search" Public, Anywhere, Read, Never, No, No, NoDeps;
+    SearchWeb "search" Public, Anywhere, Read, Never, No, No, NoDeps;
     /// Reads a price list, which is not for everyone.
-    Prices "prices" Confidential<residency::Eu>, ToEu, Read, Never, No, No, NoDeps;
+    ReadPrices "prices" Confidential<residency::Eu>, ToEu, Read, Never, No, No, NoDeps;
     /// Reads a chart, under Art. 9(2)(h).
-    Chart "chart" Charts, NoEgress, Read, Never, No, No, NoDeps;
+    ReadChart "chart" Charts, NoEgress, Read, Never, No, No, NoDeps;
     /// Reads donations, under Art. 9(2)(a).
-    Donation "donation" Donations, NoEgress, Read, Never, No, No, NoDeps;
+    ReadDonations "donation" Donations, NoEgress, Read, Never, No, No, NoDeps;
     /// Calls an API with a key.
-    Fetch "fetch" Dossiers, ToEu, Read, Never, Yes, No, NoDeps;
+    FetchQuote "fetch" Dossiers, ToEu, Read, Never, Yes, No, NoDeps;
     /// Needs the agent's dependencies.
-    Store "store" Dossiers, NoEgress, Idempotent, Never, No, No, Uses<Deps>;
+    StoreNote "store" Dossiers, NoEgress, Idempotent, Never, No, No, Uses<Deps>;
 }
