@@ -90,7 +90,7 @@ impl From<ModelError> for GuardrailError {
 }
 
 /// The run's model, reduced to one question at a time. What it answers counts against the token budget and is recorded.
-#[derive(Clone)]
+// INVARIANT: not `Clone`: a guardrail is lent its handle for one check. A copy, kept, would be a model for any tool.
 pub struct GuardrailModel {
     pub(crate) questions: mpsc::Sender<Question>,
 }
