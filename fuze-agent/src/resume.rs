@@ -179,8 +179,8 @@ impl Taken {
             return Err(RunError::NotSuspended);
         }
         let keys = unwrap_keys(deployment, &stored)?;
-        let state = open(&stored, &keys)?;
-        let recorder = follow(deployment, &stored, &state)?;
+        let mut state = open(&stored, &keys)?;
+        let recorder = follow(deployment, &stored, &mut state)?;
         Ok(Self { run, store, stored, keys, state, recorder })
     }
 
@@ -473,11 +473,12 @@ fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, V
 }
 
 /// A recorder at the run's last record: from the sealed state over every record and root that came after it.
-fn follow(deployment: &Deployment, stored: &StoredRun, state: &State) -> Result<Recorder, RunError> {
+fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
     let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
     let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
     for line in &stored.records_after_progress {
-        recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
+        let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
+        state.header.next_step = state.header.next_step.max(entry.step_id + 1);
     }
     if recorder.head() != stored.head {
         return Err(RunError::Snapshot("the records are not those of the snapshot".into()));
