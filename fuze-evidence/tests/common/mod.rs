@@ -264,20 +264,37 @@ impl Sample {
     }
 
     pub(crate) fn begin_as(
+        host: Host,
+        change_common: impl FnOnce(&mut Common),
+        change_start: impl FnOnce(&mut AgentInvoke),
+    ) -> (Self, Recorder) {
+        Self::begin_whole(host, true, change_common, change_start)
+    }
+
+    pub(crate) fn begin_with_subject_key(host: Host, subject: bool) -> (Self, Recorder) {
+        Self::begin_whole(host, subject, |_| {}, |_| {})
+    }
+
+    fn begin_whole(
         mut host: Host,
+        with_subject: bool,
         change_common: impl FnOnce(&mut Common),
         change_start: impl FnOnce(&mut AgentInvoke),
     ) -> (Self, Recorder) {
         let run_id = RunId::generate(at(0), host.random.as_mut()).unwrap();
         let alias = name("subject-1f8a");
         let subject_key = host.subjects.create(&alias).unwrap();
-        let keys =
-            RunKeys::generate(run_id, Some((alias.clone(), &subject_key)), host.random.as_mut()).unwrap();
+        let keys = RunKeys::generate(
+            run_id,
+            with_subject.then(|| (alias.clone(), &subject_key)),
+            host.random.as_mut(),
+        )
+        .unwrap();
         let mut files = MemoryRun::default();
         push(&mut files.keys, &keys.wrap(&host.master, host.random.as_mut()).unwrap().to_line().unwrap());
         let mut sample = Self { host, run_id, keys, files };
         let (input, sealed) = sample.commit(json!({"applicant": "17", "task": "recommend"}));
-        let mut common = common(Some(alias));
+        let mut common = common(with_subject.then_some(alias));
         change_common(&mut common);
         let mut start = start(&sample.host.signer);
         change_start(&mut start);
