@@ -1,10 +1,10 @@
 //! The code that a person could have written: the agent's type and one `impl Agent`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Ident, LitStr};
+use syn::{Ident, LitStr, Path};
 
 use super::body::{AnnexIii, Art22, Declaration, Oversight, Tools};
 use crate::parse::Fact;
@@ -39,6 +39,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
     let (cfg, on_type, lints, on_body) =
         (&attributes.everywhere, &attributes.on_type, &attributes.lints, &attributes.on_body);
     let plan = plan(agent);
+    let tools = tool_aliases(agent);
     let implementation = implementation(agent, stub);
     // Where the compiler points at the agent, it points at its name.
     let unit = quote_spanned! { name.span()=> struct #name; };
@@ -51,6 +52,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
         #[allow(unreachable_pub, deprecated, reason = "the items follow the agent's own")]
         const _: () = {
             #plan
+            #tools
             #implementation
         };
     }
@@ -193,8 +195,6 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
         return quote! {
             type Tools = ();
             fn tools(&#this) -> Self::Tools {
-                // The author's imports stay in use.
-                let _ = (#(#paths,)*);
             }
         };
     }
@@ -203,19 +203,38 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
         [only] => only.span(),
         _ => *span,
     };
-    let list = quote_spanned! { at=> (#(#paths,)*) };
+    let types = paths.iter().enumerate().map(|(position, path)| tool_alias(position, path));
+    let list = quote_spanned! { at=> (#(#types,)*) };
+    let values = paths.iter().enumerate().map(|(position, path)| {
+        let alias = tool_alias(position, path);
+        quote_spanned! { path.span()=> #alias {} }
+    });
     quote! {
         type Tools = #list;
         fn tools(&#this) -> Self::Tools {
-            #list
+            (#(#values,)*)
         }
     }
+}
+
+/// Each tool's path stands once in the expansion, so that a slip in it is one error; type and value go by this name.
+fn tool_aliases(agent: &Declaration) -> TokenStream {
+    let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
+    let aliases = paths.iter().enumerate().map(|(position, path)| {
+        let alias = tool_alias(position, path);
+        quote_spanned! { path.span()=> type #alias = #path; }
+    });
+    quote! { #(#aliases)* }
+}
+
+fn tool_alias(position: usize, path: &Path) -> Ident {
+    format_ident!("__Tool{position}", span = path.span())
 }
 
 fn guardrails(agent: &Declaration) -> Option<TokenStream> {
     let guardrails = agent.guardrails.value()?;
     let this = Ident::new("self", Span::mixed_site());
-    let with = guardrails.iter().map(|guardrail| quote! { .with(#guardrail) });
+    let with = guardrails.iter().map(|guardrail| quote_spanned! { guardrail.span()=> .with(#guardrail) });
     Some(quote! {
         fn guardrails(&#this) -> ::fuze_agent::guardrail::Guardrails {
             ::fuze_agent::guardrail::Guardrails::none() #(#with)*

@@ -192,7 +192,10 @@ fn the_threat_boundary_is_as_declared() {
     assert_eq!(egress::<add>(), "none");
     assert_eq!(egress::<lookup_candidate>(), "eea");
     assert_eq!(egress::<pay>(), "any");
-    assert_eq!((egress::<patient>(), hosts::<patient>()), ("hosts", &["records.example.eu", "backup.example.eu"][..]));
+    assert_eq!(
+        (egress::<patient>(), hosts::<patient>()),
+        ("hosts", &["records.example.eu", "backup.example.eu"][..])
+    );
     assert_eq!(add::FILE_SYSTEM, FileSystem::None);
     assert_eq!(lookup_candidate::FILE_SYSTEM, FileSystem::Read);
     assert_eq!(pay::FILE_SYSTEM, FileSystem::ReadWrite);
@@ -294,7 +297,9 @@ mod same {
         retention = HIRING,
         threat_boundary(egress = none)
     )]
-    pub(super) fn sum(a: u8) -> Result<u8, ToolError> { Ok(a+1) }
+    pub(super) fn sum(a: u8) -> Result<u8, ToolError> {
+        Ok(a + 1)
+    }
 }
 
 mod other_body {

@@ -40,7 +40,9 @@ fn residencies_are_the_same_and_in_the_same_order() {
 fn the_points_of_annex_iii_are_the_same() {
     let points: Vec<_> = vocabulary::ANNEX_III
         .iter()
-        .flat_map(|area| area.points.iter().map(|point| (format!("{}.{}", area.name, point.name), point.article)))
+        .flat_map(|area| {
+            area.points.iter().map(|point| (format!("{}.{}", area.name, point.name), point.article))
+        })
         .collect();
     let types: Vec<_> = annex_iii::ALL.iter().map(|(name, point)| ((*name).to_owned(), *point)).collect();
     assert_eq!(points, types);
@@ -92,7 +94,8 @@ fn the_other_words_are_the_same() {
     use fuze_agent::effect::{self, Effect};
     use fuze_agent::law::data;
 
-    let names = |terms: &'static [Term]| terms.iter().map(|term| (term.name, term.marker)).collect::<Vec<_>>();
+    let names =
+        |terms: &'static [Term]| terms.iter().map(|term| (term.name, term.marker)).collect::<Vec<_>>();
     macro_rules! rows {
         ($($ty:ty),+) => { [$((<$ty>::NAME, type_name::<$ty>())),+] };
     }
