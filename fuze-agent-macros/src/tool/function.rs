@@ -331,7 +331,7 @@ fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
     let output = match types.as_slice() {
         [output] => *output,
         [output, error] => {
-            if !last_segment(error).is_some_and(|segment| segment.ident == "ToolError") {
+            if last_segment(error).is_none_or(|segment| segment.ident != "ToolError") {
                 m.at(
                     error,
                     Mistake::new("a tool fails with `ToolError`; `?` turns other errors into it")

@@ -1,6 +1,5 @@
 //! The macro crate cannot depend on `fuze-agent` and has the law's words a second time. Here both are compared.
 
-#[allow(unreachable_pub, reason = "the file belongs to the macro crate")]
 #[path = "../../../fuze-agent-macros/src/vocabulary.rs"]
 mod vocabulary;
 
