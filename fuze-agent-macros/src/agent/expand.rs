@@ -191,7 +191,7 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
     let empty = Tools { span: Span::call_site(), paths: Vec::new() };
     let Tools { span, paths } = agent.tools.value().unwrap_or(&empty);
     let this = Ident::new("self", Span::mixed_site());
-    if stub {
+    if stub || paths.is_empty() {
         return quote! {
             type Tools = ();
             fn tools(&#this) -> Self::Tools {

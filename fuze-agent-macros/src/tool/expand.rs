@@ -50,6 +50,7 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
 
         #(#cfg)* #(#lints)*
         #[allow(non_camel_case_types, unreachable_pub, deprecated, reason = "the items follow the function's own")]
+        #[allow(clippy::no_effect_underscore_binding, reason = "the author's parameters become bindings")]
         const _: () = {
             #helpers
             #implementation

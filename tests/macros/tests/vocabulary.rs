@@ -15,8 +15,8 @@ fn words(terms: &'static [Term]) -> Vec<(&'static str, &'static str)> {
 /// The name of a marker type, without its path and parameters.
 fn type_name<T>() -> &'static str {
     let name = std::any::type_name::<T>();
-    let name = name.split('<').next().unwrap();
-    name.rsplit("::").next().unwrap()
+    let name = name.split_once('<').map_or(name, |(name, _)| name);
+    name.rsplit_once("::").map_or(name, |(_, name)| name)
 }
 
 #[test]
