@@ -42,6 +42,13 @@ impl<T> Fact<T> {
         }
     }
 
+    /// What was misspelt is wrong, unless it also stands there rightly.
+    pub(crate) fn misspelt(&mut self) {
+        if self.is_missing() {
+            *self = Self::Wrong;
+        }
+    }
+
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
@@ -78,12 +85,20 @@ pub(crate) struct Form {
     pub(crate) keys: &'static [&'static str],
 }
 
-/// Reads `key = value, …` to the end of `input` and gives each known key, once, to `each`, which stands at the value.
+/// What the author says under one key of a form.
+pub(crate) enum Entry<'a, 'b> {
+    /// The known key, given for the first time. The input stands behind it.
+    Known(&'a Ident, ParseStream<'b>),
+    /// Not the key, but probably meant to be: it has been reported, and is not missing on top of that.
+    Misspelt(&'static str),
+}
+
+/// Reads `key = value, …` to the end of `input`.
 pub(crate) fn entries(
     form: Form,
     input: ParseStream<'_>,
     mistakes: &mut Mistakes,
-    mut each: impl FnMut(&Ident, ParseStream<'_>, &mut Mistakes),
+    mut each: impl FnMut(Entry<'_, '_>, &mut Mistakes),
 ) {
     let mut seen: Vec<Ident> = Vec::new();
     while !input.is_empty() {
@@ -93,7 +108,11 @@ pub(crate) fn entries(
             continue;
         };
         if !form.keys.iter().any(|known| key == known) {
-            mistakes.at(&key, unknown_key(form, &key));
+            let meant = did_you_mean(&key.to_string(), form.keys.iter().copied());
+            mistakes.at(&key, unknown_key(form, &key, meant));
+            if let Some(meant) = meant {
+                each(Entry::Misspelt(meant), mistakes);
+            }
             skip_value(input);
             continue;
         }
@@ -104,15 +123,15 @@ pub(crate) fn entries(
         }
         seen.push(key.clone());
         let before = mistakes.count();
-        each(&key, input, mistakes);
+        each(Entry::Known(&key, input), mistakes);
         end_of_value(form, &key, input, mistakes, before);
     }
 }
 
-fn unknown_key(form: Form, key: &Ident) -> Mistake {
+fn unknown_key(form: Form, key: &Ident, meant: Option<&str>) -> Mistake {
     let owner = form.owner;
-    let what = match did_you_mean(&key.to_string(), form.keys.iter().copied()) {
-        Some(known) => format!("unknown key `{key}` of `{owner}`: did you mean `{known}`?"),
+    let what = match meant {
+        Some(meant) => format!("unknown key `{key}` of `{owner}`: did you mean `{meant}`?"),
         None => format!("unknown key `{key}` of `{owner}`"),
     };
     Mistake::new(what).allowed(form.keys)
@@ -265,6 +284,11 @@ pub(crate) fn name(
 pub(crate) const NAME_SIGNS: &str = "._:/@+-";
 /// The signs of a tool's name, beside letters and digits.
 pub(crate) const TOOL_NAME_SIGNS: &str = "_-";
+
+/// Whether a model may call a tool by this name.
+pub(crate) fn is_tool_name(text: &str) -> bool {
+    is_name(text, 64, TOOL_NAME_SIGNS)
+}
 
 pub(crate) fn is_name(text: &str, longest: usize, signs: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);

@@ -9,7 +9,7 @@ use syn::{Ident, LitStr};
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
 use super::function::{Argument, Function};
-use crate::parse::{Fact, Word};
+use crate::parse::{Fact, Word, is_tool_name};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn tool(tool: &Declaration) -> TokenStream {
@@ -60,10 +60,14 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
 
 /// The tool's name as the model calls it, at the author's token.
 fn wire_name(tool: &Declaration) -> LitStr {
+    let name = &tool.function.name;
     match &tool.attribute.name {
         Fact::Stated { value, .. } => value.clone(),
         Fact::Missing | Fact::Wrong => {
-            LitStr::new(&tool.function.name.unraw().to_string(), tool.function.name.span())
+            let text = name.unraw().to_string();
+            // One that is no name has been reported.
+            let text = if is_tool_name(&text) { text } else { "stub".to_owned() };
+            LitStr::new(&text, name.span())
         }
     }
 }
@@ -138,7 +142,8 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let name = &function.name;
     let args = args_type();
     let wire_name = wire_name(tool);
-    let description = &function.attributes.description;
+    // A stub passes the checks of the agents that name it.
+    let description = if stub { "stub" } else { &function.attributes.description };
     let output = or_unit(function.result.as_ref().map(|result| &result.output));
     let (data, egress, effect) = if stub {
         let public = quote! { ::fuze_agent::law::data::Public };

@@ -78,7 +78,6 @@ fn all_mistakes_appear_at_once() {
             "contract: `contract` stands twice in `lawful_bases`: keep one of the two",
             "consnt: unknown value `consnt` of `lawful_bases`: did you mean `consent`?",
             "egres: unknown key `egres` of `threat_boundary`: did you mean `egress`?",
-            "f: `retention` is missing: tool `f` does not say how long what it leaves is kept (GDPR Art. 5(1)(e))",
             "personal: `residency` is missing: `personal` data says where it may be (GDPR Art. 44)",
         ],
     );

@@ -200,8 +200,9 @@ fn the_threat_boundary_is_as_declared() {
     assert_eq!(add::FILE_SYSTEM, FileSystem::None);
     assert_eq!(lookup_candidate::FILE_SYSTEM, FileSystem::Read);
     assert_eq!(pay::FILE_SYSTEM, FileSystem::ReadWrite);
-    assert!(<lookup_candidate as Tool>::Secrets::VALUE);
-    assert!(!<add as Tool>::Secrets::VALUE);
+    let reads_secrets = |secrets: bool| secrets;
+    assert!(reads_secrets(<lookup_candidate as Tool>::Secrets::VALUE));
+    assert!(!reads_secrets(<add as Tool>::Secrets::VALUE));
 }
 
 #[test]
@@ -209,8 +210,9 @@ fn the_effect_is_once_unless_declared() {
     assert_eq!(effect::<add>(), "once");
     assert_eq!(effect::<now>(), "read");
     assert_eq!(effect::<patient>(), "idempotent");
-    assert!(<patient as Tool>::RequestsOversight::VALUE);
-    assert!(!<add as Tool>::RequestsOversight::VALUE);
+    let requests = |oversight: bool| oversight;
+    assert!(requests(<patient as Tool>::RequestsOversight::VALUE));
+    assert!(!requests(<add as Tool>::RequestsOversight::VALUE));
 }
 
 #[test]
