@@ -192,10 +192,10 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
     let Tools { span, paths } = agent.tools.value().unwrap_or(&empty);
     let this = Ident::new("self", Span::mixed_site());
     if stub || paths.is_empty() {
+        let none = quote_spanned! { *span=> () };
         return quote! {
-            type Tools = ();
-            fn tools(&#this) -> Self::Tools {
-            }
+            type Tools = #none;
+            fn tools(&#this) -> Self::Tools {}
         };
     }
     // The caret of what does not fit: on the only tool, or on the author's list.
