@@ -1,9 +1,10 @@
 //! What both declarations share: keys with values, parsed so that one mistake does not hide the next.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
+use syn::spanned::Spanned;
 use syn::{Expr, Ident, LitInt, LitStr, Token, Type, bracketed, parenthesized};
 
 use crate::errors::{Mistake, Mistakes, did_you_mean};
@@ -377,6 +378,22 @@ pub(crate) fn nothing_more(key: &str, input: ParseStream<'_>, mistakes: &mut Mis
     if !input.is_empty() {
         mistakes.at_span(next_span(input), format!("`{key}` takes one value"));
         let _skipped = input.parse::<TokenStream>();
+    }
+}
+
+/// `type Name = Type;` at the author's type, `()` where there is none: so that an error about the item points there.
+pub(crate) fn associated(name: &str, else_at: Span, ty: Option<&Type>) -> TokenStream {
+    let name = |span| Ident::new(name, span);
+    match ty {
+        Some(ty) => {
+            let span = ty.span();
+            let name = name(span);
+            quote_spanned! { span=> type #name = #ty; }
+        }
+        None => {
+            let name = name(else_at);
+            quote_spanned! { else_at=> type #name = (); }
+        }
     }
 }
 

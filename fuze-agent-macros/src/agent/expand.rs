@@ -7,13 +7,14 @@ use syn::spanned::Spanned;
 use syn::{Ident, LitStr, Path};
 
 use super::body::{AnnexIii, Art22, Declaration, Oversight, Tools};
-use crate::parse::Fact;
+use crate::parse::{Fact, associated};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     let name = &agent.agent;
     let cfg = &agent.attributes.everywhere;
     let lints = &agent.attributes.lints;
+    let deprecated = agent.attributes.allow_deprecated();
     let items = items(agent, false);
     // What the constants of an agent can still break, after what the macro has checked, is above all the retention.
     let at = agent.retention.value().map_or(name.span(), Spanned::span);
@@ -21,7 +22,7 @@ pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     quote! {
         #items
         #(#cfg)* #(#lints)*
-        #[allow(deprecated, reason = "the agent's own declaration is no use of it")]
+        #deprecated
         const _: () = #check;
     }
 }
@@ -38,6 +39,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
     let Declaration { attributes, visibility, agent: name, .. } = agent;
     let (cfg, on_type, lints, on_body) =
         (&attributes.everywhere, &attributes.on_type, &attributes.lints, &attributes.on_body);
+    let deprecated = attributes.allow_deprecated();
     let plan = plan(agent);
     let tools = tool_aliases(agent);
     let implementation = implementation(agent, stub);
@@ -49,7 +51,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
         #visibility #unit
 
         #(#cfg)* #(#lints)*
-        #[allow(unreachable_pub, deprecated, reason = "the items follow the agent's own")]
+        #deprecated
         const _: () = {
             #plan
             #tools
@@ -90,8 +92,8 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
         }
         None => quote! { ::fuze_agent::law::residency::Other },
     };
-    let deps = or(agent.deps.value(), quote! { () });
-    let output = or(agent.output.value(), quote! { () });
+    let deps = associated("Deps", name.span(), agent.deps.value());
+    let output = associated("Output", name.span(), agent.output.value());
     let wire_name = match agent.name.value() {
         Some(name) => name.clone(),
         None => LitStr::new(&name.unraw().to_string(), name.span()),
@@ -110,8 +112,8 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
             type Art22 = #art22;
             type Oversight = #oversight;
             type ModelResidency = #residency;
-            type Deps = #deps;
-            type Output = #output;
+            #deps
+            #output
             const NAME: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;
             const PURPOSE: &'static str = #purpose;
@@ -192,9 +194,9 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
     let Tools { span, paths } = agent.tools.value().unwrap_or(&empty);
     let this = Ident::new("self", Span::mixed_site());
     if stub || paths.is_empty() {
-        let none = quote_spanned! { *span=> () };
+        let none = quote_spanned! { *span=> type Tools = (); };
         return quote! {
-            type Tools = #none;
+            #none
             fn tools(&#this) -> Self::Tools {}
         };
     }
@@ -204,13 +206,13 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
         _ => *span,
     };
     let types = paths.iter().enumerate().map(|(position, path)| tool_alias(position, path));
-    let list = quote_spanned! { at=> (#(#types,)*) };
+    let list = quote_spanned! { at=> type Tools = (#(#types,)*); };
     let values = paths.iter().enumerate().map(|(position, path)| {
         let alias = tool_alias(position, path);
         quote_spanned! { path.span()=> #alias {} }
     });
     quote! {
-        type Tools = #list;
+        #list
         fn tools(&#this) -> Self::Tools {
             (#(#values,)*)
         }
