@@ -41,6 +41,18 @@ pub enum Phase {
     Output,
 }
 
+impl Phase {
+    /// The wire name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::ToolResult => "tool_result",
+            Self::Output => "output",
+        }
+    }
+}
+
 /// What a guardrail found. Anything but `Pass` ends the run as `tripwire`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]

@@ -15,6 +15,7 @@ use crate::name::Name;
 use crate::record::{Record, RunId};
 use crate::sign::SignedRoot;
 
+pub(crate) use jsonl::{CONTENT, KEYS, RECORDS, ROOTS};
 pub use jsonl::{JsonlSink, Recovered, recover};
 pub use memory::{MemoryRun, MemorySink};
 

@@ -11,7 +11,6 @@ use crate::hash::Hash;
 use crate::name::Name;
 use crate::time::Timestamp;
 use crate::vocab::wire_enum;
-#[expect(clippy::wildcard_imports, reason = "the attributes use nearly the whole vocabulary")]
 use crate::vocab::*;
 use attr::{Attr, AttrMap, AttrWriter, sorted};
 
@@ -59,7 +58,6 @@ macro_rules! spans {
 
         /// What happened, with its attributes.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "lives on the stack for one append; boxing would cost more")]
         pub enum Span { $(#[doc = concat!("`", $span, "`")] $name($name),)+ }
 
         impl Span {

@@ -1,6 +1,4 @@
-//! Numbers as ECMAScript writes them. Only layout: Rust's own formatter gives the shortest digits that read back.
-
-use std::fmt::Write as _;
+//! Numbers as ECMAScript writes them, and which of them are inside the profile.
 
 use super::MAX_SAFE_INTEGER;
 
@@ -22,71 +20,10 @@ pub(super) fn as_integer(n: f64) -> Option<i64> {
     (n.fract() == 0.0 && n.abs() <= max).then_some(n as i64)
 }
 
-/// At most 17 digits, a point, a sign and an exponent.
-struct Scratch {
-    bytes: [u8; 32],
-    len: usize,
-}
-
-impl std::fmt::Write for Scratch {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.len + text.len();
-        self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
-    }
-}
-
-/// Appends `n`, which must be finite, as `Number::toString` writes it (ECMA-262 section 6.1.6.1.20).
+/// Appends `n`, which must be finite, as `Number::toString` writes it (ECMA-262 section 6.1.6.1.20). Rust's own shortest digits
+/// will not do: of two that are equally near ECMAScript takes the even one.
 pub(super) fn push(out: &mut Vec<u8>, n: f64) {
-    if n == 0.0 {
-        out.push(b'0');
-        return;
-    }
-    if n.is_sign_negative() {
-        out.push(b'-');
-    }
-    let mut scratch = Scratch { bytes: [0; 32], len: 0 };
-    // `1.2345e-7`: one digit, the rest, the exponent. It always fits: 17 digits, a point, `e-324`.
-    let written = write!(scratch, "{:e}", n.abs());
-    debug_assert!(written.is_ok(), "a double has at most 17 digits");
-    let text = scratch.bytes.get(..scratch.len).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default();
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let count = 1 + rest.len();
-    // Where the decimal point stands, counted from before the first digit: `n` in ECMA-262.
-    let point = exponent + 1;
-    let zeros = |out: &mut Vec<u8>, many: usize| out.resize(out.len() + many, b'0');
-    match usize::try_from(point) {
-        Ok(point) if point <= 21 && point > 0 => {
-            out.extend_from_slice(first.as_bytes());
-            if count <= point {
-                out.extend_from_slice(rest.as_bytes());
-                zeros(out, point - count);
-            } else {
-                let (whole, fraction) = rest.split_at_checked(point - 1).unwrap_or((rest, ""));
-                out.extend_from_slice(whole.as_bytes());
-                out.push(b'.');
-                out.extend_from_slice(fraction.as_bytes());
-            }
-        }
-        _ if (-5..=0).contains(&point) => {
-            out.extend_from_slice(b"0.");
-            zeros(out, usize::try_from(-point).unwrap_or(0));
-            out.extend_from_slice(first.as_bytes());
-            out.extend_from_slice(rest.as_bytes());
-        }
-        _ => {
-            out.extend_from_slice(first.as_bytes());
-            if !rest.is_empty() {
-                out.push(b'.');
-                out.extend_from_slice(rest.as_bytes());
-            }
-            out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
-            crate::span::attr::push_integer(out, u64::from(exponent.unsigned_abs()));
-        }
-    }
+    out.extend_from_slice(ryu_js::Buffer::new().format_finite(n).as_bytes());
 }
 
 #[cfg(test)]
@@ -136,17 +73,27 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5000))]
         #[test]
-        fn agrees_with_the_second_implementation(bits: u64) {
+        fn no_shorter_text_reads_back(bits: u64) {
             let n = f64::from_bits(bits);
             prop_assume!(n.is_finite());
-            prop_assert_eq!(text(n), String::from_utf8(serde_jcs::to_vec(&n).unwrap()).unwrap());
+            let digits = |text: &str| {
+                let mantissa = text.split('e').next().unwrap_or_default().replace(['-', '.'], "");
+                mantissa.trim_matches('0').len()
+            };
             prop_assert_eq!(text(n).parse::<f64>().unwrap(), n);
+            prop_assert_eq!(digits(&text(n)), digits(&format!("{n:e}")));
         }
 
         #[test]
-        fn agrees_on_short_decimals(digits in -99_999_999_i64..99_999_999, scale in -30_i32..30) {
-            let n: f64 = format!("{digits}e{scale}").parse().unwrap();
-            prop_assert_eq!(text(n), String::from_utf8(serde_jcs::to_vec(&n).unwrap()).unwrap());
+        fn the_profile_is_what_reads_back_as_the_same_kind_of_number(bits: u64, whole in -(1_i64 << 60)..1 << 60) {
+            #[expect(clippy::cast_precision_loss, reason = "any double will do")]
+            for n in [f64::from_bits(bits), whole as f64] {
+                prop_assume!(n.is_finite());
+                let literal_is_integer = !text(n).contains(['.', 'e']);
+                let safe = text(n).parse::<i128>().is_ok_and(|i| i.unsigned_abs() <= u128::from(MAX_SAFE_INTEGER));
+                prop_assert_eq!(in_profile(n), !literal_is_integer || safe);
+                prop_assert_eq!(as_integer(n).is_some(), literal_is_integer && safe);
+            }
         }
     }
 }
