@@ -1,1 +1,57 @@
 //! AI agents under the GDPR and the EU AI Act: what breaks the rules does not compile; what ran has proof.
+//!
+//! `#[tool]` and `define_agent!` turn compliance fields into types. Everything they write a person could write by hand:
+//! the guarantees live in traits and values.
+
+pub mod agent;
+pub mod boundary;
+mod ctx;
+pub mod deployment;
+mod dispatch;
+mod driver;
+pub mod effect;
+mod error;
+pub mod guardrail;
+pub mod law;
+pub mod logic;
+pub mod model;
+pub mod outcome;
+mod panics;
+mod resume;
+pub mod run;
+mod sealed;
+pub mod secret;
+pub mod store;
+pub mod suspend;
+pub mod testing;
+pub mod tool;
+
+pub use agent::{Agent, Limits};
+pub use ctx::{AppValue, Ctx, OversightAnswer, ToolCtx};
+pub use deployment::{Deployment, Keys};
+pub use dispatch::ToolCall;
+pub use error::ToolError;
+pub use fuze_agent_macros::{define_agent, tool};
+pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
+pub use law::Retention;
+pub use outcome::Outcome;
+pub use run::{CancelHandle, RunError};
+pub use secret::{Secret, Secrets};
+pub use tool::Tool;
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::testing::ScriptedModel;
+    pub use crate::{
+        Agent, Ctx, Deployment, Keys, Limits, Outcome, OversightAnswer, Retention, Tool, ToolError,
+        define_agent, tool,
+    };
+    pub use fuze_policy::{Fixed, Obligation};
+}
+
+/// What the macros' output names. Not for programs.
+#[doc(hidden)]
+pub mod __private {
+    pub use schemars;
+    pub use serde;
+}

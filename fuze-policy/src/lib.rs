@@ -1,1 +1,16 @@
 //! The policy gate: engines decide, the gate is the only mint of permits.
+//!
+//! This crate knows no agent and no tool, only facts about them. What it deliberately leaves out: parsing of arguments,
+//! records, suspension; those belong to the crate that owns the run.
+
+mod decision;
+mod engine;
+mod facts;
+mod gate;
+
+pub use decision::{Decision, Obligation, RuleId, Verdict};
+pub use engine::fixed::{Fixed, FixedError};
+pub use engine::permissive::Permissive;
+pub use engine::{Engine, EngineError, EngineIdentity, Policy, RemoteEngine};
+pub use facts::{CallFacts, Request, RunFacts, ToolFacts};
+pub use gate::{Call, Conditions, Decided, Denied, DenyReason, Gate, Opening, Permit, RequiredBy, Waiting};

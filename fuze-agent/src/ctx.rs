@@ -1,0 +1,277 @@
+//! What a tool is lent for one call. It reaches dependencies, cancellation, other tools through the pipeline, secrets it
+//! declared; it does not reach the model, the evidence writer, the store or the run.
+
+use std::any::TypeId;
+use std::future::pending;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::ToolError;
+use crate::boundary::ObservesSecrets;
+use crate::deployment::Clock;
+use crate::effect::{MayInvoke, MayRequestOversight};
+use crate::secret::{Secret, Secrets};
+use crate::tool::{Need, Tool};
+
+/// What every tool may use, for the time of one dispatch `'c`.
+pub struct Ctx<'c, D> {
+    deps: &'c D,
+    scope: &'c Scope,
+    /// Invariant: a `Ctx` of some dispatch cannot pass for one of another.
+    dispatch: PhantomData<fn(&'c ()) -> &'c ()>,
+}
+
+/// [`Ctx`] with what the tool `T` declared. Derefs to it.
+pub struct ToolCtx<'c, T: Tool> {
+    base: Ctx<'c, <T::Needs as Need>::Target>,
+    tool: PhantomData<fn() -> T>,
+}
+
+/// One dispatch as the driver sees it.
+#[doc(hidden)]
+pub struct Scope {
+    pub(crate) exec_id: String,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) requests: mpsc::Sender<FromTool>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) attributes: Mutex<Vec<(&'static str, AppValue)>>,
+    /// Work on the blocking pool that has begun and not ended. It outlives a dropped call.
+    pub(crate) blocking: Arc<AtomicBool>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What a tool asks of the driver.
+pub(crate) enum FromTool {
+    Invoke {
+        name: &'static str,
+        tool: TypeId,
+        args: Vec<u8>,
+        reply: oneshot::Sender<Result<Vec<u8>, ToolError>>,
+    },
+    Oversight {
+        question: String,
+        reply: oneshot::Sender<OversightAnswer>,
+    },
+}
+
+/// A person's answer to [`ToolCtx::request_oversight`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the tool asked a person: act on the answer"]
+pub enum OversightAnswer {
+    /// Go on.
+    Approved,
+    /// Do not.
+    Rejected,
+}
+
+/// A value of a tool's own attribute: evidence takes no text from a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppValue {
+    /// A boolean.
+    Bool(bool),
+    /// An integer within ±(2^53−1).
+    Int(i64),
+    /// A declared word: 1–128 characters of `A–Z a–z 0–9 . _ : / @ + -`.
+    Word(&'static str),
+}
+
+impl From<bool> for AppValue {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<i64> for AppValue {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<i32> for AppValue {
+    fn from(value: i32) -> Self {
+        Self::Int(value.into())
+    }
+}
+impl From<u32> for AppValue {
+    fn from(value: u32) -> Self {
+        Self::Int(value.into())
+    }
+}
+impl From<&'static str> for AppValue {
+    fn from(value: &'static str) -> Self {
+        Self::Word(value)
+    }
+}
+
+impl<'c, D> Ctx<'c, D> {
+    /// The agent's dependencies.
+    #[must_use]
+    pub fn deps(&self) -> &'c D {
+        self.deps
+    }
+
+    /// This execution's id: the same when an `idempotent` call is repeated, and so its idempotency key. 64 hex digits.
+    #[must_use]
+    pub fn exec_id(&self) -> &'c str {
+        &self.scope.exec_id
+    }
+
+    /// Resolves when the call should stop: its time is over, or an operator stopped the run. A tool that listens can end
+    /// in a safe state; one that does not is dropped after its grace.
+    pub async fn cancelled(&self) {
+        let mut stop = self.scope.stop.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            // The driver is gone, and this call with it.
+            pending::<()>().await;
+        }
+    }
+
+    /// Whether the call should stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        *self.scope.stop.borrow()
+    }
+
+    /// The run's clock: nanoseconds since 1970 UTC.
+    #[must_use]
+    pub fn now_unix_ns(&self) -> u128 {
+        self.scope.clock.now().as_nanos()
+    }
+
+    /// Notes an attribute of the tool's own in its `tool.execute` record, as `app.<key>`. A later value of the same key
+    /// replaces the earlier. Keys have 1–64 characters of `a–z 0–9 _ .`; words are declared in the program.
+    ///
+    /// # Errors
+    /// A key or value that cannot be recorded.
+    pub fn attribute(&self, key: &'static str, value: impl Into<AppValue>) -> Result<(), ToolError> {
+        let value = value.into();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+        if key.is_empty() || key.len() > 64 || !key.chars().all(plain) {
+            return Err(ToolError::new(format!(
+                "attribute key `{key}`: expected 1 to 64 characters of `a-z 0-9 _ .`"
+            )));
+        }
+        match value {
+            AppValue::Int(n) if n.unsigned_abs() > (1 << 53) - 1 => {
+                return Err(ToolError::new(format!(
+                    "attribute `{key}`: {n} is outside ±(2^53−1); record it as content"
+                )));
+            }
+            AppValue::Word(word) if !crate::law::retention_is_name(word) => {
+                return Err(ToolError::new(format!(
+                    "attribute `{key}`: a word has 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ + -`"
+                )));
+            }
+            AppValue::Bool(_) | AppValue::Int(_) | AppValue::Word(_) => {}
+        }
+        let mut attributes = self.scope.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        attributes.retain(|(known, _)| *known != key);
+        if attributes.len() >= 32 {
+            return Err(ToolError::new("a call records at most 32 attributes of its own"));
+        }
+        attributes.push((key, value));
+        Ok(())
+    }
+
+    /// Runs a plain function on the blocking pool. If the call is dropped meanwhile, the function goes on and the record
+    /// says so.
+    #[doc(hidden)]
+    pub async fn on_blocking_pool<O: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<O, ToolError> + Send + 'static,
+    ) -> Result<O, ToolError> {
+        struct Ended(Arc<AtomicBool>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::SeqCst);
+            }
+        }
+        self.scope.blocking.store(true, Ordering::SeqCst);
+        let ended = Ended(Arc::clone(&self.scope.blocking));
+        let task = tokio::task::spawn_blocking(move || {
+            let _ended = ended;
+            work()
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(ToolError::new("the runtime is shutting down")),
+        }
+    }
+}
+
+impl<'c, T: Tool> ToolCtx<'c, T> {
+    pub(crate) fn new(deps: &'c <T::Needs as Need>::Target, scope: &'c Scope) -> Self {
+        Self { base: Ctx { deps, scope, dispatch: PhantomData }, tool: PhantomData }
+    }
+
+    /// Calls another tool of the same agent, through the same pipeline: gate, record, limits. A denied call ends the run;
+    /// there is nothing to catch.
+    ///
+    /// # Errors
+    /// The invoked tool's own failure.
+    pub async fn invoke<U: Tool>(&self, tool: U, args: U::Args) -> Result<U::Output, ToolError>
+    where
+        T: MayInvoke<U>,
+    {
+        // The value shows which tool is meant; the agent's own instance runs.
+        drop(tool);
+        let args = fuze_evidence::jcs::to_vec(&args).map_err(|error| {
+            ToolError::not_applied(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
+        })?;
+        let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
+        let output = self.ask(request).await?;
+        parse::<U::Output>(&output)
+    }
+
+    /// Asks a person, and waits. The run suspends; after the answer the tool runs again from its start, and what it
+    /// invoked before is answered from the journal.
+    pub async fn request_oversight(&self, question: impl Into<String>) -> OversightAnswer
+    where
+        T: MayRequestOversight,
+    {
+        let question = question.into();
+        self.ask(|reply| FromTool::Oversight { question, reply }).await
+    }
+
+    /// A secret of the deployment.
+    ///
+    /// # Errors
+    /// When the deployment has no secret of this name.
+    pub fn secret(&self, name: &str) -> Result<&'c Secret, ToolError>
+    where
+        T: ObservesSecrets,
+    {
+        let missing = || ToolError::not_applied(format!("the deployment has no secret named `{name}`"));
+        self.base.scope.secrets.find(name).ok_or_else(missing)
+    }
+
+    /// Waits for the driver's answer. Where the run stops instead, the answer never comes and the driver drops this call:
+    /// a stop is not an error that a tool could catch.
+    async fn ask<R>(&self, request: impl FnOnce(oneshot::Sender<R>) -> FromTool) -> R {
+        let (reply, answer) = oneshot::channel();
+        if self.base.scope.requests.send(request(reply)).await.is_err() {
+            return pending().await;
+        }
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => pending().await,
+        }
+    }
+}
+
+impl<'c, T: Tool> Deref for ToolCtx<'c, T> {
+    type Target = Ctx<'c, <T::Needs as Need>::Target>;
+    fn deref(&self) -> &Self::Target {
+        &self.base
+    }
+}
+
+fn parse<O: DeserializeOwned>(canonical: &[u8]) -> Result<O, ToolError> {
+    serde_json::from_slice(canonical).map_err(|error| {
+        ToolError::new(format!("the output of the invoked tool does not parse again: {error}"))
+    })
+}

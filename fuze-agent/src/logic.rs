@@ -1,0 +1,44 @@
+//! Type-level booleans. Sets, orders and "any of these tools" all reduce to them: one sealed place to get wrong.
+
+use crate::sealed::Sealed;
+
+/// True.
+pub struct Yes;
+/// False.
+pub struct No;
+impl Sealed for Yes {}
+impl Sealed for No {}
+
+/// [`Yes`] or [`No`].
+pub trait Bool: Sealed + 'static {
+    /// The same as a value.
+    const VALUE: bool;
+    /// Disjunction.
+    type Or<O: Bool>: Bool;
+    /// Conjunction.
+    type And<O: Bool>: Bool;
+    /// Implication.
+    type Implies<O: Bool>: Bool;
+    /// Negation.
+    type Not: Bool;
+}
+
+impl Bool for Yes {
+    const VALUE: bool = true;
+    type Or<O: Bool> = Self;
+    type And<O: Bool> = O;
+    type Implies<O: Bool> = O;
+    type Not = No;
+}
+
+impl Bool for No {
+    const VALUE: bool = false;
+    type Or<O: Bool> = O;
+    type And<O: Bool> = Self;
+    type Implies<O: Bool> = Yes;
+    type Not = Yes;
+}
+
+/// What the compiler is asked to show.
+pub trait True: Bool {}
+impl True for Yes {}
