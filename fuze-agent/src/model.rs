@@ -198,6 +198,8 @@ pub enum ModelErrorKind {
     Refused,
     /// The answer could not be read.
     Malformed,
+    /// The answer holds neither text nor a call.
+    Empty,
     /// The connection failed.
     Transport,
 }
@@ -207,7 +209,12 @@ impl ModelErrorKind {
     #[must_use]
     pub const fn is_transient(self) -> bool {
         match self {
-            Self::Timeout | Self::RateLimited | Self::Unavailable | Self::Transport | Self::Malformed => true,
+            Self::Timeout
+            | Self::RateLimited
+            | Self::Unavailable
+            | Self::Transport
+            | Self::Malformed
+            | Self::Empty => true,
             Self::Refused => false,
         }
     }
@@ -228,6 +235,7 @@ impl fmt::Display for ModelError {
             ModelErrorKind::Unavailable => "the provider is not available",
             ModelErrorKind::Refused => "the provider refuses the request",
             ModelErrorKind::Malformed => "the model's answer cannot be read",
+            ModelErrorKind::Empty => "the model's answer is empty",
             ModelErrorKind::Transport => "the connection to the model failed",
         };
         write!(f, "{kind}: {}", self.message)

@@ -337,7 +337,7 @@ fn run(function: &Function) -> TokenStream {
     let parameters = quote! {
         &#c #this,
         #call: ::fuze_agent::Permit<#c, ::fuze_agent::ToolCall<Self>>,
-        #ctx: &#c ::fuze_agent::ToolCtx<#c, Self>
+        #ctx: ::fuze_agent::ToolCtx<#c, Self>
     };
     let Some(result) = function.result.as_ref().filter(|_| function.sound) else {
         let output = or_unit(function.result.as_ref().map(|result| &result.output));
@@ -361,8 +361,8 @@ fn run(function: &Function) -> TokenStream {
         let lend = function.ctx.as_ref().map(|parameter| {
             let (pattern, ty) = (&parameter.pattern, &parameter.ty);
             quote! {
-                let _: #ty = #ctx;
-                let #pattern: &#c ::fuze_agent::ToolCtx<#c, Self> = #ctx;
+                let _: #ty = &#ctx;
+                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = &#ctx;
             }
         });
         let block = within(body, quote! { #open #lend #(#bindings)* });

@@ -1,0 +1,141 @@
+//! The RFC 6962 Merkle tree over leaf hashes: root, inclusion proof, its verification. Leaves come hashed.
+
+use sha2::{Digest, Sha256};
+
+use crate::hash::Hash;
+
+fn node(left: Hash, right: Hash) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update([1]);
+    hasher.update(left.0);
+    hasher.update(right.0);
+    Hash(hasher.finalize().into())
+}
+
+/// The tree hash of `leaves` (RFC 6962 section 2.1); of none, the hash of nothing.
+pub fn merkle_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
+    // Complete subtrees from large to small, each with its number of levels.
+    let mut subtrees: Vec<(u32, Hash)> = Vec::with_capacity(24);
+    for leaf in leaves {
+        let mut tree = (0, leaf);
+        while let Some((_, left)) = subtrees.pop_if(|(levels, _)| *levels == tree.0) {
+            tree = (tree.0 + 1, node(left, tree.1));
+        }
+        subtrees.push(tree);
+    }
+    let Some((_, mut root)) = subtrees.pop() else { return crate::hash::sha256(b"") };
+    while let Some((_, left)) = subtrees.pop() {
+        root = node(left, root);
+    }
+    root
+}
+
+/// The hashes beside the way from a leaf to the root, nearest first.
+pub type Proof = Vec<Hash>;
+
+/// The audit path of leaf `index` (RFC 6962 section 2.1.1); `None` if there is no such leaf.
+#[must_use]
+pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Proof> {
+    if index >= leaves.len() {
+        return None;
+    }
+    let mut proof = Vec::new();
+    let mut rest = leaves;
+    let mut at = index;
+    while rest.len() > 1 {
+        // The largest power of two smaller than the number of leaves.
+        let half = rest.len().next_power_of_two() / 2;
+        let (left, right) = rest.split_at_checked(half)?;
+        if at < half {
+            proof.push(merkle_root(right.iter().copied()));
+            rest = left;
+        } else {
+            proof.push(merkle_root(left.iter().copied()));
+            rest = right;
+            at -= half;
+        }
+    }
+    proof.reverse();
+    Some(proof)
+}
+
+/// Whether `leaf` is number `index` of `size` leaves under `root` (RFC 9162 section 2.1.3.2). The root must come from elsewhere.
+#[must_use]
+pub fn verify_inclusion(root: Hash, leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> bool {
+    if index >= size {
+        return false;
+    }
+    let (mut at, mut last, mut hash) = (index, size - 1, leaf);
+    for &beside in proof {
+        if last == 0 {
+            return false;
+        }
+        if at & 1 == 1 || at == last {
+            hash = node(beside, hash);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            hash = node(hash, beside);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    last == 0 && hash == root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::sha256;
+
+    fn leaves(count: u8) -> Vec<Hash> {
+        (0..count).map(|n| sha256(&[0, n])).collect()
+    }
+
+    /// The definition of RFC 6962 section 2.1, word for word.
+    fn by_definition(leaves: &[Hash]) -> Hash {
+        match leaves {
+            [] => sha256(b""),
+            [one] => *one,
+            many => {
+                let mut k = 1;
+                while k * 2 < many.len() {
+                    k *= 2;
+                }
+                node(by_definition(&many[..k]), by_definition(&many[k..]))
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_is_the_one_of_the_definition() {
+        for count in 0..40 {
+            assert_eq!(merkle_root(leaves(count)), by_definition(&leaves(count)), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_leaf_and_place_only() {
+        for size in 1..20_u8 {
+            let leaves = leaves(size);
+            let root = merkle_root(leaves.iter().copied());
+            for index in 0..size {
+                let proof = inclusion_proof(&leaves, usize::from(index)).unwrap();
+                let own = leaves[usize::from(index)];
+                for other in 0..size {
+                    let holds = verify_inclusion(root, own, u64::from(other), u64::from(size), &proof);
+                    assert_eq!(holds, index == other, "{size} {index} {other}");
+                }
+                let mut longer = proof.clone();
+                longer.push(Hash::ZERO);
+                assert!(!verify_inclusion(root, own, u64::from(index), u64::from(size), &longer));
+                if let [_, shorter @ ..] = proof.as_slice() {
+                    assert!(!verify_inclusion(root, own, u64::from(index), u64::from(size), shorter));
+                }
+            }
+            assert_eq!(inclusion_proof(&leaves, usize::from(size)), None);
+        }
+    }
+}

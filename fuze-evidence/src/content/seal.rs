@@ -1,0 +1,355 @@
+//! Content under keys: each leaf encrypted once under a key of its own, those keys and the salts wrapped under the run's (and the
+//! data subject's) key. Content and keys are separate lines, so that the keys can be thrown away.
+
+use std::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{
+    Commitment, DisclosedLeaf, Disclosure, Leaf, Opening, Salt, check_shape, decoy_hash, merkle_root,
+};
+use crate::crypto::{self, NONCE_BYTES};
+use crate::hash::Hash;
+use crate::jcs;
+use crate::keys::{KeyError, RunKeys, decode};
+use crate::name::Name;
+use crate::random::Random;
+use crate::record::RunId;
+
+const ERASED: u8 = 0;
+const LEAF: u8 = 1;
+const DECOY: u8 = 2;
+
+/// A commitment's content, encrypted: one line for `content.jsonl`, one for `keys.jsonl`, both without line feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedContent {
+    root: Hash,
+    content: Vec<u8>,
+    keys: Vec<u8>,
+}
+
+impl SealedContent {
+    /// Takes lines back from a store.
+    ///
+    /// # Errors
+    /// When one is not canonical, not of its kind, or they name different roots.
+    pub fn from_lines(content: Vec<u8>, keys: Vec<u8>) -> Result<Self, OpenError> {
+        let root = ContentLine::read(&content)?.root;
+        if KeysLine::read(&keys)?.root != root {
+            return Err(OpenError::Malformed);
+        }
+        Ok(Self { root, content, keys })
+    }
+
+    /// The commitment's root.
+    #[must_use]
+    pub const fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// The line for `content.jsonl`.
+    #[must_use]
+    pub fn content_line(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// The line for `keys.jsonl`.
+    #[must_use]
+    pub fn keys_line(&self) -> &[u8] {
+        &self.keys
+    }
+
+    /// Decrypts what has not been erased.
+    ///
+    /// # Errors
+    /// When it was changed, or the keys are of another run.
+    pub fn open(&self, keys: &RunKeys) -> Result<Disclosure, OpenError> {
+        ContentLine::read(&self.content)?.open(&KeysLine::read(&self.keys)?, keys)
+    }
+}
+
+/// Why content did not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Not a line of its kind.
+    Malformed,
+    /// The leaf list does not hash to the root.
+    Root,
+    /// The key or the content was changed, or is of another run.
+    Refused,
+    /// What came out is not what was committed to.
+    Leaf {
+        /// The leaf hash.
+        hash: Hash,
+    },
+    /// The run's keys.
+    Key(KeyError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("a content or key line is not in its form"),
+            Self::Root => f.write_str("the leaf list does not hash to its root"),
+            Self::Refused => f.write_str("content or its keys do not decrypt: changed, or of another run"),
+            Self::Leaf { hash } => {
+                write!(f, "what decrypts for the leaf {hash} is not what was committed to")
+            }
+            Self::Key(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentLeaf {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    hash: Hash,
+}
+
+/// A line of `content.jsonl`, read strictly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentLine {
+    leaves: Vec<ContentLeaf>,
+    root: Hash,
+    v: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ContentKind {
+    Content,
+}
+
+/// A line of `keys.jsonl` for one commitment, read strictly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysLine {
+    kind: ContentKind,
+    nonce: String,
+    root: Hash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<Name>,
+    v: u64,
+    wrapped: String,
+}
+
+/// Reads a canonical line that must be written again octet for octet.
+fn read_line<T: Serialize + for<'de> Deserialize<'de>>(line: &[u8]) -> Result<T, OpenError> {
+    let value = jcs::from_slice(line).map_err(|_| OpenError::Malformed)?;
+    let read: T = serde_json::from_value(value).map_err(|_| OpenError::Malformed)?;
+    match jcs::to_vec(&read) {
+        Ok(again) if again == line => Ok(read),
+        _ => Err(OpenError::Malformed),
+    }
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, OpenError> {
+    let bytes = Base64UrlUnpadded::decode_vec(text).map_err(|_| OpenError::Malformed)?;
+    if Base64UrlUnpadded::encode_string(&bytes) == text { Ok(bytes) } else { Err(OpenError::Malformed) }
+}
+
+impl ContentLine {
+    /// Reads a line and checks that its leaf list hashes to its root.
+    ///
+    /// # Errors
+    /// When it is not in its form, or does not.
+    pub fn read(line: &[u8]) -> Result<Self, OpenError> {
+        let read: Self = read_line(line)?;
+        let hashes: Vec<Hash> = read.leaves.iter().map(|leaf| leaf.hash).collect();
+        if read.v != crate::FORMAT_VERSION || check_shape(&hashes).is_err() {
+            return Err(OpenError::Malformed);
+        }
+        for data in read.leaves.iter().filter_map(|leaf| leaf.data.as_deref()) {
+            bytes(data)?;
+        }
+        if merkle_root(hashes) == read.root { Ok(read) } else { Err(OpenError::Root) }
+    }
+
+    /// The commitment's root.
+    #[must_use]
+    pub const fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// How many leaf hashes it lists, decoys included.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Decrypts what has not been erased; what was, comes out as its hash.
+    ///
+    /// # Errors
+    /// When content or keys were changed, or do not belong together.
+    pub fn open(&self, line: &KeysLine, keys: &RunKeys) -> Result<Disclosure, OpenError> {
+        if line.root != self.root {
+            return Err(OpenError::Malformed);
+        }
+        if line.subject.as_ref() != keys.subject() {
+            return Err(OpenError::Key(KeyError::Subject));
+        }
+        let nonce = decode::<NONCE_BYTES>(&line.nonce).map_err(OpenError::Key)?;
+        let aad = keys_aad(keys.run_id(), self.root)?;
+        let entries =
+            crypto::open(keys.kek(), &nonce, &aad, &bytes(&line.wrapped)?).map_err(|_| OpenError::Refused)?;
+        let mut rest = entries.as_slice();
+        let mut buffer = Vec::with_capacity(256);
+        let mut leaves = Vec::with_capacity(self.leaves.len());
+        for leaf in &self.leaves {
+            let (kind, after) = rest.split_first().ok_or(OpenError::Malformed)?;
+            rest = after;
+            let disclosed = match (*kind, &leaf.data) {
+                (ERASED, None) => DisclosedLeaf::Hash(leaf.hash),
+                (DECOY, None) => {
+                    let salt = Salt(*take_secret(&mut rest)?);
+                    if decoy_hash(&mut buffer, &salt) != leaf.hash {
+                        return Err(OpenError::Leaf { hash: leaf.hash });
+                    }
+                    DisclosedLeaf::Decoy(salt)
+                }
+                (LEAF, data) => {
+                    let salt = Salt(*take_secret(&mut rest)?);
+                    let key = take_secret(&mut rest)?;
+                    match data {
+                        None => DisclosedLeaf::Hash(leaf.hash),
+                        Some(data) => DisclosedLeaf::Leaf(open_leaf(
+                            keys.run_id(),
+                            leaf.hash,
+                            salt,
+                            &key,
+                            &bytes(data)?,
+                        )?),
+                    }
+                }
+                // Cipher text that nothing opens any more, or that a decoy never has.
+                (ERASED | DECOY, Some(_)) => return Err(OpenError::Leaf { hash: leaf.hash }),
+                _ => return Err(OpenError::Malformed),
+            };
+            leaves.push(disclosed);
+        }
+        if !rest.is_empty() {
+            return Err(OpenError::Malformed);
+        }
+        Ok(Disclosure { leaves, root: self.root })
+    }
+}
+
+fn open_leaf(
+    run_id: RunId,
+    hash: Hash,
+    salt: Salt,
+    key: &[u8; 32],
+    data: &[u8],
+) -> Result<Opening, OpenError> {
+    let plain = crypto::open_once(key, &content_aad(run_id, hash)?, data).map_err(|_| OpenError::Refused)?;
+    let wrong = || OpenError::Leaf { hash };
+    let Ok(Value::Array(pair)) = jcs::from_slice(&plain) else { return Err(wrong()) };
+    let Ok([Value::String(path), value]) = <[Value; 2]>::try_from(pair) else { return Err(wrong()) };
+    let opening = Opening { path, value, salt };
+    if opening.leaf_hash() == Ok(hash) { Ok(opening) } else { Err(wrong()) }
+}
+
+fn take_secret(rest: &mut &[u8]) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    let (secret, after) = rest.split_first_chunk::<32>().ok_or(OpenError::Malformed)?;
+    *rest = after;
+    Ok(Zeroizing::new(*secret))
+}
+
+impl KeysLine {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// When it is not in its form.
+    pub fn read(line: &[u8]) -> Result<Self, OpenError> {
+        let read: Self = read_line(line)?;
+        decode::<NONCE_BYTES>(&read.nonce).map_err(OpenError::Key)?;
+        bytes(&read.wrapped)?;
+        if read.v == crate::FORMAT_VERSION { Ok(read) } else { Err(OpenError::Malformed) }
+    }
+
+    /// The commitment's root.
+    #[must_use]
+    pub const fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// The alias of the data subject whose key is needed too.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Name> {
+        self.subject.as_ref()
+    }
+}
+
+fn keys_aad(run_id: RunId, root: Hash) -> Result<Vec<u8>, OpenError> {
+    jcs::to_vec(&("fuze/content-keys/v1", run_id, root)).map_err(|_| OpenError::Malformed)
+}
+
+fn content_aad(run_id: RunId, leaf: Hash) -> Result<Vec<u8>, OpenError> {
+    jcs::to_vec(&("fuze/content/v1", run_id, leaf)).map_err(|_| OpenError::Malformed)
+}
+
+/// Encrypts what `commitment` commits to.
+///
+/// # Errors
+/// When randomness fails.
+pub fn seal(
+    commitment: &Commitment,
+    keys: &RunKeys,
+    random: &mut dyn Random,
+) -> Result<SealedContent, OpenError> {
+    let failed = |error| OpenError::Key(KeyError::Random(error));
+    let mut entries = Zeroizing::new(Vec::with_capacity(commitment.leaves.len() * 65));
+    let mut leaves = Vec::with_capacity(commitment.leaves.len());
+    for (hash, leaf) in &commitment.leaves {
+        let data = match leaf {
+            Leaf::Decoy(salt) => {
+                entries.push(DECOY);
+                entries.extend_from_slice(&salt.0);
+                None
+            }
+            Leaf::Opened(opening) => {
+                let mut key = Zeroizing::new([0u8; 32]);
+                random.fill(key.as_mut_slice()).map_err(failed)?;
+                entries.push(LEAF);
+                entries.extend_from_slice(&opening.salt.0);
+                entries.extend_from_slice(key.as_slice());
+                let plain = Zeroizing::new(
+                    jcs::to_vec(&(&opening.path, &opening.value)).map_err(|_| OpenError::Malformed)?,
+                );
+                let cipher = crypto::seal_once(&key, &content_aad(keys.run_id(), *hash)?, &plain)
+                    .map_err(|_| OpenError::Refused)?;
+                Some(Base64UrlUnpadded::encode_string(&cipher))
+            }
+        };
+        leaves.push(ContentLeaf { data, hash: *hash });
+    }
+    let mut nonce = [0u8; NONCE_BYTES];
+    random.fill(&mut nonce).map_err(failed)?;
+    let root = commitment.root;
+    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root)?, &entries)
+        .map_err(|_| OpenError::Refused)?;
+    let keys_line = KeysLine {
+        kind: ContentKind::Content,
+        nonce: Base64UrlUnpadded::encode_string(&nonce),
+        root,
+        subject: keys.subject().cloned(),
+        v: crate::FORMAT_VERSION,
+        wrapped: Base64UrlUnpadded::encode_string(&wrapped),
+    };
+    let content_line = ContentLine { leaves, root, v: crate::FORMAT_VERSION };
+    let line = |result: Result<Vec<u8>, jcs::Error>| result.map_err(|_| OpenError::Malformed);
+    Ok(SealedContent {
+        root,
+        content: line(jcs::to_vec(&content_line))?,
+        keys: line(jcs::to_vec(&keys_line))?,
+    })
+}

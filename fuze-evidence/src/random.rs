@@ -1,0 +1,107 @@
+//! Where salts, keys, nonces and identifiers come from: the operating system, or a trait for a seeded simulation.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// A source of random octets. Trusted: salts that can be guessed make erased content guessable.
+pub trait Random: Send {
+    /// Fills `out`.
+    ///
+    /// # Errors
+    /// When the source fails; then nothing made from `out` may be used.
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), RandomError>;
+}
+
+/// The source of randomness failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RandomError(String);
+
+impl RandomError {
+    /// With the source's own words.
+    pub fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for RandomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the source of randomness failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for RandomError {}
+
+const POOL_BYTES: usize = 4096;
+
+/// The operating system's generator, read 4 KiB at a time: a commitment needs some 300 octets, and one system call
+/// each would cost more than its hashes. Octets are wiped as they are handed out.
+pub struct OsRandom {
+    pool: Box<[u8; POOL_BYTES]>,
+    used: usize,
+}
+
+impl OsRandom {
+    /// An empty pool; filled at first use.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { pool: Box::new([0; POOL_BYTES]), used: POOL_BYTES }
+    }
+}
+
+impl Default for OsRandom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for OsRandom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OsRandom")
+    }
+}
+
+impl Random for OsRandom {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
+        if out.len() > POOL_BYTES / 4 {
+            return getrandom::fill(out).map_err(RandomError::new);
+        }
+        if POOL_BYTES - self.used < out.len() {
+            getrandom::fill(self.pool.as_mut_slice()).map_err(RandomError::new)?;
+            self.used = 0;
+        }
+        let end = self.used + out.len();
+        let taken = self.pool.get_mut(self.used..end).ok_or_else(|| RandomError::new("pool exhausted"))?;
+        out.copy_from_slice(taken);
+        taken.zeroize();
+        self.used = end;
+        Ok(())
+    }
+}
+
+impl Drop for OsRandom {
+    fn drop(&mut self) {
+        self.pool.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_handed_out_twice_and_nothing_stays_behind() {
+        let mut random = OsRandom::new();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let mut block = [0u8; 32];
+            random.fill(&mut block).unwrap();
+            assert_ne!(block, [0; 32]);
+            assert!(seen.insert(block));
+        }
+        assert!(random.pool[..random.used].iter().all(|&b| b == 0));
+        let mut large = vec![0u8; 10_000];
+        random.fill(&mut large).unwrap();
+        assert!(large.chunks(32).all(|c| c.iter().any(|&b| b != 0)));
+    }
+}

@@ -1,0 +1,142 @@
+//! Checks a run's files against `docs/evidence-format.md`, line by line, in memory that does not grow with the run's content.
+//!
+//! Three answers: verified (in a [`Report`]), failed, or cannot verify. What it says holds under the keys that it was given
+//! and no others; it does not know whether what was recorded is true, or what was never recorded.
+
+mod content;
+mod lines;
+mod report;
+mod run;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use crate::hash::Hash;
+use crate::keys::{MasterKey, SubjectKeys};
+use crate::record::RunId;
+use crate::sign::{KeyId, PublicKey};
+use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
+
+pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
+
+/// What a verifier relies on: which keys may sign runs, and what it was given to open content.
+#[derive(Default)]
+pub struct TrustedKeys<'k> {
+    runs: HashMap<KeyId, PublicKey>,
+    master: Option<&'k MasterKey>,
+    subjects: Option<&'k dyn SubjectKeys>,
+    erased: Vec<(RunId, Hash)>,
+}
+
+impl<'k> TrustedKeys<'k> {
+    /// Trusts nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs signed by `key` are accepted.
+    #[must_use]
+    pub fn run_key(mut self, key: PublicKey) -> Self {
+        self.runs.insert(key.id(), key);
+        self
+    }
+
+    /// Content is opened with `master`; without it, content is withheld.
+    #[must_use]
+    pub const fn master_key(mut self, master: &'k MasterKey) -> Self {
+        self.master = Some(master);
+        self
+    }
+
+    /// Where the keys of data subjects are.
+    #[must_use]
+    pub fn subject_keys(mut self, subjects: &'k dyn SubjectKeys) -> Self {
+        self.subjects = Some(subjects);
+        self
+    }
+
+    /// An erasure statement, verified elsewhere, explains that content under `root` of run `run_id` is gone.
+    #[must_use]
+    pub fn explain_erasure(mut self, run_id: RunId, root: Hash) -> Self {
+        self.erased.push((run_id, root));
+        self
+    }
+
+    fn explains(&self, run_id: RunId, root: Hash) -> bool {
+        self.erased.contains(&(run_id, root))
+    }
+}
+
+impl std::fmt::Debug for TrustedKeys<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.runs.keys()).finish()
+    }
+}
+
+/// A run's files as streams. Without roots, content and keys only the records are judged.
+pub struct RunFiles<'f> {
+    /// `records.jsonl`.
+    pub records: Box<dyn BufRead + 'f>,
+    /// `roots.jsonl`.
+    pub roots: Option<Box<dyn BufRead + 'f>>,
+    /// `content.jsonl` and `keys.jsonl`. A file that is gone is an empty stream.
+    pub content: Option<(Box<dyn BufRead + 'f>, Box<dyn BufRead + 'f>)>,
+}
+
+impl std::fmt::Debug for RunFiles<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RunFiles")
+    }
+}
+
+impl<'f> From<&'f MemoryRun> for RunFiles<'f> {
+    fn from(run: &'f MemoryRun) -> Self {
+        Self {
+            records: Box::new(run.records.as_slice()),
+            roots: Some(Box::new(run.roots.as_slice())),
+            content: Some((Box::new(run.content.as_slice()), Box::new(run.keys.as_slice()))),
+        }
+    }
+}
+
+/// Verifies a run's directory, or a `records.jsonl` alone.
+///
+/// # Errors
+/// [`VerifyError::Failed`] with the first thing that is wrong, [`VerifyError::Cannot`] when nothing can be said, or the
+/// operating system's own.
+pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    let io = |path: &Path, source| VerifyError::Io { path: path.to_owned(), source };
+    let open = |path: &Path| -> Result<Box<dyn BufRead>, VerifyError> {
+        let file = File::open(path).map_err(|e| io(path, e))?;
+        Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
+    };
+    if !std::fs::metadata(path).map_err(|e| io(path, e))?.is_dir() {
+        return verify_files(RunFiles { records: open(path)?, roots: None, content: None }, keys);
+    }
+    // Erasure may take whole files away; what is missing then is judged line by line.
+    let open_or_empty = |name: &str| -> Result<Box<dyn BufRead>, VerifyError> {
+        match open(&path.join(name)) {
+            Err(VerifyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(Box::new(io::empty()))
+            }
+            other => other,
+        }
+    };
+    let files = RunFiles {
+        records: open(&path.join(RECORDS))?,
+        roots: Some(open_or_empty(ROOTS)?),
+        content: Some((open_or_empty(CONTENT)?, open_or_empty(KEYS)?)),
+    };
+    verify_files(files, keys)
+}
+
+/// Verifies a run's files wherever they come from: a store's table, a bundle, memory.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_files(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    run::verify_run(files, keys)
+}

@@ -1,0 +1,191 @@
+//! Content and key lines beside the records: in the same order, some of them perhaps gone.
+
+use super::TrustedKeys;
+use super::lines::Lines;
+use super::report::{ContentCounts, FieldStatus, VerifyError, What};
+use super::run::{LineErrorAt, failed};
+use crate::content::{ContentLine, DisclosedLeaf, KeysLine};
+use crate::hash::Hash;
+use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
+use crate::name::Name;
+use crate::record::{ContentRef, RunId};
+use crate::sink::KEYS;
+
+/// Why content cannot be opened, or with what it can.
+enum Access {
+    Keys(Box<RunKeys>),
+    /// The verifier was not given what it needs.
+    Withheld,
+    /// The run's or the subject's key is gone.
+    Gone,
+}
+
+pub(super) struct ContentCheck<'f> {
+    content: Lines<'f>,
+    keys: Lines<'f>,
+    access: Access,
+    run_id: RunId,
+    subject: Option<Name>,
+}
+
+impl<'f> ContentCheck<'f> {
+    /// Reads the first key line and finds out what can be opened.
+    pub(super) fn begin(
+        content: Lines<'f>,
+        mut keys: Lines<'f>,
+        trusted: &TrustedKeys<'_>,
+        run_id: RunId,
+        subject: Option<&Name>,
+    ) -> Result<Self, VerifyError> {
+        let wrong = |why: String| failed(KEYS, 0, What::Line { why }, None);
+        let first = keys.peek().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?.map(<[u8]>::to_vec);
+        // A content line in first place means that the run's own line was taken away.
+        let wrapped = match first {
+            Some(line) if KeysLine::read(&line).is_err() => {
+                Some(WrappedRunKeys::from_line(&line).map_err(|e| wrong(e.to_string()))?)
+            }
+            _ => None,
+        };
+        let access = match &wrapped {
+            None => Access::Gone,
+            Some(wrapped) if wrapped.run_id() != run_id => {
+                return Err(wrong(format!("the keys are of run {}", wrapped.run_id())));
+            }
+            Some(wrapped) => unwrap(wrapped, trusted, subject).map_err(wrong)?,
+        };
+        if wrapped.is_some() {
+            keys.next().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?;
+        }
+        Ok(Self { content, keys, access, run_id, subject: subject.cloned() })
+    }
+
+    /// What holds for the content of one record.
+    pub(super) fn record(
+        &mut self,
+        expected: &ContentRef,
+        trusted: &TrustedKeys<'_>,
+        last_good: Option<(u64, Hash)>,
+    ) -> Result<ContentCounts, VerifyError> {
+        let mut counts = ContentCounts::default();
+        let leaves = u64::from(expected.leaves);
+        let gone = if trusted.explains(self.run_id, expected.root) {
+            FieldStatus::Erased
+        } else {
+            FieldStatus::Missing
+        };
+        let place = (self.content.file, self.content.number);
+        let content =
+            take(&mut self.content, last_good, expected.root, ContentLine::read, ContentLine::root)?;
+        let keys = take(&mut self.keys, last_good, expected.root, KeysLine::read, KeysLine::root)?;
+        let wrong = |why: String| failed(place.0, place.1, What::Line { why }, last_good);
+        if let Some(content) = &content
+            && u64::try_from(content.leaves()) != Ok(leaves)
+        {
+            let (expected, found) = (leaves.to_string(), content.leaves().to_string());
+            return Err(failed(
+                place.0,
+                place.1,
+                What::Differs { what: "leaves", expected, found },
+                last_good,
+            ));
+        }
+        if let Some(keys) = &keys
+            && keys.subject() != self.subject.as_ref()
+        {
+            return Err(wrong("the key line names another data subject than the run".to_owned()));
+        }
+        let (Some(content), Some(keys)) = (content, keys) else {
+            counts.add(gone, leaves);
+            return Ok(counts);
+        };
+        match &self.access {
+            Access::Withheld => counts.add(FieldStatus::Withheld, leaves),
+            Access::Gone => counts.add(gone, leaves),
+            Access::Keys(run_keys) => {
+                let disclosed = content.open(&keys, run_keys).map_err(|e| wrong(e.to_string()))?;
+                for leaf in &disclosed.leaves {
+                    match leaf {
+                        DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => {
+                            counts.add(FieldStatus::Verified, 1)
+                        }
+                        DisclosedLeaf::Hash(_) => counts.add(gone, 1),
+                    }
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Lines that no record named: the tail of a crash, or a failure. Returns how many.
+    pub(super) fn finish(
+        &mut self,
+        closed: bool,
+        last_good: Option<(u64, Hash)>,
+    ) -> Result<u64, VerifyError> {
+        let mut orphans = 0;
+        for lines in [&mut self.content, &mut self.keys] {
+            let (file, is_keys) = (lines.file, lines.file == KEYS);
+            loop {
+                let number = lines.number;
+                let next = lines.next().map_err(|e| LineErrorAt(e).at(file, number, last_good))?;
+                let Some(line) = next else { break };
+                let read = if is_keys {
+                    KeysLine::read(&line).map(drop)
+                } else {
+                    ContentLine::read(&line).map(drop)
+                };
+                if let Err(error) = read {
+                    return Err(failed(file, number, What::Line { why: error.to_string() }, last_good));
+                }
+                if closed {
+                    let why = "no record commits to this line".to_owned();
+                    return Err(failed(file, number, What::Line { why }, last_good));
+                }
+                orphans += 1;
+            }
+        }
+        Ok(orphans)
+    }
+}
+
+/// The next line, if it belongs to `root`.
+fn take<T>(
+    lines: &mut Lines<'_>,
+    last_good: Option<(u64, Hash)>,
+    root: Hash,
+    read: impl FnOnce(&[u8]) -> Result<T, crate::content::OpenError>,
+    root_of: impl FnOnce(&T) -> Hash,
+) -> Result<Option<T>, VerifyError> {
+    let (file, number) = (lines.file, lines.number);
+    let Some(line) = lines.peek().map_err(|e| LineErrorAt(e).at(file, number, last_good))? else {
+        return Ok(None);
+    };
+    let read = read(line).map_err(|e| failed(file, number, What::Line { why: e.to_string() }, last_good))?;
+    if root_of(&read) != root {
+        return Ok(None);
+    }
+    lines.next().map_err(|e| LineErrorAt(e).at(file, number, last_good))?;
+    Ok(Some(read))
+}
+
+fn unwrap(
+    wrapped: &WrappedRunKeys,
+    trusted: &TrustedKeys<'_>,
+    subject: Option<&Name>,
+) -> Result<Access, String> {
+    let Some(master) = trusted.master else { return Ok(Access::Withheld) };
+    let subject_key = match (subject, trusted.subjects) {
+        (None, _) => None,
+        (Some(_), None) => return Ok(Access::Withheld),
+        (Some(alias), Some(subjects)) => match subjects.find(alias).map_err(|e| e.to_string())? {
+            Some(key) => Some((alias.clone(), key)),
+            None => return Ok(Access::Gone),
+        },
+    };
+    let borrowed = subject_key.as_ref().map(|(alias, key)| (alias.clone(), key));
+    match RunKeys::unwrap(wrapped, master, borrowed) {
+        Ok(keys) => Ok(Access::Keys(Box::new(keys))),
+        Err(KeyError::OtherMaster { .. }) => Ok(Access::Withheld),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,210 @@
+//! What verification answers.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::hash::Hash;
+use crate::record::RunId;
+use crate::sign::KeyId;
+use crate::vocab::RunStatus;
+
+/// What holds for a piece of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldStatus {
+    /// Opened, and it is what was committed to.
+    Verified,
+    /// Gone, and an erasure explains it.
+    Erased,
+    /// There, but the verifier has no key; or content was not given at all.
+    Withheld,
+    /// Gone, and nothing explains it: a failure.
+    Missing,
+}
+
+/// How many leaves have which status; decoys are counted like leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContentCounts {
+    /// [`FieldStatus::Verified`].
+    pub verified: u64,
+    /// [`FieldStatus::Erased`].
+    pub erased: u64,
+    /// [`FieldStatus::Withheld`].
+    pub withheld: u64,
+    /// [`FieldStatus::Missing`].
+    pub missing: u64,
+}
+
+impl ContentCounts {
+    pub(super) const fn add(&mut self, status: FieldStatus, leaves: u64) {
+        match status {
+            FieldStatus::Verified => self.verified += leaves,
+            FieldStatus::Erased => self.erased += leaves,
+            FieldStatus::Withheld => self.withheld += leaves,
+            FieldStatus::Missing => self.missing += leaves,
+        }
+    }
+}
+
+/// Where content is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingField {
+    /// The record that commits to it.
+    pub sequence: u64,
+    /// The commitment.
+    pub root: Hash,
+    /// How many of its leaves.
+    pub leaves: u64,
+}
+
+/// Whether the run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// The signed close covers all of it.
+    Closed(RunStatus),
+    /// What is there is intact; whether it is all cannot be said.
+    NotClosed,
+}
+
+/// A run whose records hold. Whether all is well says [`Report::is_verified`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a report can say that content is missing or that the run has not closed"]
+pub struct Report {
+    /// The run.
+    pub run_id: RunId,
+    /// Whether it has ended.
+    pub chain: Chain,
+    /// How many records there are.
+    pub records: u64,
+    /// The hash of the last.
+    pub head: Hash,
+    /// The key that signs it.
+    pub key_id: KeyId,
+    /// How many signed roots were verified, the close root included.
+    pub roots: u64,
+    /// Up to which record a signature covers the run: of a run that is not closed, the rest is only consistent.
+    pub signed_records: u64,
+    /// What holds for its content.
+    pub content: ContentCounts,
+    /// Where content is missing: the first [`Report::MAX_MISSING`].
+    pub missing: Vec<MissingField>,
+    /// Content lines after a crash whose record was never written. Only in a run that is not closed.
+    pub orphans: u64,
+}
+
+impl Report {
+    /// How many places are listed.
+    pub const MAX_MISSING: usize = 1000;
+
+    /// The run has ended, its close is signed by a trusted key, and no content is missing.
+    #[must_use]
+    pub const fn is_verified(&self) -> bool {
+        matches!(self.chain, Chain::Closed(_)) && self.content.missing == 0
+    }
+}
+
+/// What is wrong with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// Nothing there.
+    Empty,
+    /// The last line does not end: a crash, or a cut.
+    PartialLine,
+    /// A line is longer than 16 MiB.
+    LongLine,
+    /// A line is not what it must be.
+    Line {
+        /// In words.
+        why: String,
+    },
+    /// A value is another than it must be.
+    Differs {
+        /// Which one.
+        what: &'static str,
+        /// What must stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::PartialLine => f.write_str(
+                "the last line has no line feed: a crash or a cut; `recover` removes it and says so",
+            ),
+            Self::LongLine => f.write_str("a line is longer than 16 MiB"),
+            Self::Line { why } => f.write_str(why),
+            Self::Differs { what, expected, found } => {
+                write!(f, "{what}: expected `{expected}`, found `{found}`")
+            }
+        }
+    }
+}
+
+/// The first thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which file.
+    pub file: &'static str,
+    /// Which line of it, from 0: of `records.jsonl`, the sequence.
+    pub line: u64,
+    /// What is wrong.
+    pub what: What,
+    /// The last record up to which all is well, and its hash.
+    pub last_good: Option<(u64, Hash)>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed at `{}` line {}: {}", self.file, self.line, self.what)?;
+        match self.last_good {
+            Some((sequence, hash)) => write!(f, "; intact up to record {sequence}, hash {hash}"),
+            None => f.write_str("; nothing before it is intact"),
+        }
+    }
+}
+
+/// Why a run is not accepted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The evidence is not intact.
+    Failed(Box<Failure>),
+    /// This verifier cannot say anything: an unknown version or suite, a key that nobody vouched for.
+    Cannot {
+        /// Which line of `records.jsonl`.
+        line: u64,
+        /// Why.
+        why: String,
+    },
+    /// A file cannot be read.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(f),
+            Self::Cannot { line, why } => write!(f, "cannot verify, line {line}: {why}"),
+            Self::Io { path, source } => write!(f, "cannot read `{}`: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! The walk over a run's records, with its roots and content beside it.
+//!
+//! Says the document's rules a second time, on purpose: nothing of the recorder is used but the reading of single lines.
+
+use serde_json::Value;
+
+use super::content::ContentCheck;
+use super::lines::{LineError, Lines};
+use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
+use super::{RunFiles, TrustedKeys};
+use crate::chain::{Steps, line_hash};
+use crate::hash::{Hash, sha256};
+use crate::jcs;
+use crate::name::Name;
+use crate::record::{Common, Entry, EntryError, RunId};
+use crate::sign::{PublicKey, Root, RootDomain, SignatureError, SignedRoot};
+use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::vocab::{RunStatus, StartOutcome};
+
+/// What record 0 fixes for the whole run.
+struct Start {
+    run_id: RunId,
+    common: Common,
+    origin: Name,
+    key: PublicKey,
+    opened_at: Timestamp,
+    refused: bool,
+}
+
+struct Walk<'k, 'f> {
+    trusted: &'k TrustedKeys<'k>,
+    start: Start,
+    roots: Option<Lines<'f>>,
+    content: Option<ContentCheck<'f>>,
+    /// The sequence of the next record.
+    next: u64,
+    head: Hash,
+    prev_root: Hash,
+    segment: u32,
+    steps: Steps,
+    closed: Option<RunStatus>,
+    last_is_suspend: bool,
+    verified_roots: u64,
+    signed_records: u64,
+    counts: ContentCounts,
+    missing: Vec<MissingField>,
+}
+
+/// A finding without its place.
+enum Finding {
+    What(What),
+    Cannot(String),
+    /// In another file than the records.
+    Elsewhere(VerifyError),
+}
+
+impl From<What> for Finding {
+    fn from(what: What) -> Self {
+        Self::What(what)
+    }
+}
+
+fn differs(what: &'static str, expected: impl ToString, found: impl ToString) -> What {
+    What::Differs { what, expected: expected.to_string(), found: found.to_string() }
+}
+
+fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) -> Result<(), What> {
+    if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
+}
+
+fn line(why: impl ToString) -> What {
+    What::Line { why: why.to_string() }
+}
+
+pub(super) fn failed(
+    file: &'static str,
+    line: u64,
+    what: What,
+    last_good: Option<(u64, Hash)>,
+) -> VerifyError {
+    VerifyError::Failed(Box::new(Failure { file, line, what, last_good }))
+}
+
+pub(super) fn line_error(lines: &Lines<'_>, error: LineError, last_good: Option<(u64, Hash)>) -> VerifyError {
+    match error {
+        LineError::What(what) => failed(lines.file, lines.number, what, last_good),
+        LineError::Io(source) => VerifyError::Io { path: lines.file.into(), source },
+    }
+}
+
+pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    let mut records = Lines::new(RECORDS, files.records);
+    let mut walk: Option<Walk<'_, '_>> = None;
+    let mut roots = files.roots.map(|reader| Lines::new(ROOTS, reader));
+    let mut content =
+        files.content.map(|(content, keys)| (Lines::new(CONTENT, content), Lines::new(KEYS, keys)));
+    loop {
+        let number = records.number;
+        let last_good = walk.as_ref().and_then(Walk::last_good);
+        let next = records.next().map_err(|e| line_error(&records, e, last_good))?;
+        let Some(octets) = next else { break };
+        let done = read_entry(&octets).and_then(|entry| match &mut walk {
+            Some(walk) => walk.step(&octets, &entry),
+            None => {
+                let start = Start::read(&entry, trusted)?;
+                let content = content.take().map(|(content, keys)| {
+                    ContentCheck::begin(content, keys, trusted, start.run_id, start.common.subject.as_ref())
+                });
+                let content = content.transpose().map_err(Finding::Elsewhere)?;
+                walk.insert(Walk::new(trusted, start, roots.take(), content)).step(&octets, &entry)
+            }
+        });
+        done.map_err(|finding| match finding {
+            Finding::What(what) => failed(RECORDS, number, what, last_good),
+            Finding::Cannot(why) => VerifyError::Cannot { line: number, why },
+            Finding::Elsewhere(error) => error,
+        })?;
+    }
+    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
+}
+
+/// Reads a line strictly, and again with the second implementation of the canonical form.
+fn read_entry(octets: &[u8]) -> Result<Entry, Finding> {
+    let entry = Entry::read(octets).map_err(|error| match error {
+        EntryError::Version { .. } | EntryError::Suite { .. } => Finding::Cannot(error.to_string()),
+        other => Finding::What(line(other)),
+    })?;
+    let value: Value = serde_json::from_slice(octets).map_err(line)?;
+    match serde_jcs::to_vec(&value) {
+        Ok(again) if again == octets => Ok(entry),
+        _ => Err(line("a second reader finds it not canonical").into()),
+    }
+}
+
+impl Start {
+    fn read(entry: &Entry, trusted: &TrustedKeys<'_>) -> Result<Self, Finding> {
+        let Span::AgentInvoke(invoke) = &entry.span else {
+            return Err(differs("span", "agent.invoke", entry.span.name()).into());
+        };
+        let Some(&key) = trusted.runs.get(&invoke.key_id) else {
+            return Err(Finding::Cannot(format!(
+                "the run is signed by the key {}, which is not trusted",
+                invoke.key_id
+            )));
+        };
+        Ok(Self {
+            run_id: entry.run_id,
+            common: entry.common.clone(),
+            origin: invoke.origin.clone(),
+            key,
+            opened_at: entry.started_at,
+            refused: invoke.outcome == StartOutcome::Refused,
+        })
+    }
+}
+
+impl<'k, 'f> Walk<'k, 'f> {
+    fn new(
+        trusted: &'k TrustedKeys<'k>,
+        start: Start,
+        roots: Option<Lines<'f>>,
+        content: Option<ContentCheck<'f>>,
+    ) -> Self {
+        Self {
+            trusted,
+            start,
+            roots,
+            content,
+            next: 0,
+            head: Hash::ZERO,
+            prev_root: Hash::ZERO,
+            segment: 0,
+            steps: Steps::new(),
+            closed: None,
+            last_is_suspend: false,
+            verified_roots: 0,
+            signed_records: 0,
+            counts: ContentCounts::default(),
+            missing: Vec::new(),
+        }
+    }
+
+    fn last_good(&self) -> Option<(u64, Hash)> {
+        self.next.checked_sub(1).map(|last| (last, self.head))
+    }
+
+    fn step(&mut self, octets: &[u8], entry: &Entry) -> Result<(), Finding> {
+        if self.closed.is_some() {
+            return Err(line("a record after `run.close`").into());
+        }
+        same("sequence", &self.next, &entry.sequence)?;
+        same("prevHash", &self.head, &entry.prev_hash)?;
+        let hash = line_hash(octets).ok_or_else(|| line("it does not begin with its hash"))?;
+        same("hash", &hash, &entry.hash)?;
+        same("runId", &self.start.run_id, &entry.run_id)?;
+        if entry.common != self.start.common {
+            return Err(line("`common` is not that of the first record").into());
+        }
+        self.check_step(entry)?;
+        self.check_order(entry)?;
+        // The close names the roots and the head before itself, so it is judged before the chain moves on.
+        if let Span::RunClose(close) = &entry.span {
+            same("fuze.run.count", &self.next, &close.count)?;
+            self.check_close(entry, close.status)?;
+        }
+        self.steps.insert(entry.step_id);
+        self.next += 1;
+        self.head = entry.hash;
+        self.last_is_suspend = matches!(entry.span, Span::OversightSuspend(_));
+        if let Span::RunResume(resume) = &entry.span {
+            self.segment = resume.segment;
+        }
+        self.check_roots().map_err(Finding::Elsewhere)?;
+        self.check_content(entry).map_err(Finding::Elsewhere)
+    }
+
+    fn check_step(&self, entry: &Entry) -> Result<(), What> {
+        if entry.ended_at < entry.started_at {
+            return Err(differs("endedAt", format!("not before {}", entry.started_at), entry.ended_at));
+        }
+        if entry.started_at < self.start.opened_at {
+            return Err(differs(
+                "startedAt",
+                format!("not before {}", self.start.opened_at),
+                entry.started_at,
+            ));
+        }
+        if self.steps.contains(entry.step_id) {
+            return Err(line(format!("step {} stands in an earlier record", entry.step_id)));
+        }
+        match (self.next, entry.parent_step_id) {
+            (0, None) => same("stepId", &0, &entry.step_id),
+            (0, Some(_)) => Err(line("the first record has no parent step")),
+            (_, None) => Err(line("`parentStepId` is missing")),
+            (_, Some(parent)) if parent >= entry.step_id => {
+                Err(differs("parentStepId", format!("less than {}", entry.step_id), parent))
+            }
+            (_, Some(_)) => Ok(()),
+        }
+    }
+
+    fn check_order(&self, entry: &Entry) -> Result<(), What> {
+        if matches!(entry.span, Span::AgentInvoke(_)) != (self.next == 0) {
+            return Err(line("`agent.invoke` is the first record and no other"));
+        }
+        if self.start.refused && self.next == 1 && !matches!(entry.span, Span::RunClose(_)) {
+            return Err(line("a refused start is followed by `run.close`"));
+        }
+        if let Span::RunResume(resume) = &entry.span {
+            same("fuze.run.segment", &(self.segment + 1), &resume.segment)?;
+        }
+        Ok(())
+    }
+
+    /// What every root of this run must say.
+    fn check_root(
+        &self,
+        root: &Root,
+        domain: RootDomain,
+        count: u64,
+        prev_root: Option<Hash>,
+    ) -> Result<(), What> {
+        same("root's domain", &domain, &root.domain)?;
+        same("root's count", &count, &root.count)?;
+        same("root's head", &self.head, &root.head)?;
+        same("root's keyId", &self.start.key.id(), &root.key_id)?;
+        same("root's origin", &self.start.origin, &root.origin)?;
+        same("root's runId", &self.start.run_id, &root.run_id)?;
+        same("root's segment", &self.segment, &root.segment)?;
+        same("root's tenant", &self.start.common.tenant, &root.tenant)?;
+        prev_root.map_or(Ok(()), |prev_root| same("root's prevRoot", &prev_root, &root.prev_root))
+    }
+
+    fn read_root(&self, octets: &[u8]) -> Result<SignedRoot, What> {
+        SignedRoot::read(octets, |id| (*id == self.start.key.id()).then_some(self.start.key)).map_err(
+            |error| match error {
+                SignatureError::Key => line("a root is signed by another key than the run's"),
+                other => line(other),
+            },
+        )
+    }
+
+    fn check_close(&mut self, entry: &Entry, status: RunStatus) -> Result<(), What> {
+        let signature = entry.signature.as_ref().ok_or_else(|| line("`run.close` is not signed"))?;
+        let octets = jcs::to_vec(signature).map_err(line)?;
+        let signed = self.read_root(&octets)?;
+        let root = signed.root();
+        let prev_root = self.roots.is_some().then_some(self.prev_root);
+        self.check_root(root, RootDomain::Close, self.next, prev_root)?;
+        let mut unsigned = entry.payload.clone();
+        if let Some(members) = unsigned.as_object_mut() {
+            members.remove("signature");
+        }
+        let close_hash = sha256(&jcs::to_vec(&unsigned).map_err(line)?);
+        let text = |value: Option<String>| value.unwrap_or_default();
+        same("closeHash", &close_hash.to_string(), &text(root.close_hash.map(|h| h.to_string())))?;
+        same("root's status", &status.to_string(), &text(root.status.map(|s| s.to_string())))?;
+        same(
+            "root's openedAt",
+            &self.start.opened_at.to_string(),
+            &text(root.opened_at.map(|t| t.to_string())),
+        )?;
+        same("root's at", &entry.ended_at.to_string(), &root.at.to_string())?;
+        self.closed = Some(status);
+        self.verified_roots += 1;
+        self.signed_records = self.next + 1;
+        Ok(())
+    }
+
+    /// Takes the roots that end at the record just read.
+    fn check_roots(&mut self) -> Result<(), VerifyError> {
+        let Some(mut roots) = self.roots.take() else { return Ok(()) };
+        let result = self.check_roots_in(&mut roots);
+        self.roots = Some(roots);
+        result
+    }
+
+    fn check_roots_in(&mut self, roots: &mut Lines<'_>) -> Result<(), VerifyError> {
+        let last_good = self.last_good();
+        if self.closed.is_some() {
+            return Ok(());
+        }
+        let domain = match (self.next, self.last_is_suspend) {
+            (1, _) => RootDomain::Open,
+            (_, true) => RootDomain::Suspend,
+            _ => return Ok(()),
+        };
+        let number = roots.number;
+        let Some(octets) =
+            roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
+        else {
+            // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
+            let missing = line("the signed open root is missing");
+            return if domain == RootDomain::Open {
+                Err(failed(ROOTS, number, missing, None))
+            } else {
+                Ok(())
+            };
+        };
+        let at_roots = |what| failed(ROOTS, number, what, last_good);
+        let signed = self.read_root(&octets).map_err(at_roots)?;
+        if domain == RootDomain::Suspend && signed.root().count > self.next {
+            return Ok(());
+        }
+        self.check_root(signed.root(), domain, self.next, Some(self.prev_root)).map_err(at_roots)?;
+        roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?;
+        self.prev_root = sha256(&octets);
+        self.verified_roots += 1;
+        self.signed_records = self.next;
+        Ok(())
+    }
+
+    fn check_content(&mut self, entry: &Entry) -> Result<(), VerifyError> {
+        let Some(content) = entry.content else { return Ok(()) };
+        let last_good = self.last_good();
+        let leaves = u64::from(content.leaves);
+        let Some(check) = &mut self.content else {
+            self.counts.add(FieldStatus::Withheld, leaves);
+            return Ok(());
+        };
+        let counts = check.record(&content, self.trusted, last_good)?;
+        self.counts.verified += counts.verified;
+        self.counts.erased += counts.erased;
+        self.counts.withheld += counts.withheld;
+        self.counts.missing += counts.missing;
+        if counts.missing > 0 && self.missing.len() < Report::MAX_MISSING {
+            let place = MissingField { sequence: entry.sequence, root: content.root, leaves: counts.missing };
+            self.missing.push(place);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Report, VerifyError> {
+        let last_good = self.last_good();
+        if let Some(mut roots) = self.roots.take() {
+            let number = roots.number;
+            if roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.is_some() {
+                let what =
+                    line("a signed root covers records that are not there, or does not belong to the run");
+                return Err(failed(ROOTS, number, what, last_good));
+            }
+        }
+        let orphans = match &mut self.content {
+            Some(content) => content.finish(self.closed.is_some(), last_good)?,
+            None => 0,
+        };
+        Ok(Report {
+            run_id: self.start.run_id,
+            chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
+            records: self.next,
+            head: self.head,
+            key_id: self.start.key.id(),
+            roots: self.verified_roots,
+            signed_records: self.signed_records,
+            content: self.counts,
+            missing: self.missing,
+            orphans,
+        })
+    }
+}
+
+/// A line that could not be read, to be placed.
+pub(super) struct LineErrorAt(pub(super) LineError);
+
+impl LineErrorAt {
+    pub(super) fn at(self, file: &'static str, number: u64, last_good: Option<(u64, Hash)>) -> VerifyError {
+        match self.0 {
+            LineError::What(what) => failed(file, number, what, last_good),
+            LineError::Io(source) => VerifyError::Io { path: file.into(), source },
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the loop: what happens to a run, seen from outside.
