@@ -360,9 +360,10 @@ fn run(function: &Function) -> TokenStream {
     if function.asyncness.is_some() {
         let lend = function.ctx.as_ref().map(|parameter| {
             let (pattern, ty) = (&parameter.pattern, &parameter.ty);
+            let lent = quote_spanned! { ty.span()=> &#ctx };
             quote! {
-                let _: #ty = &#ctx;
-                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = &#ctx;
+                let _: #ty = #lent;
+                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = #lent;
             }
         });
         let block = within(body, quote! { #open #lend #(#bindings)* });
