@@ -169,27 +169,27 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let time_limit = duration("TIME_LIMIT", &attribute.time_limit_ms);
     let grace = duration("GRACE", &attribute.grace_ms);
     let run = run(function);
-    quote! {
-        impl ::fuze_agent::Tool for #name {
-            #args_item
-            #output
-            type Data = #data;
-            type Egress = #egress;
-            type Effect = #effect;
-            type Approval = #approval;
-            type Secrets = #secrets;
-            type RequestsOversight = #requests;
-            #needs
-            const NAME: &'static str = #wire_name;
-            const DESCRIPTION: &'static str = #description;
-            const RETENTION: ::fuze_agent::Retention = #retention;
-            const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
-            const CODE: &'static str = #code;
-            #time_limit
-            #grace
-            #run
-        }
-    }
+    let items = quote! {
+        #args_item
+        #output
+        type Data = #data;
+        type Egress = #egress;
+        type Effect = #effect;
+        type Approval = #approval;
+        type Secrets = #secrets;
+        type RequestsOversight = #requests;
+        #needs
+        const NAME: &'static str = #wire_name;
+        const DESCRIPTION: &'static str = #description;
+        const RETENTION: ::fuze_agent::Retention = #retention;
+        const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
+        const CODE: &'static str = #code;
+        #time_limit
+        #grace
+        #run
+    };
+    // At the author's name, braces included: the compiler points here where it lists implementations.
+    quote_spanned! { name.span()=> impl ::fuze_agent::Tool for #name { #items } }
 }
 
 fn residency(word: &Word) -> TokenStream {
