@@ -179,10 +179,20 @@ impl fmt::Display for Report {
 /// How long a case may take: a store that never answers fails it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The names of the cases, in the suite's order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CASES.iter().map(|case| case.name)
+}
+
 /// Runs every case in a place of its own, which `make` makes.
 pub async fn run(make: impl Fn() -> Arc<dyn Place>) -> Report {
-    let mut cases = Vec::with_capacity(CASES.len());
-    for case in CASES {
+    run_cases(make, |_| true).await
+}
+
+/// Runs the cases whose names are `wanted`, each in a place of its own.
+pub async fn run_cases(make: impl Fn() -> Arc<dyn Place>, wanted: impl Fn(&str) -> bool) -> Report {
+    let mut cases = Vec::new();
+    for case in CASES.iter().filter(|case| wanted(case.name)) {
         // A task of its own: a store that panics fails the case, not the suite.
         let task = tokio::spawn((case.run)(Given(make())));
         let wrong = match tokio::time::timeout(PATIENCE, task).await {
