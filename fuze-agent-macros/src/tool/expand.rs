@@ -9,13 +9,14 @@ use syn::{Ident, LitStr};
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
 use super::function::{Argument, Function};
-use crate::parse::{Fact, Word};
+use crate::parse::{Fact, Word, associated, is_tool_name};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn tool(tool: &Declaration) -> TokenStream {
     let name = &tool.function.name;
     let cfg = &tool.function.attributes.everywhere;
     let lints = &tool.function.attributes.lints;
+    let deprecated = tool.function.attributes.allow_deprecated();
     let items = items(tool, false);
     // What the constants of a tool can still break, after what the macro has checked, is the retention.
     let at = tool.attribute.retention.value().map_or(name.span(), Spanned::span);
@@ -23,7 +24,7 @@ pub(crate) fn tool(tool: &Declaration) -> TokenStream {
     quote! {
         #items
         #(#cfg)* #(#lints)*
-        #[allow(deprecated, reason = "the tool's own declaration is no use of it")]
+        #deprecated
         const _: () = #check;
     }
 }
@@ -40,6 +41,7 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
     let (cfg, on_type, lints) = (&attributes.everywhere, &attributes.on_type, &attributes.lints);
     let helpers = helpers(tool);
     let implementation = implementation(tool, stub);
+    let deprecated = attributes.allow_deprecated();
     // Where the compiler points at the tool, it points at the function.
     let unit = quote_spanned! { name.span()=> struct #name; };
     quote! {
@@ -49,7 +51,8 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
         #visibility #unit
 
         #(#cfg)* #(#lints)*
-        #[allow(non_camel_case_types, unreachable_pub, deprecated, reason = "the items follow the function's own")]
+        #deprecated
+        #[allow(clippy::no_effect_underscore_binding, reason = "the author's parameters become bindings")]
         const _: () = {
             #helpers
             #implementation
@@ -59,10 +62,14 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
 
 /// The tool's name as the model calls it, at the author's token.
 fn wire_name(tool: &Declaration) -> LitStr {
+    let name = &tool.function.name;
     match &tool.attribute.name {
         Fact::Stated { value, .. } => value.clone(),
         Fact::Missing | Fact::Wrong => {
-            LitStr::new(&tool.function.name.unraw().to_string(), tool.function.name.span())
+            let text = name.unraw().to_string();
+            // One that is no name has been reported.
+            let text = if is_tool_name(&text) { text } else { "stub".to_owned() };
+            LitStr::new(&text, name.span())
         }
     }
 }
@@ -137,8 +144,9 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let name = &function.name;
     let args = args_type();
     let wire_name = wire_name(tool);
-    let description = &function.attributes.description;
-    let output = or_unit(function.result.as_ref().map(|result| &result.output));
+    // A stub passes the checks of the agents that name it.
+    let description = if stub { "stub" } else { &function.attributes.description };
+    let output = associated("Output", name.span(), function.result.as_ref().map(|result| &result.output));
     let (data, egress, effect) = if stub {
         let public = quote! { ::fuze_agent::law::data::Public };
         (public, quote! { ::fuze_agent::boundary::NoEgress }, quote! { ::fuze_agent::effect::Read })
@@ -149,6 +157,7 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let secrets = secrets(attribute);
     let requests = yes_or_no(&attribute.requests_oversight);
     let needs = needs(function);
+    let args_item = quote_spanned! { name.span()=> type Args = #args; };
     let file_system = file_system(attribute);
     let retention = match &attribute.retention {
         Fact::Stated { value, .. } => quote! { #value },
@@ -159,15 +168,15 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let run = run(function);
     quote! {
         impl ::fuze_agent::Tool for #name {
-            type Args = #args;
-            type Output = #output;
+            #args_item
+            #output
             type Data = #data;
             type Egress = #egress;
             type Effect = #effect;
             type Approval = #approval;
             type Secrets = #secrets;
             type RequestsOversight = #requests;
-            type Needs = #needs;
+            #needs
             const NAME: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;
             const RETENTION: ::fuze_agent::Retention = #retention;
@@ -280,9 +289,9 @@ fn needs(function: &Function) -> TokenStream {
     match &function.ctx {
         Some(ctx) if !is_unit(&ctx.deps) => {
             let deps = &ctx.deps;
-            quote! { ::fuze_agent::tool::Uses<#deps> }
+            quote_spanned! { deps.span()=> type Needs = ::fuze_agent::tool::Uses<#deps>; }
         }
-        Some(_) | None => quote! { ::fuze_agent::tool::NoDeps },
+        Some(_) | None => quote! { type Needs = ::fuze_agent::tool::NoDeps; },
     }
 }
 

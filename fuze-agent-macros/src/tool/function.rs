@@ -240,7 +240,6 @@ fn deps_of(ty: &Type) -> Option<Type> {
 }
 
 fn argument(typed: &syn::PatType, m: &mut Mistakes) -> Option<Argument> {
-    let before = m.count();
     let mut docs = Vec::new();
     for attribute in &typed.attrs {
         if attribute.path().is_ident("doc") {
@@ -249,6 +248,7 @@ fn argument(typed: &syn::PatType, m: &mut Mistakes) -> Option<Argument> {
             m.at(attribute, "an argument takes documentation only: give it a type of its own to say more");
         }
     }
+    let before = m.count();
     let pattern = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => Some(pattern),
         other => {
@@ -331,7 +331,7 @@ fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
     let output = match types.as_slice() {
         [output] => *output,
         [output, error] => {
-            if !last_segment(error).is_some_and(|segment| segment.ident == "ToolError") {
+            if last_segment(error).is_none_or(|segment| segment.ident != "ToolError") {
                 m.at(
                     error,
                     Mistake::new("a tool fails with `ToolError`; `?` turns other errors into it")

@@ -20,21 +20,21 @@ use fuze_evidence::{
 };
 use serde_json::{Value, json};
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 /// Nanoseconds after a fixed beginning.
-pub fn at(nanos: u64) -> Timestamp {
+pub(crate) fn at(nanos: u64) -> Timestamp {
     Timestamp::from_nanos(1_795_294_256_000_000_000 + i128::from(nanos)).unwrap()
 }
 
-pub fn times(nanos: u64) -> Times {
+pub(crate) fn times(nanos: u64) -> Times {
     Times { started_at: at(nanos), ended_at: at(nanos + 1) }
 }
 
 /// `../shared/<folder>` beside the workspace; prints and gives `None` when it is not there, unless it must be.
-pub fn shared(folder: &str) -> Option<PathBuf> {
+pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder);
     if path.is_dir() {
         return Some(path);
@@ -49,7 +49,7 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
 }
 
 /// Not random at all: for golden files only.
-pub struct Counter(pub u64);
+pub(crate) struct Counter(pub(crate) u64);
 
 impl Random for Counter {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
@@ -63,30 +63,30 @@ impl Random for Counter {
 }
 
 /// Keys and a place to write to.
-pub struct Host {
-    pub random: Box<dyn Random>,
-    pub signer: FileSigner,
-    pub master: MasterKey,
-    pub subjects: MemorySubjectKeys,
+pub(crate) struct Host {
+    pub(crate) random: Box<dyn Random>,
+    pub(crate) signer: FileSigner,
+    pub(crate) master: MasterKey,
+    pub(crate) subjects: MemorySubjectKeys,
 }
 
 impl Host {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Box::new(OsRandom::new()))
     }
 
-    pub fn with(mut random: Box<dyn Random>) -> Self {
+    pub(crate) fn with(mut random: Box<dyn Random>) -> Self {
         let signer = FileSigner::ephemeral(name("test"), random.as_mut()).unwrap();
         let master = MasterKey::ephemeral(random.as_mut()).unwrap();
         Self { random, signer, master, subjects: MemorySubjectKeys::default() }
     }
 
-    pub fn public_key(&self) -> PublicKey {
+    pub(crate) fn public_key(&self) -> PublicKey {
         PublicKey::from_bytes(self.signer.public_key()).unwrap()
     }
 }
 
-pub fn common(subject: Option<Name>) -> Common {
+pub(crate) fn common(subject: Option<Name>) -> Common {
     Common {
         annex_iii: AnnexIii::EmploymentRecruitment,
         art22: Art22::ContractNecessity,
@@ -98,7 +98,7 @@ pub fn common(subject: Option<Name>) -> Common {
     }
 }
 
-pub fn start(signer: &FileSigner) -> AgentInvoke {
+pub(crate) fn start(signer: &FileSigner) -> AgentInvoke {
     AgentInvoke {
         fingerprint: sha256(b"definition"),
         clock: name("system"),
@@ -130,7 +130,7 @@ pub fn start(signer: &FileSigner) -> AgentInvoke {
     }
 }
 
-pub fn generate(turn: u32, history_hash: Hash) -> Span {
+pub(crate) fn generate(turn: u32, history_hash: Hash) -> Span {
     Span::ModelGenerate(ModelGenerate {
         attempt: 1,
         error: None,
@@ -146,7 +146,7 @@ pub fn generate(turn: u32, history_hash: Hash) -> Span {
     })
 }
 
-pub fn evaluate(decision: PolicyDecision, args_hash: Hash) -> Span {
+pub(crate) fn evaluate(decision: PolicyDecision, args_hash: Hash) -> Span {
     Span::PolicyEvaluate(PolicyEvaluate {
         approval_by_law: decision == PolicyDecision::RequiresApproval,
         approval_by_policy: false,
@@ -165,7 +165,7 @@ pub fn evaluate(decision: PolicyDecision, args_hash: Hash) -> Span {
     })
 }
 
-pub fn execute(args_hash: Hash) -> Span {
+pub(crate) fn execute(args_hash: Hash) -> Span {
     let mut app = AppAttrs::new();
     app.set(AppKey::new("pages").unwrap(), AppValue::Int(-3)).unwrap();
     app.set(AppKey::new("grade").unwrap(), AppValue::Declared(name("good"))).unwrap();
@@ -185,7 +185,7 @@ pub fn execute(args_hash: Hash) -> Span {
     })
 }
 
-pub fn suspend(args_hash: Hash, slot: u32, of: u32) -> Span {
+pub(crate) fn suspend(args_hash: Hash, slot: u32, of: u32) -> Span {
     Span::OversightSuspend(OversightSuspend {
         epoch: 1,
         expires_at: at(1_000_000_000_000),
@@ -200,7 +200,7 @@ pub fn suspend(args_hash: Hash, slot: u32, of: u32) -> Span {
     })
 }
 
-pub fn decision(args_hash: Hash) -> Span {
+pub(crate) fn decision(args_hash: Hash) -> Span {
     Span::HumanDecision(HumanDecision {
         action: OversightAction::Approve,
         custody: Custody::Server,
@@ -216,7 +216,7 @@ pub fn decision(args_hash: Hash) -> Span {
     })
 }
 
-pub fn resume(segment: u32) -> Span {
+pub(crate) fn resume(segment: u32) -> Span {
     Span::RunResume(RunResume {
         bundle_hash: sha256(b"bundle"),
         cause: ResumeCause::Decision,
@@ -226,20 +226,20 @@ pub fn resume(segment: u32) -> Span {
 }
 
 /// A run as its files, and what made it.
-pub struct Sample {
-    pub host: Host,
-    pub run_id: RunId,
-    pub keys: RunKeys,
-    pub files: MemoryRun,
+pub(crate) struct Sample {
+    pub(crate) host: Host,
+    pub(crate) run_id: RunId,
+    pub(crate) keys: RunKeys,
+    pub(crate) files: MemoryRun,
 }
 
-pub fn push(out: &mut Vec<u8>, line: &[u8]) {
+pub(crate) fn push(out: &mut Vec<u8>, line: &[u8]) {
     out.extend_from_slice(line);
     out.push(b'\n');
 }
 
 impl Sample {
-    pub fn add(&mut self, record: &Record, sealed: Option<&SealedContent>) {
+    pub(crate) fn add(&mut self, record: &Record, sealed: Option<&SealedContent>) {
         if let Some(sealed) = sealed {
             push(&mut self.files.content, sealed.content_line());
             push(&mut self.files.keys, sealed.keys_line());
@@ -247,11 +247,11 @@ impl Sample {
         push(&mut self.files.records, record.bytes());
     }
 
-    pub fn root(&mut self, root: &SignedRoot) {
+    pub(crate) fn root(&mut self, root: &SignedRoot) {
         push(&mut self.files.roots, root.bytes());
     }
 
-    pub fn commit(&mut self, value: Value) -> (content::Commitment, SealedContent) {
+    pub(crate) fn commit(&mut self, value: Value) -> (content::Commitment, SealedContent) {
         let redactor = Redactor::new(&self.keys);
         let commitment = commit(redactor.redact(value), self.host.random.as_mut()).unwrap();
         let sealed = content::seal(&commitment, &self.keys, self.host.random.as_mut()).unwrap();
@@ -259,25 +259,42 @@ impl Sample {
     }
 
     /// A run that is open, with its first record.
-    pub fn begin(host: Host) -> (Self, Recorder) {
+    pub(crate) fn begin(host: Host) -> (Self, Recorder) {
         Self::begin_as(host, |_| {}, |_| {})
     }
 
-    pub fn begin_as(
+    pub(crate) fn begin_as(
+        host: Host,
+        change_common: impl FnOnce(&mut Common),
+        change_start: impl FnOnce(&mut AgentInvoke),
+    ) -> (Self, Recorder) {
+        Self::begin_whole(host, true, change_common, change_start)
+    }
+
+    pub(crate) fn begin_with_subject_key(host: Host, subject: bool) -> (Self, Recorder) {
+        Self::begin_whole(host, subject, |_| {}, |_| {})
+    }
+
+    fn begin_whole(
         mut host: Host,
+        with_subject: bool,
         change_common: impl FnOnce(&mut Common),
         change_start: impl FnOnce(&mut AgentInvoke),
     ) -> (Self, Recorder) {
         let run_id = RunId::generate(at(0), host.random.as_mut()).unwrap();
         let alias = name("subject-1f8a");
         let subject_key = host.subjects.create(&alias).unwrap();
-        let keys =
-            RunKeys::generate(run_id, Some((alias.clone(), &subject_key)), host.random.as_mut()).unwrap();
+        let keys = RunKeys::generate(
+            run_id,
+            with_subject.then(|| (alias.clone(), &subject_key)),
+            host.random.as_mut(),
+        )
+        .unwrap();
         let mut files = MemoryRun::default();
         push(&mut files.keys, &keys.wrap(&host.master, host.random.as_mut()).unwrap().to_line().unwrap());
         let mut sample = Self { host, run_id, keys, files };
         let (input, sealed) = sample.commit(json!({"applicant": "17", "task": "recommend"}));
-        let mut common = common(Some(alias));
+        let mut common = common(with_subject.then_some(alias));
         change_common(&mut common);
         let mut start = start(&sample.host.signer);
         change_start(&mut start);
@@ -289,11 +306,11 @@ impl Sample {
     }
 
     /// A whole run: model, policy, two slots suspended, resumed, executed, closed.
-    pub fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self::closed_on(Host::new())
     }
 
-    pub fn closed_on(host: Host) -> Self {
+    pub(crate) fn closed_on(host: Host) -> Self {
         let (mut sample, mut recorder) = Self::begin(host);
         let (answer, sealed) = sample.commit(json!({"role": "assistant", "text": "I will record it."}));
         let hash = history(Hash::ZERO, answer.root());
