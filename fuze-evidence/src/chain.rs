@@ -625,7 +625,7 @@ impl Recorder {
         }
         out.extend_from_slice(step.span.role().as_str().as_bytes());
         out.extend_from_slice(b"\",\"runId\":\"");
-        out.extend_from_slice(self.state.run_id.to_string().as_bytes());
+        out.extend_from_slice(&self.state.run_id.text());
         if let Some(signature) = signature {
             out.extend_from_slice(b"\",\"signature\":");
             out.extend_from_slice(signature);
