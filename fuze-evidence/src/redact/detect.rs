@@ -137,6 +137,9 @@ const IBAN_LENGTHS: &[(&str, usize)] = &[
     ("XK", 20),
 ];
 
+/// Norway's, in characters; those of countries that are not listed are no shorter.
+const SHORTEST_IBAN: usize = 15;
+
 /// International bank account numbers (ISO 13616): country, check digits, mod 97 = 1; single separators between characters.
 #[derive(Debug, Clone, Copy)]
 pub struct Iban;
@@ -148,6 +151,9 @@ impl Detector for Iban {
 
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
+        if text.len() < SHORTEST_IBAN {
+            return found;
+        }
         let mut before = ' ';
         let mut skip_to = 0;
         for (start, c) in text.char_indices() {
@@ -168,7 +174,7 @@ impl Detector for Iban {
 
 /// Where the longest valid number that begins at `start` ends. Looks at 34 characters and their separators at most.
 fn iban_end(text: &str, start: usize) -> Option<usize> {
-    let rest = text.get(start..)?;
+    let rest = text.get(start..).filter(|rest| rest.len() >= SHORTEST_IBAN)?;
     let mut country = String::with_capacity(2);
     let mut head = 0_u32;
     let mut remainder = 0_u32;
@@ -200,7 +206,7 @@ fn iban_end(text: &str, start: usize) -> Option<usize> {
         count += 1;
         let next_joins = chars.peek().is_some_and(|(_, next)| next.is_ascii_alphanumeric());
         let expected = IBAN_LENGTHS.iter().find(|(name, _)| *name == country).map(|(_, length)| *length);
-        let fits = expected.map_or(count >= 15, |length| count == length);
+        let fits = expected.map_or(count >= SHORTEST_IBAN, |length| count == length);
         // The first four characters, six digits, are moved to the end before the division.
         if fits && !next_joins && (remainder * (1_000_000 % 97) + head) % 97 == 1 {
             end = Some(start + at + c.len_utf8());
