@@ -12,7 +12,7 @@ use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
 use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
-use fuze_evidence::{Hash, Name, RunId, sha256};
+use fuze_evidence::{Hash, Name, RunId, Span, sha256};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -473,21 +473,46 @@ fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, V
 }
 
 /// A recorder at the run's last record: from the sealed state over every record and root that came after it.
+///
+/// A store that hands out an older state than its last one is refused: after the last piece of a run that was running
+/// there are no records, and after that of a suspended run only the records of this very suspension, which name it.
 fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
-    let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
+    let bad = |why: &str| RunError::Snapshot(why.to_owned());
+    let chain = state.header.chain.clone().ok_or_else(|| bad("it holds no chain"))?;
     let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    let last = stored.progress.last().ok_or_else(|| bad("there is none"))?;
+    // A run that crashed again right after it was taken over has no piece of its newest epoch yet.
+    let fits = match stored.state {
+        RunState::Running => last.epoch <= stored.epoch,
+        RunState::Suspended | RunState::Closed => last.epoch == stored.epoch,
+    };
+    if !fits {
+        return Err(bad("it is of another epoch than the run"));
+    }
+    if last.sequence.checked_add(1) != Some(recorder.head().0) {
+        return Err(bad("it is bound to another record than the last one it knows"));
+    }
+    let snapshot = sha256(&last.bytes);
     for line in &stored.records_after_progress {
         let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
         state.header.next_step = state.header.next_step.max(entry.step_id + 1);
+        match entry.span {
+            Span::OversightSuspend(suspend)
+                if stored.state == RunState::Suspended
+                    && suspend.snapshot_hash == snapshot
+                    && suspend.epoch == stored.epoch => {}
+            _ => return Err(bad("a record after it does not name it: the store handed out an older state")),
+        }
     }
     if recorder.head() != stored.head {
-        return Err(RunError::Snapshot("the records are not those of the snapshot".into()));
+        return Err(bad("the records are not those of the snapshot"));
     }
     if stored.state == RunState::Suspended {
-        let root = stored
-            .last_root
-            .as_ref()
-            .ok_or_else(|| RunError::Snapshot("the suspend root is missing".into()))?;
+        let waits: usize = state.header.waits.iter().map(|wait| wait.tokens.len()).sum();
+        if stored.progress.len() != 1 || stored.records_after_progress.len() != waits {
+            return Err(bad("a suspended run has one snapshot, and one record for each of its tokens"));
+        }
+        let root = stored.last_root.as_ref().ok_or_else(|| bad("the suspend root is missing"))?;
         let key = PublicKey::from_bytes(deployment.public_key()).map_err(RunError::internal)?;
         let root = SignedRoot::read(root, |id| (*id == key.id()).then_some(key))
             .map_err(|error| RunError::Snapshot(error.to_string()))?;
