@@ -1,15 +1,25 @@
 //! The macros of fuze-agent: `#[tool]` and `define_agent!`.
+//!
+//! They write implementations that a person could write by hand, and put what the types would say in many words into one
+//! message at the author's token. They guarantee nothing by themselves: the types do.
+
+mod agent;
+mod attributes;
+mod errors;
+mod parse;
+mod tool;
+mod vocabulary;
 
 use proc_macro::TokenStream;
 
-/// Declares a tool.
+#[doc = include_str!("../doc/tool.md")]
 #[proc_macro_attribute]
-pub fn tool(_: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    tool::tool(attribute.into(), item.into()).into()
 }
 
-/// Declares an agent.
+#[doc = include_str!("../doc/agent.md")]
 #[proc_macro]
-pub fn define_agent(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn define_agent(declaration: TokenStream) -> TokenStream {
+    agent::define_agent(declaration.into()).into()
 }

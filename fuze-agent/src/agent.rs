@@ -177,6 +177,7 @@ tuples! {
 /// Fails the build of a constant when an agent's constants do not fit together. The macro puts it beside each agent, so
 /// that `cargo check` sees it; for a hand-written agent the run builder asks for it, so that the build fails.
 #[doc(hidden)]
+#[track_caller]
 pub const fn check<A: Agent>() {
     assert!(
         retention_is_name(A::NAME),

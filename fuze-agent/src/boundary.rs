@@ -104,6 +104,6 @@ impl FileSystem {
     label = "secrets are for tools whose threat boundary observes them",
     note = "GDPR Art. 32: write `threat_boundary(…, observes_secrets)` in `#[tool(…)]`, or `type Secrets = logic::Yes`"
 )]
-pub trait ObservesSecrets {}
+pub trait ObservesSecrets: Tool {}
 #[diagnostic::do_not_recommend]
 impl<T: Tool> ObservesSecrets for T where T::Secrets: True {}

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ToolError;
 use crate::boundary::ObservesSecrets;
+use crate::deployment::Clock;
 use crate::effect::{MayInvoke, MayRequestOversight};
 use crate::secret::{Secret, Secrets};
 use crate::tool::{Need, Tool};
@@ -32,7 +33,8 @@ pub struct ToolCtx<'c, T: Tool> {
 }
 
 /// One dispatch as the driver sees it.
-pub(crate) struct Scope {
+#[doc(hidden)]
+pub struct Scope {
     pub(crate) exec_id: String,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) requests: mpsc::Sender<FromTool>,
@@ -40,7 +42,7 @@ pub(crate) struct Scope {
     pub(crate) attributes: Mutex<Vec<(&'static str, AppValue)>>,
     /// Work on the blocking pool that has begun and not ended. It outlives a dropped call.
     pub(crate) blocking: Arc<AtomicBool>,
-    pub(crate) now_unix_ns: fn() -> u64,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// What a tool asks of the driver.
@@ -135,8 +137,8 @@ impl<'c, D> Ctx<'c, D> {
 
     /// The run's clock: nanoseconds since 1970 UTC.
     #[must_use]
-    pub fn now_unix_ns(&self) -> u64 {
-        (self.scope.now_unix_ns)()
+    pub fn now_unix_ns(&self) -> u128 {
+        self.scope.clock.now().as_nanos()
     }
 
     /// Notes an attribute of the tool's own in its `tool.execute` record, as `app.<key>`. A later value of the same key
@@ -217,7 +219,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     {
         // The value shows which tool is meant; the agent's own instance runs.
         drop(tool);
-        let args = serde_json::to_vec(&args).map_err(|error| {
+        let args = fuze_evidence::jcs::to_vec(&args).map_err(|error| {
             ToolError::not_applied(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
         })?;
         let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };

@@ -1,12 +1,34 @@
 //! The pipeline from a requested call to its output, and the erased form of a tool that the driver holds.
+//!
+//! The canonical bytes are the call: arguments are parsed, written canonically, decided on, and parsed afresh from those
+//! bytes for the tool. Records, limits and the ledger are the driver's.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
 
-use fuze_policy::{Call, Opening};
+use fuze_evidence::jcs::{self, ReadErrorKind};
+use fuze_policy::{
+    Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
+    RuleId,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::ToolError;
+use crate::boundary::Egress;
+use crate::ctx::{Scope, ToolCtx};
+use crate::effect::Effect;
+use crate::law::Retention;
+use crate::law::data::Classification;
+use crate::law::oversight::Approval;
+use crate::law::residency::Residency;
+use crate::logic::Bool;
 use crate::sealed::Internal;
 use crate::tool::{ServedBy, Tool};
+
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One call of the tool `T`, as the canonical bytes that the gate saw and the record commits to. No public constructor.
 pub struct ToolCall<T: Tool> {
@@ -28,11 +50,231 @@ impl<T: Tool> Call for ToolCall<T> {
 /// A tool without its types.
 #[doc(hidden)]
 pub trait Dispatch<D>: Send + Sync {
-    fn name(&self, _: Internal) -> &'static str;
+    fn facts(&self, _: Internal) -> ToolFacts;
+
+    /// Text to canonical bytes: parsed as JSON inside the profile, as the tool's arguments, and written canonically; the
+    /// bytes parse to arguments that write to the same bytes again.
+    fn canonical(&self, arguments: &[u8], _: Internal) -> Result<Vec<u8>, ArgumentsError>;
+
+    /// Whether canonical bytes are an output of this tool, for what a person states.
+    fn check_output(&self, canonical: &[u8], _: Internal) -> Result<(), String>;
+
+    /// Asks the gate about canonical bytes.
+    fn decide<'c, 'q>(&'c self, ask: Ask<'q>, _: Internal) -> Boxed<'q, Result<Ruling<'c, D>, EngineError>>
+    where
+        'c: 'q;
+}
+
+/// A permitted call, with its permit inside.
+#[doc(hidden)]
+pub trait Ready<'c, D>: Send {
+    /// Runs it: canonical output, or why not.
+    fn run(
+        self: Box<Self>,
+        deps: &'c D,
+        scope: &'c Scope,
+        _: Internal,
+    ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>>;
+}
+
+/// What the gate is asked.
+#[doc(hidden)]
+pub struct Ask<'c> {
+    pub(crate) gate: &'c Gate,
+    pub(crate) request: Request<'c>,
+    /// What the law demands for this agent and this tool.
+    pub(crate) law: Option<Obligation>,
+    /// Whether verified decisions for exactly these bytes are at hand.
+    pub(crate) approved: bool,
+}
+
+/// What the gate answered.
+#[doc(hidden)]
+pub enum Ruling<'c, D> {
+    Permitted { ready: Box<dyn Ready<'c, D> + 'c>, rule: RuleId, approved_for: Option<RequiredBy> },
+    Waiting { obligation: Obligation, required_by: RequiredBy, rule: RuleId },
+    Denied(Denied),
+}
+
+/// Why a tool gave no usable output.
+#[doc(hidden)]
+pub enum ToolFailure {
+    /// It says so.
+    Failed(ToolError),
+    /// It returned something outside the profile.
+    OutputInvalid(String),
+}
+
+/// Why arguments are refused. Nothing was decided, nothing ran.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArgumentsError {
+    /// They are not JSON, or do not fit the tool.
+    Invalid(String),
+    /// They are JSON, but outside the profile of the canonical form.
+    OutOfProfile(String),
+    /// What they parse to does not write to the same bytes again.
+    Unstable,
+}
+
+impl std::fmt::Display for ArgumentsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Invalid(why) => write!(f, "they do not fit: {why}"),
+            Self::OutOfProfile(why) => write!(f, "they cannot be recorded: {why}"),
+            Self::Unstable => f.write_str("they change when they are written and read again"),
+        }
+    }
+}
+
+/// A tool's declaration as data.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct ToolFacts {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) type_id: TypeId,
+    pub(crate) classification: &'static str,
+    pub(crate) art9: Option<&'static str>,
+    pub(crate) law: Option<&'static str>,
+    pub(crate) lawful_bases: &'static [&'static str],
+    pub(crate) residency: &'static str,
+    pub(crate) egress: &'static str,
+    pub(crate) hosts: &'static [&'static str],
+    pub(crate) file_system: &'static str,
+    pub(crate) secrets: bool,
+    pub(crate) effect: &'static str,
+    pub(crate) is_once: bool,
+    pub(crate) is_read: bool,
+    pub(crate) always_approval: bool,
+    pub(crate) may_suspend: bool,
+    pub(crate) code: &'static str,
+    pub(crate) retention: Retention,
+    pub(crate) time_limit: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) arguments: Value,
+    pub(crate) output: Value,
 }
 
 impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
-    fn name(&self, _: Internal) -> &'static str {
-        T::NAME
+    fn facts(&self, _: Internal) -> ToolFacts {
+        type Always<T> = <<T as Tool>::Approval as Approval<<T as Tool>::Args>>::Always;
+        ToolFacts {
+            name: T::NAME,
+            description: T::DESCRIPTION,
+            type_id: TypeId::of::<T>(),
+            classification: T::Data::NAME,
+            art9: T::Data::ART9,
+            law: T::Data::LAW,
+            lawful_bases: T::Data::BASES,
+            residency: <<T::Data as Classification>::Residency as Residency>::NAME,
+            egress: T::Egress::NAME,
+            hosts: T::Egress::HOSTS,
+            file_system: T::FILE_SYSTEM.name(),
+            secrets: T::Secrets::VALUE,
+            effect: T::Effect::NAME,
+            is_once: <T::Effect as Effect>::IsOnce::VALUE,
+            is_read: <T::Effect as Effect>::IsRead::VALUE,
+            always_approval: Always::<T>::VALUE,
+            may_suspend: crate::tool::MaySuspend::<T>::VALUE,
+            code: T::CODE,
+            retention: T::RETENTION,
+            time_limit: T::TIME_LIMIT,
+            grace: T::GRACE,
+            arguments: schemars::schema_for!(T::Args).to_value(),
+            output: schemars::schema_for!(T::Output).to_value(),
+        }
     }
+
+    fn canonical(&self, arguments: &[u8], _: Internal) -> Result<Vec<u8>, ArgumentsError> {
+        let inside = jcs::parse(arguments).map_err(|error| match is_syntax(error.kind) {
+            true => ArgumentsError::Invalid(error.to_string()),
+            false => ArgumentsError::OutOfProfile(error.to_string()),
+        })?;
+        let args: T::Args =
+            serde_json::from_value(inside).map_err(|error| ArgumentsError::Invalid(error.to_string()))?;
+        let canonical =
+            jcs::to_vec(&args).map_err(|error| ArgumentsError::OutOfProfile(error.to_string()))?;
+        match is_stable::<T::Args>(&canonical) {
+            true => Ok(canonical),
+            false => Err(ArgumentsError::Unstable),
+        }
+    }
+
+    fn check_output(&self, canonical: &[u8], _: Internal) -> Result<(), String> {
+        match is_stable::<T::Output>(canonical) {
+            true => Ok(()),
+            false => Err("it does not parse as the tool's output and write to the same again".into()),
+        }
+    }
+
+    fn decide<'c, 'q>(&'c self, ask: Ask<'q>, _: Internal) -> Boxed<'q, Result<Ruling<'c, D>, EngineError>>
+    where
+        'c: 'q,
+    {
+        Box::pin(async move {
+            let Ask { gate, request, law, approved } = ask;
+            let canonical = request.call.args.to_vec();
+            let args: T::Args = serde_json::from_slice(&canonical).map_err(|error| {
+                EngineError::Evaluation(format!("the arguments do not parse again: {error}"))
+            })?;
+            let tool = T::Approval::needed(&args).then(Obligation::default);
+            drop(args);
+            let call = ToolCall::<T> { canonical, tool: PhantomData };
+            Ok(match gate.decide(call, &request, Conditions { tool, law, approved }).await? {
+                Decided::Permitted { permit, rule, approved_for } => Ruling::Permitted {
+                    ready: Box::new(Permitted { tool: self, permit }),
+                    rule,
+                    approved_for,
+                },
+                Decided::Waiting(w) => {
+                    Ruling::Waiting { obligation: w.obligation, required_by: w.required_by, rule: w.rule }
+                }
+                Decided::Denied(denied) => Ruling::Denied(denied),
+            })
+        })
+    }
+}
+
+struct Permitted<'c, T: Tool> {
+    tool: &'c T,
+    permit: Permit<'c, ToolCall<T>>,
+}
+
+impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permitted<'c, T> {
+    fn run(
+        self: Box<Self>,
+        deps: &'c D,
+        scope: &'c Scope,
+        key: Internal,
+    ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>> {
+        Box::pin(async move {
+            let ctx = ToolCtx::new(<T as ServedBy<D>>::lend(deps, key), scope);
+            let output = self.tool.run(self.permit, ctx).await.map_err(ToolFailure::Failed)?;
+            let canonical =
+                jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
+            match is_stable::<T::Output>(&canonical) {
+                true => Ok(canonical),
+                false => Err(ToolFailure::OutputInvalid("it does not parse to what was written".into())),
+            }
+        })
+    }
+}
+
+/// Whether a text is no JSON at all, rather than JSON outside the profile.
+pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
+    match kind {
+        ReadErrorKind::DuplicateKey
+        | ReadErrorKind::LoneSurrogate
+        | ReadErrorKind::IntegerRange
+        | ReadErrorKind::FloatRange
+        | ReadErrorKind::Depth => false,
+        _ => true,
+    }
+}
+
+/// Whether canonical bytes parse to a value that writes to the same bytes again.
+fn is_stable<V: DeserializeOwned + serde::Serialize>(canonical: &[u8]) -> bool {
+    serde_json::from_slice::<V>(canonical)
+        .is_ok_and(|value| jcs::to_vec(&value).is_ok_and(|again| again == canonical))
 }

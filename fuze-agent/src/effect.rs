@@ -61,7 +61,7 @@ impl MidwayOversight<Idempotent> for Yes {}
     label = "`{U}` may suspend the run in the midst of `{Self}`",
     note = "AI Act Art. 14(4)(e), a safe state: let the model call `{U}` by itself, or make `{Self}` `read` or `idempotent`"
 )]
-pub trait MayInvoke<U: Tool> {}
+pub trait MayInvoke<U: Tool>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<T: Tool, U: Tool> MayInvoke<U> for T where
     <<T::Effect as Effect>::IsOnce as Bool>::Implies<<crate::tool::MaySuspend<U> as Bool>::Not>:
@@ -75,6 +75,6 @@ impl<T: Tool, U: Tool> MayInvoke<U> for T where
     label = "`request_oversight` is for tools that declare it",
     note = "AI Act Art. 14: write `requests_oversight` in `#[tool(…)]`, or `type RequestsOversight = logic::Yes`"
 )]
-pub trait MayRequestOversight {}
+pub trait MayRequestOversight: Tool {}
 #[diagnostic::do_not_recommend]
 impl<T: Tool> MayRequestOversight for T where T::RequestsOversight: crate::logic::True {}

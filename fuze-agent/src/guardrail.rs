@@ -41,6 +41,18 @@ pub enum Phase {
     Output,
 }
 
+impl Phase {
+    /// The wire name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::ToolResult => "tool_result",
+            Self::Output => "output",
+        }
+    }
+}
+
 /// What a guardrail found. Anything but `Pass` ends the run as `tripwire`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -78,7 +90,7 @@ impl From<ModelError> for GuardrailError {
 }
 
 /// The run's model, reduced to one question at a time. What it answers counts against the token budget and is recorded.
-#[derive(Clone)]
+// INVARIANT: not `Clone`: a guardrail is lent its handle for one check. A copy, kept, would be a model for any tool.
 pub struct GuardrailModel {
     pub(crate) questions: mpsc::Sender<Question>,
 }

@@ -6,30 +6,46 @@
 pub mod agent;
 pub mod boundary;
 mod ctx;
+pub mod deployment;
 mod dispatch;
+mod driver;
 pub mod effect;
 mod error;
 pub mod guardrail;
 pub mod law;
 pub mod logic;
 pub mod model;
+pub mod outcome;
+mod panics;
+mod resume;
+pub mod run;
 mod sealed;
 pub mod secret;
 pub mod store;
+pub mod suspend;
+pub mod testing;
 pub mod tool;
 
 pub use agent::{Agent, Limits};
 pub use ctx::{AppValue, Ctx, OversightAnswer, ToolCtx};
+pub use deployment::{Deployment, Keys};
 pub use dispatch::ToolCall;
 pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
+pub use outcome::Outcome;
+pub use run::{CancelHandle, RunError};
+pub use secret::{Secret, Secrets};
 pub use tool::Tool;
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{Agent, Ctx, Limits, OversightAnswer, Retention, Tool, ToolError, define_agent, tool};
+    pub use crate::testing::ScriptedModel;
+    pub use crate::{
+        Agent, Ctx, Deployment, Keys, Limits, Outcome, OversightAnswer, Retention, Tool, ToolError,
+        define_agent, tool,
+    };
     pub use fuze_policy::{Fixed, Obligation};
 }
 
@@ -39,3 +55,8 @@ pub mod __private {
     pub use schemars;
     pub use serde;
 }
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -93,6 +93,8 @@ pub struct Batch {
     pub contents: Vec<SealedContent>,
     /// The run's wrapped secret: with the first batch, and there alone.
     pub keys: Option<WrappedRunKeys>,
+    /// The data subject's alias, under which the subject's key is kept: with the first batch, if there is a subject.
+    pub subject: Option<Name>,
     /// Signed roots, at open and suspend.
     pub roots: Vec<SignedRoot>,
     /// Ledger entries.
@@ -192,6 +194,8 @@ pub struct StoredRun {
     pub head: (u64, Hash),
     /// The wrapped run secret.
     pub keys: WrappedRunKeys,
+    /// The data subject's alias.
+    pub subject: Option<Name>,
     /// The lines of the records whose sequence is beyond that of the last piece of progress, in sequence, without their line feeds.
     pub records_after_progress: Vec<Vec<u8>>,
     /// The last signed root's canonical bytes.

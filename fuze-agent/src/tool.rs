@@ -137,6 +137,7 @@ where
 /// Fails the build of a constant when a tool's constants do not fit together. The macro puts it beside each tool; a
 /// hand-written tool is checked with the agent that holds it.
 #[doc(hidden)]
+#[track_caller]
 pub const fn check<T: Tool>() {
     assert!(is_tool_name(T::NAME), "a tool's name has 1 to 64 characters of `a-z A-Z 0-9 _ -`");
     assert!(!T::DESCRIPTION.is_empty(), "a tool needs a description: the model and the overseer read it");

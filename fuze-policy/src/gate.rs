@@ -130,9 +130,15 @@ impl Gate {
         self.policy.identity()
     }
 
+    /// See [`Engine::tools_named`](crate::Engine::tools_named).
+    #[must_use]
+    pub fn tools_named(&self) -> Vec<String> {
+        self.policy.tools_named()
+    }
+
     /// Decides one call.
     ///
-    /// `within` bounds a remote engine: the gate waits for it and for the engine's own limit, whichever is sooner.
+    /// A remote engine is given its own time limit, and no more.
     ///
     /// # Errors
     /// When the engine cannot decide. The call is gone: nothing is allowed by an error.

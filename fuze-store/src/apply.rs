@@ -5,7 +5,7 @@ use fuze_agent::store::{
     StoreError,
 };
 use fuze_evidence::sign::RootDomain;
-use fuze_evidence::{Hash, Record, RunId, SealedContent, SignedRoot, sha256};
+use fuze_evidence::{Hash, Name, Record, RunId, SealedContent, SignedRoot, sha256};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{rejected, sql};
@@ -19,6 +19,9 @@ pub(crate) fn examine(run: RunId, batch: &Batch, first: bool) -> Result<(), Stor
     match &batch.keys {
         None if first => return Err(rejected("a run's first batch brings its wrapped keys")),
         Some(_) if !first => return Err(rejected("only a run's first batch brings wrapped keys")),
+        None if batch.subject.is_some() => {
+            return Err(rejected("only a run's first batch names its data subject"));
+        }
         Some(keys) if keys.run_id() != run => return Err(rejected("the wrapped keys are another run's")),
         None | Some(_) => {}
     }
@@ -81,9 +84,12 @@ pub(crate) fn create(connection: &Connection, run: RunId, batch: &Batch) -> Resu
     // `count` and `head` are put right by the batch, in the same transaction.
     let id = connection
         .prepare_cached(
-            "INSERT INTO runs (run, epoch, state, count, head, keys) VALUES (?1, 1, 'running', 1, zeroblob(32), ?2)",
+            "INSERT INTO runs (run, epoch, state, count, head, keys, subject)
+             VALUES (?1, 1, 'running', 1, zeroblob(32), ?2, ?3)",
         )
-        .and_then(|mut statement| statement.insert(params![run.to_string(), keys]))
+        .and_then(|mut statement| {
+            statement.insert(params![run.to_string(), keys, batch.subject.as_ref().map(Name::as_str)])
+        })
         .map_err(sql)?;
     let row = RunRow { id, epoch: 1, state: RunState::Running, stop: None, count: 0, head: Hash::ZERO };
     write(connection, run, &row, 1, batch)?;

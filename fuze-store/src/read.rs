@@ -2,7 +2,7 @@
 
 use fuze_agent::store::{EffectEntry, RunState, SealedProgress, StoreError, StoredRun};
 use fuze_evidence::keys::WrappedRunKeys;
-use fuze_evidence::{Hash, RunId};
+use fuze_evidence::{Hash, Name, RunId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::apply::line_hash;
@@ -32,6 +32,7 @@ pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, Sto
         state: row.state,
         head: (row.count, row.head),
         keys: keys(connection, row.id)?,
+        subject: subject(connection, row.id)?,
         records_after_progress: lines(connection, row.id, seen, row.count)?,
         last_root: connection
             .query_row(
@@ -71,6 +72,13 @@ fn keys(connection: &Connection, id: i64) -> Result<WrappedRunKeys, StoreError> 
     let line: Vec<u8> =
         connection.query_row("SELECT keys FROM runs WHERE id = ?1", [id], |row| row.get(0)).map_err(sql)?;
     WrappedRunKeys::from_line(&line).map_err(|error| corrupt(error.to_string()))
+}
+
+fn subject(connection: &Connection, id: i64) -> Result<Option<Name>, StoreError> {
+    let alias: Option<String> = connection
+        .query_row("SELECT subject FROM runs WHERE id = ?1", [id], |row| row.get(0))
+        .map_err(sql)?;
+    alias.map(|alias| Name::new(alias).map_err(|error| corrupt(error.to_string()))).transpose()
 }
 
 fn progress(connection: &Connection, id: i64) -> Result<Vec<SealedProgress>, StoreError> {

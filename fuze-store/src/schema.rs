@@ -23,6 +23,7 @@ CREATE TABLE runs (
     count INTEGER NOT NULL CHECK (count >= 1),
     head BLOB NOT NULL CHECK (length(head) = 32),
     keys BLOB NOT NULL,
+    subject TEXT,
     projected INTEGER NOT NULL DEFAULT 0 CHECK (projected IN (0, 1))
 ) STRICT;
 CREATE INDEX runs_to_project ON runs (id) WHERE projected = 0;

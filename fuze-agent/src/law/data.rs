@@ -104,7 +104,7 @@ impl<B: art9::Basis, S: Bases, R: EuOnly> Classification for SpecialCategory<B, 
     label = "the agent declares `{D}`; this tool's Art. 9(2) basis is neither explicit consent (a) nor substantial public interest (g)",
     note = "GDPR Art. 22(4): use `art9::ExplicitConsent` or `art9::SubstantialPublicInterest<Law>`, or `art22: none`"
 )]
-pub trait AdmittedBy<D: art22::Declaration> {}
+pub trait AdmittedBy<D: art22::Declaration>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<D: art22::Declaration, T: Tool> AdmittedBy<D> for T where
     <D::Decides as Bool>::Implies<<T::Data as Classification>::AdmitsAutomatedDecisions>: True

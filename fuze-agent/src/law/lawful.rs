@@ -117,7 +117,7 @@ sets! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
     label = "the agent relies on `{B}`, which is not among this tool's lawful bases",
     note = "GDPR Art. 6(1): add `{B}` to the tool's lawful bases, or rely on a basis that the tool allows"
 )]
-pub trait AllowedUnder<B: Basis> {}
+pub trait AllowedUnder<B: Basis>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<B: Basis, T: Tool> AllowedUnder<B> for T where
     <T::Data as crate::law::data::Classification>::Under<B>: True

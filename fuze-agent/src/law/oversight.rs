@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 
 use crate::agent::{Agent, HighRisk, ToolList};
 use crate::law::{annex_iii, art22};
-use crate::logic::{Bool, No, True, Yes};
-use crate::sealed::Sealed;
+use crate::logic::{Bool, No, Yes};
+use crate::sealed::{Sealed, SealedApproval};
 
 /// Who oversees an agent's runs, and by what plan.
 pub trait Oversight: Sealed + 'static {
@@ -60,7 +60,7 @@ impl Covers<annex_iii::None, art22::None> for NoOversight {}
     label = "expected `Never`, `Always` or `When<…>`",
     note = "write `oversight::Never`, `oversight::Always` or `oversight::When<MyPredicate>` with `MyPredicate: oversight::Predicate<Args>`"
 )]
-pub trait Approval<Args>: Sealed + 'static {
+pub trait Approval<Args>: SealedApproval<Args> + 'static {
     /// Always: what an overseen high-risk agent needs at least once.
     type Always: Bool;
     /// Always or sometimes.
@@ -82,9 +82,11 @@ pub struct Always;
 /// Calls whose arguments meet the predicate `P`.
 pub struct When<P>(PhantomData<fn() -> P>);
 
-impl Sealed for Never {}
-impl Sealed for Always {}
-impl<P: 'static> Sealed for When<P> {}
+impl<Args> SealedApproval<Args> for Never {}
+impl<Args> SealedApproval<Args> for Always {}
+// INVARIANT: sealed for predicates over these arguments only. An open `When<Mine>` would let `impl Approval<MyArgs> for
+// When<Mine>` say "always" and never ask.
+impl<Args, P: Predicate<Args>> SealedApproval<Args> for When<P> {}
 impl<Args> Approval<Args> for Never {
     type Always = No;
     type Possible = No;
@@ -108,11 +110,20 @@ impl<Args, P: Predicate<Args>> Approval<Args> for When<P> {
 }
 
 /// Among these tools one stops for a human on every call, where the agent `A` is high-risk.
+// No message of its own and no `do_not_recommend`: what is wrong should speak, be it a list that is none, a declaration
+// about Art. 22 that is none, or the approval that is missing.
+pub trait Overseen<A: Agent>: ToolList {}
+impl<A: Agent, L: ToolList> Overseen<A> for L where L::Approval: Suffices<HighRisk<A>> {}
+
+/// Whether any tool stops for a human on every call ([`ToolList::Approval`]), held against whether the agent is
+/// high-risk.
+// INVARIANT: no parameter that an author may fill with a type of their own: `Suffices<MyAgent, Yes> for No` would be
+// theirs to implement.
 #[diagnostic::on_unimplemented(
-    message = "high-risk agent `{A}` has no tool that always needs approval",
+    message = "a high-risk agent has no tool that always needs approval",
     label = "none of these tools stops for a human on every call",
     note = "AI Act Art. 14: mark the tool that acts on people `needs_approval = always`; a predicate is not enough"
 )]
-pub trait Overseen<A: Agent> {}
-#[diagnostic::do_not_recommend]
-impl<A: Agent, L: ToolList> Overseen<A> for L where <HighRisk<A> as Bool>::Implies<L::Approval>: True {}
+pub trait Suffices<HighRisk: Bool>: Bool {}
+impl<Approval: Bool> Suffices<No> for Approval {}
+impl Suffices<Yes> for Yes {}

@@ -9,9 +9,9 @@ use crate::tool::Tool;
 
 /// A residency: the widest place where data may be.
 #[diagnostic::on_unimplemented(
-    message = "personal data needs a residency",
-    label = "`{Self}` is not a residency",
-    note = "write one of `residency::{{Eu, Eea, Adequate, Us, Other}}`, such as `Personal<(lawful::Contract,), residency::Eu>`"
+    message = "`{Self}` is not a residency",
+    label = "expected one of `Eu`, `Eea`, `Adequate`, `Us`, `Other`",
+    note = "GDPR Art. 44, where personal data may be and where a model may be hosted: write one of `residency::{{Eu, Eea, Adequate, Us, Other}}`, such as `Personal<(lawful::Contract,), residency::Eu>`"
 )]
 pub trait Residency: Sealed + Send + Sync + 'static {
     /// The wire name.
@@ -77,7 +77,7 @@ impl EuOnly for Eu {}
     label = "this tool's residency is narrower than the agent's `ModelResidency`",
     note = "use a model whose residency is at least as strict as the tool's (GDPR Art. 44)"
 )]
-pub trait MayReach<Host: Residency> {}
+pub trait MayReach<Host: Residency>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<Host: Residency, T: Tool> MayReach<Host> for T where
     <<T::Data as Classification>::Residency as Residency>::Admits<Host>: True

@@ -22,6 +22,7 @@ impl Retention {
     /// # Panics
     /// At compile time, in a constant, when a window is zero or content outlives its hashes.
     #[must_use]
+    #[track_caller]
     pub const fn days(id: &'static str, content_days: u32, hash_days: u32, decision_days: u32) -> Self {
         let retention = Self { id, content_days, hash_days, decision_days };
         retention.check();
@@ -29,6 +30,8 @@ impl Retention {
     }
 
     /// Fails the build of a constant when the windows do not fit together.
+    // `track_caller`, here and at the other checks: the error stands at the constant that fails, not inside this crate.
+    #[track_caller]
     pub(crate) const fn check(&self) {
         assert!(
             is_name(self.id),

@@ -35,6 +35,7 @@ pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
         state,
         head,
         keys,
+        subject,
         records_after_progress,
         last_root,
         progress,
@@ -45,6 +46,7 @@ pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
     same("state", &state, &RunState::Running)?;
     same("head", &head, &sample.head())?;
     same("keys", &keys, sample.wrapped())?;
+    same("subject", &subject, &None)?;
     same("records", &records_after_progress, &written)?;
     same("root", &last_root, &root)?;
     same("progress", &progress, &vec![])?;

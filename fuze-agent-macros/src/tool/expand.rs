@@ -1,0 +1,412 @@
+//! The code that a person could have written: the tool's type and one `impl Tool`.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Ident, LitStr};
+
+use super::Declaration;
+use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
+use super::function::{Argument, Function, ResultType};
+use crate::parse::{Fact, Word, associated, is_tool_name};
+
+/// The expansion of a declaration without mistakes.
+pub(crate) fn tool(tool: &Declaration) -> TokenStream {
+    let name = &tool.function.name;
+    let cfg = &tool.function.attributes.everywhere;
+    let lints = &tool.function.attributes.lints;
+    let deprecated = tool.function.attributes.allow_deprecated();
+    let items = items(tool, false);
+    // What the constants of a tool can still break, after what the macro has checked, is the retention.
+    let at = tool.attribute.retention.value().map_or(name.span(), Spanned::span);
+    let check = quote_spanned! { at=> ::fuze_agent::tool::check::<#name>() };
+    quote! {
+        #items
+        #(#cfg)* #(#lints)*
+        #deprecated
+        const _: () = #check;
+    }
+}
+
+/// The errors, and a tool that keeps the rest of the program quiet: its data is public, so that it fits everywhere.
+pub(crate) fn stub(tool: &Declaration, errors: syn::Error) -> TokenStream {
+    let errors = errors.into_compile_error();
+    let items = items(tool, true);
+    quote! { #errors #items }
+}
+
+fn items(tool: &Declaration, stub: bool) -> TokenStream {
+    let Function { attributes, visibility, name, .. } = &tool.function;
+    let (cfg, on_type, lints) = (&attributes.everywhere, &attributes.on_type, &attributes.lints);
+    let helpers = helpers(tool);
+    let implementation = implementation(tool, stub);
+    let deprecated = attributes.allow_deprecated();
+    // Where the compiler points at the tool, it points at the function.
+    let unit = quote_spanned! { name.span()=> struct #name; };
+    quote! {
+        #(#cfg)* #(#on_type)* #(#lints)*
+        #[allow(non_camel_case_types, reason = "a tool's type keeps the name of its function")]
+        #[derive(Clone, Copy, Debug)]
+        #visibility #unit
+
+        #(#cfg)* #(#lints)*
+        #deprecated
+        #[allow(clippy::no_effect_underscore_binding, reason = "the author's parameters become bindings")]
+        const _: () = {
+            #helpers
+            #implementation
+        };
+    }
+}
+
+/// The tool's name as the model calls it, at the author's token.
+fn wire_name(tool: &Declaration) -> LitStr {
+    let name = &tool.function.name;
+    match &tool.attribute.name {
+        Fact::Stated { value, .. } => value.clone(),
+        Fact::Missing | Fact::Wrong => {
+            let text = name.unraw().to_string();
+            // One that is no name has been reported.
+            let text = if is_tool_name(&text) { text } else { "stub".to_owned() };
+            LitStr::new(&text, name.span())
+        }
+    }
+}
+
+/// The types that only the implementation names.
+fn helpers(tool: &Declaration) -> TokenStream {
+    let Function { visibility, arguments, .. } = &tool.function;
+    let args = args_type();
+    let wire_name = wire_name(tool);
+    let fields = arguments.iter().map(|Argument { docs, name, ty, .. }| {
+        quote! { #(#docs)* #visibility #name: #ty }
+    });
+    let law = law(&tool.attribute).map(|law| {
+        quote! {
+            #visibility struct __Law;
+            impl ::fuze_agent::law::art9::LawReference for __Law {
+                const CITATION: &'static str = #law;
+            }
+        }
+    });
+    let hosts = match egress(&tool.attribute) {
+        Some(Egress::Hosts { names, .. }) => Some(quote! {
+            #visibility struct __Hosts;
+            impl ::fuze_agent::boundary::HostList for __Hosts {
+                const HOSTS: &'static [&'static str] = &[#(#names),*];
+            }
+        }),
+        Some(Egress::Word(_)) | None => None,
+    };
+    let predicate = match tool.attribute.needs_approval.value() {
+        Some(NeedsApproval::When { args: parameter, body }) => {
+            let bool = quote_spanned! { parameter.span()=> bool };
+            Some(quote! {
+                #visibility struct __NeedsApproval;
+                impl ::fuze_agent::law::oversight::Predicate<#args> for __NeedsApproval {
+                    fn needs_approval(#parameter: &#args) -> #bool {
+                        #body
+                    }
+                }
+            })
+        }
+        Some(NeedsApproval::Always(_)) | None => None,
+    };
+    quote! {
+        #[derive(
+            ::fuze_agent::__private::serde::Serialize,
+            ::fuze_agent::__private::serde::Deserialize,
+            ::fuze_agent::__private::schemars::JsonSchema,
+        )]
+        #[serde(crate = "::fuze_agent::__private::serde", deny_unknown_fields)]
+        #[schemars(crate = "::fuze_agent::__private::schemars", rename = #wire_name)]
+        #visibility struct #args {
+            #(#fields,)*
+        }
+        #law
+        #hosts
+        #predicate
+    }
+}
+
+fn args_type() -> Ident {
+    format_ident!("__Args")
+}
+
+fn law(attribute: &Attribute) -> Option<&LitStr> {
+    attribute.art9_basis.value().and_then(|basis| basis.law.as_ref())
+}
+
+fn egress(attribute: &Attribute) -> Option<&Egress> {
+    attribute.threat_boundary.value().and_then(|boundary| boundary.egress.value())
+}
+
+fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
+    let Declaration { attribute, function, code } = tool;
+    let name = &function.name;
+    let args = args_type();
+    let wire_name = wire_name(tool);
+    // A stub passes the checks of the agents that name it.
+    let description = if stub { "stub" } else { &function.attributes.description };
+    let output = associated("Output", name.span(), function.result.as_ref().map(|result| &result.output));
+    let (data, egress, effect) = if stub {
+        let public = quote! { ::fuze_agent::law::data::Public };
+        (public, quote! { ::fuze_agent::boundary::NoEgress }, quote! { ::fuze_agent::effect::Read })
+    } else {
+        (data(attribute), egress_type(attribute), effect(attribute, name.span()))
+    };
+    let approval = approval(attribute);
+    let secrets = secrets(attribute);
+    let requests = yes_or_no(&attribute.requests_oversight);
+    let needs = needs(function);
+    let args_item = quote_spanned! { name.span()=> type Args = #args; };
+    let file_system = file_system(attribute);
+    let retention = match &attribute.retention {
+        Fact::Stated { value, .. } => quote! { #value },
+        Fact::Missing | Fact::Wrong => quote! { ::fuze_agent::Retention::days("none", 1, 1, 184) },
+    };
+    let time_limit = duration("TIME_LIMIT", &attribute.time_limit_ms);
+    let grace = duration("GRACE", &attribute.grace_ms);
+    let run = run(function);
+    let items = quote! {
+        #args_item
+        #output
+        type Data = #data;
+        type Egress = #egress;
+        type Effect = #effect;
+        type Approval = #approval;
+        type Secrets = #secrets;
+        type RequestsOversight = #requests;
+        #needs
+        const NAME: &'static str = #wire_name;
+        const DESCRIPTION: &'static str = #description;
+        const RETENTION: ::fuze_agent::Retention = #retention;
+        const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
+        const CODE: &'static str = #code;
+        #time_limit
+        #grace
+        #run
+    };
+    // At the author's name, braces included: the compiler points here where it lists implementations.
+    quote_spanned! { name.span()=> impl ::fuze_agent::Tool for #name { #items } }
+}
+
+fn residency(word: &Word) -> TokenStream {
+    let marker = word.marker();
+    quote_spanned! { word.span()=> ::fuze_agent::law::residency::#marker }
+}
+
+fn data(attribute: &Attribute) -> TokenStream {
+    let public = quote! { ::fuze_agent::law::data::Public };
+    let Some(class) = attribute.classification.value() else { return public };
+    let marker = class.marker();
+    let span = class.span();
+    let at = attribute.residency.value().map(residency);
+    let bases = attribute.lawful_bases.value().map(|bases| {
+        let bases = bases.iter().map(|basis| {
+            let marker = basis.marker();
+            quote_spanned! { basis.span()=> ::fuze_agent::law::lawful::#marker }
+        });
+        quote! { (#(#bases,)*) }
+    });
+    match (class.term.name, bases, at) {
+        ("public", ..) => quote_spanned! { span=> ::fuze_agent::law::data::#marker },
+        ("confidential", _, Some(at)) => quote_spanned! { span=> ::fuze_agent::law::data::#marker<#at> },
+        ("confidential", _, None) => quote_spanned! { span=> ::fuze_agent::law::data::#marker },
+        ("personal", Some(bases), Some(at)) => {
+            quote_spanned! { span=> ::fuze_agent::law::data::#marker<#bases, #at> }
+        }
+        ("special_category", Some(bases), Some(at)) => match attribute.art9_basis.value() {
+            Some(basis) => {
+                let basis = art9(basis);
+                quote_spanned! { span=> ::fuze_agent::law::data::#marker<#basis, #bases, #at> }
+            }
+            None => public,
+        },
+        _ => public,
+    }
+}
+
+fn art9(basis: &Art9Basis) -> TokenStream {
+    let span = basis.ident.span();
+    let marker = Ident::new(basis.basis.term.marker, span);
+    let law = basis.law.as_ref().map(|_| quote_spanned! { span=> <__Law> });
+    quote_spanned! { span=> ::fuze_agent::law::art9::#marker #law }
+}
+
+fn egress_type(attribute: &Attribute) -> TokenStream {
+    match egress(attribute) {
+        Some(Egress::Word(word)) => {
+            let marker = word.marker();
+            quote_spanned! { word.span()=> ::fuze_agent::boundary::#marker }
+        }
+        Some(Egress::Hosts { hosts, place, .. }) => {
+            let place = residency(place);
+            quote_spanned! { hosts.span()=> ::fuze_agent::boundary::Hosts<#place, __Hosts> }
+        }
+        None => quote! { ::fuze_agent::boundary::NoEgress },
+    }
+}
+
+fn effect(attribute: &Attribute, name: Span) -> TokenStream {
+    match &attribute.effect {
+        Fact::Stated { value, .. } => {
+            let marker = value.marker();
+            quote_spanned! { value.span()=> ::fuze_agent::effect::#marker }
+        }
+        Fact::Missing => quote_spanned! { name=> ::fuze_agent::effect::Once },
+        Fact::Wrong => quote! { ::fuze_agent::effect::Read },
+    }
+}
+
+fn approval(attribute: &Attribute) -> TokenStream {
+    match &attribute.needs_approval {
+        Fact::Stated { value: NeedsApproval::Always(word), .. } => {
+            quote_spanned! { word.span()=> ::fuze_agent::law::oversight::Always }
+        }
+        Fact::Stated { value: NeedsApproval::When { args, .. }, .. } => {
+            quote_spanned! { args.span()=> ::fuze_agent::law::oversight::When<__NeedsApproval> }
+        }
+        Fact::Missing => quote! { ::fuze_agent::law::oversight::Never },
+        Fact::Wrong => quote! { ::fuze_agent::law::oversight::Always },
+    }
+}
+
+fn secrets(attribute: &Attribute) -> TokenStream {
+    match attribute.threat_boundary.value() {
+        Some(boundary) => yes_or_no(&boundary.observes_secrets),
+        None => quote! { ::fuze_agent::logic::Yes },
+    }
+}
+
+fn yes_or_no(flag: &Fact<()>) -> TokenStream {
+    match flag {
+        Fact::Stated { key, .. } => quote_spanned! { key.span()=> ::fuze_agent::logic::Yes },
+        Fact::Missing => quote! { ::fuze_agent::logic::No },
+        Fact::Wrong => quote! { ::fuze_agent::logic::Yes },
+    }
+}
+
+fn needs(function: &Function) -> TokenStream {
+    match &function.ctx {
+        Some(ctx) if !is_unit(&ctx.deps) => {
+            let deps = &ctx.deps;
+            quote_spanned! { deps.span()=> type Needs = ::fuze_agent::tool::Uses<#deps>; }
+        }
+        Some(_) | None => quote! { type Needs = ::fuze_agent::tool::NoDeps; },
+    }
+}
+
+fn is_unit(ty: &syn::Type) -> bool {
+    matches!(ty, syn::Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+fn file_system(attribute: &Attribute) -> TokenStream {
+    let stated = attribute.threat_boundary.value().and_then(|boundary| boundary.file_system.value());
+    match stated {
+        Some(word) => {
+            let marker = word.marker();
+            quote_spanned! { word.span()=> ::fuze_agent::boundary::FileSystem::#marker }
+        }
+        None => quote! { ::fuze_agent::boundary::FileSystem::None },
+    }
+}
+
+fn duration(name: &str, ms: &Fact<u64>) -> Option<TokenStream> {
+    let name = format_ident!("{name}");
+    ms.value()
+        .map(|ms| quote! { const #name: ::core::time::Duration = ::core::time::Duration::from_millis(#ms); })
+}
+
+/// The method that holds the author's body. There is no function of the author's name any more, so nothing can call the
+/// body but the pipeline, which has the permit.
+fn run(function: &Function) -> TokenStream {
+    let Function { attributes, asyncness, fn_token, arguments, body, .. } = function;
+    let on_body = &attributes.on_body;
+    // Not visible from the author's tokens. The dispatch is, which is lent to the author anyway: so that an error about
+    // its type has no macro's mark.
+    let hidden = Span::mixed_site().located_at(function.name.span());
+    let [this, call, args] = ["self", "__call", "__args"].map(|name| Ident::new(name, hidden));
+    let ctx = Ident::new("__ctx", function.ctx.as_ref().map_or(hidden, |parameter| parameter.ty.span()));
+    let c = syn::Lifetime::new("'c", hidden);
+    let asyncness = match asyncness {
+        Some(token) => quote! { #token },
+        None => quote_spanned! { fn_token.span=> async },
+    };
+    let parameters = quote! {
+        &#c #this,
+        #call: ::fuze_agent::Permit<#c, ::fuze_agent::ToolCall<Self>>,
+        #ctx: ::fuze_agent::ToolCtx<#c, Self>
+    };
+    let Some(result) = function.result.as_ref().filter(|_| function.sound) else {
+        let output = or_unit(function.result.as_ref().map(|result| &result.output));
+        return quote! {
+            async fn run<#c>(#parameters) -> ::core::result::Result<#output, ::fuze_agent::ToolError> {
+                ::core::future::pending().await
+            }
+        };
+    };
+    let (result_type, same) = result_type(result);
+    let bindings = arguments.iter().map(|Argument { mutability, name, ty, .. }| {
+        quote! { let #mutability #name: #ty = #args.#name; }
+    });
+    let open = if arguments.is_empty() {
+        quote! { #same #call.into_args()?; }
+    } else {
+        quote! { #same let #args = #call.into_args()?; }
+    };
+    let run = quote! { #(#on_body)* #asyncness #fn_token run<#c>(#parameters) -> #result_type };
+    if function.asyncness.is_some() {
+        let lend = function.ctx.as_ref().map(|parameter| {
+            let (pattern, ty) = (&parameter.pattern, &parameter.ty);
+            let lent = quote_spanned! { ty.span()=> &#ctx };
+            quote! {
+                let _: #ty = #lent;
+                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = #lent;
+            }
+        });
+        let block = within(body, quote! { #open #lend #(#bindings)* });
+        quote! { #run #block }
+    } else {
+        let span = result.span();
+        let closure = quote_spanned! { span=> move || -> #result_type };
+        let block = within(body, quote! { #(#bindings)* });
+        quote! { #run { #open #ctx.on_blocking_pool(#closure #block).await } }
+    }
+}
+
+/// The type that `run` returns, and, for an alias, the question whether it is the author's too.
+fn result_type(result: &ResultType) -> (TokenStream, Option<TokenStream>) {
+    let ResultType { whole, output, is_alias } = result;
+    if !is_alias {
+        return (quote! { #whole }, None);
+    }
+    let span = result.span();
+    let plain = quote_spanned! { span=> ::core::result::Result<#output, ::fuze_agent::ToolError> };
+    let same = quote_spanned! { span=>
+        let _: ::core::marker::PhantomData<#plain> = ::core::marker::PhantomData::<#whole>;
+    };
+    (plain, Some(same))
+}
+
+/// The author's block with `first` at its start, as one block: one more pair of braces would be one too many for a lint.
+fn within(body: &Group, first: TokenStream) -> Group {
+    let stream = body.stream();
+    let mut start = stream.clone().into_iter();
+    let is =
+        |token: Option<TokenTree>, c| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == c);
+    let has_inner_attributes = is(start.next(), '#') && is(start.next(), '!');
+    let tokens = if has_inner_attributes {
+        quote! { #first #body }
+    } else {
+        quote! { #first #stream }
+    };
+    let mut block = Group::new(Delimiter::Brace, tokens);
+    block.set_span(body.span());
+    block
+}
+
+fn or_unit(ty: Option<&syn::Type>) -> TokenStream {
+    ty.map_or_else(|| quote! { () }, ToTokens::to_token_stream)
+}

@@ -1,0 +1,569 @@
+//! Running one permitted call: ledger, time limit, cancellation, nested calls, outcome.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fuze_evidence::span::{AppAttrs, AppKey, AppValue as WireValue, ToolExecute};
+use fuze_evidence::vocab::{
+    Classification, Effect, ExecuteToolOperation, PolicyReason, RunStatus, SandboxTier, SuspendReason,
+    ToolOutcome,
+};
+use fuze_evidence::{Hash, Name};
+use fuze_policy::Obligation;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::calls::{Admission, Line, Permitted, parse};
+use super::journal::{Latched, Step};
+use super::state::{Execution, Ledger, Stage};
+use super::{Driver, Exit, error_content, name};
+use crate::ToolError;
+use crate::ctx::{AppValue, FromTool, OversightAnswer, Scope};
+use crate::dispatch::{Boxed, ToolFacts, ToolFailure};
+use crate::guardrail::Phase;
+use crate::model::RequestedCall;
+use crate::panics::caught;
+use crate::sealed::Internal;
+use crate::store::{EffectEntry, EffectState, Start, Stop};
+
+/// How long a permit is good for.
+const PERMIT_MS: u64 = 5 * 60 * 1000;
+
+/// How a call ended, before it is recorded.
+struct Outcome {
+    kind: ToolOutcome,
+    /// The canonical output, or what the model is told instead.
+    said: Result<Vec<u8>, String>,
+}
+
+enum Left {
+    /// The tool came to an end: output, failure, or panic.
+    Ended(Result<Result<Vec<u8>, ToolFailure>, String>),
+    /// It was dropped: it did not stop within its grace.
+    Dropped,
+    /// A nested call stops the run.
+    Exit(Exit),
+}
+
+#[derive(Clone, Copy)]
+enum Stopping {
+    Timeout,
+    Stop(Stop),
+}
+
+impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
+    /// Notes that a call is about to change something. A call that is repeated keeps the note it has.
+    pub(super) fn intend(&mut self, id: Hash) -> Result<(), Exit> {
+        let execution = self.execution(id)?;
+        if execution.ledger == Ledger::Absent {
+            execution.ledger = Ledger::Intent;
+            self.journal.effect(EffectEntry { exec_id: id, state: EffectState::Intent });
+        }
+        Ok(())
+    }
+
+    /// Runs a permitted call to its end. True: it is to be decided and run again.
+    pub(super) async fn execute<'c>(
+        &mut self,
+        id: Hash,
+        permitted: Permitted<'c, D>,
+        scope: &'c Scope,
+        line: &mut Line,
+    ) -> Result<bool, Exit>
+    where
+        'r: 'c,
+    {
+        let Permitted { ready, facts, parent, approval, permitted_at_unix_ms } = permitted;
+        if !facts.is_read {
+            match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
+                Start::Go => {}
+                Start::AlreadyStarted if !facts.is_once => {}
+                // It began before a crash; whether it happened is not known.
+                Start::AlreadyStarted => {
+                    let step = self.step(parent);
+                    let said = Err("it began before a crash, and what it had done is not known".to_owned());
+                    let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
+                    return self.settle(id, step, facts, approval, scope, outcome, None).await;
+                }
+                Start::TooLate => return Ok(true),
+                Start::Stopped(stop) => return Err(self.cancelled(stop)?),
+                Start::Fenced => return Err(self.journal.latch("another process has this run").into()),
+            }
+        }
+        let step = self.step(parent);
+        let left = self.run_tool(id, ready.run(self.deps, scope, Internal), facts, line).await;
+        let left = match left {
+            // Nothing is recorded of a caller that will run again from its start.
+            (Left::Exit(Exit::Suspend), _) => return Err(Exit::Suspend),
+            (Left::Exit(Exit::Latched(latched)), _) => return Err(Exit::Latched(latched)),
+            other => other,
+        };
+        let still_running = scope.blocking.load(Ordering::SeqCst);
+        let (outcome, exit) = match left {
+            (Left::Ended(ended), stopping) => (judge(ended, facts, stopping), stopped(stopping)),
+            (Left::Dropped, stopping) => (dropped(facts, stopping, still_running), stopped(stopping)),
+            (Left::Exit(exit), _) => {
+                let kind = if facts.is_once { ToolOutcome::InDoubt } else { ToolOutcome::Cancelled };
+                let said = Err("a call that it made stopped the run".to_owned());
+                self.finish(id, step, facts, approval, scope, Outcome { kind, said }).await?;
+                return Err(exit);
+            }
+        };
+        self.settle(id, step, facts, approval, scope, outcome, exit).await
+    }
+
+    /// The last check before an effect, and its mark in the ledger.
+    async fn start(&mut self, id: Hash, deadline_unix_ms: u64) -> Result<Start, Exit> {
+        let Some((store, fence)) = self.journal.store() else {
+            let stop = *self.stop.borrow();
+            return Ok(stop.map_or(Start::Go, Start::Stopped));
+        };
+        let store = std::sync::Arc::clone(store);
+        let started = store.start_effect(fence, id, deadline_unix_ms).await;
+        started.map_err(|error| self.journal.latch(error.to_string()).into())
+    }
+
+    /// Polls the tool, serves what it asks, and stops it when its time is over or somebody says so.
+    async fn run_tool(
+        &mut self,
+        id: Hash,
+        work: Boxed<'_, Result<Vec<u8>, ToolFailure>>,
+        facts: &ToolFacts,
+        line: &mut Line,
+    ) -> (Left, Option<Stopping>) {
+        let limit = facts.time_limit.min(self.time_left());
+        let mut work = std::pin::pin!(caught(work));
+        let mut deadline = std::pin::pin!(sleep_until(Instant::now() + limit));
+        let mut stop = self.stop.clone();
+        let mut stopping: Option<Stopping> = None;
+        let mut ordinal = 0u32;
+        loop {
+            let cause = tokio::select! {
+                biased;
+                ended = &mut work => return (Left::Ended(ended), stopping),
+                () = &mut deadline => match stopping {
+                    None => Stopping::Timeout,
+                    Some(_) => return (Left::Dropped, stopping),
+                },
+                stop = async { stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop) },
+                    if !matches!(stopping, Some(Stopping::Stop(_))) => match stop {
+                    Some(stop) => Stopping::Stop(stop),
+                    None => return (Left::Exit(self.journal.latch("the run's own handle is gone").into()), stopping),
+                },
+                Some(request) = line.requests.recv() => {
+                    let served = self.nested(id, ordinal, request);
+                    ordinal = ordinal.saturating_add(1);
+                    match served.await {
+                        Ok(()) => continue,
+                        Err(exit) => return (Left::Exit(exit), stopping),
+                    }
+                }
+            };
+            let grace = match cause {
+                Stopping::Stop(Stop::Abort) => Duration::ZERO,
+                Stopping::Stop(Stop::Operator) | Stopping::Timeout => facts.grace,
+            };
+            stopping = Some(cause);
+            line.stop.send_replace(true);
+            deadline.set(sleep_until(Instant::now() + grace));
+        }
+    }
+
+    /// What a tool asks of the driver while it runs.
+    fn nested(&mut self, outer: Hash, ordinal: u32, request: FromTool) -> Boxed<'_, Result<(), Exit>> {
+        Box::pin(async move {
+            let caller = self.execution(outer)?.clone();
+            let id = self.exec_id(caller.index, Some(outer), ordinal)?;
+            match request {
+                FromTool::Oversight { question, reply } => {
+                    if let Some(answer) = self.answered_before(outer, id, &question)? {
+                        reply.send(answer).ok();
+                        return Ok(());
+                    }
+                    self.wait_for_answer(outer, id, caller, question)
+                }
+                FromTool::Invoke { name, tool, args, reply } => {
+                    let known = self.definition.tool(name).is_some_and(|known| known.facts.type_id == tool);
+                    let arguments = String::from_utf8(args)
+                        .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))?;
+                    let request = RequestedCall { id: id.to_string(), name: name.to_owned(), arguments };
+                    let fresh = Execution {
+                        index: caller.index,
+                        request,
+                        parent: Some(outer),
+                        depth: caller.depth + 1,
+                        attempt: 1,
+                        decided: None,
+                        stage: Stage::New,
+                        ledger: Ledger::Absent,
+                    };
+                    if !known {
+                        let why = format!("the agent has no tool `{name}` that a tool could invoke");
+                        return Err(self.over_limit(&fresh, PolicyReason::NotInAgent, &why)?);
+                    }
+                    if fresh.depth > self.definition.limits.max_depth {
+                        let why = "tools invoke tools deeper than the agent's limit";
+                        return Err(self.over_limit(&fresh, PolicyReason::DepthLimit, why)?);
+                    }
+                    self.enter(id, fresh)?;
+                    let result = self.run_nested(id).await?;
+                    reply.send(result).ok();
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// Takes a nested call up, or finds it in the journal of an earlier run of its caller.
+    fn enter(&mut self, id: Hash, fresh: Execution) -> Result<(), Exit> {
+        let Some(before) = self.state.header.executions.get(&id) else {
+            self.header().executions.insert(id, fresh);
+            return Ok(());
+        };
+        let same = before.request.name == fresh.request.name
+            && (before.request.arguments == fresh.request.arguments
+                || matches!(before.stage, Stage::Approved { .. }));
+        match same {
+            true => Ok(()),
+            // A caller that asks for something else than before would turn an approval for one thing into another.
+            false => {
+                let why = "a tool that ran again asked for another call than before";
+                Err(self.over_limit(&fresh, PolicyReason::ArgumentsUnstable, why)?)
+            }
+        }
+    }
+
+    async fn run_nested(&mut self, id: Hash) -> Result<Result<Vec<u8>, ToolError>, Exit> {
+        loop {
+            let (scope, mut line) = self.dispatch(id);
+            match self.admit(id).await? {
+                Admission::Run(permitted) => {
+                    self.flush().await?;
+                    self.check_stop().await?;
+                    if self.execute(id, permitted, &scope, &mut line).await? {
+                        continue;
+                    }
+                }
+                Admission::Settled => {}
+            }
+            return match self.execution(id)?.stage.clone() {
+                Stage::Finished { content, is_error: false, .. } => Ok(Ok(content.into_bytes())),
+                Stage::Finished { content, is_error: true, .. } => {
+                    let told = parse(content.as_bytes());
+                    let told = told.get("error").and_then(Value::as_str).unwrap_or("the invoked tool failed");
+                    Ok(Err(ToolError::not_applied(told)))
+                }
+                Stage::New
+                | Stage::Waiting
+                | Stage::Approved { .. }
+                | Stage::Rejected { .. }
+                | Stage::InDoubt
+                | Stage::Done { .. }
+                | Stage::NotDone { .. }
+                | Stage::Answered { .. } => Err(Exit::Suspend),
+            };
+        }
+    }
+
+    fn answered_before(
+        &mut self,
+        outer: Hash,
+        id: Hash,
+        question: &str,
+    ) -> Result<Option<OversightAnswer>, Exit> {
+        let Some(before) = self.state.header.executions.get(&id) else { return Ok(None) };
+        match before.stage {
+            Stage::Answered { approved }
+                if before.request.arguments == question && before.parent == Some(outer) =>
+            {
+                Ok(Some(if approved { OversightAnswer::Approved } else { OversightAnswer::Rejected }))
+            }
+            _ => Err(self
+                .journal
+                .latch("a tool that ran again asked a person something else than before")
+                .into()),
+        }
+    }
+
+    fn wait_for_answer(
+        &mut self,
+        outer: Hash,
+        id: Hash,
+        caller: Execution,
+        question: String,
+    ) -> Result<(), Exit> {
+        if !self.journal.has_store() {
+            let why = "a tool asks for a person, and a run without a store cannot wait for one";
+            return Err(Exit::Close(RunStatus::PolicyDenied, why.into()));
+        }
+        let tool = caller.request.name.clone();
+        let execution = Execution {
+            request: RequestedCall { id: id.to_string(), name: tool, arguments: question.clone() },
+            parent: Some(outer),
+            depth: caller.depth + 1,
+            stage: Stage::Waiting,
+            ledger: Ledger::Absent,
+            ..caller
+        };
+        self.header().executions.insert(id, execution);
+        if self.inside_once(id) {
+            let why = "a tool inside a `once` tool asks for a person";
+            return Err(Exit::Close(RunStatus::PolicyDenied, why.into()));
+        }
+        let obligation = Obligation {
+            trainings: self.definition.training.iter().map(|t| (*t).to_owned()).collect(),
+            ..Obligation::default()
+        };
+        self.wait(id, obligation, SuspendReason::Requested, Some(question))?;
+        Err(Exit::Suspend)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it stands in one record")]
+    async fn settle(
+        &mut self,
+        id: Hash,
+        step: Step,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+        scope: &Scope,
+        outcome: Outcome,
+        stopped: Option<Stop>,
+    ) -> Result<bool, Exit> {
+        let kind = outcome.kind;
+        let retriable = matches!(kind, ToolOutcome::Timeout | ToolOutcome::Panicked) && stopped.is_none();
+        self.finish(id, step, facts, approval, scope, outcome).await?;
+        if kind == ToolOutcome::InDoubt {
+            return match (stopped, self.journal.has_store()) {
+                (Some(stop), _) => {
+                    self.cancelled(stop)?;
+                    Err(in_doubt(facts))
+                }
+                (None, false) => Err(in_doubt(facts)),
+                (None, true) => self.in_doubt_wait(id, facts).await.map(|()| false),
+            };
+        }
+        if let Some(stop) = stopped {
+            return Err(self.cancelled(stop)?);
+        }
+        if retriable && !facts.is_once && self.spend_retry() {
+            let execution = self.execution(id)?;
+            execution.attempt += 1;
+            execution.stage = Stage::New;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// A `once` call whose end is not known goes to a person.
+    async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
+        if self.inside_once(id) || self.execution(id)?.parent.is_some() {
+            // Its caller cannot go on without it, and cannot be run again either.
+            return Err(in_doubt(facts));
+        }
+        self.execution(id)?.stage = Stage::InDoubt;
+        let obligation = Obligation {
+            trainings: self.definition.training.iter().map(|t| (*t).to_owned()).collect(),
+            ..Obligation::default()
+        };
+        self.wait(id, obligation, SuspendReason::InDoubt, None)
+    }
+
+    /// Records how a call ended, and what the model is told.
+    async fn finish(
+        &mut self,
+        id: Hash,
+        step: Step,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+        scope: &Scope,
+        outcome: Outcome,
+    ) -> Result<(), Exit> {
+        let app = app_attributes(scope)?;
+        let execution = self.execution(id)?.clone();
+        let Some(decided) = &execution.decided else {
+            return Err(self.journal.latch(format!("the call {id} was not decided")).into());
+        };
+        let span = executed(facts, &execution, id, decided.root, approval, app, outcome.kind)?;
+        let (content, said, is_error) = match outcome.said {
+            Ok(canonical) => {
+                let output = self.journal.scrub(parse(&canonical));
+                let text = output.to_string();
+                (text, json!({ "output": output }), false)
+            }
+            Err(message) => {
+                let message = self.journal.scrub_text(message);
+                (error_content(&message), json!({ "error": message }), true)
+            }
+        };
+        let root = self.journal.record_content(step, span, said)?;
+        self.timeline.tool(step, facts.name, outcome.kind, &self.journal);
+        let index = execution.index;
+        self.execution(id)?.stage = Stage::Finished { content: content.clone(), is_error, root };
+        if !facts.is_read {
+            let in_doubt = outcome.kind == ToolOutcome::InDoubt;
+            let execution = self.execution(id)?;
+            // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
+            let news = matches!(execution.ledger, Ledger::Intent | Ledger::InDoubt);
+            execution.ledger = if in_doubt { Ledger::InDoubt } else { Ledger::Done };
+            if news {
+                let state = if in_doubt { EffectState::InDoubt } else { EffectState::Done };
+                self.journal.effect(EffectEntry { exec_id: id, state });
+            }
+            // Results become durable as they finish.
+            self.flush().await?;
+        }
+        if outcome.kind != ToolOutcome::InDoubt {
+            self.guard(Phase::ToolResult, &content, Some(index)).await?;
+        }
+        Ok(())
+    }
+
+    /// People refused the call.
+    pub(super) async fn rejected<'c>(&mut self, id: Hash, decision: u64) -> Result<Admission<'c, D>, Exit>
+    where
+        'r: 'c,
+    {
+        let said = Err("a person refused this call".to_owned());
+        self.by_statement(id, decision, Outcome { kind: ToolOutcome::Rejected, said }).await
+    }
+
+    /// A person said whether a call in doubt happened.
+    pub(super) async fn stated<'c>(
+        &mut self,
+        id: Hash,
+        decision: u64,
+        output: Option<String>,
+    ) -> Result<Admission<'c, D>, Exit>
+    where
+        'r: 'c,
+    {
+        let outcome = match output {
+            Some(output) => Outcome { kind: ToolOutcome::DoneByStatement, said: Ok(output.into_bytes()) },
+            None => {
+                let said = Err("a person found that this call did not happen".to_owned());
+                Outcome { kind: ToolOutcome::NotDoneByStatement, said }
+            }
+        };
+        self.by_statement(id, decision, outcome).await
+    }
+
+    async fn by_statement<'c>(
+        &mut self,
+        id: Hash,
+        decision: u64,
+        outcome: Outcome,
+    ) -> Result<Admission<'c, D>, Exit>
+    where
+        'r: 'c,
+    {
+        let definition = self.definition;
+        let tool = self.execution(id)?.decided.clone().and_then(|decided| definition.tool(&decided.tool));
+        let Some(tool) = tool else {
+            return Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into());
+        };
+        let step = self.step(decision);
+        let (scope, _line) = self.dispatch(id);
+        self.finish(id, step, &tool.facts, Some(decision), &scope, outcome).await?;
+        Ok(Admission::Settled)
+    }
+}
+
+fn in_doubt(facts: &ToolFacts) -> Exit {
+    let why = format!("`{}` began and its end is not known: a person must find out", facts.name);
+    Exit::Close(RunStatus::InDoubt, why)
+}
+
+const fn stopped(stopping: Option<Stopping>) -> Option<Stop> {
+    match stopping {
+        Some(Stopping::Stop(stop)) => Some(stop),
+        Some(Stopping::Timeout) | None => None,
+    }
+}
+
+/// How a tool that came to an end by itself ended.
+fn judge(
+    ended: Result<Result<Vec<u8>, ToolFailure>, String>,
+    facts: &ToolFacts,
+    stopping: Option<Stopping>,
+) -> Outcome {
+    match ended {
+        Ok(Ok(canonical)) => Outcome { kind: ToolOutcome::Ok, said: Ok(canonical) },
+        Ok(Err(ToolFailure::OutputInvalid(why))) => Outcome {
+            kind: ToolOutcome::OutputInvalid,
+            said: Err(format!("the tool ran, and its output cannot be used: {why}")),
+        },
+        Ok(Err(ToolFailure::Failed(error))) => {
+            let kind = match (error.is_not_applied(), facts.is_once, stopping) {
+                (true, _, _) => ToolOutcome::NotApplied,
+                (false, true, _) => ToolOutcome::InDoubt,
+                (false, false, Some(Stopping::Timeout)) => ToolOutcome::Timeout,
+                (false, false, Some(Stopping::Stop(_))) => ToolOutcome::Cancelled,
+                (false, false, None) => ToolOutcome::Error,
+            };
+            Outcome { kind, said: Err(error.message().to_owned()) }
+        }
+        Err(panic) => {
+            let kind = if facts.is_once { ToolOutcome::InDoubt } else { ToolOutcome::Panicked };
+            Outcome { kind, said: Err(format!("the tool panicked: {panic}")) }
+        }
+    }
+}
+
+/// How a tool that did not stop within its grace ended. Dropping it ended it, except for work on the blocking pool.
+fn dropped(facts: &ToolFacts, stopping: Option<Stopping>, still_running: bool) -> Outcome {
+    let (kind, why) = match (facts.is_once, still_running, stopping) {
+        (true, _, _) => (ToolOutcome::InDoubt, "it was stopped, and what it had done is not known"),
+        (false, true, _) => {
+            (ToolOutcome::CancellationTruncated, "its time was over, and it could not be stopped")
+        }
+        (false, false, Some(Stopping::Timeout) | None) => (ToolOutcome::Timeout, "its time was over"),
+        (false, false, Some(Stopping::Stop(_))) => (ToolOutcome::Cancelled, "the run was stopped"),
+    };
+    Outcome { kind, said: Err(why.to_owned()) }
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of it stands in one record")]
+fn executed(
+    facts: &ToolFacts,
+    execution: &Execution,
+    exec_id: Hash,
+    args_hash: Hash,
+    approval_step: Option<u64>,
+    app: AppAttrs,
+    outcome: ToolOutcome,
+) -> Result<ToolExecute, Latched> {
+    let unknown = |what: &str| Latched(format!("the {what} of `{}` is not in the vocabulary", facts.name));
+    Ok(ToolExecute {
+        app,
+        approval_step,
+        args_hash,
+        attempt: execution.attempt,
+        call_index: execution.index,
+        classification: facts
+            .classification
+            .parse::<Classification>()
+            .map_err(|_| unknown("classification"))?,
+        effect: facts.effect.parse::<Effect>().map_err(|_| unknown("effect"))?,
+        exec_id,
+        outcome,
+        sandbox_tier: SandboxTier::None,
+        operation: ExecuteToolOperation::ExecuteTool,
+        tool: name(facts.name)?,
+    })
+}
+
+fn app_attributes(scope: &Scope) -> Result<AppAttrs, Latched> {
+    let noted = scope.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut app = AppAttrs::new();
+    for (key, value) in noted.iter() {
+        let value = match *value {
+            AppValue::Bool(value) => WireValue::Bool(value),
+            AppValue::Int(value) => WireValue::Int(value),
+            AppValue::Word(word) => WireValue::Declared(Name::new(word).map_err(|e| Latched(e.to_string()))?),
+        };
+        let key = AppKey::new(key).map_err(|e| Latched(e.to_string()))?;
+        app.set(key, value).map_err(|e| Latched(e.to_string()))?;
+    }
+    Ok(app)
+}

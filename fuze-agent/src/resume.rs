@@ -1,0 +1,497 @@
+//! Taking a run up again: after people decided, or after a crash.
+//!
+//! What is stored is opened, checked against its hash, its run, its sequence and its epoch, and continued by the same
+//! driver. Until the claim has been committed nothing has changed.
+
+use std::sync::Arc;
+
+use fuze_evidence::chain::Recorder;
+use fuze_evidence::keys::RunKeys;
+use fuze_evidence::random::{OsRandom, Random};
+use fuze_evidence::sign::{PublicKey, SignedRoot};
+use fuze_evidence::snapshot::open_snapshot;
+use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
+use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
+use fuze_evidence::{Hash, Name, RunId, sha256};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::agent::{self, Agent};
+use crate::deployment::Deployment;
+use crate::driver::Driver;
+use crate::driver::definition::Definition;
+use crate::driver::journal::{Home, Journal, Parts};
+use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
+use crate::law::residency::HostedWithin;
+use crate::model::{Message, Model};
+use crate::outcome::{Outcome, Timeline};
+use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
+use crate::sealed::Internal;
+use crate::store::{
+    Claim, EffectState, Fence, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
+};
+use crate::suspend::decision::VerifiedDecision;
+use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
+
+/// A run about to go on.
+#[must_use = "nothing happens before `.go()`"]
+pub struct Resume<A: Agent, M> {
+    deployment: Deployment,
+    agent: A,
+    deps: A::Deps,
+    model: M,
+    from: From,
+    timeline: bool,
+    stop: watch::Sender<Option<Stop>>,
+}
+
+enum From {
+    Decisions(Resumable),
+    Crash(RunId),
+}
+
+impl Deployment {
+    /// Continues a suspended run with verified decisions. The agent must be the one that began it.
+    pub fn resume<A: Agent, M: Model>(
+        &self,
+        agent: A,
+        deps: A::Deps,
+        model: M,
+        resumable: Resumable,
+    ) -> Resume<A, M>
+    where
+        M::Residency: HostedWithin<A::ModelResidency>,
+    {
+        const { agent::check::<A>() };
+        self.taking_up(agent, deps, model, From::Decisions(resumable))
+    }
+
+    /// Takes up a run that a crash left behind. Whoever ran it before is fenced off: it can write nothing more.
+    pub fn recover<A: Agent, M: Model>(&self, agent: A, deps: A::Deps, model: M, run: RunId) -> Resume<A, M>
+    where
+        M::Residency: HostedWithin<A::ModelResidency>,
+    {
+        const { agent::check::<A>() };
+        self.taking_up(agent, deps, model, From::Crash(run))
+    }
+
+    fn taking_up<A: Agent, M>(&self, agent: A, deps: A::Deps, model: M, from: From) -> Resume<A, M> {
+        Resume {
+            deployment: self.clone(),
+            agent,
+            deps,
+            model,
+            from,
+            timeline: true,
+            stop: watch::Sender::new(None),
+        }
+    }
+}
+
+impl<A: Agent, M: Model> Resume<A, M>
+where
+    M::Residency: HostedWithin<A::ModelResidency>,
+{
+    /// Stops the run from elsewhere.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.stop.clone())
+    }
+
+    /// Whether the outcome has a timeline; it does by default.
+    pub fn timeline(mut self, timeline: bool) -> Self {
+        self.timeline = timeline;
+        self
+    }
+
+    /// Runs until the run ends or waits again.
+    ///
+    /// # Errors
+    /// [`RunError`]: then nothing has changed, unless it says that the store does not know.
+    pub async fn go(self) -> Result<Outcome<A::Output>, RunError> {
+        let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
+        let model = Erased(self.model);
+        let deployment = &self.deployment;
+        let snapshot = Name::new(model.0.identity().snapshot).map_err(RunError::internal)?;
+        let run = match &self.from {
+            From::Decisions(resumable) => resumable.run_id(),
+            From::Crash(run) => *run,
+        };
+        let taken = Taken::load(deployment, run).await?;
+        taken.unchanged(&definition)?;
+        let (journal, state, timeline) = match self.from {
+            From::Decisions(resumable) => {
+                taken
+                    .claim(deployment, &definition, resumable, &snapshot, Timeline::recording(self.timeline))
+                    .await?
+            }
+            From::Crash(_) => {
+                taken.recover(deployment, &definition, &snapshot, Timeline::recording(self.timeline)).await?
+            }
+        };
+        let stored_messages = state.messages.len();
+        let driver = Driver {
+            deployment,
+            definition: &definition,
+            deps: &self.deps,
+            model: &model,
+            gate: deployment.gate(),
+            secrets: deployment.secrets(),
+            journal,
+            state,
+            stored_messages,
+            stop: self.stop.subscribe(),
+            began: Instant::now(),
+            timeline,
+        };
+        let outcome = finish::<A>(deployment, driver).await;
+        drop(self.stop);
+        outcome
+    }
+}
+
+/// A suspended run as its cases show it.
+pub(crate) async fn suspended(deployment: &Deployment, run: RunId) -> Result<Suspended, RunError> {
+    let taken = Taken::load(deployment, run).await?;
+    if taken.stored.state != RunState::Suspended {
+        return Err(RunError::NotSuspended);
+    }
+    Suspended::of(deployment.clone(), run, taken.stored.epoch, taken.state).map_err(RunError::Token)
+}
+
+/// What was stored of a run, opened.
+struct Taken {
+    run: RunId,
+    store: Arc<dyn RunStore>,
+    stored: StoredRun,
+    keys: RunKeys,
+    state: State,
+    recorder: Recorder,
+}
+
+impl Taken {
+    async fn load(deployment: &Deployment, run: RunId) -> Result<Self, RunError> {
+        let Home::Store(store) = deployment.home() else { return Err(RunError::NoStore) };
+        let store = Arc::clone(store);
+        let stored = store.load(run).await?;
+        if stored.state == RunState::Closed {
+            return Err(RunError::NotSuspended);
+        }
+        let keys = unwrap_keys(deployment, &stored)?;
+        let mut state = open(&stored, &keys)?;
+        let recorder = follow(deployment, &stored, &mut state)?;
+        Ok(Self { run, store, stored, keys, state, recorder })
+    }
+
+    /// What the fingerprint covers must be as it was.
+    fn unchanged<D>(&self, definition: &Definition<D>) -> Result<(), RunError> {
+        let began = self.state.header.run.fingerprint;
+        match began == definition.fingerprint {
+            true => Ok(()),
+            false => Err(RunError::Drift { began, now: definition.fingerprint }),
+        }
+    }
+
+    fn journal(self, deployment: &Deployment, epoch: u64) -> (Journal, State, Arc<dyn RunStore>) {
+        let redactor = redactor(deployment, &self.keys);
+        let parts = Parts {
+            recorder: self.recorder,
+            keys: self.keys,
+            redactor,
+            random: Box::new(OsRandom::new()),
+            clock: deployment.clock(),
+            home: deployment.home().clone(),
+        };
+        (Journal::resumed(parts, Fence { run: self.run, epoch }), self.state, self.store)
+    }
+
+    /// Applies the decisions and claims their tokens, in one transaction with the records that say so.
+    async fn claim<D: Send + Sync + 'static>(
+        mut self,
+        deployment: &Deployment,
+        definition: &Definition<D>,
+        resumable: Resumable,
+        model: &Name,
+        mut timeline: Timeline,
+    ) -> Result<(Journal, State, Timeline), RunError> {
+        if self.stored.state != RunState::Suspended || self.stored.epoch != resumable.suspended.epoch {
+            return Err(RunError::NotSuspended);
+        }
+        let drift = drift(&self.state.header, definition, &resumable, model)?;
+        for case in &resumable.resolved {
+            self.prepare(definition, case)?;
+        }
+        let (run, epoch) = (self.run, self.stored.epoch);
+        let tokens: Vec<Hash> = resumable.suspended.cases.iter().map(|case| case.token().hash()).collect();
+        let (mut journal, mut state, store) = self.journal(deployment, epoch + 1);
+        state.header.segment += 1;
+        let mut halt = false;
+        for case in resumable.resolved {
+            halt |= case.action == Action::Halt;
+            let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
+            state.header.human_decided = true;
+            apply(&mut state.header, &case, step)?;
+        }
+        state.header.waits.clear();
+        let header = &mut state.header;
+        let span = RunResume {
+            bundle_hash: Hash(deployment.gate().identity().bundle_hash),
+            cause: ResumeCause::Decision,
+            epoch: epoch + 1,
+            segment: header.segment,
+        };
+        record(&mut journal, header, span.into())?;
+        if let Some(from) = drift {
+            let span = ModelDrift { acknowledged: true, from, to: model.clone() };
+            record(&mut journal, header, span.into())?;
+            header.run.model_snapshot = model.clone();
+        }
+        if halt {
+            header.phase = Phase::Halted;
+        }
+        header.chain = Some(journal.recorder()?.state().clone());
+        let (piece, _) = journal.seal_piece(header, &[])?;
+        journal.progress(Progress::Append(piece));
+        let mut claim_id = [0; 16];
+        OsRandom::new().fill(&mut claim_id).map_err(RunError::internal)?;
+        let claim = Claim { run, epoch, claim_id, tokens, batch: journal.take_pending() };
+        store.claim(claim).await?;
+        Ok((journal, state, timeline))
+    }
+
+    /// Checks what people put in: modified arguments and stated outputs fit the tool. Nothing is claimed before.
+    fn prepare<D>(&mut self, definition: &Definition<D>, case: &Resolved) -> Result<(), RunError> {
+        let execution = self.state.header.executions.get_mut(&case.execution);
+        let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+        let decided = execution.decided.as_ref();
+        let tool = decided.and_then(|decided| definition.tool(&decided.tool));
+        match &case.action {
+            Action::Modify(args) => {
+                let tool =
+                    tool.ok_or_else(|| RunError::Snapshot("a case names no tool of this agent".into()))?;
+                let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
+                let bad = |why: String| RunError::ModifiedArguments { tool: name.clone(), why };
+                let bytes = fuze_evidence::jcs::to_vec(args).map_err(|error| bad(error.to_string()))?;
+                let canonical =
+                    tool.tool.canonical(&bytes, Internal).map_err(|error| bad(error.to_string()))?;
+                execution.request.arguments = String::from_utf8(canonical).map_err(RunError::internal)?;
+                execution.decided = None;
+            }
+            Action::Done(output) => {
+                let tool =
+                    tool.ok_or_else(|| RunError::Snapshot("a case names no tool of this agent".into()))?;
+                let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
+                let bad = |why: String| RunError::StatedOutput { tool: name.clone(), why };
+                let bytes = fuze_evidence::jcs::to_vec(output).map_err(|error| bad(error.to_string()))?;
+                tool.tool.check_output(&bytes, Internal).map_err(bad)?;
+            }
+            Action::Approve | Action::Reject | Action::Halt | Action::NotDone => {}
+        }
+        Ok(())
+    }
+
+    async fn recover<D: Send + Sync + 'static>(
+        self,
+        deployment: &Deployment,
+        definition: &Definition<D>,
+        model: &Name,
+        timeline: Timeline,
+    ) -> Result<(Journal, State, Timeline), RunError> {
+        if self.stored.state != RunState::Running {
+            return Err(RunError::NotRunning);
+        }
+        let began = self.state.header.run.model_snapshot.clone();
+        if definition.art22_decides && began != *model {
+            return Err(RunError::ModelDrift { began, now: model.clone() });
+        }
+        let started: Vec<Hash> = self
+            .stored
+            .effects
+            .iter()
+            .filter(|effect| effect.state == EffectState::Started)
+            .map(|effect| effect.exec_id)
+            .collect();
+        let epoch = self.stored.epoch;
+        let fence = self.store.take_over(self.run, epoch).await?;
+        let (mut journal, mut state, _) = self.journal(deployment, fence.epoch);
+        let header = &mut state.header;
+        header.segment += 1;
+        let span = RunResume {
+            bundle_hash: Hash(deployment.gate().identity().bundle_hash),
+            cause: ResumeCause::Recovery,
+            epoch: fence.epoch,
+            segment: header.segment,
+        };
+        record(&mut journal, header, span.into())?;
+        record(&mut journal, header, RunGap { what: Gap::Process, exec_id: None }.into())?;
+        for exec_id in started {
+            record(&mut journal, header, RunGap { what: Gap::Tool, exec_id: Some(exec_id) }.into())?;
+        }
+        if began != *model {
+            let span = ModelDrift { acknowledged: false, from: began, to: model.clone() };
+            record(&mut journal, header, span.into())?;
+            header.run.model_snapshot = model.clone();
+        }
+        Ok((journal, state, timeline))
+    }
+}
+
+/// For an Art. 22 decision every overseer acknowledges another model; else it is recorded.
+fn drift<D>(
+    header: &Header,
+    definition: &Definition<D>,
+    resumable: &Resumable,
+    model: &Name,
+) -> Result<Option<Name>, RunError> {
+    let began = &header.run.model_snapshot;
+    if began == model {
+        return Ok(None);
+    }
+    if definition.art22_decides && !resumable.acknowledges(began, model) {
+        return Err(RunError::ModelDrift { began: began.clone(), now: model.clone() });
+    }
+    Ok(Some(began.clone()))
+}
+
+fn record(journal: &mut Journal, header: &mut Header, span: fuze_evidence::Span) -> Result<u64, RunError> {
+    let id = header.next_step;
+    header.next_step += 1;
+    let step = crate::driver::journal::Step { id, parent: Some(0), started_at: journal.now() };
+    journal.record(step, span, None)?;
+    Ok(id)
+}
+
+/// One record for each decision; the last step stands for the case.
+fn record_decisions(
+    journal: &mut Journal,
+    header: &mut Header,
+    case: &Resolved,
+    timeline: &mut Timeline,
+) -> Result<u64, RunError> {
+    let mut last = 0;
+    for (token, verified) in &case.decisions {
+        let id = header.next_step;
+        header.next_step += 1;
+        let step = crate::driver::journal::Step { id, parent: Some(0), started_at: journal.now() };
+        let mut said = json!({ "rationale": verified.rationale });
+        match (&verified.action, said.as_object_mut()) {
+            (Action::Modify(args), Some(said)) => drop(said.insert("modifiedArgs".into(), args.clone())),
+            (Action::Done(output), Some(said)) => drop(said.insert("outcome".into(), output.clone())),
+            (Action::Approve | Action::Reject | Action::Halt | Action::NotDone, _) | (_, None) => {}
+        }
+        journal.record_content(step, decided(token, verified), said)?;
+        let action = verified.claims.action;
+        timeline.decided(step, verified.claims.overseer.as_str(), action.as_str(), journal);
+        last = id;
+    }
+    Ok(last)
+}
+
+fn decided(token: &Token, verified: &VerifiedDecision) -> HumanDecision {
+    let said = &verified.claims;
+    HumanDecision {
+        action: said.action,
+        custody: said.custody,
+        decision_hash: verified.hash,
+        edited: said.action == OversightAction::Modify,
+        key_id: said.key_id,
+        modified_args_hash: said.modified_args_hash,
+        outcome: DecisionOutcome::Accepted,
+        overseer: said.overseer.clone(),
+        token_hash: token.hash(),
+        training: said.training.clone(),
+        args_hash: Some(token.claims().args_hash),
+    }
+}
+
+/// What the decisions make of the call.
+fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError> {
+    use fuze_evidence::vocab::SuspendReason;
+    let execution = header.executions.get_mut(&case.execution);
+    let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+    execution.stage = match (&case.action, case.reason) {
+        (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },
+        (Action::Reject | Action::Halt, SuspendReason::Requested) => Stage::Answered { approved: false },
+        (Action::Approve | Action::Modify(_), _) => Stage::Approved { step },
+        (Action::Reject | Action::Halt, SuspendReason::InDoubt) => Stage::InDoubt,
+        (Action::Reject | Action::Halt, _) => Stage::Rejected { step },
+        (Action::Done(output), _) => {
+            let canonical = fuze_evidence::jcs::to_vec(output).map_err(RunError::internal)?;
+            Stage::Done { step, output: String::from_utf8(canonical).map_err(RunError::internal)? }
+        }
+        (Action::NotDone, _) => Stage::NotDone { step },
+    };
+    Ok(())
+}
+
+fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, RunError> {
+    // Whether the run has a subject, and which alias, is in its records; the first of them is not loaded, so the alias
+    // is kept beside the wrapped key.
+    let alias = stored.subject.clone();
+    let key = match &alias {
+        None => None,
+        Some(alias) => {
+            let found = deployment.subjects().find(alias).map_err(RunError::internal)?;
+            Some(found.ok_or_else(|| RunError::Snapshot(format!("the data subject `{alias}` was erased")))?)
+        }
+    };
+    RunKeys::unwrap(&stored.keys, deployment.master(), alias.zip(key.as_ref()))
+        .map_err(|error| RunError::Snapshot(error.to_string()))
+}
+
+/// Opens the stored pieces: the header of the last, the messages of all.
+fn open(stored: &StoredRun, keys: &RunKeys) -> Result<State, RunError> {
+    let mut state: Option<State> = None;
+    for sealed in &stored.progress {
+        let piece = open_piece(sealed, keys)?;
+        match &mut state {
+            None => state = Some(State { header: piece.header, messages: piece.messages }),
+            Some(state) => {
+                state.header = piece.header;
+                state.messages.extend(piece.messages);
+            }
+        }
+    }
+    state.ok_or_else(|| RunError::Snapshot("there is none".into()))
+}
+
+fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, Vec<Message>>, RunError> {
+    let hash = sha256(&sealed.bytes);
+    let plain = open_snapshot(&sealed.bytes, hash, keys, sealed.sequence, sealed.epoch)
+        .map_err(|error| RunError::Snapshot(error.to_string()))?;
+    #[derive(serde::Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let version: Version =
+        serde_json::from_slice(&plain).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    if version.v != SNAPSHOT_VERSION {
+        return Err(RunError::SnapshotVersion { found: version.v, known: SNAPSHOT_VERSION });
+    }
+    serde_json::from_slice(&plain).map_err(|error| RunError::Snapshot(error.to_string()))
+}
+
+/// A recorder at the run's last record: from the sealed state over every record and root that came after it.
+fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
+    let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
+    let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    for line in &stored.records_after_progress {
+        let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
+        state.header.next_step = state.header.next_step.max(entry.step_id + 1);
+    }
+    if recorder.head() != stored.head {
+        return Err(RunError::Snapshot("the records are not those of the snapshot".into()));
+    }
+    if stored.state == RunState::Suspended {
+        let root = stored
+            .last_root
+            .as_ref()
+            .ok_or_else(|| RunError::Snapshot("the suspend root is missing".into()))?;
+        let key = PublicKey::from_bytes(deployment.public_key()).map_err(RunError::internal)?;
+        let root = SignedRoot::read(root, |id| (*id == key.id()).then_some(key))
+            .map_err(|error| RunError::Snapshot(error.to_string()))?;
+        recorder.follow_root(&root).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    }
+    Ok(recorder)
+}

@@ -1,0 +1,599 @@
+//! Starting, resuming and recovering runs. All three end in the same driver.
+
+use std::fmt;
+use std::sync::Arc;
+
+use fuze_evidence::chain::{Recorder, Times};
+use fuze_evidence::content;
+use fuze_evidence::keys::RunKeys;
+use fuze_evidence::random::{OsRandom, Random};
+
+use fuze_evidence::span::AgentInvoke;
+use fuze_evidence::vocab::{InvokeAgentOperation, Refusal, RunStatus, StartOutcome, Suite};
+use fuze_evidence::{Common, Hash, Name, Redactor, RunId};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::agent::{self, Agent, ToolList};
+use crate::deployment::Deployment;
+use crate::dispatch::Boxed;
+use crate::driver::definition::Definition;
+use crate::driver::journal::{Home, Journal, Latched, Parts, Step};
+use crate::driver::state::{Header, Phase, RunFacts, State};
+use crate::driver::turn::residency;
+use crate::driver::{AnyModel, Driver, Ended, name};
+use crate::law::LegalProfile;
+use crate::law::residency::{HostedWithin, Residency};
+use crate::logic::{Bool, No};
+use crate::model::{Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
+use crate::outcome::{Outcome, Report, Timeline};
+use crate::sealed::Sealed;
+use crate::store::Stop;
+use crate::suspend::Suspended;
+
+/// A run about to start. `S` says whether it has a data subject.
+#[must_use = "nothing happens before `.start()`"]
+pub struct Run<A: Agent, M, S = NoSubject> {
+    deployment: Deployment,
+    agent: A,
+    deps: A::Deps,
+    model: M,
+    subject: S,
+    tenant: String,
+    principal: String,
+    roles: Vec<String>,
+    input: String,
+    timeline: bool,
+    stop: watch::Sender<Option<Stop>>,
+}
+
+/// No data subject.
+pub struct NoSubject(());
+/// A data subject: how the deployment knows the person. Records hold a random alias instead, another one in each run.
+pub struct Subject(String);
+impl Sealed for NoSubject {}
+impl Sealed for Subject {}
+
+/// Enough for tools that touch personal data, or do not.
+#[diagnostic::on_unimplemented(
+    message = "this agent touches personal data: the run needs a data subject",
+    label = "no subject given",
+    note = "GDPR Art. 4(1), 15, 17: call `.subject(…)` before `.start()`, so that the person's data can be found and erased"
+)]
+pub trait EnoughFor<Personal: Bool>: Sealed {
+    #[doc(hidden)]
+    fn reference(&self) -> Option<&str>;
+}
+impl<P: Bool> EnoughFor<P> for Subject {
+    fn reference(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+}
+impl EnoughFor<No> for NoSubject {
+    fn reference(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Stops a run from elsewhere in the process.
+#[derive(Clone, Debug)]
+pub struct CancelHandle(pub(crate) watch::Sender<Option<Stop>>);
+
+impl CancelHandle {
+    /// Stops the run. [`Stop::Operator`] waits for the running tool's grace; [`Stop::Abort`] does not.
+    pub fn stop(&self, stop: Stop) {
+        self.0.send_modify(|asked| *asked = (*asked).max(Some(stop)));
+    }
+}
+
+impl Deployment {
+    /// A run of `agent`. The model's residency, which whoever configured it states as a type, lies within the agent's.
+    pub fn run<A: Agent, M: Model>(&self, agent: A, deps: A::Deps, model: M) -> Run<A, M>
+    where
+        M::Residency: HostedWithin<A::ModelResidency>,
+    {
+        const { agent::check::<A>() };
+        Run {
+            deployment: self.clone(),
+            agent,
+            deps,
+            model,
+            subject: NoSubject(()),
+            tenant: "default".into(),
+            principal: "unnamed".into(),
+            roles: Vec::new(),
+            input: String::new(),
+            timeline: true,
+            stop: watch::Sender::new(None),
+        }
+    }
+
+    /// A suspended run, in this process or another.
+    ///
+    /// # Errors
+    /// When the deployment has no store, or the store has no such run waiting.
+    pub async fn suspended(&self, run: RunId) -> Result<Suspended, RunError> {
+        crate::resume::suspended(self, run).await
+    }
+}
+
+impl<A: Agent, M, S> Run<A, M, S> {
+    /// On whose behalf the run acts: 1–128 characters of `A–Z a–z 0–9 . _ : / @ + -`.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Who starts the run, as an alias. May not decide its cases.
+    pub fn principal(mut self, principal: impl Into<String>) -> Self {
+        self.principal = principal.into();
+        self
+    }
+
+    /// The principal's roles, for the policy.
+    pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.roles = roles.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What the principal says.
+    pub fn input(mut self, input: impl Into<String>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    /// Whether the outcome has a timeline; it does by default.
+    pub fn timeline(mut self, timeline: bool) -> Self {
+        self.timeline = timeline;
+        self
+    }
+
+    /// The data subject: how the deployment knows the person.
+    pub fn subject(self, subject: impl Into<String>) -> Run<A, M, Subject> {
+        let Self {
+            deployment,
+            agent,
+            deps,
+            model,
+            subject: _,
+            tenant,
+            principal,
+            roles,
+            input,
+            timeline,
+            stop,
+        } = self;
+        let subject = Subject(subject.into());
+        Run { deployment, agent, deps, model, subject, tenant, principal, roles, input, timeline, stop }
+    }
+
+    /// Stops the run from elsewhere.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.stop.clone())
+    }
+}
+
+impl<A: Agent, M: Model, S> Run<A, M, S>
+where
+    M::Residency: HostedWithin<A::ModelResidency>,
+{
+    /// Runs until the run ends or waits.
+    ///
+    /// # Errors
+    /// When it could not even be opened: then there is no record of it, and nothing was done. A start that is refused for
+    /// a reason of the law or the policy is on record, and comes back as [`Outcome::Stopped`].
+    pub async fn start(self) -> Result<Outcome<A::Output>, RunError>
+    where
+        S: EnoughFor<<A::Tools as ToolList>::Personal>,
+    {
+        let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
+        let model = Erased(self.model);
+        let reference = self.subject.reference().map(str::to_owned);
+        let start = Start {
+            deployment: &self.deployment,
+            definition: &definition,
+            model: &model,
+            tenant: &self.tenant,
+            principal: &self.principal,
+            roles: self.roles,
+            subject: reference.as_deref(),
+            input: &self.input,
+        };
+        let (mut journal, state, refusal) = start.open()?;
+        let run_id = journal.run_id();
+        if let Some((_, why)) = refusal {
+            let step = Step { id: 1, parent: Some(0), started_at: journal.now() };
+            let mut timeline = Timeline::recording(self.timeline);
+            journal.close(step, RunStatus::Error, self.deployment.signer())?;
+            timeline.close(step, RunStatus::Error, &journal);
+            journal.flush().await?;
+            return Ok(Outcome::Stopped {
+                status: RunStatus::Error,
+                why,
+                report: Report { run_id, timeline },
+            });
+        }
+        let driver = Driver {
+            deployment: &self.deployment,
+            definition: &definition,
+            deps: &self.deps,
+            model: &model,
+            gate: self.deployment.gate(),
+            secrets: self.deployment.secrets(),
+            journal,
+            state,
+            stored_messages: 0,
+            stop: self.stop.subscribe(),
+            began: Instant::now(),
+            timeline: Timeline::recording(self.timeline),
+        };
+        let outcome = finish::<A>(&self.deployment, driver).await;
+        drop(self.stop);
+        outcome
+    }
+}
+
+/// Drives a segment to its end and gives its result types again.
+pub(crate) async fn finish<A: Agent>(
+    deployment: &Deployment,
+    driver: Driver<'_, A::Deps>,
+) -> Result<Outcome<A::Output>, RunError> {
+    let run_id = driver.journal.run_id();
+    let (ended, driven) = driver.drive().await;
+    let report = Report { run_id, timeline: driven.timeline };
+    Ok(match ended {
+        Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
+            let output = serde_json::from_slice(&output).map_err(RunError::internal)?;
+            Outcome::Completed { output, report }
+        }
+        Ended::Closed { status, why, .. } => Outcome::Stopped { status, why, report },
+        Ended::Latched(Latched(why)) => Outcome::Halted { why, report },
+        Ended::Suspended => {
+            let suspended = Suspended::of(deployment.clone(), run_id, driven.epoch, driven.state);
+            Outcome::Suspended { suspended: suspended.map_err(RunError::internal)?, report }
+        }
+    })
+}
+
+/// What a run is opened with.
+struct Start<'a, D> {
+    deployment: &'a Deployment,
+    definition: &'a Definition<D>,
+    model: &'a dyn AnyModel,
+    tenant: &'a str,
+    principal: &'a str,
+    roles: Vec<String>,
+    subject: Option<&'a str>,
+    input: &'a str,
+}
+
+impl<D> Start<'_, D> {
+    /// The first record, started or refused.
+    fn open(self) -> Result<(Journal, State, Option<(Refusal, String)>), RunError> {
+        let Self { deployment, definition, model, .. } = self;
+        let clock = deployment.clock();
+        let mut random = OsRandom::new();
+        let run_id = RunId::generate(clock.now(), &mut random).map_err(RunError::internal)?;
+        let subject = match self.subject {
+            None => None,
+            Some(_) => Some(alias(&mut random)?),
+        };
+        let subject_key = match &subject {
+            None => None,
+            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
+        };
+        let with_key = subject.clone().zip(subject_key.as_ref());
+        let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
+        let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
+        let common = Common {
+            annex_iii: known(definition.annex_iii)?,
+            art22: known(definition.art22)?,
+            principal: given("principal", self.principal)?,
+            retention: given("retention id", definition.retention.id)?,
+            lawful_basis: definition.personal.then(|| known(definition.lawful_basis)).transpose()?,
+            subject,
+            tenant: given("tenant", self.tenant)?,
+        };
+        let identity = model.identity();
+        let snapshot = given("model snapshot", &identity.snapshot)?;
+        let refusal = self.refusal();
+        let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
+        let redactor = redactor(deployment, &keys);
+        let said = json!({ "input": self.input, "subject": self.subject.unwrap_or_default() });
+        let commitment = content::commit(redactor.redact(said), &mut random).map_err(RunError::internal)?;
+        let root = commitment.root();
+        let at = clock.now();
+        let opened =
+            Recorder::open(run_id, common, invoke, Some(&commitment), Times::at(at), deployment.signer())
+                .map_err(RunError::internal)?;
+        let sealed = content::seal(&commitment, &keys, &mut random).map_err(RunError::internal)?;
+        let parts = Parts {
+            recorder: opened.recorder,
+            keys,
+            redactor,
+            random: Box::new(random),
+            clock,
+            home: deployment.home().clone(),
+        };
+        let journal = Journal::fresh(parts, wrapped, opened.record, opened.root, sealed);
+        let header = Header {
+            run: facts,
+            chain: None,
+            phase: Phase::Input,
+            turn: 0,
+            steps: 0,
+            retries: 0,
+            tokens: 0,
+            elapsed_ms: 0,
+            next_step: 1,
+            segment: 0,
+            history: content::history(Hash::ZERO, root),
+            human_decided: false,
+            turn_step: 0,
+            calls: Vec::new(),
+            executions: std::collections::BTreeMap::new(),
+            waits: Vec::new(),
+        };
+        let state = State { header, messages: vec![Message::User { text: self.input.to_owned() }] };
+        Ok((journal, state, refusal))
+    }
+
+    /// Why the run may not start.
+    fn refusal(&self) -> Option<(Refusal, String)> {
+        let definition = self.definition;
+        let policy = self.deployment.gate();
+        let unknown = policy.tools_named().into_iter().find(|named| definition.tool(named).is_none());
+        if let Some(named) = unknown {
+            let why = format!(
+                "a policy rule names the tool `{named}`, which `{}` does not have: mend the name, or say that several \
+                 agents share the rules",
+                definition.name
+            );
+            return Some((Refusal::PolicyUnavailable, why));
+        }
+        if definition.may_suspend() {
+            if matches!(self.deployment.home(), Home::Sink(_)) {
+                let why =
+                    "this agent may have to wait for a person, and a deployment without a store cannot wait";
+                return Some((Refusal::StoreMissing, why.into()));
+            }
+            if self.deployment.registry_hash().is_none() {
+                let why = "this agent may have to wait for a person, and the deployment has no overseers";
+                return Some((Refusal::RegistryMissing, why.into()));
+            }
+        }
+        None
+    }
+
+    fn first_record(
+        &self,
+        common: &Common,
+        snapshot: &Name,
+        refusal: Option<&(Refusal, String)>,
+    ) -> Result<(AgentInvoke, RunFacts), RunError> {
+        let Self { deployment, definition, model, .. } = *self;
+        let engine = deployment.gate().identity();
+        let identity = model.identity();
+        let (sink, store) = match deployment.home() {
+            Home::Sink(sink) => (sink.identity(), None),
+            Home::Store(store) => (store.identity(), Some(store.identity())),
+        };
+        let signer = deployment.signer();
+        let retention = &definition.retention;
+        let invoke = AgentInvoke {
+            fingerprint: definition.fingerprint,
+            clock: deployment.clock().identity(),
+            model: given("model provider", &identity.provider)?,
+            signer: signer.identity(),
+            sink,
+            store,
+            key_id: signer.key_id(),
+            law_as_of: given("law", LegalProfile::CURRENT.as_of)?,
+            law_source: given("law", LegalProfile::CURRENT.source)?,
+            model_residency: residency(model.residency()),
+            model_snapshot: snapshot.clone(),
+            origin: deployment.origin().clone(),
+            oversight_plan: definition.plan.map(name).transpose()?,
+            registry_hash: deployment.registry_hash(),
+            training: definition.training.map(name).transpose()?,
+            bundle_hash: Hash(engine.bundle_hash),
+            engine: name(&engine.name)?,
+            permissive: engine.permissive,
+            purpose: given("purpose", definition.purpose)?,
+            retention_content_days: retention.content_days,
+            retention_decision_days: retention.decision_days,
+            retention_hash_days: retention.hash_days,
+            outcome: if refusal.is_some() { StartOutcome::Refused } else { StartOutcome::Started },
+            refusal: refusal.map(|(refusal, _)| *refusal),
+            suite: Suite::Ed25519Sha256V1,
+            agent_name: given("agent name", definition.name)?,
+            operation: InvokeAgentOperation::InvokeAgent,
+        };
+        let facts = RunFacts {
+            common: common.clone(),
+            roles: self.roles.clone(),
+            origin: deployment.origin().clone(),
+            agent: invoke.agent_name.clone(),
+            fingerprint: definition.fingerprint,
+            registry_hash: deployment.registry_hash(),
+            model_snapshot: snapshot.clone(),
+        };
+        Ok((invoke, facts))
+    }
+}
+
+/// The redactor of a run: built-in detectors, the deployment's, and its secrets.
+pub(crate) fn redactor(deployment: &Deployment, keys: &RunKeys) -> Redactor {
+    let secrets = deployment.secrets();
+    let values: Vec<&[u8]> = secrets.values().collect();
+    let redactor = Redactor::new(keys).with_secrets(&values);
+    deployment
+        .detectors()
+        .iter()
+        .fold(redactor, |redactor, detector| redactor.with_detector(Arc::clone(detector)))
+}
+
+/// A data subject's alias: random, for one run.
+fn alias(random: &mut dyn Random) -> Result<Name, RunError> {
+    let mut bytes = [0u8; 16];
+    random.fill(&mut bytes).map_err(RunError::internal)?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Name::new(format!("s-{hex}")).map_err(RunError::internal)
+}
+
+fn known<T: std::str::FromStr>(wire: &str) -> Result<T, RunError> {
+    wire.parse().map_err(|_| RunError::Internal(format!("`{wire}` is not in the vocabulary of the evidence")))
+}
+
+fn given(what: &'static str, text: &str) -> Result<Name, RunError> {
+    Name::new(text).map_err(|error| RunError::Name { what, found: text.to_owned(), why: error.to_string() })
+}
+
+/// A model with its types erased.
+pub(crate) struct Erased<M>(pub(crate) M);
+
+impl<M: Model> AnyModel for Erased<M> {
+    fn identity(&self) -> ModelIdentity {
+        self.0.identity()
+    }
+
+    fn residency(&self) -> &'static str {
+        <M::Residency as Residency>::NAME
+    }
+
+    fn generate<'a>(&'a self, request: ModelRequest<'a>) -> Boxed<'a, Result<ModelResponse, ModelError>> {
+        self.0.generate(request)
+    }
+}
+
+/// Why a run could not be opened, resumed or recovered. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A name cannot be recorded.
+    Name {
+        /// Which.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// Why.
+        why: String,
+    },
+    /// The deployment has no store.
+    NoStore,
+    /// The store cannot.
+    Store(crate::store::StoreError),
+    /// The tokens could not be claimed.
+    Claim(crate::store::ClaimError),
+    /// The run does not wait.
+    NotSuspended,
+    /// The run is not one that a crash left behind.
+    NotRunning,
+    /// What is stored of the run cannot be opened.
+    Snapshot(String),
+    /// A later version of this library wrote the snapshot.
+    SnapshotVersion {
+        /// What was found.
+        found: u32,
+        /// What this version reads.
+        known: u32,
+    },
+    /// The agent is not the one that began the run: its definition has changed.
+    Drift {
+        /// As the run began.
+        began: Hash,
+        /// As it is now.
+        now: Hash,
+    },
+    /// The model is not the one that began the run, and for an Art. 22 decision an overseer must acknowledge that.
+    ModelDrift {
+        /// As the run began.
+        began: Name,
+        /// As it is now.
+        now: Name,
+    },
+    /// The arguments that a person put in the place of the model's do not fit the tool.
+    ModifiedArguments {
+        /// The tool.
+        tool: Name,
+        /// Why.
+        why: String,
+    },
+    /// The output that a person states does not fit the tool.
+    StatedOutput {
+        /// The tool.
+        tool: Name,
+        /// Why.
+        why: String,
+    },
+    /// The token's signature or form no longer holds.
+    Token(crate::suspend::TokenError),
+    /// Something that should not happen.
+    Internal(String),
+}
+
+impl RunError {
+    pub(crate) fn internal(error: impl fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { what, found, why } => write!(f, "the {what} `{found}` cannot be recorded: {why}"),
+            Self::NoStore => {
+                f.write_str("the deployment has no store: only runs in a store can wait or be recovered")
+            }
+            Self::Store(error) => error.fmt(f),
+            Self::Claim(error) => error.fmt(f),
+            Self::NotSuspended => f.write_str("the run does not wait for anybody"),
+            Self::NotRunning => f.write_str("the run was not left behind by a crash: it waits, or is closed"),
+            Self::Snapshot(why) => write!(f, "what is stored of the run cannot be opened: {why}"),
+            Self::SnapshotVersion { found, known } => {
+                write!(
+                    f,
+                    "the snapshot has version {found}, expected {known}: use the fuze-agent that wrote it"
+                )
+            }
+            Self::Drift { began, now } => write!(
+                f,
+                "the agent's definition has changed since the run began (fingerprint {began}, now {now}): finish the \
+                 run with the definition that began it, or reject its cases"
+            ),
+            Self::ModelDrift { began, now } => write!(
+                f,
+                "the run began with the model `{began}`, now it is `{now}`: for an Art. 22 decision each overseer \
+                 acknowledges the change in the decision"
+            ),
+            Self::ModifiedArguments { tool, why } => {
+                write!(f, "the modified arguments do not fit `{tool}`: {why}")
+            }
+            Self::StatedOutput { tool, why } => write!(f, "the stated output does not fit `{tool}`: {why}"),
+            Self::Token(error) => error.fmt(f),
+            Self::Internal(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<Latched> for RunError {
+    fn from(latched: Latched) -> Self {
+        Self::Internal(latched.0)
+    }
+}
+
+impl From<crate::store::StoreError> for RunError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<crate::store::ClaimError> for RunError {
+    fn from(error: crate::store::ClaimError) -> Self {
+        Self::Claim(error)
+    }
+}

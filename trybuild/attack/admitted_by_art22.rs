@@ -1,0 +1,40 @@
+// rule 17 · GDPR Art. 22(4) · health data of a tool of one's own admitted to automated decisions
+use fuze_agent::boundary::{FileSystem, NoEgress};
+use fuze_agent::effect::Read;
+use fuze_agent::law::data::{AdmittedBy, SpecialCategory};
+use fuze_agent::law::oversight::Never;
+use fuze_agent::law::{art9, art22, lawful, residency};
+use fuze_agent::logic::No;
+use fuze_agent::tool::NoDeps;
+use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
+use fuze_agent_proof::{Answer, HIRING, Query};
+
+pub struct Charts;
+
+impl Tool for Charts {
+    type Args = Query;
+    type Output = Answer;
+    type Data = SpecialCategory<art9::LegalClaims, (lawful::Contract,), residency::Eu>;
+    type Egress = NoEgress;
+    type Effect = Read;
+    type Approval = Never;
+    type Secrets = No;
+    type RequestsOversight = No;
+    type Needs = NoDeps;
+    const NAME: &'static str = "dossiers";
+    const DESCRIPTION: &'static str = "Reads dossiers.";
+    const RETENTION: Retention = HIRING;
+    const FILE_SYSTEM: FileSystem = FileSystem::None;
+    const CODE: &'static str = "dossiers/1";
+    async fn run<'c>(
+        &'c self,
+        call: Permit<'c, ToolCall<Self>>,
+        _: ToolCtx<'c, Self>,
+    ) -> Result<Answer, ToolError> {
+        Ok(Answer { text: call.into_args()?.id })
+    }
+}
+
+impl AdmittedBy<art22::Decides<art22::ContractNecessity>> for Charts {}
+
+fn main() {}

@@ -1,0 +1,32 @@
+// rule 17 · AI Act Annex III · an agent with a point of one's own
+use fuze_agent::law::oversight::NoOversight;
+use fuze_agent::law::{art22, lawful, residency};
+use fuze_agent::{Agent, Limits, Retention};
+use fuze_agent_proof::tools::ReadDossier;
+use fuze_agent_proof::{Answer, Deps, HIRING};
+
+pub struct Harmless;
+
+pub struct Hiring;
+
+impl Agent for Hiring {
+    type LawfulBasis = lawful::Contract;
+    type AnnexIii = Harmless;
+    type Art22 = art22::None;
+    type Oversight = NoOversight;
+    type ModelResidency = residency::Eu;
+    type Deps = Deps;
+    type Output = Answer;
+    type Tools = (ReadDossier,);
+    const NAME: &'static str = "hiring";
+    const DESCRIPTION: &'static str = "Recommends applicants.";
+    const PURPOSE: &'static str = "employment-screening";
+    const INSTRUCTIONS: &'static str = "Read, then recommend.";
+    const RETENTION: Retention = HIRING;
+    const LIMITS: Limits = Limits::new(8, 1, 50_000);
+    fn tools(&self) -> Self::Tools {
+        (ReadDossier,)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// rule 11 · AI Act Art. 12, 14 · a context by the driver's constructor
+use fuze_agent::ToolCtx;
+use fuze_agent_proof::tools::ReadDossier;
+
+pub fn forge<'c, Scope>(deps: &'c (), scope: &'c Scope) -> ToolCtx<'c, ReadDossier> {
+    ToolCtx::new(deps, scope)
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// rule 17 · GDPR Art. 5(1)(b) · dependencies of one's own made to lend others, with the key as a parameter
+use fuze_agent::tool::{Lends, Uses};
+use fuze_agent_proof::OtherDeps;
+
+pub struct Mine(OtherDeps);
+
+impl Lends<Uses<OtherDeps>> for Mine {
+    fn lend<K>(&self, _: K) -> &OtherDeps {
+        &self.0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,44 @@
+// rule 3 · GDPR Art. 44 · hosts that do not say where they are
+use fuze_agent::boundary::{FileSystem, HostList, Hosts};
+use fuze_agent::effect::Read;
+use fuze_agent::law::data::Personal;
+use fuze_agent::law::oversight::Never;
+use fuze_agent::law::{lawful, residency};
+use fuze_agent::logic::No;
+use fuze_agent::tool::NoDeps;
+use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
+use fuze_agent_proof::{Answer, HIRING, Query};
+
+pub struct Api;
+
+impl HostList for Api {
+    const HOSTS: &'static [&'static str] = &["api.example.com"];
+}
+
+pub struct Dossiers;
+
+impl Tool for Dossiers {
+    type Args = Query;
+    type Output = Answer;
+    type Data = Personal<(lawful::Contract,), residency::Eu>;
+    type Egress = Hosts<residency::Unstated, Api>;
+    type Effect = Read;
+    type Approval = Never;
+    type Secrets = No;
+    type RequestsOversight = No;
+    type Needs = NoDeps;
+    const NAME: &'static str = "dossiers";
+    const DESCRIPTION: &'static str = "Reads dossiers.";
+    const RETENTION: Retention = HIRING;
+    const FILE_SYSTEM: FileSystem = FileSystem::None;
+    const CODE: &'static str = "dossiers/1";
+    async fn run<'c>(
+        &'c self,
+        call: Permit<'c, ToolCall<Self>>,
+        _: ToolCtx<'c, Self>,
+    ) -> Result<Answer, ToolError> {
+        Ok(Answer { text: call.into_args()?.id })
+    }
+}
+
+fn main() {}

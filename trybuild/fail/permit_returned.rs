@@ -1,0 +1,38 @@
+// rule 19 · AI Act Art. 12, 14 · a permit returned as the output
+use fuze_agent::boundary::{FileSystem, NoEgress};
+use fuze_agent::effect::Read;
+use fuze_agent::law::data::Personal;
+use fuze_agent::law::oversight::Never;
+use fuze_agent::law::{lawful, residency};
+use fuze_agent::logic::No;
+use fuze_agent::tool::NoDeps;
+use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
+use fuze_agent_proof::{HIRING, Query};
+
+pub struct Dossiers;
+
+impl Tool for Dossiers {
+    type Args = Query;
+    type Output = Permit<'static, ToolCall<Dossiers>>;
+    type Data = Personal<(lawful::Contract,), residency::Eu>;
+    type Egress = NoEgress;
+    type Effect = Read;
+    type Approval = Never;
+    type Secrets = No;
+    type RequestsOversight = No;
+    type Needs = NoDeps;
+    const NAME: &'static str = "dossiers";
+    const DESCRIPTION: &'static str = "Reads dossiers.";
+    const RETENTION: Retention = HIRING;
+    const FILE_SYSTEM: FileSystem = FileSystem::None;
+    const CODE: &'static str = "dossiers/1";
+    async fn run<'c>(
+        &'c self,
+        call: Permit<'c, ToolCall<Self>>,
+        _: ToolCtx<'c, Self>,
+    ) -> Result<Permit<'static, ToolCall<Dossiers>>, ToolError> {
+        Ok(call)
+    }
+}
+
+fn main() {}

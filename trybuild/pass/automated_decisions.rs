@@ -1,0 +1,62 @@
+// honest · a decision under Art. 22 on special categories under Art. 9(2)(a)
+use fuze_agent::boundary::{FileSystem, NoEgress};
+use fuze_agent::effect::Once;
+use fuze_agent::law::data::Personal;
+use fuze_agent::law::oversight::{Always, HumanApproval};
+use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::No;
+use fuze_agent::tool::NoDeps;
+use fuze_agent::{Agent, Limits, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
+use fuze_agent_proof::tools::ReadDonations;
+use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan, Query};
+
+pub struct Hiring;
+
+impl Agent for Hiring {
+    type LawfulBasis = lawful::Consent;
+    type AnnexIii = annex_iii::None;
+    type Art22 = art22::Decides<art22::ExplicitConsent>;
+    type Oversight = HumanApproval<HrPlan>;
+    type ModelResidency = residency::Eu;
+    type Deps = Deps;
+    type Output = Answer;
+    type Tools = (Approve, ReadDonations);
+    const NAME: &'static str = "hiring";
+    const DESCRIPTION: &'static str = "Recommends applicants.";
+    const PURPOSE: &'static str = "employment-screening";
+    const INSTRUCTIONS: &'static str = "Read, then recommend.";
+    const RETENTION: Retention = HIRING;
+    const LIMITS: Limits = Limits::new(8, 1, 50_000);
+    fn tools(&self) -> Self::Tools {
+        (Approve, ReadDonations)
+    }
+}
+pub struct Approve;
+
+impl Tool for Approve {
+    type Args = Query;
+    type Output = Answer;
+    type Data = Personal<(lawful::Consent,), residency::Eu>;
+    type Egress = NoEgress;
+    type Effect = Once;
+    type Approval = Always;
+    type Secrets = No;
+    type RequestsOversight = No;
+    type Needs = NoDeps;
+    const NAME: &'static str = "approve";
+    const DESCRIPTION: &'static str = "Reads dossiers.";
+    const RETENTION: Retention = HIRING;
+    const FILE_SYSTEM: FileSystem = FileSystem::None;
+    const CODE: &'static str = "dossiers/1";
+    async fn run<'c>(
+        &'c self,
+        call: Permit<'c, ToolCall<Self>>,
+        _: ToolCtx<'c, Self>,
+    ) -> Result<Answer, ToolError> {
+        Ok(Answer { text: call.into_args()?.id })
+    }
+}
+
+const _: () = fuze_agent::agent::check::<Hiring>();
+
+fn main() {}
