@@ -21,7 +21,7 @@ use crate::error::{corrupt, sql};
 use crate::projection::{Depth, Projection, unknown_run};
 use crate::read::{self, RunSummary};
 use crate::rows::{self, state_name};
-use crate::{apply, claim, place};
+use crate::{apply, claim, network, place};
 
 /// The file below a store's directory that counts.
 const FILE: &str = "fuze.sqlite";
@@ -91,10 +91,11 @@ impl SqliteStore {
     /// a crash left behind. Reads and writes files on the calling thread: open it where that may block.
     ///
     /// # Errors
-    /// When the directory or the file is a link or open to others; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
+    /// When the directory or the file is a link, open to others or on a network file system; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
     /// the file is something else; [`StoreError::Projection`] when a run's files hold what the store does not; else why not.
     pub fn open(directory: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let directory = place::directory(directory.as_ref())?;
+        network::refuse(&directory)?;
         let file = directory.join(FILE);
         place::database(&file)?;
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;

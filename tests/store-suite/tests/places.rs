@@ -1,5 +1,7 @@
 //! Directories and files that are no store, or not only ours, and faults that SQLite itself reports.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The run's files: what the tables hold, and an error when they hold something else.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
+
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
