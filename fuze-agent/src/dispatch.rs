@@ -263,14 +263,14 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
 
 /// Whether a text is no JSON at all, rather than JSON outside the profile.
 pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
-    match kind {
+    !matches!(
+        kind,
         ReadErrorKind::DuplicateKey
-        | ReadErrorKind::LoneSurrogate
-        | ReadErrorKind::IntegerRange
-        | ReadErrorKind::FloatRange
-        | ReadErrorKind::Depth => false,
-        _ => true,
-    }
+            | ReadErrorKind::LoneSurrogate
+            | ReadErrorKind::IntegerRange
+            | ReadErrorKind::FloatRange
+            | ReadErrorKind::Depth
+    )
 }
 
 /// Whether canonical bytes parse to a value that writes to the same bytes again.

@@ -47,7 +47,7 @@ pub struct Resume<A: Agent, M> {
 }
 
 enum From {
-    Decisions(Resumable),
+    Decisions(Box<Resumable>),
     Crash(RunId),
 }
 
@@ -64,7 +64,7 @@ impl Deployment {
         M::Residency: HostedWithin<A::ModelResidency>,
     {
         const { agent::check::<A>() };
-        self.taking_up(agent, deps, model, From::Decisions(resumable))
+        self.taking_up(agent, deps, model, From::Decisions(Box::new(resumable)))
     }
 
     /// Takes up a run that a crash left behind. Whoever ran it before is fenced off: it can write nothing more.
@@ -123,7 +123,7 @@ where
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
                 taken
-                    .claim(deployment, &definition, resumable, &snapshot, Timeline::recording(self.timeline))
+                    .claim(deployment, &definition, *resumable, &snapshot, Timeline::recording(self.timeline))
                     .await?
             }
             From::Crash(_) => {

@@ -201,7 +201,7 @@ where
             subject: reference.as_deref(),
             input: &self.input,
         };
-        let (mut journal, state, refusal) = start.open()?;
+        let Opened { mut journal, state, refusal } = start.open()?;
         let run_id = journal.run_id();
         if let Some((_, why)) = refusal {
             let step = Step { id: 1, parent: Some(0), started_at: journal.now() };
@@ -257,6 +257,13 @@ pub(crate) async fn finish<A: Agent>(
     })
 }
 
+/// A run with its first record, started or refused.
+struct Opened {
+    journal: Journal,
+    state: State,
+    refusal: Option<(Refusal, String)>,
+}
+
 /// What a run is opened with.
 struct Start<'a, D> {
     deployment: &'a Deployment,
@@ -271,7 +278,7 @@ struct Start<'a, D> {
 
 impl<D> Start<'_, D> {
     /// The first record, started or refused.
-    fn open(self) -> Result<(Journal, State, Option<(Refusal, String)>), RunError> {
+    fn open(self) -> Result<Opened, RunError> {
         let Self { deployment, definition, model, .. } = self;
         let clock = deployment.clock();
         let mut random = OsRandom::new();
@@ -337,7 +344,7 @@ impl<D> Start<'_, D> {
             waits: Vec::new(),
         };
         let state = State { header, messages: vec![Message::User { text: self.input.to_owned() }] };
-        Ok((journal, state, refusal))
+        Ok(Opened { journal, state, refusal })
     }
 
     /// Why the run may not start.

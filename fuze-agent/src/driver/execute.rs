@@ -523,7 +523,6 @@ fn dropped(facts: &ToolFacts, stopping: Option<Stopping>, still_running: bool) -
     Outcome { kind, said: Err(why.to_owned()) }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of it stands in one record")]
 fn executed(
     facts: &ToolFacts,
     execution: &Execution,

@@ -158,7 +158,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let header = &self.state.header;
         Ok(ModelGenerate {
             attempt,
-            error: answer.err().map(|error| code(error)),
+            error: answer.err().map(code),
             finish_reason: answer.map_or(WireFinish::None, |response| finish(response.finish)),
             history_hash: header.history,
             outcome: if answer.is_ok() { ModelOutcome::Ok } else { ModelOutcome::Error },

@@ -1,6 +1,5 @@
 //! Effect classes: what runs again, under which key, and what goes to a person instead.
 
-
 use fuze_agent::prelude::*;
 use fuze_agent::suspend::Action;
 use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, World, agent, person};

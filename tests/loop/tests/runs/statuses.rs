@@ -81,9 +81,8 @@ async fn check(policy: Fixed, model: ScriptedModel, status: RunStatus, spans: &[
 #[tokio::test]
 async fn completed() {
     let model = ScriptedModel::new().call("look", json!({"at": 1})).answer(1);
-    let spans = [
-        "agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "model.generate", "run.close",
-    ];
+    let spans =
+        ["agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "model.generate", "run.close"];
     check(allow(), model, RunStatus::Completed, &spans, &["look 1"]).await;
 }
 
@@ -191,7 +190,8 @@ async fn refused_starts_are_on_record() {
 async fn a_file_is_evidence_too() {
     let (desk, world, dir) = (Desk::new(), World::new(), tempfile::tempdir().unwrap());
     let sink = Arc::new(JsonlSink::new(dir.path()));
-    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), sink.clone()).build().unwrap();
+    let deployment =
+        Deployment::with_sink("test.example", desk.keys(), allow(), sink.clone()).build().unwrap();
     let model = ScriptedModel::new().call("change", json!({"to": 3})).answer(3);
     let outcome = run(&deployment, Both, &world, model).await;
     assert_eq!(outcome.status(), "completed");
@@ -205,7 +205,8 @@ async fn a_file_is_evidence_too() {
 #[tokio::test]
 async fn without_a_store_a_call_that_is_in_doubt_ends_the_run_so() {
     let (desk, world, sink) = (Desk::new(), World::new(), MemorySink::new());
-    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
+    let deployment =
+        Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
     let outcome = run(&deployment, Both, &world, ScriptedModel::new().call("change", json!({"to": 0}))).await;
     assert_eq!(outcome.status(), "in_doubt");
 }
