@@ -88,7 +88,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     fn tell_results(&mut self, ids: &[Hash]) -> Result<(), Exit> {
         for id in ids {
             let execution = self.execution(*id)?;
-            let Stage::Finished { content, is_error, root } = execution.stage.clone() else {
+            let Stage::Finished { content, is_error, root, .. } = execution.stage.clone() else {
                 return Err(self.journal.latch(format!("the call {id} has no result")).into());
             };
             let call_id = execution.request.id.clone();
@@ -160,9 +160,17 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
-            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } | Stage::Finished { .. } => {
-                Ok(Admission::Settled)
+            Stage::InDoubt if !self.state.header.waits.iter().any(|wait| wait.execution == id) => {
+                // The process ended before anybody could be asked.
+                let definition = self.definition;
+                let tool = execution.decided.as_ref().and_then(|decided| definition.tool(&decided.tool));
+                match tool {
+                    Some(tool) => self.in_doubt_wait(id, &tool.facts).await.map(|()| Admission::Settled),
+                    None => Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into()),
+                }
             }
+            Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
+            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } => Ok(Admission::Settled),
         }
     }
 
@@ -434,7 +442,9 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         self.evaluated(&span, PolicyDecision::Deny, reason, None, RequiredBy::default(), None)?;
         let content = error_content(why);
-        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root: commitment.root() };
+        let root = commitment.root();
+        // What the loop itself says is not a tool's result.
+        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root, examined: true };
         Ok(Admission::Settled)
     }
 

@@ -356,7 +356,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     }
 
     /// A `once` call whose end is not known goes to a person.
-    async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
+    pub(super) async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
         if self.inside_once(id) || self.execution(id)?.parent.is_some() {
             // Its caller cannot go on without it, and cannot be run again either.
             return Err(in_doubt(facts));
@@ -398,10 +398,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         let root = self.journal.record_content(step, span, said)?;
         self.timeline.tool(step, facts.name, outcome.kind, &self.journal);
-        let index = execution.index;
-        self.execution(id)?.stage = Stage::Finished { content: content.clone(), is_error, root };
+        let in_doubt = outcome.kind == ToolOutcome::InDoubt;
+        // As it will be found if the process ends before anything further is said of it.
+        self.execution(id)?.stage = match in_doubt {
+            true => Stage::InDoubt,
+            false => Stage::Finished { content, is_error, root, examined: false },
+        };
         if !facts.is_read {
-            let in_doubt = outcome.kind == ToolOutcome::InDoubt;
             let execution = self.execution(id)?;
             // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
             let news = matches!(execution.ledger, Ledger::Intent | Ledger::InDoubt);
@@ -413,8 +416,18 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             // Results become durable as they finish.
             self.flush().await?;
         }
-        if outcome.kind != ToolOutcome::InDoubt {
-            self.guard(Phase::ToolResult, &content, Some(index)).await?;
+        self.examine_result(id).await
+    }
+
+    /// Lets the guardrails look at a result that they have not seen: now, or after a crash.
+    pub(super) async fn examine_result(&mut self, id: Hash) -> Result<(), Exit> {
+        let execution = self.execution(id)?;
+        let index = execution.index;
+        let Stage::Finished { content, examined: false, .. } = &execution.stage else { return Ok(()) };
+        let content = content.clone();
+        self.guard(Phase::ToolResult, &content, Some(index)).await?;
+        if let Stage::Finished { examined, .. } = &mut self.execution(id)?.stage {
+            *examined = true;
         }
         Ok(())
     }

@@ -156,8 +156,8 @@ pub(crate) enum Stage {
     NotDone { step: u64 },
     /// People answered a question of `request_oversight`.
     Answered { approved: bool },
-    /// Over.
-    Finished { content: String, is_error: bool, root: Hash },
+    /// Over. `examined`: the guardrails have looked at it.
+    Finished { content: String, is_error: bool, root: Hash, examined: bool },
 }
 
 /// One case that the run waits for.
