@@ -388,9 +388,12 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let index = execution.index;
         self.execution(id)?.stage = Stage::Finished { content: content.clone(), is_error, root };
         if !facts.is_read {
-            let state =
-                if outcome.kind == ToolOutcome::InDoubt { EffectState::InDoubt } else { EffectState::Done };
-            self.journal.effect(EffectEntry { exec_id: id, state });
+            // A call that people refused was never intended: the ledger knows nothing of it.
+            if outcome.kind != ToolOutcome::Rejected {
+                let doubt = outcome.kind == ToolOutcome::InDoubt;
+                let state = if doubt { EffectState::InDoubt } else { EffectState::Done };
+                self.journal.effect(EffectEntry { exec_id: id, state });
+            }
             // Results become durable as they finish.
             self.flush().await?;
         }
