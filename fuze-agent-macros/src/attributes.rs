@@ -1,5 +1,7 @@
 //! The attributes that an author puts on a declaration, by where they belong in the expansion.
 
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::{Attribute, Meta};
 
 /// The attributes, by where they belong in the expansion.
@@ -40,6 +42,12 @@ impl Attributes {
         }
         sorted.description = description(&lines);
         sorted
+    }
+
+    /// What keeps a deprecated type's own implementation quiet.
+    pub(crate) fn allow_deprecated(&self) -> Option<TokenStream> {
+        let deprecated = self.on_type.iter().any(|attribute| attribute.path().is_ident("deprecated"));
+        deprecated.then(|| quote! { #[allow(deprecated, reason = "its own declaration is no use of it")] })
     }
 }
 

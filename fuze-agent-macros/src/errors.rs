@@ -125,6 +125,18 @@ fn distance(a: &str, b: &str) -> usize {
     costs.last().copied().unwrap_or_default()
 }
 
+/// What is reported, each as `token: first line`.
+#[cfg(test)]
+pub(crate) fn carets<T>(read: impl FnOnce(&mut Mistakes) -> T) -> Vec<String> {
+    let mut mistakes = Mistakes::default();
+    read(&mut mistakes);
+    let lines = mistakes.0.iter().map(|error| {
+        let token = error.span().source_text().unwrap_or_default();
+        format!("{token}: {}", error.to_string().lines().next().unwrap())
+    });
+    lines.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,13 +12,13 @@ mod vocabulary;
 
 use proc_macro::TokenStream;
 
-/// Declares a tool.
+#[doc = include_str!("../doc/tool.md")]
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     tool::tool(attribute.into(), item.into()).into()
 }
 
-/// Declares an agent.
+#[doc = include_str!("../doc/agent.md")]
 #[proc_macro]
 pub fn define_agent(declaration: TokenStream) -> TokenStream {
     agent::define_agent(declaration.into()).into()

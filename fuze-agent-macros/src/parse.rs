@@ -1,9 +1,10 @@
 //! What both declarations share: keys with values, parsed so that one mistake does not hide the next.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
+use syn::spanned::Spanned;
 use syn::{Expr, Ident, LitInt, LitStr, Token, Type, bracketed, parenthesized};
 
 use crate::errors::{Mistake, Mistakes, did_you_mean};
@@ -39,6 +40,13 @@ impl<T> Fact<T> {
         match self {
             Self::Stated { key, .. } => Some(key),
             Self::Missing | Self::Wrong => None,
+        }
+    }
+
+    /// What was misspelt is wrong, unless it also stands there rightly.
+    pub(crate) fn misspelt(&mut self) {
+        if self.is_missing() {
+            *self = Self::Wrong;
         }
     }
 
@@ -78,12 +86,20 @@ pub(crate) struct Form {
     pub(crate) keys: &'static [&'static str],
 }
 
-/// Reads `key = value, …` to the end of `input` and gives each known key, once, to `each`, which stands at the value.
+/// What the author says under one key of a form.
+pub(crate) enum Entry<'a, 'b> {
+    /// The known key, given for the first time. The input stands behind it.
+    Known(&'a Ident, ParseStream<'b>),
+    /// Not the key, but probably meant to be: it has been reported, and is not missing on top of that.
+    Misspelt(&'static str),
+}
+
+/// Reads `key = value, …` to the end of `input`.
 pub(crate) fn entries(
     form: Form,
     input: ParseStream<'_>,
     mistakes: &mut Mistakes,
-    mut each: impl FnMut(&Ident, ParseStream<'_>, &mut Mistakes),
+    mut each: impl FnMut(Entry<'_, '_>, &mut Mistakes),
 ) {
     let mut seen: Vec<Ident> = Vec::new();
     while !input.is_empty() {
@@ -93,7 +109,11 @@ pub(crate) fn entries(
             continue;
         };
         if !form.keys.iter().any(|known| key == known) {
-            mistakes.at(&key, unknown_key(form, &key));
+            let meant = did_you_mean(&key.to_string(), form.keys.iter().copied());
+            mistakes.at(&key, unknown_key(form, &key, meant));
+            if let Some(meant) = meant {
+                each(Entry::Misspelt(meant), mistakes);
+            }
             skip_value(input);
             continue;
         }
@@ -104,15 +124,15 @@ pub(crate) fn entries(
         }
         seen.push(key.clone());
         let before = mistakes.count();
-        each(&key, input, mistakes);
+        each(Entry::Known(&key, input), mistakes);
         end_of_value(form, &key, input, mistakes, before);
     }
 }
 
-fn unknown_key(form: Form, key: &Ident) -> Mistake {
+fn unknown_key(form: Form, key: &Ident, meant: Option<&str>) -> Mistake {
     let owner = form.owner;
-    let what = match did_you_mean(&key.to_string(), form.keys.iter().copied()) {
-        Some(known) => format!("unknown key `{key}` of `{owner}`: did you mean `{known}`?"),
+    let what = match meant {
+        Some(meant) => format!("unknown key `{key}` of `{owner}`: did you mean `{meant}`?"),
         None => format!("unknown key `{key}` of `{owner}`"),
     };
     Mistake::new(what).allowed(form.keys)
@@ -266,6 +286,11 @@ pub(crate) const NAME_SIGNS: &str = "._:/@+-";
 /// The signs of a tool's name, beside letters and digits.
 pub(crate) const TOOL_NAME_SIGNS: &str = "_-";
 
+/// Whether a model may call a tool by this name.
+pub(crate) fn is_tool_name(text: &str) -> bool {
+    is_name(text, 64, TOOL_NAME_SIGNS)
+}
+
 pub(crate) fn is_name(text: &str, longest: usize, signs: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
     !text.is_empty() && text.len() <= longest && text.chars().all(plain)
@@ -353,6 +378,22 @@ pub(crate) fn nothing_more(key: &str, input: ParseStream<'_>, mistakes: &mut Mis
     if !input.is_empty() {
         mistakes.at_span(next_span(input), format!("`{key}` takes one value"));
         let _skipped = input.parse::<TokenStream>();
+    }
+}
+
+/// `type Name = Type;` at the author's type, `()` where there is none: so that an error about the item points there.
+pub(crate) fn associated(name: &str, else_at: Span, ty: Option<&Type>) -> TokenStream {
+    let name = |span| Ident::new(name, span);
+    match ty {
+        Some(ty) => {
+            let span = ty.span();
+            let name = name(span);
+            quote_spanned! { span=> type #name = #ty; }
+        }
+        None => {
+            let name = name(else_at);
+            quote_spanned! { else_at=> type #name = (); }
+        }
     }
 }
 

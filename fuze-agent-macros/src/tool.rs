@@ -4,6 +4,8 @@ mod attribute;
 mod expand;
 mod fingerprint;
 mod function;
+#[cfg(test)]
+mod tests;
 mod valid;
 
 use proc_macro2::TokenStream;
@@ -24,28 +26,27 @@ pub(crate) struct Declaration {
 /// The expansion of `#[tool(attribute)] item`.
 pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let code = fingerprint::of(&attribute, &item);
-    let attribute = Attribute::parse(attribute, &mut mistakes);
-    let function = match Function::parse(item.clone(), &mut mistakes) {
-        Ok(function) => function,
-        Err(error) => {
-            mistakes.syntax(error);
-            return untouched(item, mistakes);
-        }
-    };
-    if function.is_method {
-        return untouched(item, mistakes);
-    }
-    let declaration = Declaration { attribute, function, code };
-    valid::check(&declaration, &mut mistakes);
-    match mistakes.into_error() {
-        None => expand::tool(&declaration),
-        Some(errors) => expand::stub(&declaration, errors),
+    let declaration = read(attribute, item.clone(), &mut mistakes);
+    match (declaration, mistakes.into_error()) {
+        (Some(declaration), None) => expand::tool(&declaration),
+        (Some(declaration), Some(errors)) => expand::stub(&declaration, errors),
+        (None, errors) => untouched(&item, errors),
     }
 }
 
+/// The declaration, with all its mistakes reported. `None`: no type can stand in its place.
+fn read(attribute: TokenStream, item: TokenStream, mistakes: &mut Mistakes) -> Option<Declaration> {
+    let code = fingerprint::of(&attribute, &item);
+    let attribute = Attribute::parse(attribute, mistakes);
+    let function = Function::parse(item, mistakes).map_err(|error| mistakes.syntax(error)).ok()?;
+    let is_method = function.is_method;
+    let declaration = Declaration { attribute, function, code };
+    valid::check(&declaration, mistakes);
+    (!is_method).then_some(declaration)
+}
+
 /// The errors, and the item as it is: no tool can come of it, and the rest of the program still finds it.
-fn untouched(item: TokenStream, mistakes: Mistakes) -> TokenStream {
-    let errors = mistakes.into_error().map(|error| error.into_compile_error());
+fn untouched(item: &TokenStream, errors: Option<syn::Error>) -> TokenStream {
+    let errors = errors.map(|error| error.into_compile_error());
     quote! { #errors #item }
 }

@@ -4,33 +4,33 @@
 
 /// A word of a declaration.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Term {
+pub(crate) struct Term {
     /// As the author writes it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The type or variant in `fuze_agent`.
-    pub marker: &'static str,
+    pub(crate) marker: &'static str,
     /// The article, empty where the word is not the law's.
-    pub article: &'static str,
+    pub(crate) article: &'static str,
 }
 
 /// A condition of GDPR Art. 9(2).
 #[derive(Debug, PartialEq, Eq)]
-pub struct Art9 {
+pub(crate) struct Art9 {
     /// The word.
-    pub term: Term,
+    pub(crate) term: Term,
     /// Whether it rests on Union or Member State law, and so needs the reference to it.
-    pub rests_on_law: bool,
+    pub(crate) rests_on_law: bool,
     /// Whether GDPR Art. 22(4) admits solely automated decisions on it.
-    pub admits_automated_decisions: bool,
+    pub(crate) admits_automated_decisions: bool,
 }
 
 /// An area of AI Act Annex III.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Area {
+pub(crate) struct Area {
     /// The area.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its points.
-    pub points: &'static [Term],
+    pub(crate) points: &'static [Term],
 }
 
 const fn term(name: &'static str, marker: &'static str, article: &'static str) -> Term {
@@ -51,7 +51,7 @@ const fn resting_on_law(
 }
 
 /// Classes of data, from the least to the most protected.
-pub const CLASSIFICATION: &[Term] = &[
+pub(crate) const CLASSIFICATION: &[Term] = &[
     term("public", "Public", ""),
     term("confidential", "Confidential", ""),
     term("personal", "Personal", "GDPR Art. 4(1)"),
@@ -59,7 +59,7 @@ pub const CLASSIFICATION: &[Term] = &[
 ];
 
 /// GDPR Art. 6(1).
-pub const LAWFUL_BASIS: &[Term] = &[
+pub(crate) const LAWFUL_BASIS: &[Term] = &[
     term("consent", "Consent", "Art. 6(1)(a)"),
     term("contract", "Contract", "Art. 6(1)(b)"),
     term("legal_obligation", "LegalObligation", "Art. 6(1)(c)"),
@@ -69,7 +69,7 @@ pub const LAWFUL_BASIS: &[Term] = &[
 ];
 
 /// GDPR Art. 9(2).
-pub const ART9_BASIS: &[Art9] = &[
+pub(crate) const ART9_BASIS: &[Art9] = &[
     own("explicit_consent", "ExplicitConsent", "Art. 9(2)(a)", true),
     resting_on_law("employment_social_security", "EmploymentSocialSecurity", "Art. 9(2)(b)", false),
     own("vital_interests_incapable", "VitalInterestsIncapable", "Art. 9(2)(c)", false),
@@ -83,14 +83,14 @@ pub const ART9_BASIS: &[Art9] = &[
 ];
 
 /// GDPR Art. 22(2).
-pub const ART22_BASIS: &[Term] = &[
+pub(crate) const ART22_BASIS: &[Term] = &[
     term("contract_necessity", "ContractNecessity", "Art. 22(2)(a)"),
     term("authorised_by_law", "AuthorisedByLaw", "Art. 22(2)(b)"),
     term("explicit_consent", "ExplicitConsent", "Art. 22(2)(c)"),
 ];
 
 /// Residencies from the narrowest to the widest: each lies within those after it.
-pub const RESIDENCY: &[Term] = &[
+pub(crate) const RESIDENCY: &[Term] = &[
     term("eu", "Eu", ""),
     term("eea", "Eea", ""),
     term("adequate", "Adequate", "GDPR Art. 45"),
@@ -99,7 +99,7 @@ pub const RESIDENCY: &[Term] = &[
 ];
 
 /// Egresses that are a single word; `hosts(…)` comes on top.
-pub const EGRESS: &[Term] = &[
+pub(crate) const EGRESS: &[Term] = &[
     term("none", "NoEgress", ""),
     term("eu", "ToEu", ""),
     term("eea", "ToEea", ""),
@@ -107,15 +107,15 @@ pub const EGRESS: &[Term] = &[
 ];
 
 /// What of the file system a tool touches.
-pub const FILE_SYSTEM: &[Term] =
+pub(crate) const FILE_SYSTEM: &[Term] =
     &[term("none", "None", ""), term("read", "Read", ""), term("read_write", "ReadWrite", "")];
 
 /// Effect classes.
-pub const EFFECT: &[Term] =
+pub(crate) const EFFECT: &[Term] =
     &[term("read", "Read", ""), term("idempotent", "Idempotent", ""), term("once", "Once", "")];
 
 /// AI Act Annex III. The article is the point.
-pub const ANNEX_III: &[Area] = &[
+pub(crate) const ANNEX_III: &[Area] = &[
     Area {
         name: "biometrics",
         points: &[

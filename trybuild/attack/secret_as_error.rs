@@ -1,6 +1,5 @@
 // rule 12 · GDPR Art. 32 · a secret as the message of an error
-use fuze_agent::ToolError;
-use fuze_agent::secret::Secret;
+use fuze_agent::{Secret, ToolError};
 
 pub fn fail(secret: &Secret) -> ToolError {
     ToolError::new(secret)

@@ -1,5 +1,5 @@
 // rule 12 · GDPR Art. 32 · a secret cloned
-use fuze_agent::secret::Secret;
+use fuze_agent::Secret;
 
 pub fn copy(secret: &Secret) -> Secret {
     secret.clone()

@@ -1,5 +1,5 @@
 // rule 12 · GDPR Art. 32 · a secret read from a file as it is
-use fuze_agent::secret::Secret;
+use fuze_agent::Secret;
 
 pub fn read(text: &str) -> Secret {
     serde_json::from_str(text).unwrap()

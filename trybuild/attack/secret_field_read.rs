@@ -1,5 +1,5 @@
 // rule 12 · GDPR Art. 32 · a secret read past its only door
-use fuze_agent::secret::Secret;
+use fuze_agent::Secret;
 
 pub fn read(secret: &Secret) -> &str {
     &secret.0

@@ -5,9 +5,8 @@ use fuze_agent::law::data::Personal;
 use fuze_agent::law::oversight::Never;
 use fuze_agent::law::{lawful, residency};
 use fuze_agent::logic::{No, Yes};
-use fuze_agent::secret::Secret;
 use fuze_agent::tool::NoDeps;
-use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
+use fuze_agent::{Permit, Retention, Secret, Tool, ToolCall, ToolCtx, ToolError};
 use fuze_agent_proof::{Answer, HIRING, Query};
 
 static KEPT: std::sync::OnceLock<&'static Secret> = std::sync::OnceLock::new();

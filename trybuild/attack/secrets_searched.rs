@@ -1,5 +1,5 @@
 // rule 12 · GDPR Art. 32 · the deployment's secrets searched without declaring it
-use fuze_agent::secret::{Secret, Secrets};
+use fuze_agent::{Secret, Secrets};
 
 pub fn read(secrets: &Secrets) -> Option<&Secret> {
     secrets.find("api-key")

@@ -7,7 +7,7 @@ use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility, braced}
 
 use crate::attributes::Attributes;
 use crate::errors::{Mistake, Mistakes};
-use crate::parse::{self, Fact, Form, Word};
+use crate::parse::{self, Entry, Fact, Form, Word};
 use crate::vocabulary::{self, Area};
 
 /// An agent as its author declares it.
@@ -121,7 +121,10 @@ impl Declaration {
         }
         let content = body(input)?;
         let mut declaration = Self::empty(attributes, visibility, agent);
-        parse::entries(FORM, &content, mistakes, |key, input, m| declaration.entry(key, input, m));
+        parse::entries(FORM, &content, mistakes, |entry, m| match entry {
+            Entry::Known(key, input) => declaration.entry(key, input, m),
+            Entry::Misspelt(key) => declaration.misspelt(key),
+        });
         if !input.is_empty() {
             mistakes.at_span(
                 parse::next_span(input),
@@ -190,6 +193,32 @@ impl Declaration {
             "model_time_limit_ms" => fact!(model_time_limit_ms, parse::number(k, 1, u64::MAX, input, m)),
             "run_time_limit_ms" => fact!(run_time_limit_ms, parse::number(k, 1, u64::MAX, input, m)),
             _ => fact!(name, parse::name(k, 128, parse::NAME_SIGNS, input, m)),
+        }
+    }
+}
+
+impl Declaration {
+    fn misspelt(&mut self, key: &str) {
+        match key {
+            "purpose" => self.purpose.misspelt(),
+            "instructions" => self.instructions.misspelt(),
+            "lawful_basis" => self.lawful_basis.misspelt(),
+            "annex_iii" => self.annex_iii.misspelt(),
+            "art22" => self.art22.misspelt(),
+            "oversight" => self.oversight.misspelt(),
+            "model_residency" => self.model_residency.misspelt(),
+            "retention" => self.retention.misspelt(),
+            "tools" => self.tools.misspelt(),
+            "deps" => self.deps.misspelt(),
+            "output" => self.output.misspelt(),
+            "max_steps" => self.max_steps.misspelt(),
+            "retry_budget" => self.retry_budget.misspelt(),
+            "token_budget" => self.token_budget.misspelt(),
+            "guardrails" => self.guardrails.misspelt(),
+            "max_depth" => self.max_depth.misspelt(),
+            "model_time_limit_ms" => self.model_time_limit_ms.misspelt(),
+            "run_time_limit_ms" => self.run_time_limit_ms.misspelt(),
+            _ => self.name.misspelt(),
         }
     }
 }
@@ -350,15 +379,19 @@ fn oversight(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Oversight> {
     }
     let content = body(input).ok()?;
     let (mut plan, mut training) = (Fact::Missing, Fact::Missing);
-    parse::entries(HUMAN_APPROVAL, &content, m, |key, input, m| {
-        let (fact, key_name, example) = if key == "plan" {
-            (&mut plan, "plan", "\"oversight.hr.v1\"")
-        } else {
-            (&mut training, "training", "\"hr-2026\"")
-        };
-        let value = parse::separator(HUMAN_APPROVAL, key, input, example, m)
-            .and_then(|()| parse::name(key_name, 128, parse::NAME_SIGNS, input, m));
-        *fact = Fact::stated(key, value);
+    parse::entries(HUMAN_APPROVAL, &content, m, |entry, m| match entry {
+        Entry::Misspelt("plan") => plan.misspelt(),
+        Entry::Misspelt(_) => training.misspelt(),
+        Entry::Known(key, input) => {
+            let (fact, key_name, example) = if key == "plan" {
+                (&mut plan, "plan", "\"oversight.hr.v1\"")
+            } else {
+                (&mut training, "training", "\"hr-2026\"")
+            };
+            let value = parse::separator(HUMAN_APPROVAL, key, input, example, m)
+                .and_then(|()| parse::name(key_name, 128, parse::NAME_SIGNS, input, m));
+            *fact = Fact::stated(key, value);
+        }
     });
     Some(Oversight::HumanApproval { human_approval: ident, plan, training })
 }

@@ -1,19 +1,20 @@
 //! The code that a person could have written: the agent's type and one `impl Agent`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Ident, LitStr};
+use syn::{Ident, LitStr, Path};
 
 use super::body::{AnnexIii, Art22, Declaration, Oversight, Tools};
-use crate::parse::Fact;
+use crate::parse::{Fact, associated};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     let name = &agent.agent;
     let cfg = &agent.attributes.everywhere;
     let lints = &agent.attributes.lints;
+    let deprecated = agent.attributes.allow_deprecated();
     let items = items(agent, false);
     // What the constants of an agent can still break, after what the macro has checked, is above all the retention.
     let at = agent.retention.value().map_or(name.span(), Spanned::span);
@@ -21,7 +22,7 @@ pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     quote! {
         #items
         #(#cfg)* #(#lints)*
-        #[allow(deprecated, reason = "the agent's own declaration is no use of it")]
+        #deprecated
         const _: () = #check;
     }
 }
@@ -38,7 +39,9 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
     let Declaration { attributes, visibility, agent: name, .. } = agent;
     let (cfg, on_type, lints, on_body) =
         (&attributes.everywhere, &attributes.on_type, &attributes.lints, &attributes.on_body);
+    let deprecated = attributes.allow_deprecated();
     let plan = plan(agent);
+    let tools = tool_aliases(agent);
     let implementation = implementation(agent, stub);
     // Where the compiler points at the agent, it points at its name.
     let unit = quote_spanned! { name.span()=> struct #name; };
@@ -48,9 +51,10 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
         #visibility #unit
 
         #(#cfg)* #(#lints)*
-        #[allow(unreachable_pub, deprecated, reason = "the items follow the agent's own")]
+        #deprecated
         const _: () = {
             #plan
+            #tools
             #implementation
         };
     }
@@ -88,8 +92,8 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
         }
         None => quote! { ::fuze_agent::law::residency::Other },
     };
-    let deps = or(agent.deps.value(), quote! { () });
-    let output = or(agent.output.value(), quote! { () });
+    let deps = associated("Deps", name.span(), agent.deps.value());
+    let output = associated("Output", name.span(), agent.output.value());
     let wire_name = match agent.name.value() {
         Some(name) => name.clone(),
         None => LitStr::new(&name.unraw().to_string(), name.span()),
@@ -101,25 +105,25 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
     let limits = limits(agent);
     let tools = tools(agent, stub);
     let guardrails = guardrails(agent);
-    quote! {
-        impl ::fuze_agent::Agent for #name {
-            type LawfulBasis = #basis;
-            type AnnexIii = #annex_iii;
-            type Art22 = #art22;
-            type Oversight = #oversight;
-            type ModelResidency = #residency;
-            type Deps = #deps;
-            type Output = #output;
-            const NAME: &'static str = #wire_name;
-            const DESCRIPTION: &'static str = #description;
-            const PURPOSE: &'static str = #purpose;
-            const INSTRUCTIONS: &'static str = #instructions;
-            const RETENTION: ::fuze_agent::Retention = #retention;
-            const LIMITS: ::fuze_agent::Limits = #limits;
-            #tools
-            #guardrails
-        }
-    }
+    let items = quote! {
+        type LawfulBasis = #basis;
+        type AnnexIii = #annex_iii;
+        type Art22 = #art22;
+        type Oversight = #oversight;
+        type ModelResidency = #residency;
+        #deps
+        #output
+        const NAME: &'static str = #wire_name;
+        const DESCRIPTION: &'static str = #description;
+        const PURPOSE: &'static str = #purpose;
+        const INSTRUCTIONS: &'static str = #instructions;
+        const RETENTION: ::fuze_agent::Retention = #retention;
+        const LIMITS: ::fuze_agent::Limits = #limits;
+        #tools
+        #guardrails
+    };
+    // At the author's name, braces included: the compiler points here where it lists implementations.
+    quote_spanned! { name.span()=> impl ::fuze_agent::Agent for #name { #items } }
 }
 
 fn or(value: Option<&impl quote::ToTokens>, quiet: TokenStream) -> TokenStream {
@@ -189,13 +193,11 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
     let empty = Tools { span: Span::call_site(), paths: Vec::new() };
     let Tools { span, paths } = agent.tools.value().unwrap_or(&empty);
     let this = Ident::new("self", Span::mixed_site());
-    if stub {
+    if stub || paths.is_empty() {
+        let none = quote_spanned! { *span=> type Tools = (); };
         return quote! {
-            type Tools = ();
-            fn tools(&#this) -> Self::Tools {
-                // The author's imports stay in use.
-                let _ = (#(#paths,)*);
-            }
+            #none
+            fn tools(&#this) -> Self::Tools {}
         };
     }
     // The caret of what does not fit: on the only tool, or on the author's list.
@@ -203,19 +205,38 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
         [only] => only.span(),
         _ => *span,
     };
-    let list = quote_spanned! { at=> (#(#paths,)*) };
+    let types = paths.iter().enumerate().map(|(position, path)| tool_alias(position, path));
+    let list = quote_spanned! { at=> type Tools = (#(#types,)*); };
+    let values = paths.iter().enumerate().map(|(position, path)| {
+        let alias = tool_alias(position, path);
+        quote_spanned! { path.span()=> #alias {} }
+    });
     quote! {
-        type Tools = #list;
+        #list
         fn tools(&#this) -> Self::Tools {
-            #list
+            (#(#values,)*)
         }
     }
+}
+
+/// Each tool's path stands once in the expansion, so that a slip in it is one error; type and value go by this name.
+fn tool_aliases(agent: &Declaration) -> TokenStream {
+    let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
+    let aliases = paths.iter().enumerate().map(|(position, path)| {
+        let alias = tool_alias(position, path);
+        quote_spanned! { path.span()=> type #alias = #path; }
+    });
+    quote! { #(#aliases)* }
+}
+
+fn tool_alias(position: usize, path: &Path) -> Ident {
+    format_ident!("__Tool{position}", span = path.span())
 }
 
 fn guardrails(agent: &Declaration) -> Option<TokenStream> {
     let guardrails = agent.guardrails.value()?;
     let this = Ident::new("self", Span::mixed_site());
-    let with = guardrails.iter().map(|guardrail| quote! { .with(#guardrail) });
+    let with = guardrails.iter().map(|guardrail| quote_spanned! { guardrail.span()=> .with(#guardrail) });
     Some(quote! {
         fn guardrails(&#this) -> ::fuze_agent::guardrail::Guardrails {
             ::fuze_agent::guardrail::Guardrails::none() #(#with)*

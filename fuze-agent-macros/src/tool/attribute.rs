@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprClosure, Ident, LitStr, Pat, Token};
 
 use crate::errors::{Mistake, Mistakes};
-use crate::parse::{self, Fact, Form, Word};
+use crate::parse::{self, Entry, Fact, Form, Word};
 use crate::vocabulary::{self, Art9};
 
 /// The keys, each with what the author says about it.
@@ -92,8 +92,9 @@ impl Attribute {
             name: Fact::Missing,
         };
         let parser = |input: ParseStream<'_>| {
-            parse::entries(FORM, input, mistakes, |key, input, mistakes| {
-                attribute.entry(key, input, mistakes)
+            parse::entries(FORM, input, mistakes, |entry, mistakes| match entry {
+                Entry::Known(key, input) => attribute.entry(key, input, mistakes),
+                Entry::Misspelt(key) => attribute.misspelt(key),
             });
             Ok(())
         };
@@ -159,6 +160,25 @@ impl Attribute {
     }
 }
 
+impl Attribute {
+    fn misspelt(&mut self, key: &str) {
+        match key {
+            "classification" => self.classification.misspelt(),
+            "art9_basis" => self.art9_basis.misspelt(),
+            "lawful_bases" => self.lawful_bases.misspelt(),
+            "residency" => self.residency.misspelt(),
+            "retention" => self.retention.misspelt(),
+            "threat_boundary" => self.threat_boundary.misspelt(),
+            "effect" => self.effect.misspelt(),
+            "needs_approval" => self.needs_approval.misspelt(),
+            "requests_oversight" => self.requests_oversight.misspelt(),
+            "time_limit_ms" => self.time_limit_ms.misspelt(),
+            "grace_ms" => self.grace_ms.misspelt(),
+            _ => self.name.misspelt(),
+        }
+    }
+}
+
 impl Boundary {
     fn parse(key: &Ident, input: ParseStream<'_>, m: &mut Mistakes) -> Option<Self> {
         const EXAMPLE: &str = "threat_boundary(egress = none),";
@@ -169,7 +189,11 @@ impl Boundary {
             return None;
         };
         let before = m.count();
-        parse::entries(BOUNDARY, &content, m, |key, input, m| boundary.entry(key, input, m));
+        parse::entries(BOUNDARY, &content, m, |entry, m| {
+            if let Entry::Known(key, input) = entry {
+                boundary.entry(key, input, m);
+            }
+        });
         if boundary.egress.is_missing() && m.count() == before {
             m.at(
                 key,

@@ -51,6 +51,8 @@ pub(crate) struct Argument {
 pub(crate) struct ResultType {
     pub(crate) whole: Type,
     pub(crate) output: Type,
+    /// Whether it names its error by an alias, so that only the compiler knows it.
+    pub(crate) is_alias: bool,
 }
 
 impl Function {
@@ -76,6 +78,7 @@ impl Function {
                 "a tool needs a body: a block after its signature",
             ));
         };
+        let attributes = once(attributes, mistakes);
         let before = mistakes.count();
         let is_method = signature.receiver().is_some();
         qualifiers(&signature, mistakes);
@@ -95,6 +98,17 @@ impl Function {
             is_method,
         })
     }
+}
+
+/// The attributes without a second `#[tool]`, which would make a tool of the tool's own method.
+fn once(attributes: Vec<Attribute>, m: &mut Mistakes) -> Vec<Attribute> {
+    let (tools, rest): (Vec<_>, Vec<_>) = attributes
+        .into_iter()
+        .partition(|attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "tool"));
+    for tool in &tools {
+        m.at(tool, "`#[tool]` is given twice: keep one of the two");
+    }
+    rest
 }
 
 /// A block in braces, also where another macro passed it on.
@@ -240,7 +254,6 @@ fn deps_of(ty: &Type) -> Option<Type> {
 }
 
 fn argument(typed: &syn::PatType, m: &mut Mistakes) -> Option<Argument> {
-    let before = m.count();
     let mut docs = Vec::new();
     for attribute in &typed.attrs {
         if attribute.path().is_ident("doc") {
@@ -249,6 +262,7 @@ fn argument(typed: &syn::PatType, m: &mut Mistakes) -> Option<Argument> {
             m.at(attribute, "an argument takes documentation only: give it a type of its own to say more");
         }
     }
+    let before = m.count();
     let pattern = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => Some(pattern),
         other => {
@@ -331,7 +345,7 @@ fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
     let output = match types.as_slice() {
         [output] => *output,
         [output, error] => {
-            if !last_segment(error).is_some_and(|segment| segment.ident == "ToolError") {
+            if last_segment(error).is_none_or(|segment| segment.ident != "ToolError") {
                 m.at(
                     error,
                     Mistake::new("a tool fails with `ToolError`; `?` turns other errors into it")
@@ -351,7 +365,11 @@ fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
     };
     let before = m.count();
     owned("the output is", output, m);
-    (m.count() == before).then(|| ResultType { whole: (**ty).clone(), output: output.clone() })
+    (m.count() == before).then(|| ResultType {
+        whole: (**ty).clone(),
+        output: output.clone(),
+        is_alias: types.len() == 1,
+    })
 }
 
 impl ResultType {

@@ -24,7 +24,7 @@ pub(crate) fn check(tool: &Declaration, m: &mut Mistakes) {
     }
     if matches!(attribute.name, Fact::Missing) {
         let text = syn::ext::IdentExt::unraw(name).to_string();
-        if !parse::is_name(&text, 64, parse::TOOL_NAME_SIGNS) {
+        if !parse::is_tool_name(&text) {
             m.at(
                 name,
                 Mistake::new("a tool's name has 1 to 64 characters of `A-Z a-z 0-9 _ -`")

@@ -313,7 +313,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 let parent = approval.unwrap_or(decided.step);
                 self.execution(id)?.decided = Some(decided);
                 if !facts.is_read {
-                    self.intend(id);
+                    self.intend(id)?;
                 }
                 let permitted_at_unix_ms = self.journal.now().as_millis();
                 Ok(Admission::Run(Permitted { ready, facts, parent, approval, permitted_at_unix_ms }))

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::calls::{Admission, Line, Permitted, parse};
 use super::journal::{Latched, Step};
-use super::state::{Execution, Stage};
+use super::state::{Execution, Ledger, Stage};
 use super::{Driver, Exit, error_content, name};
 use crate::ToolError;
 use crate::ctx::{AppValue, FromTool, OversightAnswer, Scope};
@@ -53,9 +53,14 @@ enum Stopping {
 }
 
 impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
-    /// Notes that a call is about to change something.
-    pub(super) fn intend(&mut self, id: Hash) {
-        self.journal.effect(EffectEntry { exec_id: id, state: EffectState::Intent });
+    /// Notes that a call is about to change something. A call that is repeated keeps the note it has.
+    pub(super) fn intend(&mut self, id: Hash) -> Result<(), Exit> {
+        let execution = self.execution(id)?;
+        if execution.ledger == Ledger::Absent {
+            execution.ledger = Ledger::Intent;
+            self.journal.effect(EffectEntry { exec_id: id, state: EffectState::Intent });
+        }
+        Ok(())
     }
 
     /// Runs a permitted call to its end. True: it is to be decided and run again.
@@ -74,7 +79,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
                 Start::Go => {}
                 Start::AlreadyStarted if !facts.is_once => {}
-                Start::AlreadyStarted => return self.in_doubt_wait(id, facts).await.map(|()| false),
+                // It began before a crash; whether it happened is not known.
+                Start::AlreadyStarted => {
+                    let step = self.step(parent);
+                    let said = Err("it began before a crash, and what it had done is not known".to_owned());
+                    let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
+                    return self.settle(id, step, facts, approval, scope, outcome, None).await;
+                }
                 Start::TooLate => return Ok(true),
                 Start::Stopped(stop) => return Err(self.cancelled(stop)?),
                 Start::Fenced => return Err(self.journal.latch("another process has this run").into()),
@@ -185,6 +196,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                         attempt: 1,
                         decided: None,
                         stage: Stage::New,
+                        ledger: Ledger::Absent,
                     };
                     if !known {
                         let why = format!("the agent has no tool `{name}` that a tool could invoke");
@@ -291,6 +303,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             parent: Some(outer),
             depth: caller.depth + 1,
             stage: Stage::Waiting,
+            ledger: Ledger::Absent,
             ..caller
         };
         self.header().executions.insert(id, execution);
@@ -388,10 +401,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let index = execution.index;
         self.execution(id)?.stage = Stage::Finished { content: content.clone(), is_error, root };
         if !facts.is_read {
-            // A call that people refused was never intended: the ledger knows nothing of it.
-            if outcome.kind != ToolOutcome::Rejected {
-                let doubt = outcome.kind == ToolOutcome::InDoubt;
-                let state = if doubt { EffectState::InDoubt } else { EffectState::Done };
+            let in_doubt = outcome.kind == ToolOutcome::InDoubt;
+            let execution = self.execution(id)?;
+            // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
+            let news = matches!(execution.ledger, Ledger::Intent | Ledger::InDoubt);
+            execution.ledger = if in_doubt { Ledger::InDoubt } else { Ledger::Done };
+            if news {
+                let state = if in_doubt { EffectState::InDoubt } else { EffectState::Done };
                 self.journal.effect(EffectEntry { exec_id: id, state });
             }
             // Results become durable as they finish.

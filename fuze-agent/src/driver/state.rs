@@ -105,6 +105,24 @@ pub(crate) struct Execution {
     /// The canonical bytes that were decided on, and their content root.
     pub(crate) decided: Option<DecidedCall>,
     pub(crate) stage: Stage,
+    /// What this run has written into the ledger of effects, `started` not counted.
+    #[serde(default)]
+    pub(crate) ledger: Ledger,
+}
+
+/// How far the ledger of effects knows an execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ledger {
+    /// Not at all: a `read`, or not decided yet.
+    #[default]
+    Absent,
+    /// It may begin.
+    Intent,
+    /// A person must say whether it happened.
+    InDoubt,
+    /// It is over.
+    Done,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use fuze_evidence::vocab::{
 use serde_json::{Value, json};
 
 use super::journal::Step;
-use super::state::{Execution, Phase, Stage};
+use super::state::{Execution, Ledger, Phase, Stage};
 use super::{Driver, Exit, name};
 use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse};
 
@@ -79,6 +79,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 attempt: 1,
                 decided: None,
                 stage: Stage::New,
+                ledger: Ledger::Absent,
             };
             let header = self.header();
             header.calls.push(id);

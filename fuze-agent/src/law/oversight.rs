@@ -113,17 +113,17 @@ impl<Args, P: Predicate<Args>> Approval<Args> for When<P> {
 // No message of its own and no `do_not_recommend`: what is wrong should speak, be it a list that is none, a declaration
 // about Art. 22 that is none, or the approval that is missing.
 pub trait Overseen<A: Agent>: ToolList {}
-impl<A: Agent, L: ToolList> Overseen<A> for L where L::Approval: EnoughFor<HighRisk<A>> {}
+impl<A: Agent, L: ToolList> Overseen<A> for L where L::Approval: Suffices<HighRisk<A>> {}
 
 /// Whether any tool stops for a human on every call ([`ToolList::Approval`]), held against whether the agent is
 /// high-risk.
-// INVARIANT: no parameter that an author may fill with a type of their own: `EnoughFor<MyAgent, Yes> for No` would be
+// INVARIANT: no parameter that an author may fill with a type of their own: `Suffices<MyAgent, Yes> for No` would be
 // theirs to implement.
 #[diagnostic::on_unimplemented(
     message = "a high-risk agent has no tool that always needs approval",
     label = "none of these tools stops for a human on every call",
     note = "AI Act Art. 14: mark the tool that acts on people `needs_approval = always`; a predicate is not enough"
 )]
-pub trait EnoughFor<HighRisk: Bool>: Bool {}
-impl<Approval: Bool> EnoughFor<No> for Approval {}
-impl EnoughFor<Yes> for Yes {}
+pub trait Suffices<HighRisk: Bool>: Bool {}
+impl<Approval: Bool> Suffices<No> for Approval {}
+impl Suffices<Yes> for Yes {}

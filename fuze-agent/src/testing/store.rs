@@ -319,17 +319,15 @@ impl Stored {
         let mut effects = self.effects.clone();
         for entry in &batch.effects {
             let before = effects.get(&entry.exec_id).copied();
-            let allowed = match (before, entry.state) {
-                (None | Some(EffectState::Intent), EffectState::Intent) => true,
-                // An idempotent call that is repeated keeps the state it had.
-                (Some(EffectState::Started | EffectState::Done), EffectState::Intent) => continue,
-                (Some(EffectState::Started), EffectState::Done | EffectState::InDoubt) => true,
-                (Some(EffectState::InDoubt | EffectState::Done | EffectState::Intent), EffectState::Done) => {
-                    true
-                }
-                (Some(EffectState::InDoubt), EffectState::InDoubt) => true,
-                _ => false,
-            };
+            let allowed = matches!(
+                (before, entry.state),
+                (None | Some(EffectState::Intent), EffectState::Intent)
+                    | (
+                        Some(EffectState::Intent | EffectState::Started | EffectState::InDoubt),
+                        EffectState::Done
+                    )
+                    | (Some(EffectState::Started), EffectState::InDoubt)
+            );
             if !allowed {
                 let why = format!("the execution {} cannot become {}", entry.exec_id, entry.state.name());
                 return Err(StoreError::Rejected(why));

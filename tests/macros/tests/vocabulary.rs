@@ -1,6 +1,5 @@
 //! The macro crate cannot depend on `fuze-agent` and has the law's words a second time. Here both are compared.
 
-#[allow(unreachable_pub, reason = "the file belongs to the macro crate")]
 #[path = "../../../fuze-agent-macros/src/vocabulary.rs"]
 mod vocabulary;
 
@@ -16,8 +15,8 @@ fn words(terms: &'static [Term]) -> Vec<(&'static str, &'static str)> {
 /// The name of a marker type, without its path and parameters.
 fn type_name<T>() -> &'static str {
     let name = std::any::type_name::<T>();
-    let name = name.split('<').next().unwrap();
-    name.rsplit("::").next().unwrap()
+    let name = name.split_once('<').map_or(name, |(name, _)| name);
+    name.rsplit_once("::").map_or(name, |(_, name)| name)
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! One connection and its transactions. A transaction's end has three outcomes, because a failed COMMIT may still have
+//! taken place; nothing here writes outside a transaction.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fuze_agent::store::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::sql;
+use crate::schema;
+
+/// How a transaction ended.
+pub(crate) enum Ended<T, E> {
+    /// Committed, durably.
+    Committed(T),
+    /// Rolled back: nothing has changed.
+    RolledBack(E),
+    /// COMMIT failed. What a fresh connection sees decides; until then nobody may say.
+    Unclear(T, StoreError),
+}
+
+/// A connection to the store's file.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    busy_timeout: Duration,
+    max_bytes: Option<u64>,
+    connection: Connection,
+    #[cfg(test)]
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What a test makes go wrong at the next COMMIT.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// It fails and has not happened.
+    CommitLost,
+    /// It happens and says that it failed.
+    CommitUnheard,
+}
+
+impl Database {
+    /// Opens the file, checks whose it is and makes the tables if it is empty.
+    pub(crate) fn open(
+        path: PathBuf,
+        busy_timeout: Duration,
+        max_bytes: Option<u64>,
+    ) -> Result<Self, StoreError> {
+        let mut connection = connect(&path, busy_timeout)?;
+        schema::examine(&connection)?;
+        write_ahead(&connection, busy_timeout)?;
+        configure(&connection, max_bytes)?;
+        schema::create(&mut connection)?;
+        Ok(Self {
+            path,
+            busy_timeout,
+            max_bytes,
+            connection,
+            #[cfg(test)]
+            fault: None,
+        })
+    }
+
+    /// Runs `read` over one moment of the database.
+    pub(crate) fn snapshot<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.connection.unchecked_transaction().map_err(sql)?;
+        let result = read(&transaction)?;
+        // Nothing was written: the end of the transaction cannot lose anything.
+        transaction.finish().map_err(sql)?;
+        Ok(result)
+    }
+
+    /// Runs `write` under the write lock, from its first statement. Any error rolls back.
+    pub(crate) fn write<T, E: From<StoreError>>(
+        &mut self,
+        write: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Ended<T, E> {
+        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            return Ended::RolledBack(sql(error).into());
+        }
+        match write(&self.connection) {
+            Err(error) => {
+                self.roll_back();
+                Ended::RolledBack(error)
+            }
+            Ok(value) => match self.commit() {
+                Ok(()) => Ended::Committed(value),
+                // SQLite refused before it began (a broken constraint, say): the transaction is still open.
+                Err(error) if !self.connection.is_autocommit() => {
+                    self.roll_back();
+                    Ended::RolledBack(error.into())
+                }
+                Err(error) => Ended::Unclear(value, error),
+            },
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        match self.fault.take() {
+            None => {}
+            Some(Fault::CommitLost) => {
+                self.connection.execute_batch("ROLLBACK").map_err(sql)?;
+                return Err(StoreError::Io("injected: not committed".into()));
+            }
+            Some(Fault::CommitUnheard) => {
+                self.connection.execute_batch("COMMIT").map_err(sql)?;
+                return Err(StoreError::Io("injected: committed".into()));
+            }
+        }
+        self.connection.execute_batch("COMMIT").map_err(sql)
+    }
+
+    /// After an error SQLite may have rolled back itself. A connection that cannot roll back is replaced: closing it does.
+    fn roll_back(&mut self) {
+        if !self.connection.is_autocommit()
+            && self.connection.execute_batch("ROLLBACK").is_err()
+            && let Ok(fresh) = self.fresh()
+        {
+            self.connection = fresh;
+        }
+    }
+
+    /// Closes the file. The last one to do so moves the log into it.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        self.connection.close().map_err(|(_, error)| sql(error))
+    }
+
+    /// Another connection to the same file, which knows nothing of what this one believes.
+    pub(crate) fn fresh(&self) -> Result<Connection, StoreError> {
+        let connection = connect(&self.path, self.busy_timeout)?;
+        configure(&connection, self.max_bytes)?;
+        Ok(connection)
+    }
+}
+
+fn connect(path: &std::path::Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection.busy_timeout(busy_timeout).map_err(sql)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// SQLite does not wait for the lock that this switch needs, so that a second opener has to.
+fn write_ahead(connection: &Connection, patience: Duration) -> Result<(), StoreError> {
+    let begun = std::time::Instant::now();
+    loop {
+        let mode: Result<String, _> =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode.map_err(sql) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(StoreError::Io(format!(
+                    "SQLite cannot keep a write-ahead log here (it offers `{mode}`); use a local disk"
+                )));
+            }
+            Err(StoreError::Locked) if begun.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn configure(connection: &Connection, max_bytes: Option<u64>) -> Result<(), StoreError> {
+    for (pragma, value) in [
+        ("synchronous", "FULL"),
+        ("fullfsync", "ON"),
+        ("checkpoint_fullfsync", "ON"),
+        ("foreign_keys", "ON"),
+        ("trusted_schema", "OFF"),
+        ("cell_size_check", "ON"),
+        // What is deleted must be gone from the file, not only from the tables.
+        ("secure_delete", "ON"),
+        ("temp_store", "MEMORY"),
+    ] {
+        connection.pragma_update(None, pragma, value).map_err(sql)?;
+    }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(sql)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(sql)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false).map_err(sql)?;
+    if let Some(bytes) = max_bytes {
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(sql)?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX).checked_div(page).unwrap_or(1).max(1);
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))
+            .map_err(sql)?;
+    }
+    Ok(())
+}

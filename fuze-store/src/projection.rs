@@ -1,0 +1,373 @@
+//! Each run's evidence as files, written after COMMIT from what the tables hold. The tables are authoritative: what the files
+//! lack is appended, a last line that a crash cut short is written again, and a line that the tables lack or hold otherwise is an error.
+//!
+//! Processes take turns at a run's files by a lock on its `records.jsonl`. It is taken before the tables are read, so
+//! whatever stands in a file was committed before the reading began.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fuze_agent::store::StoreError;
+use fuze_evidence::RunId;
+use rusqlite::{Connection, Rows, params};
+
+use crate::error::{self, sql};
+
+/// One of a run's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Content,
+    Keys,
+    Records,
+    Roots,
+}
+
+/// In the order in which they are written: content and keys stand there before the records that name them.
+const STREAMS: [Stream; 4] = [Stream::Content, Stream::Keys, Stream::Records, Stream::Roots];
+
+impl Stream {
+    const fn file_name(self) -> &'static str {
+        match self {
+            Self::Content => "content.jsonl",
+            Self::Keys => "keys.jsonl",
+            Self::Records => "records.jsonl",
+            Self::Roots => "roots.jsonl",
+        }
+    }
+
+    /// The lines from the number `?2` on of the run `?1`.
+    const fn query(self) -> &'static str {
+        match self {
+            Self::Content => {
+                "SELECT content FROM contents WHERE run = ?1 AND position >= ?2 ORDER BY position"
+            }
+            Self::Keys => {
+                "SELECT keys, -1 AS position FROM runs WHERE id = ?1 AND ?2 = 0
+                 UNION ALL
+                 SELECT keys, position FROM contents WHERE run = ?1 AND position >= ?2 - 1
+                 ORDER BY position"
+            }
+            Self::Records => "SELECT line FROM records WHERE run = ?1 AND sequence >= ?2 ORDER BY sequence",
+            Self::Roots => "SELECT line FROM roots WHERE run = ?1 AND position >= ?2 ORDER BY position",
+        }
+    }
+}
+
+/// How much of the files is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// All of it.
+    Whole,
+    /// What was added since this process last looked.
+    Tail,
+}
+
+/// Up to where a file is known to agree with the tables.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    lines: i64,
+    bytes: u64,
+    file: FileId,
+}
+
+/// Which file it is, whatever its name.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(metadata: &fs::Metadata) -> FileId {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn file_id(_: &fs::Metadata) -> FileId {
+    (0, 0)
+}
+
+/// How many runs are remembered between two writes; a forgotten one is compared from its beginning.
+const MAX_KNOWN: usize = 4096;
+/// What is written at once.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// The longest line, with its line feed.
+const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The runs' files below one directory.
+#[derive(Debug)]
+pub(crate) struct Projection {
+    runs: PathBuf,
+    patience: Duration,
+    known: HashMap<RunId, [Known; 4]>,
+    behind: HashSet<RunId>,
+}
+
+/// The right to touch a run's files, until dropped.
+pub(crate) struct Turn {
+    directory: PathBuf,
+    records: File,
+}
+
+impl Projection {
+    /// Of the store in `directory`.
+    pub(crate) fn new(directory: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let runs = directory.join("runs");
+        make_directory(&runs)?;
+        Ok(Self { runs, patience, known: HashMap::new(), behind: HashSet::new() })
+    }
+
+    /// Where a run's files are.
+    pub(crate) fn directory(&self, run: RunId) -> PathBuf {
+        self.runs.join(run.to_string())
+    }
+
+    /// The runs that have a directory.
+    pub(crate) fn present(&self) -> Result<BTreeSet<RunId>, StoreError> {
+        let io = |e| error::io(&self.runs, &e);
+        let mut present = BTreeSet::new();
+        for entry in fs::read_dir(&self.runs).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            present.extend(name.to_str().and_then(|name| name.parse::<RunId>().ok()));
+        }
+        Ok(present)
+    }
+
+    /// A run that the tables do not know has no files.
+    pub(crate) fn must_be_absent(&self, run: RunId) -> Result<(), StoreError> {
+        let directory = self.directory(run);
+        match fs::symlink_metadata(&directory) {
+            Ok(_) => Err(unknown_run(&directory)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error::io(&directory, &error)),
+        }
+    }
+
+    /// Waits for the run's files.
+    pub(crate) fn take_turn(&self, run: RunId) -> Result<Turn, StoreError> {
+        let directory = self.directory(run);
+        make_directory(&directory)?;
+        let path = directory.join(Stream::Records.file_name());
+        let begun = Instant::now();
+        loop {
+            let records = open(&path)?;
+            match records.try_lock() {
+                // Still under its name: else somebody put another in its place while this one was waited for.
+                Ok(()) if is_at(&records, &path)? => return Ok(Turn { directory, records }),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error::io(&path, &error)),
+            }
+            if begun.elapsed() >= self.patience {
+                return Err(StoreError::Locked);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Makes the run's files agree with the tables, or says where they cannot.
+    pub(crate) fn reconcile(
+        &mut self,
+        turn: &Turn,
+        connection: &Connection,
+        run: RunId,
+        id: i64,
+        depth: Depth,
+    ) -> Result<(), StoreError> {
+        let mut known = match depth {
+            Depth::Whole => [Known::default(); 4],
+            Depth::Tail => self.known.get(&run).copied().unwrap_or_default(),
+        };
+        // INVARIANT: stays behind unless everything below succeeds.
+        self.known.remove(&run);
+        self.behind.insert(run);
+        for (stream, known) in STREAMS.into_iter().zip(&mut known) {
+            let path = turn.directory.join(stream.file_name());
+            if stream == Stream::Records {
+                *known = complete(&turn.records, &path, stream, connection, id, *known)?;
+            } else {
+                let file = open(&path)?;
+                *known = complete(&file, &path, stream, connection, id, *known)?;
+            }
+        }
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(run, known);
+        self.behind.remove(&run);
+        Ok(())
+    }
+
+    /// Compares all of a run's files, for a caller that holds the write lock: nobody can commit in the meantime.
+    pub(crate) fn check(&mut self, connection: &Connection, run: RunId, id: i64) -> Result<(), StoreError> {
+        let turn = self.take_turn(run)?;
+        self.reconcile(&turn, connection, run, id, Depth::Whole)
+    }
+
+    /// Whether an earlier write to the run's files failed.
+    pub(crate) fn is_behind(&self, run: RunId) -> bool {
+        self.behind.contains(&run)
+    }
+
+    /// Notes that the tables went on and the files did not.
+    pub(crate) fn fell_behind(&mut self, run: RunId) {
+        self.behind.insert(run);
+    }
+
+    /// Nothing more is expected of the run in this process.
+    pub(crate) fn forget(&mut self, run: RunId) {
+        self.known.remove(&run);
+    }
+}
+
+impl Turn {
+    /// Makes the files durable: when people are going to look at them.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        for stream in STREAMS {
+            let path = self.directory.join(stream.file_name());
+            open(&path)?.sync_all().map_err(|e| error::io(&path, &e))?;
+        }
+        File::open(&self.directory)
+            .and_then(|directory| directory.sync_all())
+            .and_then(|()| crate::place::sync_parent(&self.directory))
+            .map_err(|e| error::io(&self.directory, &e))
+    }
+}
+
+pub(crate) fn unknown_run(directory: &Path) -> StoreError {
+    StoreError::Projection(format!(
+        "`{}` holds records of a run that the store does not know; was the database replaced? move the directory away to go on",
+        directory.display()
+    ))
+}
+
+fn make_directory(path: &Path) -> Result<(), StoreError> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error::io(path, &error)),
+    }
+    if fs::symlink_metadata(path).map_err(|e| error::io(path, &e))?.is_dir() {
+        return Ok(());
+    }
+    Err(StoreError::Io(format!("`{}` is no directory; links are not followed", path.display())))
+}
+
+/// Opens a file of a run to read and append, made if it is not there. Links are not followed.
+fn open(path: &Path) -> Result<File, StoreError> {
+    let io = |e| error::io(path, &e);
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(StoreError::Io(format!(
+                "`{}` is no regular file; links are not followed",
+                path.display()
+            )));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io(error)),
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(io)
+}
+
+fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
+    let opened = file.metadata().map_err(|e| error::io(path, &e))?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok(file_id(&named) == file_id(&opened)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error::io(path, &error)),
+    }
+}
+
+/// Compares what stands beyond `known` with the tables and appends what is missing.
+fn complete(
+    mut file: &File,
+    path: &Path,
+    stream: Stream,
+    connection: &Connection,
+    id: i64,
+    known: Known,
+) -> Result<Known, StoreError> {
+    let io = |e: io::Error| error::io(path, &e);
+    let metadata = file.metadata().map_err(io)?;
+    let this = file_id(&metadata);
+    let start = if known.file == this && known.bytes <= metadata.len() {
+        known
+    } else {
+        Known { file: this, ..Known::default() }
+    };
+    let mut statement = connection.prepare_cached(stream.query()).map_err(sql)?;
+    let mut rows = statement.query(params![id, start.lines]).map_err(sql)?;
+    let mut now = start;
+    if metadata.len() > start.bytes {
+        file.seek(SeekFrom::Start(start.bytes)).map_err(io)?;
+        now = compare(file, path, &mut rows, start)?;
+    }
+    let mut next = next_line(&mut rows)?;
+    if now.bytes < metadata.len() {
+        if next.is_none() {
+            return Err(differs(path, now.lines, "the store lacks"));
+        }
+        // A crash cut this line short; it is written again below.
+        file.set_len(now.bytes).map_err(io)?;
+    }
+    let mut chunk = Vec::new();
+    while let Some(line) = next {
+        chunk.extend_from_slice(&line);
+        chunk.push(b'\n');
+        now.lines += 1;
+        next = next_line(&mut rows)?;
+        if chunk.len() >= CHUNK_BYTES || next.is_none() {
+            file.write_all(&chunk).map_err(io)?;
+            now.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            chunk.clear();
+        }
+    }
+    Ok(now)
+}
+
+/// Walks over the whole lines that stand in the file beyond `from`; stops before a last one without its line feed.
+fn compare(file: &File, path: &Path, rows: &mut Rows<'_>, from: Known) -> Result<Known, StoreError> {
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    let mut now = from;
+    loop {
+        line.clear();
+        let read = (&mut reader).take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut line);
+        let read = u64::try_from(read.map_err(|e| error::io(path, &e))?).unwrap_or(u64::MAX);
+        let Some((b'\n', text)) = line.split_last() else {
+            if read > MAX_LINE_BYTES {
+                return Err(differs(path, now.lines, "the store lacks"));
+            }
+            return Ok(now);
+        };
+        match next_line(rows)? {
+            Some(expected) if expected == text => {}
+            Some(_) => return Err(differs(path, now.lines, "the store has otherwise")),
+            None => return Err(differs(path, now.lines, "the store lacks")),
+        }
+        now.lines += 1;
+        now.bytes += read;
+    }
+}
+
+fn next_line(rows: &mut Rows<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+    match rows.next().map_err(sql)? {
+        None => Ok(None),
+        Some(row) => row.get(0).map(Some).map_err(sql),
+    }
+}
+
+fn differs(path: &Path, lines_before: i64, what: &str) -> StoreError {
+    StoreError::Projection(format!(
+        "line {} of `{}` is one that {what}; keep that file as it is for whoever looks into it, and move the run's directory away to have it written again",
+        lines_before + 1,
+        path.display()
+    ))
+}

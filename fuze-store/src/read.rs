@@ -1,0 +1,162 @@
+//! What the store knows of a run, and which runs it knows. Writes nothing.
+
+use fuze_agent::store::{EffectEntry, RunState, SealedProgress, StoreError, StoredRun};
+use fuze_evidence::keys::WrappedRunKeys;
+use fuze_evidence::{Hash, Name, RunId};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::apply::line_hash;
+use crate::error::{corrupt, sql};
+use crate::rows::{self, effect_of, signed, state_of, unsigned};
+
+/// A run in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// Where it stands.
+    pub state: RunState,
+    /// Its epoch.
+    pub epoch: u64,
+    /// How many records it has.
+    pub count: u64,
+}
+
+/// Everything about a run, at one moment.
+pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, StoreError> {
+    let row = rows::require(connection, run)?;
+    let progress = progress(connection, row.id)?;
+    let seen = progress.last().map_or(0, |piece| piece.sequence.saturating_add(1));
+    let stored = StoredRun {
+        epoch: row.epoch,
+        state: row.state,
+        head: (row.count, row.head),
+        keys: keys(connection, row.id)?,
+        subject: subject(connection, row.id)?,
+        records_after_progress: lines(connection, row.id, seen, row.count)?,
+        last_root: connection
+            .query_row(
+                "SELECT line FROM roots WHERE run = ?1 ORDER BY position DESC LIMIT 1",
+                [row.id],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(sql)?,
+        effects: effects(connection, row.id)?,
+        progress,
+        stop: row.stop,
+    };
+    check_head(connection, row.id, stored.head)?;
+    Ok(stored)
+}
+
+/// The count and the head that the run's row names must be those of its records.
+fn check_head(connection: &Connection, id: i64, (count, head): (u64, Hash)) -> Result<(), StoreError> {
+    let (stored, last): (i64, Option<i64>) = connection
+        .query_row("SELECT count(*), max(sequence) FROM records WHERE run = ?1", [id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .map_err(sql)?;
+    let expected = signed(count)?;
+    if stored != expected || last != Some(expected - 1) {
+        return Err(corrupt(format!("a run should have {count} records and has {stored}")));
+    }
+    let line = lines(connection, id, count.saturating_sub(1), 1)?;
+    if line.first().and_then(|line| line_hash(line)) != Some(head) {
+        return Err(corrupt("a run's last record is not the one that its head names"));
+    }
+    Ok(())
+}
+
+fn keys(connection: &Connection, id: i64) -> Result<WrappedRunKeys, StoreError> {
+    let line: Vec<u8> =
+        connection.query_row("SELECT keys FROM runs WHERE id = ?1", [id], |row| row.get(0)).map_err(sql)?;
+    WrappedRunKeys::from_line(&line).map_err(|error| corrupt(error.to_string()))
+}
+
+fn subject(connection: &Connection, id: i64) -> Result<Option<Name>, StoreError> {
+    let alias: Option<String> = connection
+        .query_row("SELECT subject FROM runs WHERE id = ?1", [id], |row| row.get(0))
+        .map_err(sql)?;
+    alias.map(|alias| Name::new(alias).map_err(|error| corrupt(error.to_string()))).transpose()
+}
+
+fn progress(connection: &Connection, id: i64) -> Result<Vec<SealedProgress>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT sequence, epoch, bytes FROM progress WHERE run = ?1 ORDER BY position")
+        .map_err(sql)?;
+    let rows = statement
+        .query_map([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+        .map_err(sql)?;
+    rows.map(|row| {
+        let (sequence, epoch, bytes) = row.map_err(sql)?;
+        Ok(SealedProgress { sequence: unsigned(sequence)?, epoch: unsigned(epoch)?, bytes })
+    })
+    .collect()
+}
+
+fn effects(connection: &Connection, id: i64) -> Result<Vec<EffectEntry>, StoreError> {
+    // The order in which the effects were first intended.
+    let mut statement = connection
+        .prepare_cached("SELECT exec_id, state FROM effects WHERE run = ?1 ORDER BY rowid")
+        .map_err(sql)?;
+    let rows = statement
+        .query_map([id], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?)))
+        .map_err(sql)?;
+    rows.map(|row| {
+        let (exec_id, state) = row.map_err(sql)?;
+        Ok(EffectEntry { exec_id: Hash(exec_id), state: effect_of(&state)? })
+    })
+    .collect()
+}
+
+/// At most `limit` lines of records from the sequence `from` on.
+pub(crate) fn lines(
+    connection: &Connection,
+    id: i64,
+    from: u64,
+    limit: u64,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT line FROM records WHERE run = ?1 AND sequence >= ?2 ORDER BY sequence LIMIT ?3",
+        )
+        .and_then(|mut statement| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let from = i64::try_from(from).unwrap_or(i64::MAX);
+            statement.query_map(params![id, from, limit], |row| row.get(0))?.collect()
+        })
+        .map_err(sql)
+}
+
+/// At most `limit` runs whose ids come after `after`, in the order of their ids, which is that of their beginning.
+pub(crate) fn runs(
+    connection: &Connection,
+    after: Option<RunId>,
+    limit: u32,
+) -> Result<Vec<RunSummary>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT run, state, epoch, count FROM runs WHERE run > ?1 ORDER BY run LIMIT ?2")
+        .map_err(sql)?;
+    let after = after.map(|run| run.to_string()).unwrap_or_default();
+    let rows = statement
+        .query_map(params![after, limit], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, i64>(3)?,
+            ))
+        })
+        .map_err(sql)?;
+    rows.map(|row| {
+        let (run, state, epoch, count) = row.map_err(sql)?;
+        Ok(RunSummary {
+            run: run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?,
+            state: state_of(&state)?,
+            epoch: unsigned(epoch)?,
+            count: unsigned(count)?,
+        })
+    })
+    .collect()
+}

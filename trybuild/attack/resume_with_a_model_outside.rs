@@ -1,0 +1,14 @@
+// rule 5 · GDPR Art. 44 · a run taken up with a model that is hosted outside what the agent declares
+use fuze_agent::Deployment;
+use fuze_agent::law::residency;
+use fuze_agent::suspend::Resumable;
+use fuze_agent::testing::ScriptedModel;
+use fuze_agent_proof::Deps;
+use fuze_agent_proof::agents::Screener;
+
+pub fn resume(deployment: &Deployment, resumable: Resumable) {
+    let model = ScriptedModel::<residency::Us>::hosted();
+    let _ = deployment.resume(Screener, Deps, model, resumable);
+}
+
+fn main() {}
