@@ -1,4 +1,5 @@
 //! The document and the code say the same: every span, attribute and value, and the worked example.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

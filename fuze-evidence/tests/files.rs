@@ -1,4 +1,5 @@
 //! Keys and runs on disk: rights, whole or nothing, and what a crash leaves behind.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What is found, what is not, and that a mark binds what it replaces.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a verifier must find, and what it must not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 
@@ -51,6 +52,8 @@ fn rehash(records: &[u8], sequence: usize, change: impl FnOnce(&mut Value)) -> V
     }
     out
 }
+
+type Edit = Box<dyn FnOnce(&mut Value)>;
 
 fn failure(result: Result<Report, VerifyError>) -> (u64, What, &'static str) {
     match result {
@@ -204,7 +207,7 @@ fn a_chain_rebuilt_without_the_key_is_refused() {
     let set = |pointer: &'static str, value: Value| {
         move |record: &mut Value| *record.pointer_mut(pointer).unwrap() = value
     };
-    let edits: Vec<(usize, Box<dyn FnOnce(&mut Value)>)> = vec![
+    let edits: Vec<(usize, Edit)> = vec![
         (2, Box::new(set("/payload/attrs/fuze.policy.decision", json!("allow")))),
         (2, Box::new(set("/payload/endedAt", json!("2026-11-21T20:50:57.000000000Z")))),
         (8, Box::new(set("/payload/attrs/fuze.tool.outcome", json!("error")))),

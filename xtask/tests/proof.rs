@@ -1,4 +1,5 @@
 //! The suite of cases has no defect, and each kind of defect is found.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::{fs, process};
@@ -169,6 +170,9 @@ fn a_macro_speaks_once_and_in_the_words_of_the_law() {
     assert_eq!(check(&builder), fault(path, Fault::ShowsMacro("Unset<")));
     assert_eq!(check(&format!("{ERROR}\n{ERROR}")), fault(path, Fault::Count { expected: 1, found: 2 }));
     assert_eq!(check("error: add a basis\n"), fault(path, Fault::NoArticle));
+    let known = source.replace("something", "something · no article");
+    assert_eq!(check_counted(&known, "error: add a basis\n"), []);
+    assert_eq!(check_counted(&known, ERROR), fault(path, Fault::HasArticle));
     assert_eq!(check("error: GDPR Art. 6(1): no\n"), fault(path, Fault::NoMend));
     let two = source.replace("something", "two things · 2 errors");
     assert_eq!(check_counted(&two, &format!("{ERROR}\n{ERROR}")), []);

@@ -2,7 +2,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fuze_evidence::span::OversightSuspend;
-use fuze_evidence::vocab::RunStatus;
+use fuze_evidence::vocab::{RunStatus, SuspendReason};
 use fuze_evidence::{Hash, Timestamp};
 
 use super::state::Wait;
@@ -86,7 +86,11 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                     "`{}` needs {} approver(s), and the registry has {able} who may decide and hold the training",
                     wait.tool, wait.approvers
                 );
-                return Err(Exit::Close(RunStatus::PolicyDenied, why));
+                // A call whose end is not known stays so, though there is nobody to ask.
+                let waits = &self.state.header.waits;
+                let in_doubt = waits.iter().any(|wait| wait.reason == SuspendReason::InDoubt);
+                let status = if in_doubt { RunStatus::InDoubt } else { RunStatus::PolicyDenied };
+                return Err(Exit::Close(status, why));
             }
         }
         Ok(())

@@ -1,0 +1,88 @@
+//! A store that yields around every operation and can hang or fail at one of them: where a process can die.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use fuze_agent::store::{
+    Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun,
+};
+use fuze_agent::testing::MemoryStore;
+use fuze_evidence::{Hash, Name, RunId};
+use tokio::task::yield_now;
+
+/// Where the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// Before the operation is done.
+    Before,
+    /// After it is done, and before anybody knows.
+    After,
+}
+
+/// A [`MemoryStore`] that hangs for ever at its `nth` write.
+pub struct Fragile {
+    inner: MemoryStore,
+    at: u32,
+    how: Break,
+    count: AtomicU32,
+    hung: Arc<tokio::sync::Notify>,
+}
+
+impl Fragile {
+    /// Hangs at the `nth` write from now on; 1 is the next. What it returns beside it is notified then.
+    #[must_use]
+    pub fn at(inner: &MemoryStore, nth: u32, how: Break) -> (Arc<Self>, Arc<tokio::sync::Notify>) {
+        let hung = Arc::new(tokio::sync::Notify::new());
+        let store = Self { inner: inner.clone(), at: nth, how, count: AtomicU32::new(0), hung: hung.clone() };
+        (Arc::new(store), hung)
+    }
+
+    async fn write<T>(&self, operation: impl Future<Output = T>) -> T {
+        let here = self.count.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
+        yield_now().await;
+        if here && self.how == Break::Before {
+            self.hung.notify_one();
+            return pending().await;
+        }
+        let done = operation.await;
+        if here {
+            self.hung.notify_one();
+            return pending().await;
+        }
+        yield_now().await;
+        done
+    }
+}
+
+#[async_trait]
+impl RunStore for Fragile {
+    fn identity(&self) -> Name {
+        self.inner.identity()
+    }
+    async fn create(&self, run: RunId, batch: Batch) -> Result<Fence, StoreError> {
+        self.write(self.inner.create(run, batch)).await
+    }
+    async fn commit(&self, fence: Fence, batch: Batch) -> Result<(), StoreError> {
+        self.write(self.inner.commit(fence, batch)).await
+    }
+    async fn start_effect(&self, fence: Fence, id: Hash, deadline: u64) -> Result<Start, StoreError> {
+        self.write(self.inner.start_effect(fence, id, deadline)).await
+    }
+    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
+        self.inner.load(run).await
+    }
+    async fn take_over(&self, run: RunId, epoch: u64) -> Result<Fence, StoreError> {
+        self.write(self.inner.take_over(run, epoch)).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
+        self.write(self.inner.claim(claim)).await
+    }
+    async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
+        self.inner.request_stop(run, stop).await
+    }
+    async fn stop_requested(&self, run: RunId) -> Result<Option<Stop>, StoreError> {
+        self.inner.stop_requested(run).await
+    }
+}

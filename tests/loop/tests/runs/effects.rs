@@ -1,0 +1,199 @@
+//! Effect classes: what runs again, under which key, and what goes to a person instead.
+
+
+use fuze_agent::prelude::*;
+use fuze_agent::suspend::Action;
+use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, World, agent, person};
+use fuze_evidence::vocab::RunStatus;
+use serde_json::json;
+
+use super::run;
+
+async fn act(ctx: &Ctx<'_, World>, name: &str, how: &str) -> Result<String, ToolError> {
+    ctx.deps().does(name);
+    ctx.deps().does(ctx.exec_id());
+    let again = ctx.deps().times(name) > 1;
+    match how {
+        "error" => Err(ToolError::new("broken")),
+        "not applied" => Err(ToolError::not_applied("refused at the door")),
+        "panic" => panic!("boom"),
+        "panic once" if !again => panic!("boom"),
+        "stall" => std::future::pending().await,
+        "stall once" if !again => std::future::pending().await,
+        _ => Ok(how.to_owned()),
+    }
+}
+
+/// Reads.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read, time_limit_ms = 1_000, grace_ms = 100)]
+async fn reads(ctx: &Ctx<'_, World>, how: String) -> Result<String, ToolError> {
+    act(ctx, "reads", &how).await
+}
+
+/// Puts.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = idempotent, time_limit_ms = 1_000, grace_ms = 100)]
+async fn puts(ctx: &Ctx<'_, World>, how: String) -> Result<String, ToolError> {
+    act(ctx, "puts", &how).await
+}
+
+/// Pays.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), time_limit_ms = 1_000, grace_ms = 100)]
+async fn pays(ctx: &Ctx<'_, World>, how: String) -> Result<String, ToolError> {
+    act(ctx, "pays", &how).await
+}
+
+agent! { Doer [reads, puts, pays] String }
+
+struct Left {
+    status: String,
+    evidence: Evidence,
+    world: World,
+    desk: Desk,
+    anna: Person,
+    waiting: Option<fuze_agent::suspend::Suspended>,
+}
+
+async fn left(tool: &str, how: &str) -> Left {
+    let (desk, world, anna) = (Desk::new(), World::new(), person("anna"));
+    let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[&anna]);
+    let model = ScriptedModel::new().call(tool, json!({"how": how})).answer("end");
+    let outcome = run(&deployment, Doer, &world, model).await;
+    let evidence = desk.evidence(outcome.report().run_id);
+    let status = outcome.status().to_owned();
+    let waiting = match outcome {
+        Outcome::Suspended { suspended, .. } => Some(suspended),
+        _ => None,
+    };
+    Left { status, evidence, world, desk, anna, waiting }
+}
+
+/// One tool that behaves in one way: the run's status, the executions on record, how often it ran.
+async fn check(tool: &str, how: &str, status: &str, executions: &[&str], times: usize) {
+    let left = left(tool, how).await;
+    assert_eq!(left.status, status, "{tool} {how}");
+    assert_eq!(left.evidence.executions(), executions, "{tool} {how}");
+    assert_eq!(left.world.times(tool), times, "{tool} {how}");
+    let log = left.world.log();
+    let ids: std::collections::BTreeSet<&String> = log.iter().filter(|line| line.len() == 64).collect();
+    assert_eq!(ids.len(), 1, "each repetition has the same id: {log:?}");
+    assert!(left.evidence.attrs("tool.execute", "fuze.tool.exec_id").iter().all(|id| ids.contains(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_runs_again_after_a_panic_or_a_timeout() {
+    check("reads", "panic once", "completed", &["reads panicked", "reads ok"], 2).await;
+    check("reads", "stall once", "completed", &["reads timeout", "reads ok"], 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotent_call_runs_again_under_the_same_id() {
+    check("puts", "panic once", "completed", &["puts panicked", "puts ok"], 2).await;
+    check("puts", "stall once", "completed", &["puts timeout", "puts ok"], 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn repetitions_end_with_the_budget_and_the_model_is_told() {
+    check("reads", "panic", "completed", &["reads panicked"; 3], 3).await;
+    check("puts", "stall", "completed", &["puts timeout"; 3], 3).await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_tools_own_is_told_and_not_repeated() {
+    check("reads", "error", "completed", &["reads error"], 1).await;
+    check("puts", "error", "completed", &["puts error"], 1).await;
+    check("pays", "not applied", "completed", &["pays not_applied"], 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_once_call_that_ends_badly_is_in_doubt_and_never_repeated() {
+    for how in ["error", "panic", "stall", "panic once"] {
+        check("pays", how, "suspended", &["pays in_doubt"], 1).await;
+    }
+}
+
+#[tokio::test]
+async fn attempts_are_counted() {
+    let left = left("reads", "panic once").await;
+    assert_eq!(left.evidence.attrs("tool.execute", "fuze.tool.attempt"), ["1", "2"]);
+}
+
+async fn said_of_doubt(action: Action) -> (Outcome<String>, Left) {
+    let mut left = left("pays", "error").await;
+    let waiting = left.waiting.take().unwrap();
+    assert_eq!(waiting.cases().len(), 1);
+    let decision = left.anna.decides(&waiting.cases()[0], &action);
+    let resumable = waiting.verify(&[decision]).unwrap();
+    let deployment = left.desk.deploy(Fixed::new().allow_classification("public"), &[&left.anna]);
+    let model = ScriptedModel::new().answer("end");
+    let outcome = deployment.resume(Doer, left.world.clone(), model, resumable).go().await.unwrap();
+    left.evidence = left.desk.evidence(outcome.report().run_id);
+    (outcome, left)
+}
+
+#[tokio::test]
+async fn a_person_says_that_it_was_done() {
+    let (outcome, left) = said_of_doubt(Action::Done(json!("paid"))).await;
+    assert_eq!(outcome.status(), "completed", "{outcome:?}");
+    assert_eq!(left.world.times("pays"), 1);
+    assert_eq!(left.evidence.executions(), ["pays in_doubt", "pays done_by_statement"]);
+}
+
+#[tokio::test]
+async fn a_person_says_that_it_was_not_done() {
+    let (outcome, left) = said_of_doubt(Action::NotDone).await;
+    assert_eq!(outcome.status(), "completed", "{outcome:?}");
+    assert_eq!(left.world.times("pays"), 1);
+    assert_eq!(left.evidence.executions(), ["pays in_doubt", "pays not_done_by_statement"]);
+}
+
+#[tokio::test]
+async fn a_person_ends_a_run_in_doubt() {
+    let (outcome, left) = said_of_doubt(Action::Halt).await;
+    assert!(matches!(outcome, Outcome::Stopped { .. }), "{outcome:?}");
+    assert_eq!(left.world.times("pays"), 1);
+    assert_eq!(left.evidence.executions(), ["pays in_doubt"]);
+}
+
+#[tokio::test]
+async fn what_is_stated_must_be_an_output_of_the_tool() {
+    let mut left = left("pays", "error").await;
+    let waiting = left.waiting.take().unwrap();
+    let decision = left.anna.decides(&waiting.cases()[0], &Action::Done(json!({"not": "text"})));
+    let resumable = waiting.verify(&[decision]).unwrap();
+    let deployment = left.desk.deploy(Fixed::new().allow_classification("public"), &[&left.anna]);
+    let resumed = deployment.resume(Doer, left.world.clone(), ScriptedModel::new().answer("x"), resumable);
+    let error = resumed.go().await.unwrap_err();
+    assert!(matches!(error, fuze_agent::RunError::StatedOutput { .. }), "{error}");
+    // Nothing was claimed: it can be said again, as it should be.
+    let waiting = deployment.suspended(left.evidence.report.run_id).await.unwrap();
+    let decision = left.anna.decides(&waiting.cases()[0], &Action::NotDone);
+    let resumable = waiting.verify(&[decision]).unwrap();
+    let model = ScriptedModel::new().answer("end");
+    let outcome = deployment.resume(Doer, left.world.clone(), model, resumable).go().await.unwrap();
+    assert_eq!(outcome.status(), "completed");
+}
+
+#[tokio::test]
+async fn approving_is_no_answer_to_a_doubt() {
+    let mut left = left("pays", "error").await;
+    let waiting = left.waiting.take().unwrap();
+    let decision = left.anna.decides(&waiting.cases()[0], &Action::Approve);
+    let refused = waiting.verify(&[decision]).unwrap_err();
+    assert!(refused.to_string().contains("`approve` does not fit"), "{refused}");
+}
+
+#[tokio::test]
+async fn each_call_has_an_id_of_its_own() {
+    let (desk, world) = (Desk::new(), World::new());
+    let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);
+    let how = json!({"how": "same"});
+    let model = ScriptedModel::new()
+        .calls(&[("pays", how.clone()), ("pays", how.clone())])
+        .call("pays", how)
+        .answer("end");
+    let outcome = run(&deployment, Doer, &world, model).await;
+    let evidence = desk.evidence(outcome.report().run_id);
+    let ids = evidence.attrs("tool.execute", "fuze.tool.exec_id");
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!(evidence.status(), Some(RunStatus::Completed));
+}

@@ -1,0 +1,226 @@
+//! Every way in which a run can end, and what each leaves.
+
+use std::sync::Arc;
+
+use fuze_agent::model::ModelErrorKind;
+use fuze_agent::prelude::*;
+use fuze_agent::testing::MemoryStore;
+use fuze_agent_loop_tests::{Desk, SHORT, World, agent, asking, person};
+use fuze_evidence::sink::{JsonlSink, MemorySink};
+use fuze_evidence::vocab::RunStatus;
+use serde_json::json;
+
+use super::{run, why};
+
+/// Looks something up.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+pub async fn look(ctx: &Ctx<'_, World>, at: i64) -> Result<i64, ToolError> {
+    ctx.deps().does(format!("look {at}"));
+    Ok(at)
+}
+
+/// Changes something.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none))]
+pub async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolError> {
+    ctx.deps().does(format!("change {to}"));
+    match to {
+        0 => Err(ToolError::new("the line went dead")),
+        _ => Ok(to),
+    }
+}
+
+agent! { Both [look, change] i64 }
+agent! { Brief [look] i64 steps 3 retries 0 tokens 100 }
+agent! { Timed [look] i64 steps 50 retries 9 tokens 1000 run_time_limit_ms: 10_000, model_time_limit_ms: 4_000, }
+
+define_agent! {
+    /// Decides alone, and may not.
+    pub Judge {
+        purpose: "testing",
+        instructions: "Decide.",
+        lawful_basis: contract,
+        annex_iii: none,
+        art22: decides(contract_necessity),
+        oversight: human_approval { plan: "plan.v1", training: "test-2026" },
+        model_residency: eu,
+        retention: fuze_agent_loop_tests::SHORT,
+        tools: [judge],
+        deps: World,
+        output: i64,
+        max_steps: 10,
+        retry_budget: 1,
+        token_budget: 10_000,
+    }
+}
+
+/// Judges.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
+    threat_boundary(egress = none), needs_approval = always,
+)]
+pub async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
+    ctx.deps().does(format!("judge {verdict}"));
+    Ok(verdict)
+}
+
+fn allow() -> Fixed {
+    Fixed::new().allow_classification("public").allow_classification("personal")
+}
+
+/// Runs `Both` and checks how it ended, what it recorded and what it did.
+async fn check(policy: Fixed, model: ScriptedModel, status: RunStatus, spans: &[&str], done: &[&str]) {
+    let (desk, world) = (Desk::new(), World::new());
+    let outcome = run(&desk.deploy(policy, &[]), Both, &world, model).await;
+    assert_eq!(outcome.status(), status.as_str(), "{outcome:?}");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.status(), Some(status));
+    assert_eq!(evidence.spans(), spans);
+    assert_eq!(world.log(), done);
+}
+
+#[tokio::test]
+async fn completed() {
+    let model = ScriptedModel::new().call("look", json!({"at": 1})).answer(1);
+    let spans = [
+        "agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "model.generate", "run.close",
+    ];
+    check(allow(), model, RunStatus::Completed, &spans, &["look 1"]).await;
+}
+
+#[tokio::test]
+async fn policy_denied_ends_the_run_before_any_call_of_the_turn() {
+    let model = ScriptedModel::new().calls(&[("look", json!({"at": 1})), ("change", json!({"to": 1}))]);
+    let policy = Fixed::new().allow_tool("look").deny_tool("change");
+    let spans = ["agent.invoke", "model.generate", "policy.evaluate", "policy.evaluate", "run.close"];
+    check(policy, model, RunStatus::PolicyDenied, &spans, &[]).await;
+}
+
+#[tokio::test]
+async fn in_doubt_without_anybody_to_ask() {
+    let model = ScriptedModel::new().call("change", json!({"to": 0})).answer(1);
+    let spans = ["agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "run.close"];
+    check(allow(), model, RunStatus::InDoubt, &spans, &["change 0"]).await;
+}
+
+#[tokio::test]
+async fn error_of_the_model() {
+    let model = ScriptedModel::new().fail(ModelErrorKind::Refused);
+    check(allow(), model, RunStatus::Error, &["agent.invoke", "model.generate", "run.close"], &[]).await;
+}
+
+#[tokio::test]
+async fn cancelled_before_anything() {
+    let (desk, world) = (Desk::new(), World::new());
+    let run = desk.deploy(allow(), &[]).run(Both, world.clone(), ScriptedModel::new().answer(1));
+    run.cancel_handle().stop(fuze_agent::store::Stop::Operator);
+    let outcome = run.start().await.unwrap();
+    assert_eq!(outcome.status(), "cancelled");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.spans(), ["agent.invoke", "run.cancel", "run.close"]);
+}
+
+async fn budget(model: ScriptedModel, spans: usize, word: &str) {
+    let (desk, world) = (Desk::new(), World::new());
+    let outcome = run(&desk.deploy(allow(), &[]), Brief, &world, model).await;
+    assert_eq!(outcome.status(), "budget_exceeded", "{outcome:?}");
+    assert!(why(&outcome).contains(word), "{outcome:?}");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.status(), Some(RunStatus::BudgetExceeded));
+    assert_eq!(evidence.count("tool.execute"), spans);
+}
+
+#[tokio::test]
+async fn budget_of_steps_counts_turns_and_calls() {
+    // Turn, call, turn: the fourth step, a call, is one too many.
+    budget(ScriptedModel::new().repeat("look", json!({"at": 1}), 9), 1, "steps").await;
+}
+
+#[tokio::test]
+async fn budget_of_tokens() {
+    let mut dear = asking(&[("look", r#"{"at":1}"#)]);
+    dear.usage.input_tokens = Some(90);
+    dear.usage.output_tokens = Some(11);
+    budget(ScriptedModel::new().respond(Ok(dear)), 0, "tokens").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn budget_of_time_though_retries_are_left() {
+    let (desk, world) = (Desk::new(), World::new());
+    let model = ScriptedModel::new().stall().stall().stall().stall().stall().stall().stall().stall().stall();
+    let outcome = run(&desk.deploy(allow(), &[]), Timed, &world, model).await;
+    assert_eq!(outcome.status(), "budget_exceeded", "{outcome:?}");
+    assert!(why(&outcome).contains("time"), "{outcome:?}");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert!(evidence.attrs("model.generate", "fuze.model.error").iter().all(|e| e == "timeout"));
+}
+
+#[tokio::test]
+async fn oversight_missing() {
+    let (desk, world, anna) = (Desk::new(), World::new(), person("anna"));
+    let deployment = desk.deploy(allow(), &[&anna]);
+    let run = deployment.run(Judge, world.clone(), ScriptedModel::new().answer(1)).subject("someone");
+    let outcome = run.start().await.unwrap();
+    assert_eq!(outcome.status(), "oversight_missing");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.status(), Some(RunStatus::OversightMissing));
+    assert_eq!(evidence.attrs("run.close", "fuze.run.missing_oversight"), ["true"]);
+}
+
+#[tokio::test]
+async fn refused_starts_are_on_record() {
+    let (desk, world, anna) = (Desk::new(), World::new(), person("anna"));
+    let sink = MemorySink::new();
+    let without_store = Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink.clone()))
+        .overseers(fuze_agent::suspend::OverseerRegistry::new().with(anna.entry()).unwrap())
+        .build()
+        .unwrap();
+    let run = without_store.run(Judge, world.clone(), ScriptedModel::new().answer(1)).subject("someone");
+    let outcome = run.start().await.unwrap();
+    assert!(why(&outcome).contains("without a store"), "{outcome:?}");
+    let left = sink.run(outcome.report().run_id).unwrap();
+    assert!(String::from_utf8_lossy(&left.records).contains(r#""fuze.run.refusal":"store_missing""#));
+
+    let run = desk.deploy(allow(), &[]).run(Judge, world.clone(), ScriptedModel::new().answer(1));
+    let outcome = run.subject("someone").start().await.unwrap();
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.spans(), ["agent.invoke", "run.close"]);
+    assert_eq!(evidence.attrs("agent.invoke", "fuze.run.refusal"), ["registry_missing"]);
+}
+
+#[tokio::test]
+async fn a_file_is_evidence_too() {
+    let (desk, world, dir) = (Desk::new(), World::new(), tempfile::tempdir().unwrap());
+    let sink = Arc::new(JsonlSink::new(dir.path()));
+    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), sink.clone()).build().unwrap();
+    let model = ScriptedModel::new().call("change", json!({"to": 3})).answer(3);
+    let outcome = run(&deployment, Both, &world, model).await;
+    assert_eq!(outcome.status(), "completed");
+    let place = sink.run_directory(outcome.report().run_id);
+    let files = ["records.jsonl", "roots.jsonl", "content.jsonl", "keys.jsonl"]
+        .map(|name| (name, std::fs::read(place.join(name)).unwrap()));
+    let evidence = fuze_agent_loop_tests::Evidence::read(&desk, &files);
+    assert_eq!(evidence.executions(), ["change ok"]);
+}
+
+#[tokio::test]
+async fn without_a_store_a_call_that_is_in_doubt_ends_the_run_so() {
+    let (desk, world, sink) = (Desk::new(), World::new(), MemorySink::new());
+    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
+    let outcome = run(&deployment, Both, &world, ScriptedModel::new().call("change", json!({"to": 0}))).await;
+    assert_eq!(outcome.status(), "in_doubt");
+}
+
+#[tokio::test]
+async fn two_deployments_share_a_store_of_many_runs() {
+    let (desk, world) = (Desk::new(), World::new());
+    let deployment = desk.deploy(allow(), &[]);
+    for at in 0..3 {
+        let model = ScriptedModel::new().call("look", json!({"at": at})).answer(at);
+        assert_eq!(run(&deployment, Both, &world, model).await.output(), Some(at));
+    }
+    let store: &MemoryStore = &desk.store;
+    assert_eq!(store.runs().len(), 3);
+    for id in store.runs() {
+        assert_eq!(desk.evidence(id).status(), Some(RunStatus::Completed));
+    }
+}
