@@ -54,6 +54,14 @@ fn main() {
         runtime.block_on(run(3));
         return;
     }
+    if let Some(turns) = only(&arguments) {
+        runtime.block_on(async {
+            for _ in 0..1 + 30_000 / turns {
+                run(turns).await;
+            }
+        });
+        return;
+    }
     let mut samples: [Vec<f64>; LENGTHS.len()] = Default::default();
     runtime.block_on(async {
         run(100).await;
@@ -89,6 +97,12 @@ fn main() {
     if has("--check") && held.contains(&false) {
         std::process::exit(1);
     }
+}
+
+/// `--only N`: many runs of N turns and no figures, for a profiler.
+fn only(arguments: &[String]) -> Option<u32> {
+    let at = arguments.iter().position(|argument| argument == "--only")?;
+    arguments.get(at + 1)?.parse().ok()
 }
 
 fn figure(what: &str, found: f64, most: f64) -> bool {
