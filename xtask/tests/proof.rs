@@ -254,10 +254,7 @@ fn every_closed_trait_of_the_vocabulary_is_attacked() {
                 let here = line.contains(&format!("{module}::{name}"));
                 if name == "Basis" { here } else { at }
             };
-            assert!(
-                attacks.iter().any(|line| is_implemented(&line)),
-                "no attack of rule 17 implements `{module}::{name}`"
-            );
+            assert!(attacks.iter().any(is_implemented), "no attack of rule 17 implements `{module}::{name}`");
         }
     }
     assert!(closed >= 30, "only {closed} closed traits found");
