@@ -224,9 +224,8 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
         drop(tool);
         let args = fuze_evidence::jcs::to_vec(&args);
         Box::pin(async move {
-            let unfit = |error| {
-                ToolError::not_applied(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
-            };
+            let unfit =
+                |error| ToolError::new(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME));
             let args = args.map_err(unfit)?;
             let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
             parse::<U::Output>(&self.ask(request).await?)
@@ -252,7 +251,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     where
         T: ObservesSecrets,
     {
-        let missing = || ToolError::not_applied(format!("the deployment has no secret named `{name}`"));
+        let missing = || ToolError::new(format!("the deployment has no secret named `{name}`"));
         self.base.scope.secrets.find(name).ok_or_else(missing)
     }
 

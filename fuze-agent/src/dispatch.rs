@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fuze_evidence::jcs::{self, ReadErrorKind};
 use fuze_policy::{
-    Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
-    RuleId,
+    Approver, Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request,
+    RequiredBy, RuleId,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -84,8 +84,8 @@ pub struct Ask<'c> {
     pub(crate) request: Request<'c>,
     /// What the law demands for this agent and this tool.
     pub(crate) law: Option<Obligation>,
-    /// Whether verified decisions for exactly these bytes are at hand.
-    pub(crate) approved: bool,
+    /// Who approved exactly these bytes, by verified decisions.
+    pub(crate) approved: Vec<Approver>,
 }
 
 /// What the gate answered.
@@ -191,10 +191,18 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
             true => ArgumentsError::Invalid(error.to_string()),
             false => ArgumentsError::OutOfProfile(error.to_string()),
         })?;
+        let listed = inside.is_array();
         let args: T::Args =
             serde_json::from_value(inside).map_err(|error| ArgumentsError::Invalid(error.to_string()))?;
         let canonical =
             jcs::to_vec(&args).map_err(|error| ArgumentsError::OutOfProfile(error.to_string()))?;
+        // Fields by their order alone: serde would take them, the schema does not.
+        if listed && !canonical.starts_with(b"[") {
+            return Err(ArgumentsError::Invalid("expected an object, found a list".into()));
+        }
+        if let Some(why) = too_large(&canonical) {
+            return Err(ArgumentsError::OutOfProfile(why));
+        }
         match is_stable::<T::Args>(&canonical) {
             true => Ok(canonical),
             false => Err(ArgumentsError::Unstable),
@@ -202,6 +210,9 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
     }
 
     fn check_output(&self, canonical: &[u8], _: Internal) -> Result<(), String> {
+        if let Some(why) = too_large(canonical) {
+            return Err(why);
+        }
         match is_stable::<T::Output>(canonical) {
             true => Ok(()),
             false => Err("it does not parse as the tool's output and write to the same again".into()),
@@ -253,6 +264,9 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
             let output = self.tool.run(self.permit, ctx).await.map_err(ToolFailure::Failed)?;
             let canonical =
                 jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
+            if let Some(why) = too_large(&canonical) {
+                return Err(ToolFailure::OutputInvalid(why));
+            }
             match is_stable::<T::Output>(&canonical) {
                 true => Ok(canonical),
                 false => Err(ToolFailure::OutputInvalid("it does not parse to what was written".into())),
@@ -271,6 +285,43 @@ pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
             | ReadErrorKind::FloatRange
             | ReadErrorKind::Depth
     )
+}
+
+/// Arguments and outputs have at most 1 MiB.
+const MAX_BYTES: usize = 1 << 20;
+/// And at most this many values: each is a leaf of the evidence.
+const MAX_VALUES: usize = 1 << 15;
+/// And nest less deep than the canonical form allows, because the evidence puts them into an object of its own.
+const MAX_DEPTH: usize = jcs::MAX_DEPTH - 1;
+
+/// Why arguments or an output, though canonical, are too much for the evidence. Without this a model or a tool could stop
+/// a run by what it cannot record.
+fn too_large(canonical: &[u8]) -> Option<String> {
+    if canonical.len() > MAX_BYTES {
+        return Some(format!("{} bytes, expected at most {MAX_BYTES}", canonical.len()));
+    }
+    let (mut values, mut depth, mut deepest) = (1usize, 0usize, 0usize);
+    let mut text = false;
+    let mut escaped = false;
+    for byte in canonical {
+        match (text, *byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => text = !text,
+            (true, _) => {}
+            (false, b',') => values += 1,
+            (false, b'[' | b'{') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (false, _) => {}
+        }
+    }
+    if values > MAX_VALUES {
+        return Some(format!("{values} values, expected at most {MAX_VALUES}"));
+    }
+    (deepest > MAX_DEPTH).then(|| format!("nested {deepest} deep, expected at most {MAX_DEPTH}"))
 }
 
 /// Whether canonical bytes parse to a value that writes to the same bytes again.

@@ -26,6 +26,7 @@ use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State}
 use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
+use crate::panics::caught_now;
 use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
 use crate::sealed::Internal;
 use crate::store::{
@@ -143,6 +144,7 @@ where
             stored_messages,
             stop: self.stop.subscribe(),
             began: Instant::now(),
+            until: None,
             timeline,
         };
         let outcome = finish::<A>(deployment, driver).await;
@@ -230,7 +232,8 @@ impl Taken {
         for case in resumable.resolved {
             halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
-            state.header.human_decided = true;
+            // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
+            state.header.human_decided |= !matches!(case.action, Action::Done(_) | Action::NotDone);
             apply(&mut state.header, &case, step)?;
         }
         state.header.waits.clear();
@@ -273,9 +276,10 @@ impl Taken {
                 let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
                 let bad = |why: String| RunError::ModifiedArguments { tool: name.clone(), why };
                 let bytes = fuze_evidence::jcs::to_vec(args).map_err(|error| bad(error.to_string()))?;
-                let canonical =
-                    tool.tool.canonical(&bytes, Internal).map_err(|error| bad(error.to_string()))?;
-                execution.request.arguments = String::from_utf8(canonical).map_err(RunError::internal)?;
+                let canonical = caught_now(|| tool.tool.canonical(&bytes, Internal))
+                    .map_err(|panic| bad(format!("they cannot be read: {panic}")))?
+                    .map_err(|error| bad(error.to_string()))?;
+                execution.modified = Some(String::from_utf8(canonical).map_err(RunError::internal)?);
                 execution.decided = None;
             }
             Action::Done(output) => {
@@ -284,7 +288,11 @@ impl Taken {
                 let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
                 let bad = |why: String| RunError::StatedOutput { tool: name.clone(), why };
                 let bytes = fuze_evidence::jcs::to_vec(output).map_err(|error| bad(error.to_string()))?;
-                tool.tool.check_output(&bytes, Internal).map_err(bad)?;
+                let checked = caught_now(|| tool.tool.check_output(&bytes, Internal));
+                checked
+                    .map_err(|panic| format!("it cannot be read: {panic}"))
+                    .and_then(|fits| fits)
+                    .map_err(bad)?;
             }
             Action::Approve | Action::Reject | Action::Halt | Action::NotDone => {}
         }
@@ -410,6 +418,9 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
     use fuze_evidence::vocab::SuspendReason;
     let execution = header.executions.get_mut(&case.execution);
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+    if matches!(case.action, Action::Approve | Action::Modify(_)) {
+        execution.approvers = case.decisions.iter().map(|(_, who)| who.claims.overseer.clone()).collect();
+    }
     execution.stage = match (&case.action, case.reason) {
         (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },
         (Action::Reject | Action::Halt, SuspendReason::Requested) => Stage::Answered { approved: false },

@@ -28,6 +28,7 @@ use crate::law::residency::{HostedWithin, Residency};
 use crate::logic::{Bool, No};
 use crate::model::{Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
 use crate::outcome::{Outcome, Report, Timeline};
+use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
 use crate::suspend::Suspended;
@@ -227,6 +228,7 @@ where
             stored_messages: 0,
             stop: self.stop.subscribe(),
             began: Instant::now(),
+            until: None,
             timeline: Timeline::recording(self.timeline),
         };
         let outcome = finish::<A>(&self.deployment, driver).await;
@@ -241,7 +243,18 @@ pub(crate) async fn finish<A: Agent>(
     driver: Driver<'_, A::Deps>,
 ) -> Result<Outcome<A::Output>, RunError> {
     let run_id = driver.journal.run_id();
-    let (ended, driven) = driver.drive().await;
+    let (ended, driven) = match caught(driver.drive()).await {
+        Ok(driven) => driven,
+        // Something that the deployment trusts panicked: a store, a sink, a clock, a detector. The run stands where it
+        // last became durable, and can be recovered from there.
+        Err(panic) => {
+            let report = Report { run_id, timeline: Timeline::default() };
+            return Ok(Outcome::Halted {
+                why: format!("a part of the deployment panicked: {panic}"),
+                report,
+            });
+        }
+    };
     let report = Report { run_id, timeline: driven.timeline };
     Ok(match ended {
         Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
@@ -263,6 +276,9 @@ struct Opened {
     state: State,
     refusal: Option<(Refusal, String)>,
 }
+
+/// A longer input is refused: 4 MiB.
+const MAX_INPUT_BYTES: usize = 4 << 20;
 
 /// What a run is opened with.
 struct Start<'a, D> {
@@ -308,7 +324,12 @@ impl<D> Start<'_, D> {
         let refusal = self.refusal();
         let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
         let redactor = redactor(deployment, &keys);
-        let said = json!({ "input": self.input, "subject": self.subject.unwrap_or_default() });
+        // An input that is too long for the evidence is refused on record, by its length.
+        let input = match self.input.len() > MAX_INPUT_BYTES {
+            true => format!("{} bytes", self.input.len()),
+            false => self.input.to_owned(),
+        };
+        let said = json!({ "input": input, "subject": self.subject.unwrap_or_default() });
         let commitment = content::commit(redactor.redact(said), &mut random).map_err(RunError::internal)?;
         let root = commitment.root();
         let at = clock.now();
@@ -350,6 +371,13 @@ impl<D> Start<'_, D> {
     /// Why the run may not start.
     fn refusal(&self) -> Option<(Refusal, String)> {
         let definition = self.definition;
+        if self.input.len() > MAX_INPUT_BYTES {
+            let found = self.input.len();
+            let why = format!(
+                "the input has {found} bytes, expected at most {MAX_INPUT_BYTES}: let a tool read the rest"
+            );
+            return Some((Refusal::InputOutOfProfile, why));
+        }
         let policy = self.deployment.gate();
         let unknown = policy.tools_named().into_iter().find(|named| definition.tool(named).is_none());
         if let Some(named) = unknown {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::calls::{Admission, Line, Permitted, parse};
 use super::journal::{Latched, Step};
 use super::state::{Execution, Ledger, Stage};
-use super::{Driver, Exit, error_content, name};
+use super::{Driver, Exit, error_content, more_urgent, name, shorten};
 use crate::ToolError;
 use crate::ctx::{AppValue, FromTool, OversightAnswer, Scope};
 use crate::dispatch::{Boxed, ToolFacts, ToolFailure};
@@ -26,6 +26,9 @@ use crate::model::RequestedCall;
 use crate::panics::caught;
 use crate::sealed::Internal;
 use crate::store::{EffectEntry, EffectState, Start, Stop};
+
+/// A person is asked in at most this many bytes.
+const MAX_QUESTION_BYTES: usize = 16 * 1024;
 
 /// How long a permit is good for.
 const PERMIT_MS: u64 = 5 * 60 * 1000;
@@ -124,7 +127,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         started.map_err(|error| self.journal.latch(error.to_string()).into())
     }
 
-    /// Polls the tool, serves what it asks, and stops it when its time is over or somebody says so.
+    /// Gives a tool its time, within that of the tool that invoked it.
     async fn run_tool(
         &mut self,
         id: Hash,
@@ -132,22 +135,37 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         facts: &ToolFacts,
         line: &mut Line,
     ) -> (Left, Option<Stopping>) {
-        let limit = facts.time_limit.min(self.time_left());
+        let callers = self.until;
+        let own = Instant::now() + facts.time_limit.min(self.time_left());
+        self.until = Some(callers.map_or(own, |callers| callers.min(own)));
+        let left = self.poll_tool(id, work, facts, line).await;
+        self.until = callers;
+        left
+    }
+
+    /// Polls the tool, serves what it asks, and stops it when its time is over or somebody says so.
+    async fn poll_tool(
+        &mut self,
+        id: Hash,
+        work: Boxed<'_, Result<Vec<u8>, ToolFailure>>,
+        facts: &ToolFacts,
+        line: &mut Line,
+    ) -> (Left, Option<Stopping>) {
         let mut work = std::pin::pin!(caught(work));
-        let mut deadline = std::pin::pin!(sleep_until(Instant::now() + limit));
         let mut stop = self.stop.clone();
         let mut stopping: Option<Stopping> = None;
         let mut ordinal = 0u32;
         loop {
+            let asked = stopped(stopping);
+            let deadline = self.until.unwrap_or_else(Instant::now);
             let cause = tokio::select! {
                 biased;
                 ended = &mut work => return (Left::Ended(ended), stopping),
-                () = &mut deadline => match stopping {
+                () = sleep_until(deadline) => match stopping {
                     None => Stopping::Timeout,
                     Some(_) => return (Left::Dropped, stopping),
                 },
-                stop = async { stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop) },
-                    if !matches!(stopping, Some(Stopping::Stop(_))) => match stop {
+                stop = more_urgent(&mut stop, asked), if asked != Some(Stop::Abort) => match stop {
                     Some(stop) => Stopping::Stop(stop),
                     None => return (Left::Exit(self.journal.latch("the run's own handle is gone").into()), stopping),
                 },
@@ -164,9 +182,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 Stopping::Stop(Stop::Abort) => Duration::ZERO,
                 Stopping::Stop(Stop::Operator) | Stopping::Timeout => facts.grace,
             };
+            let end = Instant::now() + grace;
+            // A second reason to stop does not lengthen the grace that the first gave.
+            self.until = Some(if stopping.is_some() { end.min(deadline) } else { end });
             stopping = Some(cause);
             line.stop.send_replace(true);
-            deadline.set(sleep_until(Instant::now() + grace));
         }
     }
 
@@ -177,9 +197,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             let id = self.exec_id(caller.index, Some(outer), ordinal)?;
             match request {
                 FromTool::Oversight { question, reply } => {
-                    if let Some(answer) = self.answered_before(outer, id, &question)? {
+                    if let Some(answer) = self.answered_before(outer, id, &caller, &question)? {
                         reply.send(answer).ok();
                         return Ok(());
+                    }
+                    if question.len() > MAX_QUESTION_BYTES {
+                        let why = format!(
+                            "a question to a person has {} bytes, expected at most {MAX_QUESTION_BYTES}",
+                            question.len()
+                        );
+                        return Err(Exit::Close(RunStatus::Error, why));
                     }
                     self.wait_for_answer(outer, id, caller, question)
                 }
@@ -196,6 +223,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                         attempt: 1,
                         decided: None,
                         stage: Stage::New,
+                        modified: None,
+                        approvers: Vec::new(),
                         ledger: Ledger::Absent,
                     };
                     if !known {
@@ -221,10 +250,10 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             self.header().executions.insert(id, fresh);
             return Ok(());
         };
-        let same = before.request.name == fresh.request.name
-            && (before.request.arguments == fresh.request.arguments
-                || matches!(before.stage, Stage::Approved { .. }));
-        match same {
+        let same = |one: &RequestedCall, other: &RequestedCall| {
+            one.name == other.name && one.arguments == other.arguments
+        };
+        match same(&before.request, &fresh.request) {
             true => Ok(()),
             // A caller that asks for something else than before would turn an approval for one thing into another.
             false => {
@@ -252,7 +281,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 Stage::Finished { content, is_error: true, .. } => {
                     let told = parse(content.as_bytes());
                     let told = told.get("error").and_then(Value::as_str).unwrap_or("the invoked tool failed");
-                    Ok(Err(ToolError::not_applied(told)))
+                    // Whether the caller had done something before, only the caller knows.
+                    Ok(Err(ToolError::new(told)))
                 }
                 Stage::New
                 | Stage::Waiting
@@ -270,6 +300,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         &mut self,
         outer: Hash,
         id: Hash,
+        caller: &Execution,
         question: &str,
     ) -> Result<Option<OversightAnswer>, Exit> {
         let Some(before) = self.state.header.executions.get(&id) else { return Ok(None) };
@@ -279,10 +310,12 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             {
                 Ok(Some(if approved { OversightAnswer::Approved } else { OversightAnswer::Rejected }))
             }
-            _ => Err(self
-                .journal
-                .latch("a tool that ran again asked a person something else than before")
-                .into()),
+            _ => {
+                let mut fresh = caller.clone();
+                question.clone_into(&mut fresh.request.arguments);
+                let why = "a tool that ran again asked a person something else than before";
+                Err(self.over_limit(&fresh, PolicyReason::ArgumentsUnstable, why)?)
+            }
         }
     }
 
@@ -303,6 +336,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             parent: Some(outer),
             depth: caller.depth + 1,
             stage: Stage::Waiting,
+            modified: None,
+            approvers: Vec::new(),
             ledger: Ledger::Absent,
             ..caller
         };
@@ -346,7 +381,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         if let Some(stop) = stopped {
             return Err(self.cancelled(stop)?);
         }
-        if retriable && !facts.is_once && self.spend_retry() {
+        let in_time = self.until.is_none_or(|until| until > Instant::now());
+        if retriable && in_time && !facts.is_once && self.spend_retry() {
             let execution = self.execution(id)?;
             execution.attempt += 1;
             execution.stage = Stage::New;
@@ -392,7 +428,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 (text, json!({ "output": output }), false)
             }
             Err(message) => {
-                let message = self.journal.scrub_text(message);
+                let message = shorten(self.journal.scrub_text(message));
                 (error_content(&message), json!({ "error": message }), true)
             }
         };

@@ -3,7 +3,9 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use fuze_policy::{CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool};
+use fuze_policy::{
+    Approver, CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool,
+};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
@@ -126,7 +128,8 @@ impl<T: Tool> ToolTest<T> {
             },
             call: CallFacts { args: &canonical, depth: 0 },
         };
-        let ask = Ask { gate: &gate, request, law: None, approved: true };
+        let approver = Approver { alias: "test".into(), trainings: std::collections::BTreeSet::new() };
+        let ask = Ask { gate: &gate, request, law: None, approved: vec![approver] };
         let ruling = tool.decide(ask, Internal).await.map_err(|error| setup(&error))?;
         let Ruling::Permitted { ready, .. } = ruling else {
             return Err(CallError::Setup("the permissive gate did not permit".into()));
