@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fuze_evidence::jcs::{self, ReadErrorKind};
 use fuze_policy::{
-    Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
+    Approver, Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
     RuleId,
 };
 use serde::de::DeserializeOwned;
@@ -84,8 +84,8 @@ pub struct Ask<'c> {
     pub(crate) request: Request<'c>,
     /// What the law demands for this agent and this tool.
     pub(crate) law: Option<Obligation>,
-    /// Whether verified decisions for exactly these bytes are at hand.
-    pub(crate) approved: bool,
+    /// Whose verified decisions for exactly these bytes are at hand.
+    pub(crate) approved: &'c [Approver],
 }
 
 /// What the gate answered.

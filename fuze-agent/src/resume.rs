@@ -22,7 +22,7 @@ use crate::deployment::Deployment;
 use crate::driver::Driver;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Parts};
-use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
+use crate::driver::state::{ApprovedBy, Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
 use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
@@ -32,7 +32,7 @@ use crate::store::{
     Claim, EffectState, Fence, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
 };
 use crate::suspend::decision::VerifiedDecision;
-use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
+use crate::suspend::{Action, OverseerRegistry, Resolved, Resumable, Suspended, Token};
 
 /// A run about to go on.
 #[must_use = "nothing happens before `.go()`"]
@@ -231,7 +231,7 @@ impl Taken {
             halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
             state.header.human_decided = true;
-            apply(&mut state.header, &case, step)?;
+            apply(&mut state.header, &case, step, deployment.overseers())?;
         }
         state.header.waits.clear();
         let header = &mut state.header;
@@ -406,14 +406,19 @@ fn decided(token: &Token, verified: &VerifiedDecision) -> HumanDecision {
 }
 
 /// What the decisions make of the call.
-fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError> {
+fn apply(
+    header: &mut Header,
+    case: &Resolved,
+    step: u64,
+    overseers: &OverseerRegistry,
+) -> Result<(), RunError> {
     use fuze_evidence::vocab::SuspendReason;
     let execution = header.executions.get_mut(&case.execution);
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
     execution.stage = match (&case.action, case.reason) {
         (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },
         (Action::Reject | Action::Halt, SuspendReason::Requested) => Stage::Answered { approved: false },
-        (Action::Approve | Action::Modify(_), _) => Stage::Approved { step },
+        (Action::Approve | Action::Modify(_), _) => Stage::Approved { step, by: approvers(case, overseers) },
         (Action::Reject | Action::Halt, SuspendReason::InDoubt) => Stage::InDoubt,
         (Action::Reject | Action::Halt, _) => Stage::Rejected { step },
         (Action::Done(output), _) => {
@@ -423,6 +428,15 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
         (Action::NotDone, _) => Stage::NotDone { step },
     };
     Ok(())
+}
+
+/// Who approved, with the trainings that the registry knows of. It is the registry that their decisions were verified by.
+fn approvers(case: &Resolved, overseers: &OverseerRegistry) -> Vec<ApprovedBy> {
+    let decided = case.decisions.iter().map(|(_, verified)| &verified.claims.overseer);
+    decided
+        .filter_map(|alias| overseers.find(alias))
+        .map(|overseer| ApprovedBy { overseer: overseer.alias.clone(), trainings: overseer.trainings.clone() })
+        .collect()
 }
 
 fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, RunError> {

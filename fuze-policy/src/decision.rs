@@ -77,7 +77,28 @@ impl Default for Obligation {
     }
 }
 
+/// Somebody whose decision to approve exactly one call has been verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The overseer's alias.
+    pub alias: String,
+    /// The trainings that the overseer holds.
+    pub trainings: BTreeSet<String>,
+}
+
 impl Obligation {
+    /// Whether these approvals are enough: of the persons who count here and hold the trainings, as many distinct ones as
+    /// are asked for.
+    #[must_use]
+    pub fn is_met_by(&self, approvers: &[Approver]) -> bool {
+        let counts = |who: &&Approver| {
+            self.may_approve.as_ref().is_none_or(|named| named.contains(&who.alias))
+                && self.trainings.is_subset(&who.trainings)
+        };
+        let distinct: BTreeSet<&str> = approvers.iter().filter(counts).map(|who| who.alias.as_str()).collect();
+        distinct.len() >= usize::from(self.approvers.max(1))
+    }
+
     /// Both obligations at once: most approvers, the intersection of who may approve, the union of trainings, the
     /// earliest deadline. `None` when nobody is left who could approve, or when the approvers asked for outnumber
     /// those who may: that is a denial.
@@ -126,6 +147,21 @@ mod tests {
     fn nobody_left_is_no_obligation_at_all() {
         assert_eq!(of(1, Some(&["a"]), "x", None).strictest(of(1, Some(&["b"]), "x", None)), None);
         assert_eq!(of(2, Some(&["a"]), "x", None).strictest(of(1, None, "x", None)), None);
+    }
+
+    #[test]
+    fn approvals_count_by_person_name_and_training() {
+        let by = |alias: &str, training: &str| Approver {
+            alias: alias.to_owned(),
+            trainings: [training.to_owned()].into(),
+        };
+        let two = of(2, Some(&["a", "b", "c"]), "x", None);
+        assert!(two.is_met_by(&[by("a", "x"), by("b", "x")]));
+        assert!(!two.is_met_by(&[by("a", "x")]));
+        assert!(!two.is_met_by(&[by("a", "x"), by("a", "x")]));
+        assert!(!two.is_met_by(&[by("a", "x"), by("d", "x")]));
+        assert!(!two.is_met_by(&[by("a", "x"), by("b", "y")]));
+        assert!(!of(0, None, "x", None).is_met_by(&[]));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use crate::{Decision, EngineError, EngineIdentity, Obligation, Policy, Request, RuleId};
+use crate::{Approver, Decision, EngineError, EngineIdentity, Obligation, Policy, Request, RuleId};
 
 /// A call that may be permitted. It gives up its arguments only against an [`Opening`], which only a permit has.
 pub trait Call {
@@ -52,13 +52,14 @@ pub struct RequiredBy {
 
 /// What stands beside the policy for one call.
 #[derive(Debug, Default)]
-pub struct Conditions {
+pub struct Conditions<'a> {
     /// The tool's own demand.
     pub tool: Option<Obligation>,
     /// The law's demand.
     pub law: Option<Obligation>,
-    /// Whether verified human decisions for exactly this call are at hand. Stands in for approval, never for allow.
-    pub approved: bool,
+    /// Whose verified decisions for exactly this call are at hand. They stand in for approval, never for allow, and only
+    /// where they are enough for what is demanded now: more may be demanded than when these persons were asked.
+    pub approved: &'a [Approver],
 }
 
 /// A call that waits for a human. It can be thrown away or decided again, not run.
@@ -146,7 +147,7 @@ impl Gate {
         &self,
         call: C,
         request: &Request<'_>,
-        conditions: Conditions,
+        conditions: Conditions<'_>,
     ) -> Result<Decided<'c, C>, EngineError> {
         let verdict = match &self.policy {
             Policy::Local(engine) => engine.decide(request)?,
@@ -179,7 +180,7 @@ impl Gate {
         }
         Ok(match demanded {
             None => Decided::Permitted { permit: Permit(call, PhantomData), rule, approved_for: None },
-            Some(_) if conditions.approved => Decided::Permitted {
+            Some(obligation) if obligation.is_met_by(conditions.approved) => Decided::Permitted {
                 permit: Permit(call, PhantomData),
                 rule,
                 approved_for: Some(required_by),

@@ -11,7 +11,7 @@ use fuze_evidence::span::PolicyEvaluate;
 use fuze_evidence::vocab::{PolicyDecision, PolicyErrorCode, PolicyReason, RunStatus, SuspendReason};
 use fuze_evidence::{Hash, Name, jcs};
 use fuze_policy::{
-    CallFacts, DenyReason, EngineError, EngineIdentity, Obligation, Request, RequiredBy, RuleId,
+    Approver, CallFacts, DenyReason, EngineError, EngineIdentity, Obligation, Request, RequiredBy, RuleId,
     ToolFacts as PolicyTool,
 };
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::definition::DefinedTool;
 use super::journal::Step;
-use super::state::{DecidedCall, Execution, Phase, Stage, Wait};
+use super::state::{ApprovedBy, DecidedCall, Execution, Phase, Stage, Wait};
 use super::{Driver, Exit, error_content, name, policy_facts};
 use crate::ctx::{FromTool, Scope};
 use crate::dispatch::{ArgumentsError, Ask, Ready, Ruling, ToolFacts};
@@ -156,7 +156,10 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let execution = self.execution(id)?.clone();
         match execution.stage {
             Stage::New => self.decide(id, execution, None).await,
-            Stage::Approved { step } => self.decide(id, execution, Some(step)).await,
+            Stage::Approved { step, ref by } => {
+                let by = by.clone();
+                self.decide(id, execution, Some((step, by))).await
+            }
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
@@ -170,11 +173,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         &mut self,
         id: Hash,
         execution: Execution,
-        approval: Option<u64>,
+        approval: Option<(u64, Vec<ApprovedBy>)>,
     ) -> Result<Admission<'c, D>, Exit>
     where
         'r: 'c,
     {
+        let (approval, approved) = approval.map_or((None, Vec::new()), |(step, by)| (Some(step), by));
+        let approved: Vec<Approver> = approved.into_iter().map(approver).collect();
         if execution.decided.is_none() && execution.attempt == 1 && !self.spend_step() {
             return Err(self.over_limit(
                 &execution,
@@ -229,7 +234,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             };
             let law = definition.law_demands(&tool.facts);
             tool.tool
-                .decide(Ask { gate: self.gate, request, law, approved: approval.is_some() }, Internal)
+                .decide(Ask { gate: self.gate, request, law, approved: &approved }, Internal)
                 .await
         };
         let text = match String::from_utf8(canonical) {
@@ -513,6 +518,10 @@ struct Evaluation<'a> {
     index: u32,
     root: Option<Hash>,
     content: Option<&'a Commitment>,
+}
+
+fn approver(by: ApprovedBy) -> Approver {
+    Approver { alias: by.overseer.as_str().to_owned(), trainings: by.trainings }
 }
 
 fn policy_tool(facts: &ToolFacts) -> PolicyTool<'_> {

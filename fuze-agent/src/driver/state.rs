@@ -3,7 +3,7 @@
 //! It is stored in pieces: each commit seals a [`Header`], bounded by the calls of one turn, and the messages that came
 //! since the last one. A suspension stores the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fuze_evidence::chain::RecorderState;
 use fuze_evidence::content::Disclosure;
@@ -144,8 +144,8 @@ pub(crate) enum Stage {
     New,
     /// Waits for people.
     Waiting,
-    /// People approved exactly these bytes; to be decided again.
-    Approved { step: u64 },
+    /// These people approved exactly these bytes; to be decided again.
+    Approved { step: u64, by: Vec<ApprovedBy> },
     /// People refused.
     Rejected { step: u64 },
     /// A `once` tool began and its end is not known.
@@ -158,6 +158,14 @@ pub(crate) enum Stage {
     Answered { approved: bool },
     /// Over.
     Finished { content: String, is_error: bool, root: Hash },
+}
+
+/// Somebody who approved a call, with the trainings held then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApprovedBy {
+    pub(crate) overseer: Name,
+    pub(crate) trainings: BTreeSet<String>,
 }
 
 /// One case that the run waits for.

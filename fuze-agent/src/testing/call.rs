@@ -1,9 +1,10 @@
 //! One tool, unit-tested through the pipeline that runs it: parsing, canonical bytes, gate, permit, output check.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use fuze_policy::{CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool};
+use fuze_policy::{Approver, CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
@@ -126,7 +127,8 @@ impl<T: Tool> ToolTest<T> {
             },
             call: CallFacts { args: &canonical, depth: 0 },
         };
-        let ask = Ask { gate: &gate, request, law: None, approved: true };
+        let approved = [Approver { alias: "test".to_owned(), trainings: BTreeSet::new() }];
+        let ask = Ask { gate: &gate, request, law: None, approved: &approved };
         let ruling = tool.decide(ask, Internal).await.map_err(|error| setup(&error))?;
         let Ruling::Permitted { ready, .. } = ruling else {
             return Err(CallError::Setup("the permissive gate did not permit".into()));
