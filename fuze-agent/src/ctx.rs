@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::ToolError;
 use crate::boundary::ObservesSecrets;
 use crate::deployment::Clock;
-use crate::dispatch::Boxed;
+use crate::dispatch::{Boxed, inside_blocking};
 use crate::effect::{MayInvoke, MayRequestOversight};
 use crate::secret::{Secret, Secrets};
 use crate::tool::{Need, Tool};
@@ -194,7 +194,7 @@ impl<'c, D> Ctx<'c, D> {
         let ended = Ended(Arc::clone(&self.scope.blocking));
         let task = tokio::task::spawn_blocking(move || {
             let _ended = ended;
-            work()
+            inside_blocking(work)
         });
         match task.await {
             Ok(result) => result,

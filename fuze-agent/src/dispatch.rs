@@ -28,6 +28,26 @@ use crate::logic::Bool;
 use crate::sealed::Internal;
 use crate::tool::{ServedBy, Tool};
 
+tokio::task_local! {
+    /// Set while a tool runs, so that nothing but the pipeline runs another from inside it.
+    static INSIDE: ();
+}
+
+/// Runs a tool's future as what it is: inside a dispatch.
+pub(crate) async fn inside<F: Future>(work: F) -> F::Output {
+    INSIDE.scope((), work).await
+}
+
+/// The same for work on the blocking pool, which is another task.
+pub(crate) fn inside_blocking<O>(work: impl FnOnce() -> O) -> O {
+    INSIDE.sync_scope((), work)
+}
+
+/// Whether a tool is running on this task.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.try_with(|()| ()).is_ok()
+}
+
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One call of the tool `T`, as the canonical bytes that the gate saw and the record commits to. No public constructor.
@@ -261,7 +281,7 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
     ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>> {
         Box::pin(async move {
             let ctx = ToolCtx::new(<T as ServedBy<D>>::lend(deps, key), scope);
-            let output = self.tool.run(self.permit, ctx).await.map_err(ToolFailure::Failed)?;
+            let output = inside(self.tool.run(self.permit, ctx)).await.map_err(ToolFailure::Failed)?;
             let canonical =
                 jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
             if let Some(why) = too_large(&canonical) {

@@ -62,7 +62,7 @@ impl Sealed for Subject {}
     label = "no subject given",
     note = "GDPR Art. 4(1), 15, 17: call `.subject(…)` before `.start()`, so that the person's data can be found and erased"
 )]
-pub trait EnoughFor<Personal: Bool>: Sealed {
+pub trait EnoughFor<Personal: Bool>: Sealed + Send + Sync + 'static {
     #[doc(hidden)]
     fn reference(&self) -> Option<&str>;
 }
@@ -152,6 +152,10 @@ impl<A: Agent, M, S> Run<A, M, S> {
 
     /// The data subject: how the deployment knows the person.
     pub fn subject(self, subject: impl Into<String>) -> Run<A, M, Subject> {
+        self.about(Subject(subject.into()))
+    }
+
+    fn about<T>(self, subject: T) -> Run<A, M, T> {
         let Self {
             deployment,
             agent,
@@ -165,7 +169,6 @@ impl<A: Agent, M, S> Run<A, M, S> {
             timeline,
             stop,
         } = self;
-        let subject = Subject(subject.into());
         Run { deployment, agent, deps, model, subject, tenant, principal, roles, input, timeline, stop }
     }
 
@@ -185,13 +188,22 @@ where
     /// # Errors
     /// When it could not even be opened: then there is no record of it, and nothing was done. A start that is refused for
     /// a reason of the law or the policy is on record, and comes back as [`Outcome::Stopped`].
-    pub async fn start(self) -> Result<Outcome<A::Output>, RunError>
+    // A boxed future of one named type: an `async fn` would repeat a missing subject at each use of its future.
+    pub fn start<'m>(self) -> Boxed<'m, Result<Outcome<A::Output>, RunError>>
     where
         S: EnoughFor<<A::Tools as ToolList>::Personal>,
+        M: 'm,
     {
+        let subject = self.subject.reference().map(str::to_owned);
+        Box::pin(self.about(NoSubject(())).begin(subject))
+    }
+
+    async fn begin(self, subject: Option<String>) -> Result<Outcome<A::Output>, RunError> {
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
-        let reference = self.subject.reference().map(str::to_owned);
+        if subject.as_ref().is_some_and(|subject| subject.trim().is_empty()) {
+            return Err(RunError::Subject);
+        }
         let start = Start {
             deployment: &self.deployment,
             definition: &definition,
@@ -199,7 +211,7 @@ where
             tenant: &self.tenant,
             principal: &self.principal,
             roles: self.roles,
-            subject: reference.as_deref(),
+            subject: subject.as_deref(),
             input: &self.input,
         };
         let Opened { mut journal, state, refusal } = start.open()?;
@@ -516,6 +528,8 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// The data subject has no name: nobody could find or erase the person's data by it.
+    Subject,
     /// The deployment has no store.
     NoStore,
     /// The store cannot.
@@ -579,6 +593,9 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { what, found, why } => write!(f, "the {what} `{found}` cannot be recorded: {why}"),
+            Self::Subject => f.write_str(
+                "the data subject is empty: say how the deployment knows the person (GDPR Art. 15, 17)",
+            ),
             Self::NoStore => {
                 f.write_str("the deployment has no store: only runs in a store can wait or be recovered")
             }

@@ -115,7 +115,7 @@ async fn row_03_what_was_approved_is_what_runs() {
     claims.case_hash = fuze_evidence::sha256(b"a case that says 1 cent");
     let other = SignedDecision { decision: sign_raw("fzd1", &claims, &place.anna().key), ..honest.clone() };
     let (suspended, why) = refused(suspended, &[other]);
-    assert_eq!(why, [Problem::Decision(DecisionError::OtherCase)]);
+    assert_eq!(why[0], Problem::Decision(DecisionError::OtherCase));
 
     let resumable = suspended.verify(&[honest]).unwrap();
     let model = ScriptedModel::new().answer("done");
