@@ -10,7 +10,7 @@ use fuze_evidence::keys::RunKeys;
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
-use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
+use fuze_evidence::span::{HumanDecision, Span, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
 use fuze_evidence::{Hash, Name, RunId, sha256};
 use serde_json::json;
@@ -268,6 +268,10 @@ impl Taken {
         let execution = self.state.header.executions.get_mut(&case.execution);
         let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
         let decided = execution.decided.as_ref();
+        let root = decided.map(|decided| decided.root);
+        if case.decisions.iter().any(|(token, _)| Some(token.claims().args_hash) != root) {
+            return Err(RunError::Snapshot("a token is for other arguments than those that wait".into()));
+        }
         let tool = decided.and_then(|decided| definition.tool(&decided.tool));
         match &case.action {
             Action::Modify(args) => {
@@ -484,9 +488,13 @@ fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, V
 fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
     let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
     let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    let mut committed = Vec::new();
     for line in &stored.records_after_progress {
         let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
         state.header.next_step = state.header.next_step.max(entry.step_id + 1);
+        if let Span::OversightSuspend(suspend) = &entry.span {
+            committed.push(suspend.snapshot_hash);
+        }
     }
     if recorder.head() != stored.head {
         return Err(RunError::Snapshot("the records are not those of the snapshot".into()));
@@ -500,6 +508,14 @@ fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Res
         let root = SignedRoot::read(root, |id| (*id == key.id()).then_some(key))
             .map_err(|error| RunError::Snapshot(error.to_string()))?;
         recorder.follow_root(&root).map_err(|error| RunError::Snapshot(error.to_string()))?;
+        // Whoever has the master key can seal another snapshot; not one that the signed records name.
+        let [snapshot] = stored.progress.as_slice() else {
+            return Err(RunError::Snapshot("a suspended run has exactly one".into()));
+        };
+        let snapshot = sha256(&snapshot.bytes);
+        if committed.is_empty() || committed.iter().any(|hash| *hash != snapshot) {
+            return Err(RunError::Snapshot("it is not the one that the run's records name".into()));
+        }
     }
     Ok(recorder)
 }
