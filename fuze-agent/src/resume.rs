@@ -268,6 +268,10 @@ impl Taken {
         let execution = self.state.header.executions.get_mut(&case.execution);
         let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
         let decided = execution.decided.as_ref();
+        let root = decided.map(|decided| decided.root);
+        if case.decisions.iter().any(|(token, _)| Some(token.claims().args_hash) != root) {
+            return Err(RunError::Snapshot("a token is for other arguments than those that wait".into()));
+        }
         let tool = decided.and_then(|decided| definition.tool(&decided.tool));
         match &case.action {
             Action::Modify(args) => {

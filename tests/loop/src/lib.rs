@@ -10,7 +10,7 @@ mod slow;
 pub use desk::{Desk, Erasable, SetClock};
 pub use evidence::Evidence;
 pub use people::{Person, person};
-pub use slow::{Break, Fragile};
+pub use slow::{Altered, Break, Fragile};
 
 use std::sync::{Arc, Mutex};
 
