@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fuze_evidence::jcs::{self, ReadErrorKind};
 use fuze_policy::{
-    Approver, Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
-    RuleId,
+    Approver, Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request,
+    RequiredBy, RuleId,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,6 +27,26 @@ use crate::law::residency::Residency;
 use crate::logic::Bool;
 use crate::sealed::Internal;
 use crate::tool::{ServedBy, Tool};
+
+tokio::task_local! {
+    /// Set while a tool runs, so that nothing but the pipeline runs another from inside it.
+    static INSIDE: ();
+}
+
+/// Runs a tool's future as what it is: inside a dispatch.
+pub(crate) async fn inside<F: Future>(work: F) -> F::Output {
+    INSIDE.scope((), work).await
+}
+
+/// The same for work on the blocking pool, which is another task.
+pub(crate) fn inside_blocking<O>(work: impl FnOnce() -> O) -> O {
+    INSIDE.sync_scope((), work)
+}
+
+/// Whether a tool is running on this task.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.try_with(|()| ()).is_ok()
+}
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -261,7 +281,7 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
     ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>> {
         Box::pin(async move {
             let ctx = ToolCtx::new(<T as ServedBy<D>>::lend(deps, key), scope);
-            let output = self.tool.run(self.permit, ctx).await.map_err(ToolFailure::Failed)?;
+            let output = inside(self.tool.run(self.permit, ctx)).await.map_err(ToolFailure::Failed)?;
             let canonical =
                 jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
             if let Some(why) = too_large(&canonical) {
@@ -277,14 +297,14 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
 
 /// Whether a text is no JSON at all, rather than JSON outside the profile.
 pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
-    match kind {
+    !matches!(
+        kind,
         ReadErrorKind::DuplicateKey
-        | ReadErrorKind::LoneSurrogate
-        | ReadErrorKind::IntegerRange
-        | ReadErrorKind::FloatRange
-        | ReadErrorKind::Depth => false,
-        _ => true,
-    }
+            | ReadErrorKind::LoneSurrogate
+            | ReadErrorKind::IntegerRange
+            | ReadErrorKind::FloatRange
+            | ReadErrorKind::Depth
+    )
 }
 
 /// Arguments and outputs have at most 1 MiB.

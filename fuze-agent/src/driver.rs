@@ -87,6 +87,8 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) began: Instant,
     /// When the time of the tool that is running is over: what it invokes has no more.
     pub(crate) until: Option<Instant>,
+    /// How often in a row a permit came too late.
+    pub(crate) late: u32,
     /// Counts of this segment, for the caller's timeline.
     pub(crate) timeline: crate::outcome::Timeline,
 }
@@ -261,7 +263,10 @@ pub(crate) struct Driven {
 }
 
 /// Waits until a stop is asked for that is more urgent than `than`. `None`: nobody is left who could ask.
-pub(crate) async fn more_urgent(stop: &mut watch::Receiver<Option<Stop>>, than: Option<Stop>) -> Option<Stop> {
+pub(crate) async fn more_urgent(
+    stop: &mut watch::Receiver<Option<Stop>>,
+    than: Option<Stop>,
+) -> Option<Stop> {
     stop.wait_for(|asked| *asked > than).await.ok().and_then(|asked| *asked)
 }
 

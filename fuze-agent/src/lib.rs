@@ -55,3 +55,8 @@ pub mod __private {
     pub use schemars;
     pub use serde;
 }
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -62,7 +62,7 @@ impl Sealed for Subject {}
     label = "no subject given",
     note = "GDPR Art. 4(1), 15, 17: call `.subject(…)` before `.start()`, so that the person's data can be found and erased"
 )]
-pub trait EnoughFor<Personal: Bool>: Sealed {
+pub trait EnoughFor<Personal: Bool>: Sealed + Send + Sync + 'static {
     #[doc(hidden)]
     fn reference(&self) -> Option<&str>;
 }
@@ -152,6 +152,10 @@ impl<A: Agent, M, S> Run<A, M, S> {
 
     /// The data subject: how the deployment knows the person.
     pub fn subject(self, subject: impl Into<String>) -> Run<A, M, Subject> {
+        self.about(Subject(subject.into()))
+    }
+
+    fn about<T>(self, subject: T) -> Run<A, M, T> {
         let Self {
             deployment,
             agent,
@@ -165,7 +169,6 @@ impl<A: Agent, M, S> Run<A, M, S> {
             timeline,
             stop,
         } = self;
-        let subject = Subject(subject.into());
         Run { deployment, agent, deps, model, subject, tenant, principal, roles, input, timeline, stop }
     }
 
@@ -185,13 +188,22 @@ where
     /// # Errors
     /// When it could not even be opened: then there is no record of it, and nothing was done. A start that is refused for
     /// a reason of the law or the policy is on record, and comes back as [`Outcome::Stopped`].
-    pub async fn start(self) -> Result<Outcome<A::Output>, RunError>
+    // A boxed future of one named type: an `async fn` would repeat a missing subject at each use of its future.
+    pub fn start<'m>(self) -> Boxed<'m, Result<Outcome<A::Output>, RunError>>
     where
         S: EnoughFor<<A::Tools as ToolList>::Personal>,
+        M: 'm,
     {
+        let subject = self.subject.reference().map(str::to_owned);
+        Box::pin(self.about(NoSubject(())).begin(subject))
+    }
+
+    async fn begin(self, subject: Option<String>) -> Result<Outcome<A::Output>, RunError> {
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
-        let reference = self.subject.reference().map(str::to_owned);
+        if subject.as_ref().is_some_and(|subject| subject.trim().is_empty()) {
+            return Err(RunError::Subject);
+        }
         let start = Start {
             deployment: &self.deployment,
             definition: &definition,
@@ -199,10 +211,10 @@ where
             tenant: &self.tenant,
             principal: &self.principal,
             roles: self.roles,
-            subject: reference.as_deref(),
+            subject: subject.as_deref(),
             input: &self.input,
         };
-        let (mut journal, state, refusal) = start.open()?;
+        let Opened { mut journal, state, refusal } = start.open()?;
         let run_id = journal.run_id();
         if let Some((_, why)) = refusal {
             let step = Step { id: 1, parent: Some(0), started_at: journal.now() };
@@ -229,6 +241,7 @@ where
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
+            late: 0,
             timeline: Timeline::recording(self.timeline),
         };
         let outcome = finish::<A>(&self.deployment, driver).await;
@@ -249,7 +262,10 @@ pub(crate) async fn finish<A: Agent>(
         // last became durable, and can be recovered from there.
         Err(panic) => {
             let report = Report { run_id, timeline: Timeline::default() };
-            return Ok(Outcome::Halted { why: format!("a part of the deployment panicked: {panic}"), report });
+            return Ok(Outcome::Halted {
+                why: format!("a part of the deployment panicked: {panic}"),
+                report,
+            });
         }
     };
     let report = Report { run_id, timeline: driven.timeline };
@@ -265,6 +281,13 @@ pub(crate) async fn finish<A: Agent>(
             Outcome::Suspended { suspended: suspended.map_err(RunError::internal)?, report }
         }
     })
+}
+
+/// A run with its first record, started or refused.
+struct Opened {
+    journal: Journal,
+    state: State,
+    refusal: Option<(Refusal, String)>,
 }
 
 /// A longer input is refused: 4 MiB.
@@ -284,7 +307,7 @@ struct Start<'a, D> {
 
 impl<D> Start<'_, D> {
     /// The first record, started or refused.
-    fn open(self) -> Result<(Journal, State, Option<(Refusal, String)>), RunError> {
+    fn open(self) -> Result<Opened, RunError> {
         let Self { deployment, definition, model, .. } = self;
         let clock = deployment.clock();
         let mut random = OsRandom::new();
@@ -355,7 +378,7 @@ impl<D> Start<'_, D> {
             waits: Vec::new(),
         };
         let state = State { header, messages: vec![Message::User { text: self.input.to_owned() }] };
-        Ok((journal, state, refusal))
+        Ok(Opened { journal, state, refusal })
     }
 
     /// Why the run may not start.
@@ -363,7 +386,9 @@ impl<D> Start<'_, D> {
         let definition = self.definition;
         if self.input.len() > MAX_INPUT_BYTES {
             let found = self.input.len();
-            let why = format!("the input has {found} bytes, expected at most {MAX_INPUT_BYTES}: let a tool read the rest");
+            let why = format!(
+                "the input has {found} bytes, expected at most {MAX_INPUT_BYTES}: let a tool read the rest"
+            );
             return Some((Refusal::InputOutOfProfile, why));
         }
         let policy = self.deployment.gate();
@@ -504,6 +529,8 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// The data subject has no name: nobody could find or erase the person's data by it.
+    Subject,
     /// The deployment has no store.
     NoStore,
     /// The store cannot.
@@ -567,6 +594,9 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { what, found, why } => write!(f, "the {what} `{found}` cannot be recorded: {why}"),
+            Self::Subject => f.write_str(
+                "the data subject is empty: say how the deployment knows the person (GDPR Art. 15, 17)",
+            ),
             Self::NoStore => {
                 f.write_str("the deployment has no store: only runs in a store can wait or be recovered")
             }

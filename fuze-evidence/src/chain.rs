@@ -3,9 +3,8 @@
 //! Pure: no files, no clock, no randomness. A recorder exists only for a run that was opened, and closing consumes it,
 //! so a signed close can only be of a run that has closed.
 
+mod error;
 mod steps;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,13 +14,14 @@ use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::keys::Signer;
 use crate::name::Name;
-use crate::record::{Common, ContentRef, Entry, EntryError, Record, RunId, is_safe};
-use crate::sign::{KeyId, Root, RootDomain, SignError, SignedRoot};
+use crate::record::{Common, ContentRef, Entry, Record, RunId, is_safe};
+use crate::sign::{KeyId, Root, RootDomain, SignedRoot};
 use crate::span::attr::push_integer;
-use crate::span::{AgentInvoke, AttrError, RunClose, RunResume, Span};
+use crate::span::{AgentInvoke, RunClose, RunResume, Span};
 use crate::time::Timestamp;
 use crate::vocab::{RunStatus, StartOutcome, Suite};
 
+pub use error::{AppendError, CloseError, FollowError};
 pub(crate) use steps::Steps;
 
 /// When a step began and ended.
@@ -78,7 +78,9 @@ enum Last {
 #[must_use = "a run that is not closed proves nothing about its end"]
 pub struct Recorder {
     state: RecorderState,
+    /// Written once: both are the same in every record.
     common: Vec<u8>,
+    run_id: String,
 }
 
 /// A run that has begun.
@@ -96,140 +98,37 @@ pub struct Opened {
 #[derive(Debug)]
 #[must_use = "the last record and the root are to be stored"]
 pub struct Closed {
-    /// `run.close`.
-    pub record: Record,
+    // INVARIANT: private: only the recorder that wrote the last record says how its run ended.
+    record: Record,
+    root: SignedRoot,
+    status: RunStatus,
+}
+
+impl Closed {
+    /// `run.close`, the last record.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// The signed close root.
-    pub root: SignedRoot,
+    #[must_use]
+    pub const fn root(&self) -> &SignedRoot {
+        &self.root
+    }
+
     /// How it ended.
-    pub status: RunStatus,
-}
+    #[must_use]
+    pub const fn status(&self) -> RunStatus {
+        self.status
+    }
 
-/// Why nothing was appended. The chain is as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// An attribute that may not be written.
-    Attribute(AttrError),
-    /// Ends before it begins, or begins before the run.
-    Time,
-    /// The step was recorded already.
-    Step {
-        /// The step.
-        step_id: u64,
-    },
-    /// The parent is not an earlier step.
-    Parent {
-        /// The parent.
-        parent_step_id: u64,
-    },
-    /// This span cannot stand here.
-    Order {
-        /// The span.
-        span: &'static str,
-        /// What holds instead.
-        expected: &'static str,
-    },
-    /// The commitment stands in another record already.
-    ContentUsed,
-    /// The definition names another key than the signer has.
-    Key,
-    /// A number beyond 2^53−1.
-    Range,
-    /// The common attributes have no canonical form.
-    Canonical(jcs::Error),
-    /// The signer failed.
-    Sign(SignError),
-}
-
-impl fmt::Display for AppendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Attribute(error) => error.fmt(f),
-            Self::Time => f.write_str("a step ends before it begins, or begins before its run"),
-            Self::Step { step_id } => {
-                write!(f, "step {step_id} was recorded already; give each record its own step")
-            }
-            Self::Parent { parent_step_id } => {
-                write!(
-                    f,
-                    "parent step {parent_step_id} is not earlier than the step; every record but the first has an earlier parent"
-                )
-            }
-            Self::Order { span, expected } => write!(f, "`{span}` cannot stand here: {expected}"),
-            Self::ContentUsed => {
-                f.write_str("this commitment stands in another record already; commit again")
-            }
-            Self::Key => f.write_str("`fuze.key_id` and `fuze.identity.signer` must be those of the signer"),
-            Self::Range => f.write_str("a counter is beyond 2^53-1"),
-            Self::Canonical(error) => error.fmt(f),
-            Self::Sign(error) => error.fmt(f),
-        }
+    /// The last record, to be stored.
+    #[must_use]
+    pub fn into_record(self) -> Record {
+        self.record
     }
 }
-
-impl std::error::Error for AppendError {}
-
-impl From<AttrError> for AppendError {
-    fn from(error: AttrError) -> Self {
-        Self::Attribute(error)
-    }
-}
-
-impl From<SignError> for AppendError {
-    fn from(error: SignError) -> Self {
-        Self::Sign(error)
-    }
-}
-
-/// A close that failed; the run is still open.
-#[derive(Debug)]
-pub struct CloseError {
-    /// To try again.
-    pub recorder: Box<Recorder>,
-    /// Why.
-    pub source: AppendError,
-}
-
-impl fmt::Display for CloseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the run was not closed: {}", self.source)
-    }
-}
-
-impl std::error::Error for CloseError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// Why a stored record or root does not continue this chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FollowError {
-    /// No record.
-    Entry(EntryError),
-    /// Of another run, out of sequence, or its hashes do not fit.
-    Chain {
-        /// What does not fit.
-        what: &'static str,
-    },
-    /// It could not have been appended.
-    Append(AppendError),
-}
-
-impl fmt::Display for FollowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entry(error) => error.fmt(f),
-            Self::Chain { what } => {
-                write!(f, "the stored record does not continue this chain: its {what} is another")
-            }
-            Self::Append(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for FollowError {}
 
 impl Recorder {
     /// Opens a run: writes `agent.invoke` as record 0, step 0, and signs the open root over it. A refused start is opened
@@ -262,7 +161,7 @@ impl Recorder {
             steps: Steps::new(),
             last: Last::Any,
         };
-        let mut recorder = Self { state, common: common_bytes };
+        let mut recorder = Self { state, common: common_bytes, run_id: run_id.to_string() };
         let span = Span::AgentInvoke(start);
         recorder.check(0, None, times, &span)?;
         let record = recorder.write(0, None, times, &span, content)?;
@@ -396,7 +295,8 @@ impl Recorder {
             return Err(AppendError::Order { span: "run.resume", expected: "the run has closed" });
         }
         let common = jcs::to_vec(&state.common).map_err(AppendError::Canonical)?;
-        Ok(Self { state, common })
+        let run_id = state.run_id.to_string();
+        Ok(Self { state, common, run_id })
     }
 
     /// Takes over a stored record that continues this chain.
@@ -625,7 +525,7 @@ impl Recorder {
         }
         out.extend_from_slice(step.span.role().as_str().as_bytes());
         out.extend_from_slice(b"\",\"runId\":\"");
-        out.extend_from_slice(self.state.run_id.to_string().as_bytes());
+        out.extend_from_slice(self.run_id.as_bytes());
         if let Some(signature) = signature {
             out.extend_from_slice(b"\",\"signature\":");
             out.extend_from_slice(signature);

@@ -7,6 +7,7 @@
 mod key;
 mod number;
 mod read;
+mod text;
 mod write;
 
 pub use read::{ReadError, ReadErrorKind, from_slice, parse};

@@ -5,7 +5,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// A source of random octets. Trusted: salts that can be guessed make erased content guessable.
-pub trait Random: Send {
+pub trait Random: Send + Sync {
     /// Fills `out`.
     ///
     /// # Errors

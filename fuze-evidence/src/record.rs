@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::{Map, Value};
 
-use crate::hash::Hash;
+use crate::hash::{Hash, write_hex};
 use crate::jcs::{self, MAX_SAFE_INTEGER};
 use crate::name::Name;
 use crate::random::{Random, RandomError};
@@ -40,17 +40,23 @@ impl RunId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Its only spelling: lowercase hex with four hyphens.
+    pub(crate) fn text(self) -> [u8; 36] {
+        let mut hex = [0u8; 32];
+        write_hex(&mut hex, &self.0);
+        let mut out = [b'-'; 36];
+        let digits = out.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+        for ((_, place), digit) in digits.zip(hex) {
+            *place = digit;
+        }
+        out
+    }
 }
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -90,7 +96,7 @@ impl FromStr for RunId {
 
 impl Serialize for RunId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).map_err(ser::Error::custom)?)
     }
 }
 

@@ -1,4 +1,5 @@
 //! Commitments, their openings, and content under keys.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Keys and runs on disk: rights, whole or nothing, and what a crash leaves behind.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 
@@ -128,7 +129,8 @@ fn batches(host: &mut Host) -> (RunId, [SinkBatch; 2]) {
     first.records.push(record);
     first.roots.push(root);
     let mut last = SinkBatch::new(run_id);
-    last.records.push(recorder.close(1, 0, times(1), RunStatus::Completed, &host.signer).unwrap().record);
+    last.records
+        .push(recorder.close(1, 0, times(1), RunStatus::Completed, &host.signer).unwrap().into_record());
     (run_id, [first, last])
 }
 

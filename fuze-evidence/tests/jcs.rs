@@ -1,4 +1,5 @@
 //! The canonical form against RFC 8785's own files, a second implementation, and everything that must be refused.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What is found, what is not, and that a mark binds what it replaces.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 
@@ -121,7 +122,10 @@ fn overlapping_finds_leave_no_tail() {
         ranges.into_iter().fold(redactor, |r, (n, range)| r.with_detector(Arc::new(Fixed(n, range))))
     };
     assert_eq!(check(&with([("a", 2..5), ("b", 4..8), ("c", 2..4)]), "é-abcdefghijklm"), "é[a]fghijklm");
-    assert_eq!(check(&with([("a", 2..5), ("b", 5..8), ("c", 9..10)]), "é-abcdefghijklm"), "é[a][b]f[c]hijklm");
+    assert_eq!(
+        check(&with([("a", 2..5), ("b", 5..8), ("c", 9..10)]), "é-abcdefghijklm"),
+        "é[a][b]f[c]hijklm"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Signatures: strict verification, and what a signature may be used for.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a verifier must find, and what it must not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 
@@ -51,6 +52,8 @@ fn rehash(records: &[u8], sequence: usize, change: impl FnOnce(&mut Value)) -> V
     }
     out
 }
+
+type Edit = Box<dyn FnOnce(&mut Value)>;
 
 fn failure(result: Result<Report, VerifyError>) -> (u64, What, &'static str) {
     match result {
@@ -107,7 +110,7 @@ fn flipped_bits_of_records_and_roots_are_refused_without_any_secret() {
 fn flipped_bits_of_content_and_keys_are_found_with_the_keys() {
     let (mut sample, recorder) = Sample::begin(Host::new());
     let closed = recorder.close(1, 0, times(5), RunStatus::Completed, &sample.host.signer).unwrap();
-    sample.add(&closed.record, None);
+    sample.add(closed.record(), None);
     assert!(check(&sample, &sample.files).unwrap().is_verified());
     let mut files = sample.files.clone();
     let refused = |files: &MemoryRun| !check(&sample, files).is_ok_and(|report| report.is_verified());
@@ -204,7 +207,7 @@ fn a_chain_rebuilt_without_the_key_is_refused() {
     let set = |pointer: &'static str, value: Value| {
         move |record: &mut Value| *record.pointer_mut(pointer).unwrap() = value
     };
-    let edits: Vec<(usize, Box<dyn FnOnce(&mut Value)>)> = vec![
+    let edits: Vec<(usize, Edit)> = vec![
         (2, Box::new(set("/payload/attrs/fuze.policy.decision", json!("allow")))),
         (2, Box::new(set("/payload/endedAt", json!("2026-11-21T20:50:57.000000000Z")))),
         (8, Box::new(set("/payload/attrs/fuze.tool.outcome", json!("error")))),
@@ -467,7 +470,7 @@ fn a_refused_start_is_a_run_of_two_records() {
     let refused = recorder.append(1, 0, times(1), &generate(0, Hash::ZERO), None);
     assert!(matches!(refused, Err(AppendError::Order { .. })), "{refused:?}");
     let closed = recorder.close(1, 0, times(2), RunStatus::Error, &sample.host.signer).unwrap();
-    sample.add(&closed.record, None);
+    sample.add(closed.record(), None);
     assert!(check(&sample, &sample.files).unwrap().is_verified());
 }
 

@@ -105,25 +105,25 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
     let limits = limits(agent);
     let tools = tools(agent, stub);
     let guardrails = guardrails(agent);
-    quote! {
-        impl ::fuze_agent::Agent for #name {
-            type LawfulBasis = #basis;
-            type AnnexIii = #annex_iii;
-            type Art22 = #art22;
-            type Oversight = #oversight;
-            type ModelResidency = #residency;
-            #deps
-            #output
-            const NAME: &'static str = #wire_name;
-            const DESCRIPTION: &'static str = #description;
-            const PURPOSE: &'static str = #purpose;
-            const INSTRUCTIONS: &'static str = #instructions;
-            const RETENTION: ::fuze_agent::Retention = #retention;
-            const LIMITS: ::fuze_agent::Limits = #limits;
-            #tools
-            #guardrails
-        }
-    }
+    let items = quote! {
+        type LawfulBasis = #basis;
+        type AnnexIii = #annex_iii;
+        type Art22 = #art22;
+        type Oversight = #oversight;
+        type ModelResidency = #residency;
+        #deps
+        #output
+        const NAME: &'static str = #wire_name;
+        const DESCRIPTION: &'static str = #description;
+        const PURPOSE: &'static str = #purpose;
+        const INSTRUCTIONS: &'static str = #instructions;
+        const RETENTION: ::fuze_agent::Retention = #retention;
+        const LIMITS: ::fuze_agent::Limits = #limits;
+        #tools
+        #guardrails
+    };
+    // At the author's name, braces included: the compiler points here where it lists implementations.
+    quote_spanned! { name.span()=> impl ::fuze_agent::Agent for #name { #items } }
 }
 
 fn or(value: Option<&impl quote::ToTokens>, quiet: TokenStream) -> TokenStream {

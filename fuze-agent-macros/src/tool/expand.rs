@@ -8,7 +8,7 @@ use syn::{Ident, LitStr};
 
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
-use super::function::{Argument, Function};
+use super::function::{Argument, Function, ResultType};
 use crate::parse::{Fact, Word, associated, is_tool_name};
 
 /// The expansion of a declaration without mistakes.
@@ -100,14 +100,17 @@ fn helpers(tool: &Declaration) -> TokenStream {
         Some(Egress::Word(_)) | None => None,
     };
     let predicate = match tool.attribute.needs_approval.value() {
-        Some(NeedsApproval::When { args: parameter, body }) => Some(quote! {
-            #visibility struct __NeedsApproval;
-            impl ::fuze_agent::law::oversight::Predicate<#args> for __NeedsApproval {
-                fn needs_approval(#parameter: &#args) -> bool {
-                    #body
+        Some(NeedsApproval::When { args: parameter, body }) => {
+            let bool = quote_spanned! { parameter.span()=> bool };
+            Some(quote! {
+                #visibility struct __NeedsApproval;
+                impl ::fuze_agent::law::oversight::Predicate<#args> for __NeedsApproval {
+                    fn needs_approval(#parameter: &#args) -> #bool {
+                        #body
+                    }
                 }
-            }
-        }),
+            })
+        }
         Some(NeedsApproval::Always(_)) | None => None,
     };
     quote! {
@@ -166,27 +169,27 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
     let time_limit = duration("TIME_LIMIT", &attribute.time_limit_ms);
     let grace = duration("GRACE", &attribute.grace_ms);
     let run = run(function);
-    quote! {
-        impl ::fuze_agent::Tool for #name {
-            #args_item
-            #output
-            type Data = #data;
-            type Egress = #egress;
-            type Effect = #effect;
-            type Approval = #approval;
-            type Secrets = #secrets;
-            type RequestsOversight = #requests;
-            #needs
-            const NAME: &'static str = #wire_name;
-            const DESCRIPTION: &'static str = #description;
-            const RETENTION: ::fuze_agent::Retention = #retention;
-            const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
-            const CODE: &'static str = #code;
-            #time_limit
-            #grace
-            #run
-        }
-    }
+    let items = quote! {
+        #args_item
+        #output
+        type Data = #data;
+        type Egress = #egress;
+        type Effect = #effect;
+        type Approval = #approval;
+        type Secrets = #secrets;
+        type RequestsOversight = #requests;
+        #needs
+        const NAME: &'static str = #wire_name;
+        const DESCRIPTION: &'static str = #description;
+        const RETENTION: ::fuze_agent::Retention = #retention;
+        const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
+        const CODE: &'static str = #code;
+        #time_limit
+        #grace
+        #run
+    };
+    // At the author's name, braces included: the compiler points here where it lists implementations.
+    quote_spanned! { name.span()=> impl ::fuze_agent::Tool for #name { #items } }
 }
 
 fn residency(word: &Word) -> TokenStream {
@@ -321,9 +324,11 @@ fn duration(name: &str, ms: &Fact<u64>) -> Option<TokenStream> {
 fn run(function: &Function) -> TokenStream {
     let Function { attributes, asyncness, fn_token, arguments, body, .. } = function;
     let on_body = &attributes.on_body;
-    // Not visible from the author's tokens.
-    let hidden = Span::mixed_site();
-    let [this, call, ctx, args] = ["self", "__call", "__ctx", "__args"].map(|name| Ident::new(name, hidden));
+    // Not visible from the author's tokens. The dispatch is, which is lent to the author anyway: so that an error about
+    // its type has no macro's mark.
+    let hidden = Span::mixed_site().located_at(function.name.span());
+    let [this, call, args] = ["self", "__call", "__args"].map(|name| Ident::new(name, hidden));
+    let ctx = Ident::new("__ctx", function.ctx.as_ref().map_or(hidden, |parameter| parameter.ty.span()));
     let c = syn::Lifetime::new("'c", hidden);
     let asyncness = match asyncness {
         Some(token) => quote! { #token },
@@ -342,22 +347,23 @@ fn run(function: &Function) -> TokenStream {
             }
         };
     };
-    let result_type = &result.whole;
+    let (result_type, same) = result_type(result);
     let bindings = arguments.iter().map(|Argument { mutability, name, ty, .. }| {
         quote! { let #mutability #name: #ty = #args.#name; }
     });
     let open = if arguments.is_empty() {
-        quote! { #call.into_args()?; }
+        quote! { #same #call.into_args()?; }
     } else {
-        quote! { let #args = #call.into_args()?; }
+        quote! { #same let #args = #call.into_args()?; }
     };
     let run = quote! { #(#on_body)* #asyncness #fn_token run<#c>(#parameters) -> #result_type };
     if function.asyncness.is_some() {
         let lend = function.ctx.as_ref().map(|parameter| {
             let (pattern, ty) = (&parameter.pattern, &parameter.ty);
+            let lent = quote_spanned! { ty.span()=> &#ctx };
             quote! {
-                let _: #ty = &#ctx;
-                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = &#ctx;
+                let _: #ty = #lent;
+                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = #lent;
             }
         });
         let block = within(body, quote! { #open #lend #(#bindings)* });
@@ -368,6 +374,20 @@ fn run(function: &Function) -> TokenStream {
         let block = within(body, quote! { #(#bindings)* });
         quote! { #run { #open #ctx.on_blocking_pool(#closure #block).await } }
     }
+}
+
+/// The type that `run` returns, and, for an alias, the question whether it is the author's too.
+fn result_type(result: &ResultType) -> (TokenStream, Option<TokenStream>) {
+    let ResultType { whole, output, is_alias } = result;
+    if !is_alias {
+        return (quote! { #whole }, None);
+    }
+    let span = result.span();
+    let plain = quote_spanned! { span=> ::core::result::Result<#output, ::fuze_agent::ToolError> };
+    let same = quote_spanned! { span=>
+        let _: ::core::marker::PhantomData<#plain> = ::core::marker::PhantomData::<#whole>;
+    };
+    (plain, Some(same))
 }
 
 /// The author's block with `first` at its start, as one block: one more pair of braces would be one too many for a lint.

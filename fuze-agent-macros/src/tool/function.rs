@@ -51,6 +51,8 @@ pub(crate) struct Argument {
 pub(crate) struct ResultType {
     pub(crate) whole: Type,
     pub(crate) output: Type,
+    /// Whether it names its error by an alias, so that only the compiler knows it.
+    pub(crate) is_alias: bool,
 }
 
 impl Function {
@@ -76,6 +78,7 @@ impl Function {
                 "a tool needs a body: a block after its signature",
             ));
         };
+        let attributes = once(attributes, mistakes);
         let before = mistakes.count();
         let is_method = signature.receiver().is_some();
         qualifiers(&signature, mistakes);
@@ -95,6 +98,17 @@ impl Function {
             is_method,
         })
     }
+}
+
+/// The attributes without a second `#[tool]`, which would make a tool of the tool's own method.
+fn once(attributes: Vec<Attribute>, m: &mut Mistakes) -> Vec<Attribute> {
+    let (tools, rest): (Vec<_>, Vec<_>) = attributes
+        .into_iter()
+        .partition(|attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "tool"));
+    for tool in &tools {
+        m.at(tool, "`#[tool]` is given twice: keep one of the two");
+    }
+    rest
 }
 
 /// A block in braces, also where another macro passed it on.
@@ -351,7 +365,11 @@ fn result_type(signature: &Signature, m: &mut Mistakes) -> Option<ResultType> {
     };
     let before = m.count();
     owned("the output is", output, m);
-    (m.count() == before).then(|| ResultType { whole: (**ty).clone(), output: output.clone() })
+    (m.count() == before).then(|| ResultType {
+        whole: (**ty).clone(),
+        output: output.clone(),
+        is_alias: types.len() == 1,
+    })
 }
 
 impl ResultType {

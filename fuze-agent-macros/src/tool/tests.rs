@@ -387,6 +387,14 @@ fn a_tool_returns_a_result() {
 }
 
 #[test]
+fn one_attribute_makes_one_tool() {
+    check_function(
+        "/// Does.\n#[tool()]\n#[inline]\nfn f() -> Result<(), ToolError> { Ok(()) }",
+        &["#[tool()]: `#[tool]` is given twice: keep one of the two"],
+    );
+}
+
+#[test]
 fn a_tool_is_a_plain_function() {
     let item = |start: &str| format!("/// Does.\n{start}() -> Result<(), ToolError> {{ Ok(()) }}");
     check_function(&item("const fn f"), &["const: a tool is not `const`: it runs when the model calls it"]);

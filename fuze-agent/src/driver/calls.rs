@@ -167,7 +167,9 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 let tool = execution.decided.as_ref().and_then(|decided| definition.tool(&decided.tool));
                 match tool {
                     Some(tool) => self.in_doubt_wait(id, &tool.facts).await.map(|()| Admission::Settled),
-                    None => Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into()),
+                    None => {
+                        Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into())
+                    }
                 }
             }
             Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
@@ -210,9 +212,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let prepared = match &execution.decided {
             Some(decided) => Ok(decided.canonical.clone().into_bytes()),
             None => {
-                let arguments = execution.modified.as_ref().unwrap_or(&execution.request.arguments).as_bytes();
-                caught_now(|| tool.tool.canonical(arguments, Internal))
-                    .unwrap_or_else(|panic| Err(ArgumentsError::Invalid(format!("they cannot be read: {panic}"))))
+                let arguments =
+                    execution.modified.as_ref().unwrap_or(&execution.request.arguments).as_bytes();
+                caught_now(|| tool.tool.canonical(arguments, Internal)).unwrap_or_else(|panic| {
+                    Err(ArgumentsError::Invalid(format!("they cannot be read: {panic}")))
+                })
             }
         };
         let canonical = match prepared {
@@ -243,11 +247,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             };
             let law = definition.law_demands(&tool.facts);
             // What they may approve is decided by the registry as it is now.
-            let overseers = execution.approvers.iter().filter_map(|who| self.deployment.overseers().find(who));
-            let approved = overseers.filter(|_| approval.is_some()).map(|who| Approver {
-                alias: who.alias.to_string(),
-                trainings: who.trainings.clone(),
-            });
+            let overseers =
+                execution.approvers.iter().filter_map(|who| self.deployment.overseers().find(who));
+            let approved = overseers
+                .filter(|_| approval.is_some())
+                .map(|who| Approver { alias: who.alias.to_string(), trainings: who.trainings.clone() });
             let ask = Ask { gate: self.gate, request, law, approved: approved.collect() };
             let decided = caught(tool.tool.decide(ask, Internal)).await;
             decided.unwrap_or_else(|panic| Err(EngineError::Evaluation(format!("it panicked: {panic}"))))

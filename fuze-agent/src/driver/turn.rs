@@ -7,13 +7,13 @@ use fuze_evidence::span::{ModelGenerate, RunGap};
 use fuze_evidence::vocab::{
     ChatOperation, FinishReason as WireFinish, Gap, ModelErrorCode, ModelOutcome, Residency, RunStatus,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::journal::Step;
 use super::state::{Execution, Ledger, Phase, Stage};
 use super::{Driver, Exit, more_urgent, name, shorten};
+use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse, Usage};
 use crate::panics::{caught, caught_now};
-use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse};
 
 /// An answer longer than this is refused: 4 MiB of text and arguments.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -178,7 +178,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let header = &self.state.header;
         Ok(ModelGenerate {
             attempt,
-            error: answer.err().map(|error| code(error)),
+            error: answer.err().map(code),
             finish_reason: answer.map_or(WireFinish::None, |response| finish(response.finish)),
             history_hash: header.history,
             outcome: if answer.is_ok() { ModelOutcome::Ok } else { ModelOutcome::Error },
@@ -261,20 +261,29 @@ fn usable(response: ModelResponse) -> Result<ModelResponse, ModelError> {
     Ok(response)
 }
 
+/// What the model said. What it did not say is absent, and has no leaf of its own.
 fn describe(response: &ModelResponse) -> Value {
-    let calls: Vec<Value> = response
-        .calls
-        .iter()
-        .map(|call| json!({"id": call.id, "name": call.name, "arguments": call.arguments}))
-        .collect();
-    let count = |tokens: Option<u64>| tokens.map(|tokens| tokens.to_string());
-    json!({
-        "text": response.text,
-        "calls": calls,
-        "inputTokens": count(response.usage.input_tokens),
-        "outputTokens": count(response.usage.output_tokens),
-        "systemFingerprint": response.system_fingerprint,
-    })
+    let mut said = Map::new();
+    if let Some(text) = &response.text {
+        said.insert("text".into(), text.as_str().into());
+    }
+    if !response.calls.is_empty() {
+        let calls = response
+            .calls
+            .iter()
+            .map(|call| json!({"id": call.id, "name": call.name, "arguments": call.arguments}));
+        said.insert("calls".into(), calls.collect());
+    }
+    let Usage { input_tokens, output_tokens } = response.usage;
+    for (name, tokens) in [("inputTokens", input_tokens), ("outputTokens", output_tokens)] {
+        if let Some(tokens) = tokens {
+            said.insert(name.into(), tokens.to_string().into());
+        }
+    }
+    if let Some(fingerprint) = &response.system_fingerprint {
+        said.insert("systemFingerprint".into(), fingerprint.as_str().into());
+    }
+    Value::Object(said)
 }
 
 fn code(error: &ModelError) -> ModelErrorCode {

@@ -198,7 +198,7 @@ impl ContentLine {
             return Err(OpenError::Key(KeyError::Subject));
         }
         let nonce = decode::<NONCE_BYTES>(&line.nonce).map_err(OpenError::Key)?;
-        let aad = keys_aad(keys.run_id(), self.root)?;
+        let aad = keys_aad(keys.run_id(), self.root);
         let entries =
             crypto::open(keys.kek(), &nonce, &aad, &bytes(&line.wrapped)?).map_err(|_| OpenError::Refused)?;
         let mut rest = entries.as_slice();
@@ -250,7 +250,7 @@ fn open_leaf(
     key: &[u8; 32],
     data: &[u8],
 ) -> Result<Opening, OpenError> {
-    let plain = crypto::open_once(key, &content_aad(run_id, hash)?, data).map_err(|_| OpenError::Refused)?;
+    let plain = crypto::open_once(key, &content_aad(run_id, hash), data).map_err(|_| OpenError::Refused)?;
     let wrong = || OpenError::Leaf { hash };
     let Ok(Value::Array(pair)) = jcs::from_slice(&plain) else { return Err(wrong()) };
     let Ok([Value::String(path), value]) = <[Value; 2]>::try_from(pair) else { return Err(wrong()) };
@@ -289,12 +289,25 @@ impl KeysLine {
     }
 }
 
-fn keys_aad(run_id: RunId, root: Hash) -> Result<Vec<u8>, OpenError> {
-    jcs::to_vec(&("fuze/content-keys/v1", run_id, root)).map_err(|_| OpenError::Malformed)
+fn keys_aad(run_id: RunId, root: Hash) -> Vec<u8> {
+    aad("fuze/content-keys/v1", run_id, root)
 }
 
-fn content_aad(run_id: RunId, leaf: Hash) -> Result<Vec<u8>, OpenError> {
-    jcs::to_vec(&("fuze/content/v1", run_id, leaf)).map_err(|_| OpenError::Malformed)
+fn content_aad(run_id: RunId, leaf: Hash) -> Vec<u8> {
+    aad("fuze/content/v1", run_id, leaf)
+}
+
+/// The canonical octets of `[label, runId, hash]`. None of the three has a character that is escaped.
+fn aad(label: &str, run_id: RunId, hash: Hash) -> Vec<u8> {
+    let mut out = Vec::with_capacity(144);
+    out.extend_from_slice(b"[\"");
+    out.extend_from_slice(label.as_bytes());
+    out.extend_from_slice(b"\",\"");
+    out.extend_from_slice(&run_id.text());
+    out.extend_from_slice(b"\",\"");
+    hash.push_hex(&mut out);
+    out.extend_from_slice(b"\"]");
+    out
 }
 
 /// Encrypts what `commitment` commits to.
@@ -307,14 +320,18 @@ pub fn seal(
     random: &mut dyn Random,
 ) -> Result<SealedContent, OpenError> {
     let failed = |error| OpenError::Key(KeyError::Random(error));
+    let root = commitment.root;
     let mut entries = Zeroizing::new(Vec::with_capacity(commitment.leaves.len() * 65));
-    let mut leaves = Vec::with_capacity(commitment.leaves.len());
-    for (hash, leaf) in &commitment.leaves {
-        let data = match leaf {
+    let mut plain = Zeroizing::new(Vec::with_capacity(256));
+    // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
+    let mut content = Vec::with_capacity(commitment.leaves.len() * 160 + 128);
+    content.extend_from_slice(b"{\"leaves\":[");
+    for (at, (hash, leaf)) in commitment.leaves.iter().enumerate() {
+        content.extend_from_slice(if at == 0 { b"{" } else { b",{" });
+        match leaf {
             Leaf::Decoy(salt) => {
                 entries.push(DECOY);
                 entries.extend_from_slice(&salt.0);
-                None
             }
             Leaf::Opened(opening) => {
                 let mut key = Zeroizing::new([0u8; 32]);
@@ -322,34 +339,67 @@ pub fn seal(
                 entries.push(LEAF);
                 entries.extend_from_slice(&opening.salt.0);
                 entries.extend_from_slice(key.as_slice());
-                let plain = Zeroizing::new(
-                    jcs::to_vec(&(&opening.path, &opening.value)).map_err(|_| OpenError::Malformed)?,
-                );
-                let cipher = crypto::seal_once(&key, &content_aad(keys.run_id(), *hash)?, &plain)
+                plain.clear();
+                jcs::to_writer(&mut plain, &(&opening.path, &opening.value))
+                    .map_err(|_| OpenError::Malformed)?;
+                let cipher = crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &plain)
                     .map_err(|_| OpenError::Refused)?;
-                Some(Base64UrlUnpadded::encode_string(&cipher))
+                content.extend_from_slice(b"\"data\":\"");
+                push_base64(&mut content, &cipher)?;
+                content.extend_from_slice(b"\",");
             }
-        };
-        leaves.push(ContentLeaf { data, hash: *hash });
+        }
+        content.extend_from_slice(b"\"hash\":\"");
+        hash.push_hex(&mut content);
+        content.extend_from_slice(b"\"}");
     }
+    content.extend_from_slice(b"],\"root\":\"");
+    root.push_hex(&mut content);
+    content.extend_from_slice(VERSION_END);
     let mut nonce = [0u8; NONCE_BYTES];
     random.fill(&mut nonce).map_err(failed)?;
-    let root = commitment.root;
-    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root)?, &entries)
+    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), &entries)
         .map_err(|_| OpenError::Refused)?;
-    let keys_line = KeysLine {
-        kind: ContentKind::Content,
-        nonce: Base64UrlUnpadded::encode_string(&nonce),
-        root,
-        subject: keys.subject().cloned(),
-        v: crate::FORMAT_VERSION,
-        wrapped: Base64UrlUnpadded::encode_string(&wrapped),
-    };
-    let content_line = ContentLine { leaves, root, v: crate::FORMAT_VERSION };
-    let line = |result: Result<Vec<u8>, jcs::Error>| result.map_err(|_| OpenError::Malformed);
-    Ok(SealedContent {
-        root,
-        content: line(jcs::to_vec(&content_line))?,
-        keys: line(jcs::to_vec(&keys_line))?,
-    })
+    Ok(SealedContent { root, content, keys: keys_line(&nonce, root, keys.subject(), &wrapped)? })
+}
+
+const VERSION_END: &[u8] = b"\",\"v\":1}";
+
+fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Result<Vec<u8>, OpenError> {
+    let mut out = Vec::with_capacity(wrapped.len() / 3 * 4 + 256);
+    out.extend_from_slice(b"{\"kind\":\"content\",\"nonce\":\"");
+    push_base64(&mut out, nonce)?;
+    out.extend_from_slice(b"\",\"root\":\"");
+    root.push_hex(&mut out);
+    if let Some(subject) = subject {
+        out.extend_from_slice(b"\",\"subject\":\"");
+        out.extend_from_slice(subject.as_str().as_bytes());
+    }
+    out.extend_from_slice(b"\",\"v\":1,\"wrapped\":\"");
+    push_base64(&mut out, wrapped)?;
+    out.extend_from_slice(b"\"}");
+    Ok(out)
+}
+
+fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OpenError> {
+    let start = out.len();
+    out.resize(start + Base64UrlUnpadded::encoded_len(bytes), 0);
+    let place = out.get_mut(start..).unwrap_or_default();
+    Base64UrlUnpadded::encode(bytes, place).map(|_| ()).map_err(|_| OpenError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_bound_is_canonical() {
+        let at = crate::Timestamp::from_nanos(1_795_294_256_123_456_789).unwrap();
+        let run_id = RunId::generate(at, &mut crate::random::OsRandom::new()).unwrap();
+        let hash = crate::sha256(b"leaf");
+        let canonical = jcs::to_vec(&("fuze/content/v1", run_id.to_string(), hash.to_string())).unwrap();
+        assert_eq!(content_aad(run_id, hash), canonical);
+        let canonical = jcs::to_vec(&("fuze/content-keys/v1", run_id.to_string(), hash.to_string())).unwrap();
+        assert_eq!(keys_aad(run_id, hash), canonical);
+    }
 }

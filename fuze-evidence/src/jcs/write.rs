@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 use serde::ser::{self, Serialize};
 
 use super::key::KeyText;
+use super::text::push_string;
 use super::{MAX_DEPTH, MAX_SAFE_INTEGER, number, utf16_order};
 use crate::span::attr::push_integer;
 
@@ -153,37 +154,6 @@ impl Writer<'_> {
     fn key_text(&self, entry: Entry) -> &str {
         self.keys.get(entry.key_start..entry.key_end).unwrap_or_default()
     }
-}
-
-/// Appends `text` as a canonical string.
-fn push_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            0x08 => b'b',
-            0x09 => b't',
-            0x0a => b'n',
-            0x0c => b'f',
-            0x0d => b'r',
-            0x00..=0x1f => b'u',
-            _ => continue,
-        };
-        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
-        out.extend_from_slice(&[b'\\', short]);
-        if short == b'u' {
-            let low = byte & 15;
-            out.extend_from_slice(b"00");
-            out.push(b'0' + (byte >> 4));
-            out.push(if low < 10 { b'0' + low } else { b'a' + low - 10 });
-        }
-        from = at + 1;
-    }
-    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-    out.push(b'"');
 }
 
 /// An array under way.

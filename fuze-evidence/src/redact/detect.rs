@@ -148,14 +148,14 @@ impl Detector for Iban {
 
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        let mut before = ' ';
         let mut skip_to = 0;
-        for (start, c) in text.char_indices() {
-            let boundary = !before.is_ascii_alphanumeric();
-            before = c;
-            if start >= skip_to
-                && boundary
-                && c.is_ascii_alphabetic()
+        let mut in_word = false;
+        for (start, byte) in text.bytes().enumerate() {
+            let boundary = !in_word;
+            in_word = byte.is_ascii_alphanumeric();
+            if boundary
+                && start >= skip_to
+                && byte.is_ascii_alphabetic()
                 && let Some(end) = iban_end(text, start)
             {
                 found.push(start..end);
@@ -169,7 +169,8 @@ impl Detector for Iban {
 /// Where the longest valid number that begins at `start` ends. Looks at 34 characters and their separators at most.
 fn iban_end(text: &str, start: usize) -> Option<usize> {
     let rest = text.get(start..)?;
-    let mut country = String::with_capacity(2);
+    let mut country = [0u8; 2];
+    let mut expected = None;
     let mut head = 0_u32;
     let mut remainder = 0_u32;
     let mut count = 0_usize;
@@ -188,22 +189,30 @@ fn iban_end(text: &str, start: usize) -> Option<usize> {
         // A letter counts as two digits: A is 10, Z is 35.
         let value = c.to_digit(36)?;
         let shift = if value < 10 { 10 } else { 100 };
-        match count {
-            0 | 1 if c.is_ascii_alphabetic() => country.push(c.to_ascii_uppercase()),
-            2 | 3 if c.is_ascii_digit() => {}
-            0..=3 => return None,
+        match (count, c) {
+            (0 | 1, 'A'..='Z' | 'a'..='z') => {
+                *country.get_mut(count)? = u8::try_from(c.to_ascii_uppercase()).ok()?;
+            }
+            (2 | 3, '0'..='9') => {}
+            (0..=3, _) => return None,
             _ => remainder = (remainder * shift + value) % 97,
         }
         if count < 4 {
             head = (head * shift + value) % 97;
         }
         count += 1;
-        let next_joins = chars.peek().is_some_and(|(_, next)| next.is_ascii_alphanumeric());
-        let expected = IBAN_LENGTHS.iter().find(|(name, _)| *name == country).map(|(_, length)| *length);
+        if count == 4 {
+            let listed = IBAN_LENGTHS.iter().find(|(name, _)| name.as_bytes() == country);
+            expected = listed.map(|(_, length)| *length);
+        }
         let fits = expected.map_or(count >= 15, |length| count == length);
+        let mut next_joins = || chars.peek().is_some_and(|(_, next)| next.is_ascii_alphanumeric());
         // The first four characters, six digits, are moved to the end before the division.
-        if fits && !next_joins && (remainder * (1_000_000 % 97) + head) % 97 == 1 {
+        if fits && (remainder * (1_000_000 % 97) + head) % 97 == 1 && !next_joins() {
             end = Some(start + at + c.len_utf8());
+        }
+        if expected.is_some_and(|length| count >= length) {
+            break;
         }
     }
     end

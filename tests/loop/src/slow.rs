@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use fuze_agent::store::{
-    Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun,
-};
+use fuze_agent::store::{Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun};
 use fuze_agent::testing::MemoryStore;
 use fuze_evidence::{Hash, Name, RunId};
 use tokio::task::yield_now;

@@ -17,7 +17,7 @@ use serde_json::json;
 const HIRING: Retention = Retention::days("hiring.v1", 180, 365, 365);
 
 #[derive(Default)]
-pub struct Deps {
+struct Deps {
     recorded: AtomicU32,
 }
 
@@ -30,7 +30,7 @@ pub struct Deps {
     threat_boundary(egress = none),
     needs_approval = always,
 )]
-pub async fn record_recommendation(
+async fn record_recommendation(
     ctx: &Ctx<'_, Arc<Deps>>,
     candidate: String,
     invite: bool,
@@ -41,7 +41,7 @@ pub async fn record_recommendation(
 
 define_agent! {
     /// Recommends; a human decides.
-    pub Hiring {
+    Hiring {
         purpose: "employment-screening",
         instructions: "Recommend.",
         lawful_basis: legitimate_interests,
@@ -127,10 +127,6 @@ async fn an_approved_call_runs_once_and_the_run_completes() {
     let resumable = suspended.verify(&[decision]).unwrap();
     let model = ScriptedModel::new().answer("invited");
     let outcome = deployment.resume(Hiring, deps.clone(), model, resumable).go().await.unwrap();
-    for line in store.records(run) {
-        println!("{}", String::from_utf8_lossy(&line));
-    }
-    println!("{}", outcome.report().timeline);
     assert_eq!(outcome.status(), "completed", "{outcome:?}");
     assert_eq!(deps.recorded.load(Ordering::SeqCst), 1);
     let dir = tempfile::tempdir().unwrap();
@@ -139,6 +135,37 @@ async fn an_approved_call_runs_once_and_the_run_completes() {
     }
     let keys = fuze_evidence::verify::TrustedKeys::new()
         .run_key(PublicKey::from_bytes(deployment.public_key()).unwrap());
-    let report = fuze_evidence::verify::verify(dir.path(), &keys);
-    println!("{report:?}");
+    let report = fuze_evidence::verify::verify(dir.path(), &keys).unwrap();
+    assert!(report.is_verified(), "{report:?}");
+}
+
+/// Adds one, and tries to get round the gate.
+#[tool(classification = public, retention = HIRING, threat_boundary(egress = none), effect = read)]
+async fn sneak(n: i64) -> Result<i64, ToolError> {
+    match fuze_agent::testing::call(plain).args(json!({"n": n})).run(()).await {
+        Ok(_) => Ok(1),
+        Err(_) => Ok(0),
+    }
+}
+
+/// The same, on the blocking pool.
+#[tool(classification = public, retention = HIRING, threat_boundary(egress = none), effect = read)]
+fn sneak_blocking(n: i64) -> Result<i64, ToolError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let ran = runtime.block_on(fuze_agent::testing::call(plain).args(json!({"n": n})).run(()));
+    Ok(i64::from(ran.is_ok()))
+}
+
+/// Says what it got.
+#[tool(classification = public, retention = HIRING, threat_boundary(egress = none), effect = read)]
+async fn plain(n: i64) -> Result<i64, ToolError> {
+    Ok(n)
+}
+
+#[tokio::test]
+async fn a_tool_cannot_test_another() {
+    let alone = fuze_agent::testing::call(plain).args(json!({"n": 7})).run(()).await;
+    assert_eq!(alone.unwrap(), 7);
+    assert_eq!(fuze_agent::testing::call(sneak).args(json!({"n": 7})).run(()).await.unwrap(), 0);
+    assert_eq!(fuze_agent::testing::call(sneak_blocking).args(json!({"n": 7})).run(()).await.unwrap(), 0);
 }

@@ -18,7 +18,8 @@ pub struct Case {
 }
 
 /// A case's first line: `// rule N · article · what is tried`, and then, where it applies, ` · K errors` for a case that
-/// makes K mistakes and ` · by E0425` for one that a missing name is meant to stop.
+/// makes K mistakes, ` · by E0425` for one that a missing name is meant to stop, and ` · no article` for one whose error
+/// still lacks its article.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The rule's number.
@@ -31,6 +32,8 @@ pub struct Header {
     pub errors: usize,
     /// An error code that would otherwise mean that the case is broken by accident.
     pub by: Option<String>,
+    /// Whether the error is known to name neither an article nor a rule.
+    pub no_article: bool,
 }
 
 /// Why a first line is not a header.
@@ -57,7 +60,10 @@ impl fmt::Display for HeaderError {
             Self::NoArticle => write!(f, "names no article of the GDPR or the AI Act; {form}"),
             Self::NothingTried => write!(f, "does not say what is tried; {form}"),
             Self::UnknownRemark(found) => {
-                write!(f, "remarks `{found}`; expected `K errors` or `by E0…` after what is tried")
+                write!(
+                    f,
+                    "remarks `{found}`; expected `K errors`, `by E0…` or `no article` after what is tried"
+                )
             }
         }
     }
@@ -113,13 +119,22 @@ impl Header {
         if tried.is_empty() {
             return Err(HeaderError::NothingTried);
         }
-        let mut header = Self { rule, article: article.into(), tried: tried.into(), errors: 1, by: None };
+        let mut header = Self {
+            rule,
+            article: article.into(),
+            tried: tried.into(),
+            errors: 1,
+            by: None,
+            no_article: false,
+        };
         for remark in fields {
             let unknown = || HeaderError::UnknownRemark(remark.to_owned());
             if let Some(count) = remark.strip_suffix(" errors") {
                 header.errors = count.parse().map_err(|_| unknown())?;
             } else if let Some(code) = remark.strip_prefix("by ") {
                 header.by = Some(code.to_owned());
+            } else if remark == "no article" {
+                header.no_article = true;
             } else {
                 return Err(unknown());
             }

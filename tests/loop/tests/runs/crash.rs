@@ -7,12 +7,14 @@ use std::task::{Context, Poll, Waker};
 
 use fuze_agent::RunError;
 use fuze_agent::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Verdict};
+use fuze_agent::law::residency::Eu;
 use fuze_agent::model::{Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
 use fuze_agent::prelude::*;
-use fuze_agent::law::residency::Eu;
 use fuze_agent::store::{RunStore, StoreError};
 use fuze_agent::suspend::Action;
-use fuze_agent_loop_tests::{Break, Desk, Evidence, Fragile, Person, SHORT, World, agent, asking, person, saying};
+use fuze_agent_loop_tests::{
+    Break, Desk, Evidence, Fragile, Person, SHORT, World, agent, asking, person, saying,
+};
 use fuze_evidence::vocab::RunStatus;
 use serde_json::json;
 use tokio::task::yield_now;
@@ -91,7 +93,8 @@ impl Model for ByHistory {
     }
     async fn generate(&self, request: ModelRequest<'_>) -> Result<ModelResponse, ModelError> {
         yield_now().await;
-        let turns = request.messages.iter().filter(|m| matches!(m, fuze_agent::model::Message::Assistant { .. }));
+        let turns =
+            request.messages.iter().filter(|m| matches!(m, fuze_agent::model::Message::Assistant { .. }));
         Ok(match turns.count() {
             0 => asking(&[("reads", "{}"), ("pays", r#"{"what":"first"}"#), ("puts", "{}")]),
             1 => asking(&[("reads", "{}"), ("asks", r#"{"what":"me"}"#), ("pays", r#"{"what":"last"}"#)]),
@@ -130,7 +133,10 @@ impl Case {
                 Ok(suspended) => {
                     let say = |case: &fuze_agent::suspend::Case| {
                         let reason = case.token().claims().reason.as_str();
-                        let done = self.world.log().iter().any(|did| did.starts_with(case.tool().as_str()) && did.ends_with(case.arguments()["what"].as_str().unwrap()));
+                        let done = self.world.log().iter().any(|did| {
+                            did.starts_with(case.tool().as_str())
+                                && did.ends_with(case.arguments()["what"].as_str().unwrap())
+                        });
                         let action = match (reason, done) {
                             ("in_doubt", true) => Action::Done(json!("done")),
                             ("in_doubt", false) => Action::NotDone,
@@ -324,7 +330,8 @@ async fn whoever_was_left_behind_can_write_nothing_more() {
     let case = Case::new();
     let (fragile, _) = Fragile::at(&case.desk.store, u32::MAX, Break::Before);
     let deployment = case.deployment(fragile);
-    let mut old = pin!(tokio::task::unconstrained(deployment.run(Worker, case.world.clone(), ByHistory).start()));
+    let mut old =
+        pin!(tokio::task::unconstrained(deployment.run(Worker, case.world.clone(), ByHistory).start()));
     for _ in 0..12 {
         let polled = old.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());

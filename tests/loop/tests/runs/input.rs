@@ -152,11 +152,16 @@ struct Left {
 
 async fn left<A>(agent: A, model: impl Model<Residency = fuze_agent::law::residency::Eu>) -> Left
 where
-    A: Agent<Deps = World, Tools: fuze_agent::agent::ToolList<Personal = fuze_agent::logic::No>, ModelResidency = fuze_agent::law::residency::Eu>,
+    A: Agent<
+            Deps = World,
+            Tools: fuze_agent::agent::ToolList<Personal = fuze_agent::logic::No>,
+            ModelResidency = fuze_agent::law::residency::Eu,
+        >,
     A::Output: fmt::Debug,
 {
     let (desk, world) = (Desk::new(), World::new());
-    let outcome = run(&desk.deploy(Fixed::new().allow_classification("public"), &[]), agent, &world, model).await;
+    let outcome =
+        run(&desk.deploy(Fixed::new().allow_classification("public"), &[]), agent, &world, model).await;
     let why = if let Outcome::Stopped { .. } = outcome { why(&outcome) } else { String::new() };
     let evidence = desk.evidence(outcome.report().run_id);
     assert_eq!(evidence.status().map(RunStatus::as_str), Some(outcome.status()));
@@ -186,7 +191,20 @@ async fn an_unknown_tool_is_refused_and_named_nowhere_in_the_records() {
 
 #[tokio::test]
 async fn arguments_that_are_not_json_or_do_not_fit() {
-    for arguments in ["", "n=1", "{", "{\"n\":1}}", "[1]", "null", "{\"n\":\"1\"}", "{\"n\":null}", "{}", "{\"n\":1,\"m\":2}", "{\"n\":NaN}", "{\"n\":1e}"] {
+    for arguments in [
+        "",
+        "n=1",
+        "{",
+        "{\"n\":1}}",
+        "[1]",
+        "null",
+        "{\"n\":\"1\"}",
+        "{\"n\":null}",
+        "{}",
+        "{\"n\":1,\"m\":2}",
+        "{\"n\":NaN}",
+        "{\"n\":1e}",
+    ] {
         refused("number", arguments, "arguments_invalid").await;
     }
 }
@@ -260,15 +278,20 @@ async fn an_output_of_every_kind_is_fine() {
 async fn a_model_that_fails_is_asked_again_as_often_as_the_budget_allows() {
     use ModelErrorKind::*;
     let transient = [
-        (Timeout, "timeout"), (RateLimited, "rate_limited"), (Unavailable, "unavailable"),
-        (Malformed, "malformed"), (Empty, "empty"), (Transport, "transport"),
+        (Timeout, "timeout"),
+        (RateLimited, "rate_limited"),
+        (Unavailable, "unavailable"),
+        (Malformed, "malformed"),
+        (Empty, "empty"),
+        (Transport, "transport"),
     ];
     for (kind, code) in transient {
         let left = left(Open, ScriptedModel::new().fail(kind).fail(kind).answer(1)).await;
         assert_eq!(left.status, "completed", "{code}");
         assert_eq!(left.evidence.attrs("model.generate", "fuze.model.error"), [code, code, "null"]);
         assert_eq!(left.evidence.attrs("model.generate", "fuze.model.attempt"), ["1", "2", "3"]);
-        let left = super::input::left(Open, ScriptedModel::new().fail(kind).fail(kind).fail(kind).answer(1)).await;
+        let left =
+            super::input::left(Open, ScriptedModel::new().fail(kind).fail(kind).fail(kind).answer(1)).await;
         assert_eq!(left.status, "error", "{code}");
     }
     let left = left(Open, ScriptedModel::new().fail(Refused).answer(1)).await;
@@ -296,8 +319,12 @@ async fn answers_that_nobody_can_work_with() {
     let many = asking(&vec![("number", "{\"n\":1}"); 129]);
     let huge = saying(&"x".repeat(5 << 20));
     for (response, code) in [
-        (saying(""), "empty"), (saying(" \n"), "empty"), (cut, "malformed"), (withheld, "refused"),
-        (many, "malformed"), (huge, "malformed"),
+        (saying(""), "empty"),
+        (saying(" \n"), "empty"),
+        (cut, "malformed"),
+        (withheld, "refused"),
+        (many, "malformed"),
+        (huge, "malformed"),
     ] {
         let left = left(Open, ScriptedModel::new().respond(Ok(response)).answer(1)).await;
         assert_eq!(left.evidence.attrs("model.generate", "fuze.model.error")[0], code);
@@ -311,7 +338,8 @@ async fn a_final_answer_that_does_not_fit_is_asked_for_again() {
     for garbage in ["soon", "{\"n\":1}", "\"1\"", "[1]", "9007199254740993", "1 2", "{\"a\":1,\"a\":1}"] {
         let left = left(Open, ScriptedModel::new().text(garbage).answer(4.5)).await;
         assert_eq!(left.status, "completed", "{garbage}");
-        let left = super::input::left(Open, ScriptedModel::new().text(garbage).text(garbage).text(garbage)).await;
+        let left =
+            super::input::left(Open, ScriptedModel::new().text(garbage).text(garbage).text(garbage)).await;
         assert_eq!(left.status, "error", "{garbage}");
         assert!(left.why.contains("does not fit"), "{}", left.why);
     }
@@ -364,7 +392,11 @@ async fn an_input_without_end_is_refused_on_record() {
 #[tokio::test]
 async fn the_history_goes_out_in_the_order_of_the_api() {
     let model = std::sync::Arc::new(
-        ScriptedModel::new().keeping().calls(&[("number", json!({"n": 1})), ("rm", json!({}))]).text("no").answer(1),
+        ScriptedModel::new()
+            .keeping()
+            .calls(&[("number", json!({"n": 1})), ("rm", json!({}))])
+            .text("no")
+            .answer(1),
     );
     let desk = Desk::new();
     let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);

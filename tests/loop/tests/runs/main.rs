@@ -11,11 +11,11 @@ mod policy;
 mod privacy;
 mod statuses;
 
+use fuze_agent::agent::ToolList;
+use fuze_agent::law::residency::HostedWithin;
+use fuze_agent::logic::No;
 use fuze_agent::model::Model;
 use fuze_agent::prelude::*;
-use fuze_agent::agent::ToolList;
-use fuze_agent::logic::No;
-use fuze_agent::law::residency::HostedWithin;
 use fuze_agent_loop_tests::World;
 
 /// Runs an agent without a subject to its end.
@@ -43,4 +43,3 @@ fn suspended<O: std::fmt::Debug>(outcome: Outcome<O>) -> fuze_agent::suspend::Su
         other => panic!("{other:?}"),
     }
 }
-

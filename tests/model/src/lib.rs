@@ -1,0 +1,1 @@
+//! Whole runs over a real model server.

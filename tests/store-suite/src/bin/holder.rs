@@ -1,0 +1,87 @@
+//! Another process that holds a store: claims or writes, and says each outcome on its own line as soon as it is known.
+//!
+//! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
+//! at once. `holder write <directory>`: writes runs until it is killed.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as _, Start};
+use fuze_evidence::{Hash, RunId, Signer as _, sha256};
+use fuze_store::{Options, SqliteStore};
+use fuze_store_suite::{Sample, claim_from, far};
+
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// One write for a whole line, so that a kill leaves whole lines.
+fn say(line: &str) -> Fallible<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{line}\n").as_bytes())?;
+    Ok(out.flush()?)
+}
+
+#[tokio::main]
+async fn main() -> Fallible<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = move || arguments.next().ok_or("an argument is missing");
+    let (what, directory) = (next()?, next()?);
+    let options = Options::default().busy_timeout(Duration::from_secs(300));
+    let store = Arc::new(SqliteStore::open(directory, &options)?);
+    match what.as_str() {
+        "claim" => claim(store, next()?.parse()?, next()?.parse()?, next()?.parse()?).await,
+        "write" => write(&store).await,
+        other => Err(format!("expected `claim` or `write`, found `{other}`").into()),
+    }
+}
+
+async fn claim(store: Arc<SqliteStore>, run: RunId, token: Hash, times: u32) -> Fallible<()> {
+    let stored = store.load(run).await?;
+    let progress = stored.progress.last().ok_or("the run has no progress")?;
+    let mut claims = Vec::new();
+    for _ in 0..times {
+        let claim = claim_from(run, stored.epoch, vec![token], progress);
+        claims.push(claim.map_err(|wrong| wrong.to_string())?);
+    }
+    say("ready")?;
+    std::io::stdin().read_line(&mut String::new())?;
+    let tasks: Vec<_> = claims
+        .into_iter()
+        .map(|claim| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let id = u128::from_be_bytes(claim.claim_id);
+                match store.claim(claim).await {
+                    Ok(_) => say(&format!("won {id:032x}")),
+                    Err(ClaimError::Used(_)) => say("used"),
+                    Err(other) => say(&format!("other {other}")),
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    say("done")
+}
+
+async fn write(store: &SqliteStore) -> Fallible<()> {
+    loop {
+        let (mut sample, batch) = Sample::begin().map_err(|wrong| wrong.to_string())?;
+        let key: String = sample.signer.public_key().iter().map(|b| format!("{b:02x}")).collect();
+        let fence = store.create(sample.run, batch).await?;
+        say(&format!("run {} {key}", sample.run))?;
+        for step in 0..5_u8 {
+            let exec_id = sha256(&[step]);
+            let next = sample.go_on().map_err(|wrong| wrong.to_string())?;
+            let effects = vec![EffectEntry { exec_id, state: EffectState::Intent }];
+            store.commit(fence, Batch { effects, ..next }).await?;
+            say(&format!("intent {exec_id}"))?;
+            if store.start_effect(fence, exec_id, far()).await? != Start::Go {
+                return Err("an effect did not start".into());
+            }
+            say(&format!("started {exec_id}"))?;
+        }
+    }
+}

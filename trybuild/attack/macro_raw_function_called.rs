@@ -1,0 +1,25 @@
+// rule 11 · AI Act Art. 12, 14 · the function behind `#[tool]` called by its name
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    lawful_bases = [contract],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+pub async fn call() {
+    let _ = lookup("7".to_owned()).await;
+}
+
+fn main() {}

@@ -1,0 +1,30 @@
+// rule 18 · AI Act Art. 13 · an agent that lists a function without `#[tool]`
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+pub struct Screening;
+
+define_agent! {
+    /// Recommends applicants; a person decides.
+    pub Hiring {
+        purpose: "employment-screening",
+        instructions: "Read, then recommend.",
+        lawful_basis: contract,
+        annex_iii: none,
+        art22: none,
+        oversight: none,
+        model_residency: eu,
+        retention: HIRING,
+        tools: [Screening],
+        deps: Deps,
+        output: Answer,
+        max_steps: 8,
+        retry_budget: 1,
+        token_budget: 50_000,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,41 @@
+// rule 7 · GDPR Art. 22(4) · a solely automated decision on data of a tool of the macro under Art. 9(2)(f)
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = special_category,
+    lawful_bases = [contract],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = read,
+    art9_basis = legal_claims,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+define_agent! {
+    /// Recommends applicants; a person decides.
+    pub Hiring {
+        purpose: "employment-screening",
+        instructions: "Read, then recommend.",
+        lawful_basis: contract,
+        annex_iii: employment::recruitment,
+        art22: decides(contract_necessity),
+        oversight: human_approval { plan: "oversight.hr.v1", training: "hr-2026" },
+        model_residency: eu,
+        retention: HIRING,
+        tools: [RecordDecision, lookup],
+        deps: Deps,
+        output: Answer,
+        max_steps: 8,
+        retry_budget: 1,
+        token_budget: 50_000,
+    }
+}
+
+fn main() {}

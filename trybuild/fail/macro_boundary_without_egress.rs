@@ -1,0 +1,21 @@
+// rule 2 · GDPR Art. 44 · a threat boundary without an egress
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    lawful_bases = [contract],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(observes_secrets),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// rule 3 · GDPR Art. 44 · business data of the EU sent anywhere
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = confidential,
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = any),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}

@@ -1,0 +1,41 @@
+// rule 6 · AI Act Art. 14 · an Annex III agent whose tool needs approval for some calls only
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    lawful_bases = [contract],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = once,
+    needs_approval = |args| args.id.len() > 8,
+)]
+async fn pay(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+define_agent! {
+    /// Recommends applicants; a person decides.
+    pub Hiring {
+        purpose: "employment-screening",
+        instructions: "Read, then recommend.",
+        lawful_basis: contract,
+        annex_iii: employment::recruitment,
+        art22: none,
+        oversight: human_approval { plan: "oversight.hr.v1", training: "hr-2026" },
+        model_residency: eu,
+        retention: HIRING,
+        tools: [pay],
+        deps: Deps,
+        output: Answer,
+        max_steps: 8,
+        retry_budget: 1,
+        token_budget: 50_000,
+    }
+}
+
+fn main() {}

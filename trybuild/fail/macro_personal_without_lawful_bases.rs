@@ -1,0 +1,20 @@
+// rule 2 · GDPR Art. 6(1) · personal data without lawful bases
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}

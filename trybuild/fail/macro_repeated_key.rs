@@ -1,0 +1,22 @@
+// rule 18 · AI Act Art. 12, 13 · a key stated twice
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    lawful_bases = [contract],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = read,
+    effect = once,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}

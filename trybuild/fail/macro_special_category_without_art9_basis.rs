@@ -1,0 +1,21 @@
+// rule 1 · GDPR Art. 9(2) · special-category data without an Art. 9(2) basis
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = special_category,
+    lawful_bases = [consent],
+    residency = eu,
+    retention = HIRING,
+    threat_boundary(egress = none),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// rule 2 · GDPR Art. 5(1)(e) · a tool without a retention
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+/// Reads dossiers.
+#[tool(
+    classification = personal,
+    lawful_bases = [contract],
+    residency = eu,
+    threat_boundary(egress = none),
+    effect = read,
+)]
+async fn lookup(id: String) -> Result<Answer, ToolError> {
+    Ok(Answer { text: id })
+}
+
+fn main() {}
