@@ -87,6 +87,8 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) began: Instant,
     /// When the time of the tool that is running is over: what it invokes has no more.
     pub(crate) until: Option<Instant>,
+    /// How often in a row a permit came too late.
+    pub(crate) late: u32,
     /// Counts of this segment, for the caller's timeline.
     pub(crate) timeline: crate::outcome::Timeline,
 }

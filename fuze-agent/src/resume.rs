@@ -145,6 +145,7 @@ where
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
+            late: 0,
             timeline,
         };
         let outcome = finish::<A>(deployment, driver).await;

@@ -241,6 +241,7 @@ where
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
+            late: 0,
             timeline: Timeline::recording(self.timeline),
         };
         let outcome = finish::<A>(&self.deployment, driver).await;

@@ -30,6 +30,9 @@ use crate::store::{EffectEntry, EffectState, Start, Stop};
 /// A person is asked in at most this many bytes.
 const MAX_QUESTION_BYTES: usize = 16 * 1024;
 
+/// How often in a row a permit may come too late.
+const MAX_LATE: u32 = 3;
+
 /// How long a permit is good for.
 const PERMIT_MS: u64 = 5 * 60 * 1000;
 
@@ -80,7 +83,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let Permitted { ready, facts, parent, approval, permitted_at_unix_ms } = permitted;
         if !facts.is_read {
             match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
-                Start::Go => {}
+                Start::Go => self.late = 0,
                 Start::AlreadyStarted if !facts.is_once => {}
                 // It began before a crash; whether it happened is not known.
                 Start::AlreadyStarted => {
@@ -89,7 +92,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
                     return self.settle(id, step, facts, approval, scope, outcome, None).await;
                 }
-                Start::TooLate => return Ok(true),
+                // Decided too long ago, because those before it took their time: to be decided again. If that is too late
+                // as well, it is the clocks.
+                Start::TooLate if self.late < MAX_LATE => {
+                    self.late += 1;
+                    return Ok(true);
+                }
+                Start::TooLate => {
+                    let why = "the store's clock is far ahead of the deployment's: no permit is ever in time";
+                    return Err(Exit::Close(RunStatus::Halted, why.into()));
+                }
                 Start::Stopped(stop) => return Err(self.cancelled(stop)?),
                 Start::Fenced => return Err(self.journal.latch("another process has this run").into()),
             }
@@ -109,7 +121,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             (Left::Exit(exit), _) => {
                 let kind = if facts.is_once { ToolOutcome::InDoubt } else { ToolOutcome::Cancelled };
                 let said = Err("a call that it made stopped the run".to_owned());
-                self.finish(id, step, facts, approval, scope, Outcome { kind, said }).await?;
+                // What the loop itself says is not a tool's result: no guardrail looks at it, and the run ends as it must.
+                self.conclude(id, step, facts, approval, scope, Outcome { kind, said }).await?;
                 return Err(exit);
             }
         };
@@ -405,8 +418,22 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.wait(id, obligation, SuspendReason::InDoubt, None)
     }
 
-    /// Records how a call ended, and what the model is told.
+    /// Records how a call ended, and lets the guardrails look at what the model is told.
     async fn finish(
+        &mut self,
+        id: Hash,
+        step: Step,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+        scope: &Scope,
+        outcome: Outcome,
+    ) -> Result<(), Exit> {
+        self.conclude(id, step, facts, approval, scope, outcome).await?;
+        self.examine_result(id).await
+    }
+
+    /// Records how a call ended, and what the model is told.
+    async fn conclude(
         &mut self,
         id: Hash,
         step: Step,
@@ -452,7 +479,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             // Results become durable as they finish.
             self.flush().await?;
         }
-        self.examine_result(id).await
+        Ok(())
     }
 
     /// Lets the guardrails look at a result that they have not seen: now, or after a crash.

@@ -182,6 +182,19 @@ async fn approving_is_no_answer_to_a_doubt() {
 }
 
 #[tokio::test]
+async fn a_store_whose_clock_is_far_ahead_halts_the_run() {
+    let clock = fuze_agent_loop_tests::SetClock::now_ish();
+    clock.advance_seconds(3600);
+    let (desk, world) = (Desk::with_clock(&clock), World::new());
+    let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);
+    let model = ScriptedModel::new().call("pays", json!({"how": "x"})).answer("end");
+    let outcome = run(&deployment, Doer, &world, model).await;
+    assert_eq!(outcome.status(), "halted", "{outcome:?}");
+    assert_eq!(world.log(), [""; 0]);
+    assert_eq!(desk.evidence(outcome.report().run_id).status(), Some(RunStatus::Halted));
+}
+
+#[tokio::test]
 async fn each_call_has_an_id_of_its_own() {
     let (desk, world) = (Desk::new(), World::new());
     let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);

@@ -414,6 +414,62 @@ async fn stopping_a_run_stops_a_nested_call() {
     assert_eq!(case.evidence().count("run.cancel"), 1);
 }
 
+/// Trips over what is paid, and is asynchronous about it.
+struct NoSeven;
+
+#[async_trait::async_trait]
+impl fuze_agent::guardrail::Guardrail for NoSeven {
+    fn name(&self) -> &'static str {
+        "no-seven"
+    }
+    fn version(&self) -> &'static str {
+        "1"
+    }
+    fn phase(&self) -> fuze_agent::guardrail::Phase {
+        fuze_agent::guardrail::Phase::ToolResult
+    }
+    async fn check(
+        &self,
+        content: &str,
+        _: &fuze_agent::guardrail::GuardrailModel,
+    ) -> Result<fuze_agent::guardrail::Verdict, fuze_agent::guardrail::GuardrailError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(match content {
+            "7" => fuze_agent::guardrail::Verdict::Trip { reason: "seven".into() },
+            _ => fuze_agent::guardrail::Verdict::Pass,
+        })
+    }
+}
+
+agent! { Guarded [outer, pay, read, approve, stalls, once_inside] i64 guardrails: [NoSeven], }
+
+#[tokio::test(start_paused = true)]
+async fn a_nested_result_that_trips_ends_the_run_whatever_its_caller_does() {
+    let case = Case::new();
+    let model = ScriptedModel::new().call("outer", json!({"how": "catch"})).answer(1);
+    let outcome = run(&case.deployment(), Guarded, &case.world, model).await;
+    assert_eq!(outcome.status(), "tripwire", "{outcome:?}");
+    assert_eq!(case.world.log(), ["outer", "pay 7"]);
+    let evidence = case.evidence();
+    assert_eq!(evidence.executions(), ["pay ok", "outer cancelled"]);
+    assert_eq!(evidence.count("guardrail"), 1, "nothing is looked at after the trip");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_recorded_once_though_a_guardrail_takes_its_time() {
+    let case = Case::new();
+    let model = ScriptedModel::new().call("outer", json!({"how": "stall"})).answer(1);
+    let run = case.deployment().run(Guarded, case.world.clone(), model);
+    let handle = run.cancel_handle();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.stop(Stop::Operator);
+    };
+    let (outcome, ()) = tokio::join!(run.start(), stop);
+    assert_eq!(outcome.unwrap().status(), "cancelled");
+    assert_eq!(case.evidence().count("run.cancel"), 1);
+}
+
 #[tokio::test]
 async fn inside_a_once_tool_nothing_waits_whatever_the_policy_says() {
     let policy = Fixed::new().allow_classification("public").approve_tool("pay", Obligation::default());

@@ -211,6 +211,90 @@ async fn without_a_store_a_call_that_is_in_doubt_ends_the_run_so() {
     assert_eq!(outcome.status(), "in_doubt");
 }
 
+/// A sink that fails at its `nth` batch, or panics.
+struct Leaky {
+    inner: MemorySink,
+    left: std::sync::atomic::AtomicU32,
+    panics: bool,
+}
+
+#[async_trait::async_trait]
+impl fuze_evidence::sink::Sink for Leaky {
+    fn identity(&self) -> fuze_evidence::Name {
+        self.inner.identity()
+    }
+    async fn append(
+        &self,
+        batch: &fuze_evidence::sink::SinkBatch,
+        durable: bool,
+    ) -> Result<(), fuze_evidence::sink::SinkError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
+            assert!(!self.panics, "the sink panics");
+            return Err(fuze_evidence::sink::SinkError::Other("no space left".into()));
+        }
+        self.inner.append(batch, durable).await
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_fails_halts_the_run_and_nothing_happens_off_the_record() {
+    for panics in [false, true] {
+        let mut completed = 0;
+        for left in 0..16 {
+            let (desk, world, inner) = (Desk::new(), World::new(), MemorySink::new());
+            let sink = Leaky { inner: inner.clone(), left: left.into(), panics };
+            let deployment =
+                Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
+            let model = ScriptedModel::new()
+                .calls(&[("look", json!({"at": 1})), ("change", json!({"to": 1}))])
+                .call("change", json!({"to": 2}))
+                .answer(1);
+            let outcome = run(&deployment, Both, &world, model).await;
+            if outcome.status() == "completed" {
+                completed += 1;
+                continue;
+            }
+            assert!(matches!(outcome, Outcome::Halted { .. }), "{left}: {outcome:?}");
+            let word = if panics { "panicked" } else { "no space left" };
+            assert!(why(&outcome).contains(word), "{left}: {outcome:?}");
+            let on_record = inner.run(outcome.report().run_id).unwrap_or_default();
+            let records = String::from_utf8(on_record.records).unwrap();
+            let allowed = records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
+            assert!(world.log().len() <= allowed, "{left}: {:?} of {allowed} decisions", world.log());
+            assert!(!records.contains("run.close"), "{left}");
+        }
+        assert!(completed > 0, "no batch is left that could fail");
+    }
+}
+
+/// Looks into the store while it runs.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+async fn peek(ctx: &Ctx<'_, MemoryStore>) -> Result<bool, ToolError> {
+    let store = ctx.deps();
+    let records = store.records(store.runs()[0]);
+    Ok(records.iter().any(|line| String::from_utf8_lossy(line).contains(r#""fuze.policy.decision":"allow""#)))
+}
+
+define_agent! {
+    /// Peeks.
+    Peeper {
+        purpose: "testing", instructions: "Peek.", lawful_basis: contract, annex_iii: none, art22: none,
+        oversight: none, model_residency: eu, retention: SHORT, tools: [peek], deps: MemoryStore, output: i64,
+        max_steps: 10, retry_budget: 1, token_budget: 10_000,
+    }
+}
+
+#[tokio::test]
+async fn what_was_decided_is_durable_before_even_a_read() {
+    let desk = Desk::new();
+    let model = Arc::new(ScriptedModel::new().keeping().call("peek", json!({})).answer(1));
+    let run = desk.deploy(allow(), &[]).run(Peeper, desk.store.clone(), model.clone());
+    assert_eq!(run.start().await.unwrap().status(), "completed");
+    let seen = serde_json::to_value(model.seen()).unwrap();
+    assert_eq!(seen[1][2]["content"], "true");
+}
+
 #[tokio::test]
 async fn two_deployments_share_a_store_of_many_runs() {
     let (desk, world) = (Desk::new(), World::new());
