@@ -23,9 +23,9 @@ c=$(tree normal,build | grep -E '^(cc|cmake|bindgen|nasm-rs|autotools|pkg-config
 [ -z "$c" ] || printf '%s\n' "$c"
 figure '  that build C or link to it' "$(printf '%s' "$c" | grep -c . || true)" 0
 
-# Lines that are neither blank nor a comment.
+# Lines that are neither blank nor a plain comment; a tool's doc comment is part of its declaration.
 lines() {
-    grep -cvE '^\s*(//.*)?$' || true
+    grep -cvE '^[[:space:]]*(//([^/].*)?)?$' || true
 }
 figure 'lines of a typed, compliant tool and agent (examples/hello)' \
     "$(sed -n '/^const SHORT/,/^}$/p; /^define_agent/,/^}$/p' examples/hello.rs | awk '!seen[NR]++' | lines)" 25
