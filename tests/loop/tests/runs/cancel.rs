@@ -294,7 +294,8 @@ async fn a_stop_asked_for_in_the_store_is_seen_before_the_next_effect() {
 #[tokio::test]
 async fn a_stop_survives_the_process_that_should_have_seen_it() {
     let (desk, world) = (Desk::new(), World::new());
-    let (fragile, hung) = fuze_agent_loop_tests::Fragile::at(&desk.store, 2, fuze_agent_loop_tests::Break::After);
+    let (fragile, hung) =
+        fuze_agent_loop_tests::Fragile::at(&desk.store, 2, fuze_agent_loop_tests::Break::After);
     let deployment = desk.builder_on(fragile, policy(), &[]).build().unwrap();
     let model = ScriptedModel::new().call("changes", json!({"how": ""})).answer("end");
     tokio::select! {

@@ -123,7 +123,11 @@ async fn check(word: &str, status: RunStatus, outcome: &str) {
         assert_eq!(left.evidence.attrs("guardrail", "fuze.guardrail.phase"), [phase.name()]);
         if status != RunStatus::Completed {
             let requests = left.evidence.count("model.generate");
-            assert_eq!(requests, if phase == Phase::Input { 0 } else { 1 }, "nothing goes on: {phase:?} {word}");
+            assert_eq!(
+                requests,
+                if phase == Phase::Input { 0 } else { 1 },
+                "nothing goes on: {phase:?} {word}"
+            );
         }
     }
 }

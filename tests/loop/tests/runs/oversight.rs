@@ -6,8 +6,8 @@ use fuze_agent::law::residency::Eu;
 use fuze_agent::prelude::*;
 use fuze_agent::store::ClaimError;
 use fuze_agent::suspend::{
-    Ack, Action, DecisionError, OverseerRegistry, Problem, RegistryError, Resumable, SignedDecision, Suspended,
-    TokenError,
+    Ack, Action, DecisionError, OverseerRegistry, Problem, RegistryError, Resumable, SignedDecision,
+    Suspended, TokenError,
 };
 use fuze_agent::{Policy, RunError};
 use fuze_agent_loop_tests::{Break, Desk, Evidence, Fragile, Person, SHORT, SetClock, World, agent, person};
@@ -75,7 +75,8 @@ fn allow() -> Fixed {
 }
 
 fn two() -> Fixed {
-    let two = Obligation { approvers: 2, trainings: ["test-2026".to_owned()].into(), ..Obligation::default() };
+    let two =
+        Obligation { approvers: 2, trainings: ["test-2026".to_owned()].into(), ..Obligation::default() };
     allow().approve_tool("file", two).shared_between_agents()
 }
 
@@ -202,7 +203,10 @@ async fn four_eyes_are_two_persons() {
         case.anna.decides(one, &Action::Modify(json!({"amount": 2}))),
         case.ben.decides(two, &Action::Modify(json!({"amount": 3}))),
     ];
-    let split = [case.anna.decides(one, &Action::Approve), case.ben.decides(two, &Action::Modify(json!({"amount": 3})))];
+    let split = [
+        case.anna.decides(one, &Action::Approve),
+        case.ben.decides(two, &Action::Modify(json!({"amount": 3}))),
+    ];
     let both = [case.ben.decides(one, &Action::Approve), case.anna.decides(two, &Action::Approve)];
     let waiting = decision_refused(waiting, &twice, "`anna` decides twice");
     let waiting = decision_refused(waiting, &half, "slot 2 of 2");
@@ -255,7 +259,8 @@ async fn who_does_not_count() {
     let stranger = person("dora");
     let forged = stranger.decides_as(&case.anna.alias, shown, &approve, now, vec![]);
     let late = {
-        let later = Timestamp::from_nanos(i128::try_from(now.as_nanos()).unwrap() + 400_000_000_000_000).unwrap();
+        let later =
+            Timestamp::from_nanos(i128::try_from(now.as_nanos()).unwrap() + 400_000_000_000_000).unwrap();
         case.anna.decides_at(shown, &approve, later, vec![])
     };
     let early = case.anna.decides_at(shown, &approve, Timestamp::from_nanos(1_000_000_000).unwrap(), vec![]);
@@ -291,7 +296,8 @@ async fn what_travels_beside_a_decision_cannot_be_exchanged() {
     let greedy = case.anna.decides(shown, &Action::Modify(json!({"amount": 2_000_000})));
     let exchanged = SignedDecision { modified_args: greedy.modified_args.clone(), ..modest.clone() };
     let rationale = SignedDecision { rationale: greedy.rationale.clone(), ..modest.clone() };
-    let added = SignedDecision { modified_args: greedy.modified_args, ..case.anna.decides(shown, &Action::Approve) };
+    let added =
+        SignedDecision { modified_args: greedy.modified_args, ..case.anna.decides(shown, &Action::Approve) };
     let taken = SignedDecision { modified_args: None, ..modest };
     let waiting = decision_refused(waiting, &[exchanged], "`modifiedArgs` is not what the overseer signed");
     let waiting = decision_refused(waiting, &[rationale], "`rationale` is not what the overseer signed");
@@ -495,7 +501,8 @@ async fn another_agent_does_not_go_on() {
     let id = waiting.run_id();
     let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
     let resumable = waiting.verify(std::slice::from_ref(&decision)).unwrap();
-    let resumed = case.deployment().resume(Bureau, case.world.clone(), ScriptedModel::new().answer(1), resumable);
+    let resumed =
+        case.deployment().resume(Bureau, case.world.clone(), ScriptedModel::new().answer(1), resumable);
     let error = resumed.go().await.unwrap_err();
     assert!(matches!(error, RunError::Drift { .. }), "{error}");
     // Nothing was consumed.
@@ -525,7 +532,10 @@ async fn judged(acks: Vec<Ack>) -> Result<Outcome<i64>, RunError> {
     let resumable = waiting.verify(&[decision]).unwrap();
     let model = ScriptedModel::<Eu>::hosted().snapshot("scripted-2").answer(1);
     let outcome = case.deployment().resume(Judge, case.world.clone(), model, resumable).go().await?;
-    assert_eq!(case.desk.evidence(outcome.report().run_id).attrs("model.drift", "fuze.model.drift_acknowledged"), ["true"]);
+    assert_eq!(
+        case.desk.evidence(outcome.report().run_id).attrs("model.drift", "fuze.model.drift_acknowledged"),
+        ["true"]
+    );
     Ok(outcome)
 }
 

@@ -7,8 +7,8 @@ use fuze_agent::suspend::{Action, Suspended};
 use fuze_agent::{RunError, Secret, Secrets};
 use fuze_agent_loop_tests::{Altered, Desk, Evidence, Person, SHORT, World, agent, person};
 use fuze_evidence::RunKeys;
-use fuze_evidence::snapshot::{open_snapshot, seal_snapshot};
 use fuze_evidence::random::OsRandom;
+use fuze_evidence::snapshot::{open_snapshot, seal_snapshot};
 use serde_json::{Value, json};
 
 use super::{run, suspended};
@@ -79,7 +79,8 @@ async fn opened(how: &str) -> (Outcome<String>, Evidence, String) {
 
 #[tokio::test]
 async fn a_secret_reaches_neither_model_nor_evidence_in_any_form() {
-    let forms = [KEY.to_owned(), hex(KEY), hex(KEY).to_uppercase(), base64(KEY), base64(&format!("anna:{KEY}"))];
+    let forms =
+        [KEY.to_owned(), hex(KEY), hex(KEY).to_uppercase(), base64(KEY), base64(&format!("anna:{KEY}"))];
     for how in ["plain", "base64", "basic", "hex", "error", "panic"] {
         let (outcome, evidence, seen) = opened(how).await;
         assert_eq!(outcome.status(), "completed", "{how}: {outcome:?}");
@@ -127,7 +128,11 @@ impl Case {
         suspended(run.start().await.unwrap())
     }
 
-    async fn resume_on(&self, deployment: &Deployment, waiting: Suspended) -> Result<Outcome<String>, RunError> {
+    async fn resume_on(
+        &self,
+        deployment: &Deployment,
+        waiting: Suspended,
+    ) -> Result<Outcome<String>, RunError> {
         let decision = self.anna.decides(&waiting.cases()[0], &Action::Approve);
         let resumable = waiting.verify(&[decision]).unwrap();
         deployment.resume(Bank, self.world.clone(), ScriptedModel::new().answer("end"), resumable).go().await
@@ -186,7 +191,8 @@ fn changed(desk: &Desk, from: &'static str, to: &'static str) -> Altered {
             let text = String::from_utf8(plain.to_vec()).unwrap();
             assert!(text.contains(from));
             let text = text.replace(from, to);
-            let sealed = seal_snapshot(text.as_bytes(), &keys, piece.sequence, piece.epoch, &mut OsRandom::new());
+            let sealed =
+                seal_snapshot(text.as_bytes(), &keys, piece.sequence, piece.epoch, &mut OsRandom::new());
             piece.bytes = sealed.unwrap().ciphertext;
         }
     })

@@ -260,7 +260,8 @@ async fn a_sink_that_fails_halts_the_run_and_nothing_happens_off_the_record() {
             assert!(why(&outcome).contains(word), "{left}: {outcome:?}");
             let on_record = inner.run(outcome.report().run_id).unwrap_or_default();
             let records = String::from_utf8(on_record.records).unwrap();
-            let allowed = records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
+            let allowed =
+                records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
             assert!(world.log().len() <= allowed, "{left}: {:?} of {allowed} decisions", world.log());
             assert!(!records.contains("run.close"), "{left}");
         }
