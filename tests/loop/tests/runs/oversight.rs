@@ -118,7 +118,7 @@ impl Case {
 }
 
 fn problem(refused: Result<Resumable, Box<fuze_agent::suspend::NotResumable>>) -> (Problem, Suspended) {
-    let mut refused = refused.err().expect("it should be refused");
+    let mut refused = refused.expect_err("it should be refused");
     (refused.problems.remove(0).1, refused.suspended)
 }
 
