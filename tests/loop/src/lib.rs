@@ -1,6 +1,12 @@
 //! What the tests of the loop share: a deployment whose evidence can be read back, people who decide, a world that tools
 //! change, and models of the more difficult kind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "fixtures of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "fixtures of tests"
+)]
 
 mod desk;
 mod evidence;

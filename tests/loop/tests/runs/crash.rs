@@ -11,7 +11,7 @@ use fuze_agent::law::residency::Eu;
 use fuze_agent::model::{Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
 use fuze_agent::prelude::*;
 use fuze_agent::store::{RunStore, StoreError};
-use fuze_agent::suspend::Action;
+use fuze_agent::suspend::{Action, SignedDecision};
 use fuze_agent_loop_tests::{
     Break, Desk, Evidence, Fragile, Person, SHORT, World, agent, asking, person, saying,
 };
@@ -79,11 +79,53 @@ impl Guardrail for Watch {
     }
 }
 
-agent! { Worker [reads, puts, pays, asks] String guardrails: [Watch], }
+type AsksArgs = <asks as Tool>::Args;
+
+/// Plans: pays, asks a person, pays again.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = idempotent, requests_oversight)]
+async fn plans(ctx: &Ctx<'_, World>) -> Result<String, ToolError> {
+    ctx.deps().does("plans");
+    ctx.invoke(pays, PaysArgs { what: "inside".into() }).await?;
+    let asked = ctx.invoke(asks, AsksArgs { what: "within".into() }).await?;
+    yield_now().await;
+    match ctx.request_oversight("and now?").await {
+        OversightAnswer::Approved => ctx.invoke(pays, PaysArgs { what: "answered".into() }).await,
+        OversightAnswer::Rejected => Ok(asked),
+    }
+}
+
+agent! { Worker [reads, puts, pays, asks, plans] String guardrails: [Watch], }
+
+/// What happens in a run, and what must have happened at its end.
+#[derive(Clone, Copy)]
+struct Scene {
+    turns: &'static [&'static [(&'static str, &'static str)]],
+    once: &'static [&'static str],
+}
+
+/// Reads, pays, pays from within, asks a person.
+const PLAIN: Scene = Scene {
+    turns: &[
+        &[("reads", "{}"), ("pays", r#"{"what":"first"}"#), ("puts", "{}")],
+        &[("reads", "{}"), ("asks", r#"{"what":"me"}"#), ("pays", r#"{"what":"last"}"#)],
+    ],
+    once: &["pays first", "pays inside", "asks me", "pays last"],
+};
+
+/// People approve, modify and reject, three times over, also in the midst of a tool.
+const WAITING: Scene = Scene {
+    turns: &[&[
+        ("plans", "{}"),
+        ("asks", r#"{"what":"modify"}"#),
+        ("asks", r#"{"what":"reject"}"#),
+        ("pays", r#"{"what":"last"}"#),
+    ]],
+    once: &["pays inside", "asks within", "pays answered", "asks modified", "pays last"],
+};
 
 /// Answers by the history alone, so that a repeated request gets the same answer.
 #[derive(Clone)]
-struct ByHistory;
+struct ByHistory(Scene);
 
 #[async_trait::async_trait]
 impl Model for ByHistory {
@@ -95,11 +137,7 @@ impl Model for ByHistory {
         yield_now().await;
         let turns =
             request.messages.iter().filter(|m| matches!(m, fuze_agent::model::Message::Assistant { .. }));
-        Ok(match turns.count() {
-            0 => asking(&[("reads", "{}"), ("pays", r#"{"what":"first"}"#), ("puts", "{}")]),
-            1 => asking(&[("reads", "{}"), ("asks", r#"{"what":"me"}"#), ("pays", r#"{"what":"last"}"#)]),
-            _ => saying("end"),
-        })
+        Ok(self.0.turns.get(turns.count()).map_or_else(|| saying("end"), |calls| asking(calls)))
     }
 }
 
@@ -107,11 +145,50 @@ struct Case {
     desk: Desk,
     world: World,
     anna: Person,
+    scene: Scene,
 }
 
 impl Case {
-    fn new() -> Self {
-        Self { desk: Desk::new(), world: World::new(), anna: person("anna") }
+    fn new(scene: Scene) -> Self {
+        Self { desk: Desk::new(), world: World::new(), anna: person("anna"), scene }
+    }
+
+    fn model(&self) -> ByHistory {
+        ByHistory(self.scene)
+    }
+
+    /// What a person who knows what happened says.
+    fn decides(&self, case: &fuze_agent::suspend::Case) -> SignedDecision {
+        let what = case.arguments()["what"].as_str().unwrap_or_default().to_owned();
+        let action = match case.token().claims().reason.as_str() {
+            "in_doubt" => match self.world.times(&format!("{} {what}", case.tool())) {
+                0 => Action::NotDone,
+                _ => Action::Done(json!("done")),
+            },
+            "requested" => Action::Approve,
+            _ => match what.as_str() {
+                "modify" => Action::Modify(json!({"what": "modified"})),
+                "reject" => Action::Reject,
+                _ => Action::Approve,
+            },
+        };
+        self.anna.decides(case, &action)
+    }
+
+    /// The whole of it in one process, which may not live to see its end.
+    async fn all_in_one(&self, deployment: &Deployment) -> Outcome<String> {
+        let mut outcome = deployment.run(Worker, self.world.clone(), self.model()).start().await.unwrap();
+        while outcome.status() == "suspended" {
+            let waiting = deployment.suspended(outcome.report().run_id).await.unwrap();
+            let decisions: Vec<_> = waiting.cases().iter().map(|case| self.decides(case)).collect();
+            let resumable = waiting.verify(&decisions).unwrap();
+            match deployment.resume(Worker, self.world.clone(), self.model(), resumable).go().await {
+                Ok(next) => outcome = next,
+                Err(RunError::Claim(_)) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        outcome
     }
 
     fn deployment(&self, store: Arc<dyn RunStore>) -> Deployment {
@@ -128,23 +205,10 @@ impl Case {
         let id = *self.desk.store.runs().first()?;
         let deployment = self.healthy();
         for _ in 0..20 {
-            let (world, model) = (self.world.clone(), ByHistory);
+            let (world, model) = (self.world.clone(), self.model());
             let outcome = match deployment.suspended(id).await {
                 Ok(suspended) => {
-                    let say = |case: &fuze_agent::suspend::Case| {
-                        let reason = case.token().claims().reason.as_str();
-                        let done = self.world.log().iter().any(|did| {
-                            did.starts_with(case.tool().as_str())
-                                && did.ends_with(case.arguments()["what"].as_str().unwrap())
-                        });
-                        let action = match (reason, done) {
-                            ("in_doubt", true) => Action::Done(json!("done")),
-                            ("in_doubt", false) => Action::NotDone,
-                            _ => Action::Approve,
-                        };
-                        self.anna.decides(case, &action)
-                    };
-                    let decisions: Vec<_> = suspended.cases().iter().map(say).collect();
+                    let decisions: Vec<_> = suspended.cases().iter().map(|case| self.decides(case)).collect();
                     let resumable = suspended.verify(&decisions).unwrap();
                     deployment.resume(Worker, world, model, resumable).go().await
                 }
@@ -163,8 +227,9 @@ impl Case {
 
     /// What must hold whatever happened.
     fn holds(&self, evidence: &Evidence, at: &str) {
-        for once in ["pays first", "pays inside", "pays last", "asks me"] {
-            assert!(self.world.times(once) <= 1, "{at}: {once} ran twice: {:?}", self.world.log());
+        for did in self.world.log().iter().filter(|did| did.contains(' ')) {
+            assert_eq!(self.world.times(did), 1, "{at}: {did} ran twice: {:?}", self.world.log());
+            assert!(self.scene.once.contains(&did.as_str()), "{at}: {did} was never approved");
         }
         let status = evidence.status();
         assert!(
@@ -175,24 +240,28 @@ impl Case {
         );
         if status == Some(RunStatus::Completed) {
             // Nothing was left out: each was done, or a person said whether it was.
-            for once in ["pays first", "pays inside", "pays last", "asks me"] {
+            for once in self.scene.once {
                 let said = evidence.executions().iter().any(|e| e.contains("by_statement"));
                 assert!(self.world.times(once) == 1 || said, "{at}: {once}: {:?}", evidence.executions());
             }
         }
         // Each result that the model saw was looked at first.
         let results = evidence.attrs("tool.execute", "fuze.tool.outcome");
-        let told = results.iter().filter(|outcome| *outcome != "in_doubt").count();
+        let ended = |outcome: &&String| !["in_doubt", "cancelled"].contains(&outcome.as_str());
+        let told = results.iter().filter(ended).count();
         assert!(evidence.count("guardrail") >= told, "{at}: {:?}", evidence.spans());
     }
 }
 
-async fn whole() -> (Case, u32) {
-    let case = Case::new();
-    let started = case.healthy().run(Worker, case.world.clone(), ByHistory).start().await.unwrap();
-    assert_eq!(started.status(), "suspended", "{started:?}");
-    let evidence = case.to_the_end().await.unwrap();
-    assert_eq!(evidence.status(), Some(RunStatus::Completed), "{:?}", evidence.executions());
+async fn whole(scene: Scene) -> (Case, u32) {
+    let case = Case::new(scene);
+    assert_eq!(case.all_in_one(&case.healthy()).await.status(), "completed");
+    let evidence = case.desk.evidence(case.desk.store.runs()[0]);
+    let mut done: Vec<String> = case.world.log().into_iter().filter(|did| did.contains(' ')).collect();
+    done.sort();
+    let mut expected = scene.once.to_vec();
+    expected.sort_unstable();
+    assert_eq!(done, expected, "{:?}", evidence.executions());
     case.holds(&evidence, "whole");
     let writes = case.desk.store.writes();
     (case, writes)
@@ -200,35 +269,22 @@ async fn whole() -> (Case, u32) {
 
 #[tokio::test]
 async fn nothing_fails() {
-    let (_, writes) = whole().await;
-    assert!(writes > 10, "{writes}");
+    assert!(whole(PLAIN).await.1 > 10);
+    assert!(whole(WAITING).await.1 > 10);
 }
 
-#[tokio::test]
-async fn the_store_fails_at_each_write() {
-    let (_, writes) = whole().await;
+/// The store fails at each of its writes in turn, and at all after it, until somebody mends it.
+async fn store_fails(scene: Scene) {
+    let (_, writes) = whole(scene).await;
     for nth in 1..=writes {
-        let case = Case::new();
+        let case = Case::new(scene);
         case.desk.store.fail_from(nth, StoreError::Full);
-        let run = case.healthy().run(Worker, case.world.clone(), ByHistory);
-        let outcome = run.start().await.unwrap();
-        if outcome.status() == "suspended" {
-            // This failure comes later: at the resumption, or it does not come.
-            let id = outcome.report().run_id;
-            let waiting = case.healthy().suspended(id).await.unwrap();
-            let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
-            let resumable = waiting.verify(&[decision]).unwrap();
-            let resumed = case.healthy().resume(Worker, case.world.clone(), ByHistory, resumable).go().await;
-            match resumed {
-                Ok(outcome) if outcome.status() == "completed" => {
-                    assert_eq!(case.desk.evidence(id).status(), Some(RunStatus::Completed));
-                }
-                Ok(outcome) => assert_eq!(outcome.status(), "halted", "write {nth}"),
-                Err(error) => assert!(matches!(error, RunError::Claim(_)), "write {nth}: {error}"),
-            }
-        } else {
-            assert!(matches!(outcome, Outcome::Halted { .. }), "write {nth}: {outcome:?}");
-            assert!(super::why(&outcome).contains("no room"), "write {nth}: {outcome:?}");
+        let outcome = case.all_in_one(&case.healthy()).await;
+        match &outcome {
+            // The claim itself failed.
+            Outcome::Suspended { .. } => {}
+            Outcome::Halted { why, .. } => assert!(why.contains("no room"), "write {nth}: {why}"),
+            other => panic!("write {nth}: {other:?}"),
         }
         case.desk.store.mend();
         if let Some(evidence) = case.to_the_end().await {
@@ -239,24 +295,16 @@ async fn the_store_fails_at_each_write() {
     }
 }
 
-#[tokio::test]
-async fn the_process_dies_at_each_write() {
-    let (_, writes) = whole().await;
+/// The process dies at each write, before it was done or before anybody knew.
+async fn process_dies(scene: Scene) {
+    let (_, writes) = whole(scene).await;
     for how in [Break::Before, Break::After] {
         for nth in 1..=writes {
-            let case = Case::new();
+            let case = Case::new(scene);
             let (fragile, hung) = Fragile::at(&case.desk.store, nth, how);
             let deployment = case.deployment(fragile);
-            let run = deployment.run(Worker, case.world.clone(), ByHistory).start();
-            let resumption = async {
-                let outcome = run.await.unwrap();
-                let waiting = deployment.suspended(outcome.report().run_id).await.unwrap();
-                let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
-                let resumable = waiting.verify(&[decision]).unwrap();
-                drop(deployment.resume(Worker, case.world.clone(), ByHistory, resumable).go().await.unwrap());
-            };
             tokio::select! {
-                () = resumption => {}
+                outcome = case.all_in_one(&deployment) => panic!("{how:?} write {nth}: {outcome:?}"),
                 () = hung.notified() => {}
             }
             if let Some(evidence) = case.to_the_end().await {
@@ -266,36 +314,25 @@ async fn the_process_dies_at_each_write() {
     }
 }
 
-#[tokio::test]
-async fn the_process_dies_at_each_await() {
+/// The process dies at each await of a run whose store, model and tools yield wherever they can.
+async fn process_stops(scene: Scene) {
     let mut polls = 0;
     loop {
-        let case = Case::new();
-        let (healthy, world) = (case.healthy(), case.world.clone());
+        let case = Case::new(scene);
         let (fragile, _) = Fragile::at(&case.desk.store, u32::MAX, Break::Before);
         let deployment = case.deployment(fragile);
         let ended = {
-            let whole = async {
-                let outcome = deployment.run(Worker, world.clone(), ByHistory).start().await.unwrap();
-                let waiting = healthy.suspended(outcome.report().run_id).await.unwrap();
-                let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
-                let resumable = waiting.verify(&[decision]).unwrap();
-                deployment.resume(Worker, world.clone(), ByHistory, resumable).go().await.unwrap()
-            };
-            let mut whole = pin!(tokio::task::unconstrained(whole));
-            let mut ended = false;
-            for _ in 0..polls {
-                if let Poll::Ready(outcome) = whole.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                    assert_eq!(outcome.status(), "completed");
-                    ended = true;
-                    break;
-                }
-            }
-            ended
+            let mut whole = pin!(tokio::task::unconstrained(case.all_in_one(&deployment)));
+            let mut step = |_| whole.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            (0..polls).map(&mut step).find_map(|polled| match polled {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending => None,
+            })
         };
         if let Some(evidence) = case.to_the_end().await {
             case.holds(&evidence, &format!("await {polls}"));
-            if ended {
+            if let Some(outcome) = ended {
+                assert_eq!(outcome.status(), "completed");
                 assert_eq!(evidence.count("run.gap"), 0);
                 break;
             }
@@ -307,14 +344,44 @@ async fn the_process_dies_at_each_await() {
 }
 
 #[tokio::test]
+async fn the_store_fails_at_each_write() {
+    store_fails(PLAIN).await;
+}
+
+#[tokio::test]
+async fn the_store_fails_at_each_write_while_people_decide() {
+    store_fails(WAITING).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_at_each_write() {
+    process_dies(PLAIN).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_at_each_write_while_people_decide() {
+    process_dies(WAITING).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_at_each_await() {
+    process_stops(PLAIN).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_at_each_await_while_people_decide() {
+    process_stops(WAITING).await;
+}
+
+#[tokio::test]
 async fn a_gap_is_on_record() {
     // The third write is the start of the first effect; the second made the decisions durable.
     for (nth, gaps) in [(1, &["model_request", "process"][..]), (3, &["process", "tool"])] {
-        let case = Case::new();
+        let case = Case::new(PLAIN);
         let (fragile, hung) = Fragile::at(&case.desk.store, nth, Break::After);
         let deployment = case.deployment(fragile);
         tokio::select! {
-            _ = deployment.run(Worker, case.world.clone(), ByHistory).start() => panic!("it should hang"),
+            _ = deployment.run(Worker, case.world.clone(), case.model()).start() => panic!("it should hang"),
             () = hung.notified() => {}
         }
         let evidence = case.to_the_end().await.unwrap();
@@ -327,11 +394,11 @@ async fn a_gap_is_on_record() {
 
 #[tokio::test]
 async fn whoever_was_left_behind_can_write_nothing_more() {
-    let case = Case::new();
+    let case = Case::new(PLAIN);
     let (fragile, _) = Fragile::at(&case.desk.store, u32::MAX, Break::Before);
     let deployment = case.deployment(fragile);
     let mut old =
-        pin!(tokio::task::unconstrained(deployment.run(Worker, case.world.clone(), ByHistory).start()));
+        pin!(tokio::task::unconstrained(deployment.run(Worker, case.world.clone(), case.model()).start()));
     for _ in 0..12 {
         let polled = old.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());
@@ -347,17 +414,17 @@ async fn whoever_was_left_behind_can_write_nothing_more() {
 
 #[tokio::test]
 async fn what_is_over_cannot_be_recovered() {
-    let (case, _) = whole().await;
+    let (case, _) = whole(PLAIN).await;
     let id = case.desk.store.runs()[0];
-    let error = case.healthy().recover(Worker, case.world.clone(), ByHistory, id).go().await.unwrap_err();
+    let error = case.healthy().recover(Worker, case.world.clone(), case.model(), id).go().await.unwrap_err();
     assert!(matches!(error, RunError::NotSuspended | RunError::NotRunning), "{error}");
 }
 
 #[tokio::test]
 async fn what_waits_cannot_be_recovered() {
-    let case = Case::new();
-    let started = case.healthy().run(Worker, case.world.clone(), ByHistory).start().await.unwrap();
+    let case = Case::new(PLAIN);
+    let started = case.healthy().run(Worker, case.world.clone(), case.model()).start().await.unwrap();
     let id = started.report().run_id;
-    let error = case.healthy().recover(Worker, case.world.clone(), ByHistory, id).go().await.unwrap_err();
+    let error = case.healthy().recover(Worker, case.world.clone(), case.model(), id).go().await.unwrap_err();
     assert!(matches!(error, RunError::NotRunning), "{error}");
 }

@@ -15,7 +15,7 @@ use super::{run, why};
 
 /// A number that is also read from text.
 #[derive(JsonSchema)]
-pub struct Coerced(f64);
+pub(crate) struct Coerced(f64);
 
 impl Serialize for Coerced {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Coerced {
 
 /// A number that grows whenever it is written.
 #[derive(JsonSchema)]
-pub struct Growing(i64);
+pub(crate) struct Growing(i64);
 
 impl Serialize for Growing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Growing {
 
 /// Panics when it reads 13, refuses 12.
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Superstitious(i64);
+pub(crate) struct Superstitious(i64);
 
 impl<'de> Deserialize<'de> for Superstitious {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

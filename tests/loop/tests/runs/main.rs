@@ -1,4 +1,11 @@
 //! The loop as its users and its adversaries meet it. Whatever a run leaves is verified at its end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod cancel;
 mod crash;

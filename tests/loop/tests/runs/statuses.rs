@@ -14,14 +14,14 @@ use super::{run, why};
 
 /// Looks something up.
 #[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
-pub async fn look(ctx: &Ctx<'_, World>, at: i64) -> Result<i64, ToolError> {
+pub(crate) async fn look(ctx: &Ctx<'_, World>, at: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("look {at}"));
     Ok(at)
 }
 
 /// Changes something.
 #[tool(classification = public, retention = SHORT, threat_boundary(egress = none))]
-pub async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolError> {
+pub(crate) async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("change {to}"));
     match to {
         0 => Err(ToolError::new("the line went dead")),
@@ -35,7 +35,7 @@ agent! { Timed [look] i64 steps 50 retries 9 tokens 1000 run_time_limit_ms: 10_0
 
 define_agent! {
     /// Decides alone, and may not.
-    pub Judge {
+    pub(crate) Judge {
         purpose: "testing",
         instructions: "Decide.",
         lawful_basis: contract,
@@ -58,7 +58,7 @@ define_agent! {
     classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
     threat_boundary(egress = none), needs_approval = always,
 )]
-pub async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
+pub(crate) async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("judge {verdict}"));
     Ok(verdict)
 }
@@ -260,7 +260,8 @@ async fn a_sink_that_fails_halts_the_run_and_nothing_happens_off_the_record() {
             assert!(why(&outcome).contains(word), "{left}: {outcome:?}");
             let on_record = inner.run(outcome.report().run_id).unwrap_or_default();
             let records = String::from_utf8(on_record.records).unwrap();
-            let allowed = records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
+            let allowed =
+                records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
             assert!(world.log().len() <= allowed, "{left}: {:?} of {allowed} decisions", world.log());
             assert!(!records.contains("run.close"), "{left}");
         }
