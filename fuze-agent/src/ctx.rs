@@ -220,7 +220,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
         // The value shows which tool is meant; the agent's own instance runs.
         drop(tool);
         let args = fuze_evidence::jcs::to_vec(&args).map_err(|error| {
-            ToolError::not_applied(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
+            ToolError::new(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
         })?;
         let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
         let output = self.ask(request).await?;
@@ -245,7 +245,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     where
         T: ObservesSecrets,
     {
-        let missing = || ToolError::not_applied(format!("the deployment has no secret named `{name}`"));
+        let missing = || ToolError::new(format!("the deployment has no secret named `{name}`"));
         self.base.scope.secrets.find(name).ok_or_else(missing)
     }
 

@@ -88,7 +88,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     fn tell_results(&mut self, ids: &[Hash]) -> Result<(), Exit> {
         for id in ids {
             let execution = self.execution(*id)?;
-            let Stage::Finished { content, is_error, root } = execution.stage.clone() else {
+            let Stage::Finished { content, is_error, root, examined: true } = execution.stage.clone() else {
                 return Err(self.journal.latch(format!("the call {id} has no result")).into());
             };
             let call_id = execution.request.id.clone();
@@ -163,9 +163,19 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
-            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } | Stage::Finished { .. } => {
+            // A crash came between the result and what follows from it.
+            Stage::Finished { examined: false, .. } => {
+                self.examine_result(id).await?;
                 Ok(Admission::Settled)
             }
+            Stage::InDoubt if !self.waits_for(id) => {
+                self.ask_what_happened(id).await?;
+                Ok(Admission::Settled)
+            }
+            Stage::Waiting
+            | Stage::InDoubt
+            | Stage::Answered { .. }
+            | Stage::Finished { examined: true, .. } => Ok(Admission::Settled),
         }
     }
 
@@ -439,7 +449,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         self.evaluated(&span, PolicyDecision::Deny, reason, None, RequiredBy::default(), None)?;
         let content = error_content(why);
-        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root: commitment.root() };
+        let root = commitment.root();
+        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root, examined: true };
         Ok(Admission::Settled)
     }
 

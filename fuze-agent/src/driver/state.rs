@@ -156,8 +156,8 @@ pub(crate) enum Stage {
     NotDone { step: u64 },
     /// People answered a question of `request_oversight`.
     Answered { approved: bool },
-    /// Over.
-    Finished { content: String, is_error: bool, root: Hash },
+    /// Over. What a tool gave back is examined by the guardrails before anybody gets to see it.
+    Finished { content: String, is_error: bool, root: Hash, examined: bool },
 }
 
 /// Somebody who approved a call, with the trainings held then.
