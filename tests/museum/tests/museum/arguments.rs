@@ -148,6 +148,7 @@ async fn row_27_the_token_covers_tool_and_arguments() {
 /// One agent in editions that differ in one thing each.
 macro_rules! edition {
     ($edition:ident, $body:expr, { $($attr:tt)* }, ($($arg:tt)*), { $($agent:tt)* }) => {
+        #[allow(unused_variables, reason = "editions differ in what they take, not in what they do with it")]
         mod $edition {
             use fuze_agent::prelude::*;
             use fuze_agent_museum::office::{Deps, KEPT};
