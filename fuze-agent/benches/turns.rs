@@ -54,6 +54,14 @@ fn main() {
         runtime.block_on(run(3));
         return;
     }
+    if let Some(turns) = only(&arguments) {
+        runtime.block_on(async {
+            for _ in 0..30_000_u32.div_ceil(turns) {
+                run(turns).await;
+            }
+        });
+        return;
+    }
     let mut samples: [Vec<f64>; LENGTHS.len()] = Default::default();
     runtime.block_on(async {
         run(100).await;
@@ -91,6 +99,12 @@ fn main() {
     }
 }
 
+/// `--only N`: many runs of N turns and no figures, for a profiler.
+fn only(arguments: &[String]) -> Option<u32> {
+    let at = arguments.iter().position(|argument| argument == "--only")?;
+    arguments.get(at + 1)?.parse().ok()
+}
+
 fn figure(what: &str, found: f64, most: f64) -> bool {
     let held = found <= most;
     println!("{what:<40} {found:>7.2}  at most {most:>5.1}  {}", if held { "held" } else { "MISSED" });
@@ -106,9 +120,10 @@ fn median(mut samples: Vec<f64>) -> f64 {
 async fn run(turns: u32) -> Duration {
     let sink = MemorySink::new();
     let keys = Keys::ephemeral().expect("keys");
-    let deployment = Deployment::with_sink("bench", keys, Fixed::new().allow_tool("add"), Arc::new(sink.clone()))
-        .build()
-        .expect("a deployment");
+    let deployment =
+        Deployment::with_sink("bench", keys, Fixed::new().allow_tool("add"), Arc::new(sink.clone()))
+            .build()
+            .expect("a deployment");
     let model = ScriptedModel::new().repeat("add", json!({"a": 2, "b": 3}), turns).answer(5);
     let run = deployment.run(Calculator, (), model).input("2+3").timeline(false);
     let before = cpu_time();

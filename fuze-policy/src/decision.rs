@@ -77,26 +77,26 @@ impl Default for Obligation {
     }
 }
 
-/// Somebody whose decision to approve exactly one call has been verified.
+/// Somebody who approved a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approver {
-    /// The overseer's alias.
+    /// The alias in the overseer registry.
     pub alias: String,
-    /// The trainings that the overseer holds.
+    /// Trainings held.
     pub trainings: BTreeSet<String>,
 }
 
 impl Obligation {
-    /// Whether these approvals are enough: of the persons who count here and hold the trainings, as many distinct ones as
-    /// are asked for.
+    /// Whether enough distinct persons approved, counting those alone who may and who hold every training.
     #[must_use]
-    pub fn is_met_by(&self, approvers: &[Approver]) -> bool {
-        let counts = |who: &&Approver| {
-            self.may_approve.as_ref().is_none_or(|named| named.contains(&who.alias))
-                && self.trainings.is_subset(&who.trainings)
+    pub fn is_met_by(&self, approved: &[Approver]) -> bool {
+        let counts = |person: &&Approver| {
+            self.may_approve.as_ref().is_none_or(|who| who.contains(&person.alias))
+                && self.trainings.is_subset(&person.trainings)
         };
-        let distinct: BTreeSet<&str> = approvers.iter().filter(counts).map(|who| who.alias.as_str()).collect();
-        distinct.len() >= usize::from(self.approvers.max(1))
+        let persons: BTreeSet<&str> =
+            approved.iter().filter(counts).map(|person| person.alias.as_str()).collect();
+        persons.len() >= usize::from(self.approvers.max(1))
     }
 
     /// Both obligations at once: most approvers, the intersection of who may approve, the union of trainings, the
@@ -150,18 +150,18 @@ mod tests {
     }
 
     #[test]
-    fn approvals_count_by_person_name_and_training() {
-        let by = |alias: &str, training: &str| Approver {
+    fn an_obligation_is_met_by_enough_persons_who_count() {
+        let person = |alias: &str, training: &str| Approver {
             alias: alias.to_owned(),
             trainings: [training.to_owned()].into(),
         };
-        let two = of(2, Some(&["a", "b", "c"]), "x", None);
-        assert!(two.is_met_by(&[by("a", "x"), by("b", "x")]));
-        assert!(!two.is_met_by(&[by("a", "x")]));
-        assert!(!two.is_met_by(&[by("a", "x"), by("a", "x")]));
-        assert!(!two.is_met_by(&[by("a", "x"), by("d", "x")]));
-        assert!(!two.is_met_by(&[by("a", "x"), by("b", "y")]));
-        assert!(!of(0, None, "x", None).is_met_by(&[]));
+        let (a, b) = (person("a", "x"), person("b", "x"));
+        let two = of(2, None, "x", None);
+        assert!(two.is_met_by(&[a.clone(), b.clone()]));
+        assert!(!two.is_met_by(&[a.clone(), a.clone()]), "one person twice");
+        assert!(!two.is_met_by(&[a.clone(), person("c", "y")]), "untrained");
+        assert!(!of(1, Some(&["b"]), "x", None).is_met_by(std::slice::from_ref(&a)), "another may");
+        assert!(!of(0, None, "x", None).is_met_by(&[]), "nobody");
     }
 
     #[test]

@@ -52,14 +52,14 @@ pub struct RequiredBy {
 
 /// What stands beside the policy for one call.
 #[derive(Debug, Default)]
-pub struct Conditions<'a> {
+pub struct Conditions {
     /// The tool's own demand.
     pub tool: Option<Obligation>,
     /// The law's demand.
     pub law: Option<Obligation>,
-    /// Whose verified decisions for exactly this call are at hand. They stand in for approval, never for allow, and only
-    /// where they are enough for what is demanded now: more may be demanded than when these persons were asked.
-    pub approved: &'a [Approver],
+    /// Who approved exactly this call, by verified decisions. Stands in for approval where they meet the obligation as it
+    /// is now; never for allow.
+    pub approved: Vec<Approver>,
 }
 
 /// A call that waits for a human. It can be thrown away or decided again, not run.
@@ -147,7 +147,7 @@ impl Gate {
         &self,
         call: C,
         request: &Request<'_>,
-        conditions: Conditions<'_>,
+        conditions: Conditions,
     ) -> Result<Decided<'c, C>, EngineError> {
         let verdict = match &self.policy {
             Policy::Local(engine) => engine.decide(request)?,
@@ -180,7 +180,7 @@ impl Gate {
         }
         Ok(match demanded {
             None => Decided::Permitted { permit: Permit(call, PhantomData), rule, approved_for: None },
-            Some(obligation) if obligation.is_met_by(conditions.approved) => Decided::Permitted {
+            Some(obligation) if obligation.is_met_by(&conditions.approved) => Decided::Permitted {
                 permit: Permit(call, PhantomData),
                 rule,
                 approved_for: Some(required_by),

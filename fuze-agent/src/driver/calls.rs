@@ -19,11 +19,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::definition::DefinedTool;
 use super::journal::Step;
-use super::state::{ApprovedBy, DecidedCall, Execution, Phase, Stage, Wait};
+use super::state::{DecidedCall, Execution, Phase, Stage, Wait};
 use super::{Driver, Exit, error_content, name, policy_facts};
 use crate::ctx::{FromTool, Scope};
 use crate::dispatch::{ArgumentsError, Ask, Ready, Ruling, ToolFacts};
 use crate::model::Message;
+use crate::panics::{caught, caught_now};
 use crate::sealed::Internal;
 use crate::suspend::case::CaseData;
 
@@ -88,7 +89,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     fn tell_results(&mut self, ids: &[Hash]) -> Result<(), Exit> {
         for id in ids {
             let execution = self.execution(*id)?;
+<<<<<<< HEAD
+            let Stage::Finished { content, is_error, root, .. } = execution.stage.clone() else {
+=======
             let Stage::Finished { content, is_error, root, examined: true } = execution.stage.clone() else {
+>>>>>>> museum
                 return Err(self.journal.latch(format!("the call {id} has no result")).into());
             };
             let call_id = execution.request.id.clone();
@@ -156,13 +161,25 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let execution = self.execution(id)?.clone();
         match execution.stage {
             Stage::New => self.decide(id, execution, None).await,
-            Stage::Approved { step, ref by } => {
-                let by = by.clone();
-                self.decide(id, execution, Some((step, by))).await
-            }
+            Stage::Approved { step } => self.decide(id, execution, Some(step)).await,
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
+<<<<<<< HEAD
+            Stage::InDoubt if !self.state.header.waits.iter().any(|wait| wait.execution == id) => {
+                // The process ended before anybody could be asked.
+                let definition = self.definition;
+                let tool = execution.decided.as_ref().and_then(|decided| definition.tool(&decided.tool));
+                match tool {
+                    Some(tool) => self.in_doubt_wait(id, &tool.facts).await.map(|()| Admission::Settled),
+                    None => {
+                        Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into())
+                    }
+                }
+            }
+            Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
+            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } => Ok(Admission::Settled),
+=======
             // A crash came between the result and what follows from it.
             Stage::Finished { examined: false, .. } => {
                 self.examine_result(id).await?;
@@ -176,6 +193,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             | Stage::InDoubt
             | Stage::Answered { .. }
             | Stage::Finished { examined: true, .. } => Ok(Admission::Settled),
+>>>>>>> museum
         }
     }
 
@@ -183,14 +201,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         &mut self,
         id: Hash,
         execution: Execution,
-        approval: Option<(u64, Vec<ApprovedBy>)>,
+        approval: Option<u64>,
     ) -> Result<Admission<'c, D>, Exit>
     where
         'r: 'c,
     {
-        let (approval, approved) = approval.map_or((None, Vec::new()), |(step, by)| (Some(step), by));
-        let approved: Vec<Approver> = approved.into_iter().map(approver).collect();
-        if execution.decided.is_none() && execution.attempt == 1 && !self.spend_step() {
+        let begins = execution.decided.is_none() && execution.modified.is_none() && execution.attempt == 1;
+        if begins && !self.spend_step() {
             return Err(self.over_limit(
                 &execution,
                 PolicyReason::StepLimit,
@@ -214,7 +231,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         let prepared = match &execution.decided {
             Some(decided) => Ok(decided.canonical.clone().into_bytes()),
-            None => tool.tool.canonical(execution.request.arguments.as_bytes(), Internal),
+            None => {
+                let arguments =
+                    execution.modified.as_ref().unwrap_or(&execution.request.arguments).as_bytes();
+                caught_now(|| tool.tool.canonical(arguments, Internal)).unwrap_or_else(|panic| {
+                    Err(ArgumentsError::Invalid(format!("they cannot be read: {panic}")))
+                })
+            }
         };
         let canonical = match prepared {
             Ok(canonical) => canonical,
@@ -243,9 +266,15 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 call: CallFacts { args: &canonical, depth: execution.depth },
             };
             let law = definition.law_demands(&tool.facts);
-            tool.tool
-                .decide(Ask { gate: self.gate, request, law, approved: &approved }, Internal)
-                .await
+            // What they may approve is decided by the registry as it is now.
+            let overseers =
+                execution.approvers.iter().filter_map(|who| self.deployment.overseers().find(who));
+            let approved = overseers
+                .filter(|_| approval.is_some())
+                .map(|who| Approver { alias: who.alias.to_string(), trainings: who.trainings.clone() });
+            let ask = Ask { gate: self.gate, request, law, approved: approved.collect() };
+            let decided = caught(tool.tool.decide(ask, Internal)).await;
+            decided.unwrap_or_else(|panic| Err(EngineError::Evaluation(format!("it panicked: {panic}"))))
         };
         let text = match String::from_utf8(canonical) {
             Ok(text) => text,
@@ -358,6 +387,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let execution = self.execution(id)?;
         execution.decided = Some(decided);
         execution.stage = Stage::Waiting;
+        execution.approvers.clear();
         self.wait(id, obligation, reason, None)?;
         Ok(Admission::Settled)
     }
@@ -450,6 +480,10 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.evaluated(&span, PolicyDecision::Deny, reason, None, RequiredBy::default(), None)?;
         let content = error_content(why);
         let root = commitment.root();
+<<<<<<< HEAD
+        // What the loop itself says is not a tool's result.
+=======
+>>>>>>> museum
         self.execution(id)?.stage = Stage::Finished { content, is_error: true, root, examined: true };
         Ok(Admission::Settled)
     }
@@ -529,10 +563,6 @@ struct Evaluation<'a> {
     index: u32,
     root: Option<Hash>,
     content: Option<&'a Commitment>,
-}
-
-fn approver(by: ApprovedBy) -> Approver {
-    Approver { alias: by.overseer.as_str().to_owned(), trainings: by.trainings }
 }
 
 fn policy_tool(facts: &ToolFacts) -> PolicyTool<'_> {

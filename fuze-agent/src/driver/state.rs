@@ -3,7 +3,7 @@
 //! It is stored in pieces: each commit seals a [`Header`], bounded by the calls of one turn, and the messages that came
 //! since the last one. A suspension stores the whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fuze_evidence::chain::RecorderState;
 use fuze_evidence::content::Disclosure;
@@ -105,6 +105,12 @@ pub(crate) struct Execution {
     /// The canonical bytes that were decided on, and their content root.
     pub(crate) decided: Option<DecidedCall>,
     pub(crate) stage: Stage,
+    /// The arguments that people put in the place of those asked for, as canonical text.
+    #[serde(default)]
+    pub(crate) modified: Option<String>,
+    /// Who approved it.
+    #[serde(default)]
+    pub(crate) approvers: Vec<Name>,
     /// What this run has written into the ledger of effects, `started` not counted.
     #[serde(default)]
     pub(crate) ledger: Ledger,
@@ -144,8 +150,8 @@ pub(crate) enum Stage {
     New,
     /// Waits for people.
     Waiting,
-    /// These people approved exactly these bytes; to be decided again.
-    Approved { step: u64, by: Vec<ApprovedBy> },
+    /// People approved exactly these bytes; to be decided again.
+    Approved { step: u64 },
     /// People refused.
     Rejected { step: u64 },
     /// A `once` tool began and its end is not known.
@@ -156,6 +162,10 @@ pub(crate) enum Stage {
     NotDone { step: u64 },
     /// People answered a question of `request_oversight`.
     Answered { approved: bool },
+<<<<<<< HEAD
+    /// Over. `examined`: the guardrails have looked at it.
+    Finished { content: String, is_error: bool, root: Hash, examined: bool },
+=======
     /// Over. What a tool gave back is examined by the guardrails before anybody gets to see it.
     Finished { content: String, is_error: bool, root: Hash, examined: bool },
 }
@@ -166,6 +176,7 @@ pub(crate) enum Stage {
 pub(crate) struct ApprovedBy {
     pub(crate) overseer: Name,
     pub(crate) trainings: BTreeSet<String>,
+>>>>>>> museum
 }
 
 /// One case that the run waits for.

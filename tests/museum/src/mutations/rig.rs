@@ -17,9 +17,30 @@ use crate::office::{Deps, Office, Person, Place, World, waiting, work};
 
 /// What a token binds: whoever could sign one for other values would still find no run that waits for it.
 const TOKEN_BOUND: &[&str] = &[
-    "runId", "segment", "caseId", "slot", "of", "callId", "sequence", "chainHead", "nonce", "reason", "tool", "argsHash",
-    "obligation", "registryHash", "fingerprint", "tenant", "principal", "model", "art22", "bundleHash", "issuedAt",
-    "expiresAt", "origin", "keyId",
+    "runId",
+    "segment",
+    "caseId",
+    "slot",
+    "of",
+    "callId",
+    "sequence",
+    "chainHead",
+    "nonce",
+    "reason",
+    "tool",
+    "argsHash",
+    "obligation",
+    "registryHash",
+    "fingerprint",
+    "tenant",
+    "principal",
+    "model",
+    "art22",
+    "bundleHash",
+    "issuedAt",
+    "expiresAt",
+    "origin",
+    "keyId",
 ];
 /// What an overseer's own key cannot make good. The other members are the overseer's to choose.
 const DECISION_BOUND: &[&str] = &["tokenHash", "caseHash", "overseer", "keyId", "rationaleHash"];
@@ -88,8 +109,12 @@ impl Rig {
         targets.push(Target { deployment: deployment.clone(), suspended: Some(one), good: good.to_vec() });
 
         let two = suspend(&deployment, "acme", "refund", 100).await;
-        let both: Vec<SignedDecision> =
-            two.cases().iter().zip(&place.people).map(|(case, who)| who.decide(case, &Action::Approve)).collect();
+        let both: Vec<SignedDecision> = two
+            .cases()
+            .iter()
+            .zip(&place.people)
+            .map(|(case, who)| who.decide(case, &Action::Approve))
+            .collect();
         targets.push(Target { deployment: deployment.clone(), suspended: Some(two), good: vec![both] });
 
         // Genuine texts from elsewhere: the same call again, another tenant, another run, another origin under the same
@@ -229,10 +254,14 @@ impl Rig {
 
     fn disturb(&self, decisions: &mut Vec<SignedDecision>, at: usize, rng: &mut Rng) -> &'static str {
         let one = &mut decisions[at];
-        let foreign = Opened { salt: one.rationale.salt.clone(), json: "{\"cents\":1000000,\"to\":\"mallory\"}".into() };
+        let foreign = Opened {
+            salt: one.rationale.salt.clone(),
+            json: "{\"cents\":1000000,\"to\":\"mallory\"}".into(),
+        };
         match rng.below(9) {
             0 => {
-                one.rationale.json = rng.pick(&["\"\"", "\"seen \"", "null", " \"seen\"", "\"see\\u006e\""]).to_string();
+                one.rationale.json =
+                    rng.pick(&["\"\"", "\"seen \"", "null", " \"seen\"", "\"see\\u006e\""]).to_string();
                 "another rationale than was signed"
             }
             1 => {

@@ -169,7 +169,8 @@ fn edit(family: &Family<'_>, rng: &mut Rng) -> String {
 
 fn prefix(family: &Family<'_>, rng: &mut Rng) -> String {
     let rest = family.text.split_once('.').unwrap().1;
-    let other = ["", "fz", "fz0", "fz2", "fz11", "FZ1", "fz1", "fzd1", "fzd2", "FZD1", " fz1", "fz1 ", "fzd1.", "v1"];
+    let other =
+        ["", "fz", "fz0", "fz2", "fz11", "FZ1", "fz1", "fzd1", "fzd2", "FZD1", " fz1", "fz1 ", "fzd1.", "v1"];
     format!("{}.{rest}", rng.pick(&other))
 }
 
@@ -195,7 +196,8 @@ fn spelling(family: &Family<'_>, rng: &mut Rng) -> String {
 fn body_octet(family: &Family<'_>, rng: &mut Rng) -> String {
     let mut parts = parts(family);
     let at = rng.below(parts.body.len());
-    parts.body[at] = if rng.one_in(2) { parts.body[at] ^ (1 << rng.below(8)) } else { *rng.pick(b"0a\"{}:, ") };
+    parts.body[at] =
+        if rng.one_in(2) { parts.body[at] ^ (1 << rng.below(8)) } else { *rng.pick(b"0a\"{}:, ") };
     parts.join()
 }
 
@@ -217,8 +219,8 @@ fn signature_octet(family: &Family<'_>, rng: &mut Rng) -> String {
 /// Ed25519 without a check of S below the group order takes this for another signature of the same text.
 fn malleable(family: &Family<'_>, rng: &mut Rng) -> String {
     const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let mut parts = parts(family);
     for _ in 0..=rng.below(7) {
@@ -291,7 +293,9 @@ fn other_value(key: &str, now: &Value, rng: &mut Rng) -> Value {
             json!(String::from_utf8(text).unwrap())
         }
         Value::String(text) => {
-            let words = ["approve", "modify", "reject", "policy", "law", "look", "refund", "globex", "mallory", "none"];
+            let words = [
+                "approve", "modify", "reject", "policy", "law", "look", "refund", "globex", "mallory", "none",
+            ];
             match rng.below(3) {
                 0 => json!(format!("{text}x")),
                 1 => json!(text.to_uppercase()),
@@ -332,7 +336,8 @@ fn resigned(family: &Family<'_>, rng: &mut Rng, named: bool, change: bool) -> St
 
 fn other_domain(family: &Family<'_>, rng: &mut Rng) -> String {
     let mut members = parts(family).members();
-    let domains = ["fuze/resume/v1", "fuze/decision/v1", "fuze/resume/v2", "fuze/run-close/v1", "fuze/annex/v1", ""];
+    let domains =
+        ["fuze/resume/v1", "fuze/decision/v1", "fuze/resume/v2", "fuze/run-close/v1", "fuze/annex/v1", ""];
     let other: Vec<&str> = domains.into_iter().filter(|domain| members["domain"] != *domain).collect();
     match rng.below(other.len() + 2) {
         0 => drop(members.remove("domain")),
@@ -390,7 +395,9 @@ fn not_canonical(family: &Family<'_>, rng: &mut Rng) -> String {
         }
         5 => text.replacen('a', "\\u0061", 1 + rng.below(5)),
         6 => text.replacen('/', "\\/", 1 + rng.below(5)),
-        7 => text.replacen(":0,", rng.word(&[":-0,", ":0.0,", ":0e0,", ":00,"]), 1).replacen(":1,", ":1.0,", 1),
+        7 => {
+            text.replacen(":0,", rng.word(&[":-0,", ":0.0,", ":0e0,", ":00,"]), 1).replacen(":1,", ":1.0,", 1)
+        }
         _ => text.replacen('}', ",}", 1),
     };
     sign_body(head(family), body.into_bytes(), family.right)

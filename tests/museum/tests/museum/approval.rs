@@ -18,7 +18,6 @@ fn payment() -> ScriptedModel {
     ScriptedModel::new().call("pay", json!({"to": "bakery", "cents": 1}))
 }
 
-
 fn refused(suspended: Suspended, decisions: &[SignedDecision]) -> (Suspended, Vec<Problem>) {
     match suspended.verify(decisions) {
         Ok(_) => panic!("accepted"),
@@ -142,9 +141,15 @@ async fn row_04_an_approval_cannot_be_forged() {
     let posing = Person::new("anna");
     let principal = &place.people[1];
     let attempts = [
-        (stranger.decide(case, &Action::Approve), DecisionError::UnknownOverseer { overseer: stranger.alias.clone() }),
+        (
+            stranger.decide(case, &Action::Approve),
+            DecisionError::UnknownOverseer { overseer: stranger.alias.clone() },
+        ),
         (posing.decide(case, &Action::Approve), DecisionError::Signature),
-        (principal.decide(case, &Action::Approve), DecisionError::IsPrincipal { overseer: principal.alias.clone() }),
+        (
+            principal.decide(case, &Action::Approve),
+            DecisionError::IsPrincipal { overseer: principal.alias.clone() },
+        ),
     ];
     let mut suspended = suspended;
     for (forged, expected) in attempts {
@@ -155,7 +160,8 @@ async fn row_04_an_approval_cannot_be_forged() {
     // A registry that was changed while the run waited does not count for it.
     let mut registry = place.registry();
     registry = registry.with(stranger.entry()).unwrap();
-    let changed = place.builder(fuze_agent_museum::office::office_rules()).overseers(registry).build().unwrap();
+    let changed =
+        place.builder(fuze_agent_museum::office::office_rules()).overseers(registry).build().unwrap();
     let there = changed.suspended(run).await.unwrap();
     let by_stranger = stranger.decide(&there.cases()[0], &Action::Approve);
     let (_, why) = refused(there, &[by_stranger]);
@@ -244,8 +250,12 @@ async fn row_07_parallel_suspensions_of_one_tool_do_not_mix() {
     let other = waiting(work(&deployment, &world, payment()).await);
     let run = suspended.run_id();
     let actions = [Action::Reject, Action::Approve, Action::Approve, Action::Reject];
-    let mut decisions: Vec<SignedDecision> =
-        suspended.cases().iter().zip(&actions).map(|(case, action)| place.anna().decide(case, action)).collect();
+    let mut decisions: Vec<SignedDecision> = suspended
+        .cases()
+        .iter()
+        .zip(&actions)
+        .map(|(case, action)| place.anna().decide(case, action))
+        .collect();
     decisions.reverse();
     // The other run's token does not count here, nor this one's there.
     let foreign = place.anna().decide_all(&other, &Action::Approve);
@@ -323,7 +333,8 @@ async fn row_10_nothing_runs_before_its_confirmation() {
     assert_eq!(world.log(), ["look before", "pay bakery 1", "note after"]);
     // The execution names the person's decision as its parent.
     let records = place.records(run);
-    let of = |span: &str| records.iter().map(|r| &r["payload"]).filter(|p| p["span"] == span).collect::<Vec<_>>();
+    let of =
+        |span: &str| records.iter().map(|r| &r["payload"]).filter(|p| p["span"] == span).collect::<Vec<_>>();
     let decided = of("human.oversight.decision");
     let paid: Vec<_> =
         of("tool.execute").into_iter().filter(|p| p["attrs"]["gen_ai.tool.name"] == "pay").collect();

@@ -15,7 +15,12 @@ use crate::rows::proof;
 
 /// Measures.
 #[tool(classification = public, retention = KEPT, threat_boundary(egress = none), effect = read)]
-async fn measure(ctx: &Ctx<'_, Deps>, limit: f64, count: u64, unit: Option<String>) -> Result<String, ToolError> {
+async fn measure(
+    ctx: &Ctx<'_, Deps>,
+    limit: f64,
+    count: u64,
+    unit: Option<String>,
+) -> Result<String, ToolError> {
     ctx.deps().did(format!("{limit} {count} {unit:?}"));
     Ok("measured".to_owned())
 }
@@ -68,7 +73,11 @@ async fn row_22_the_policy_sees_what_the_tool_gets() {
         (r#"{"count":1e2,"limit":0.10}"#, r#"{"count":100,"limit":0.1,"unit":null}"#, "0.1 100 None"),
         // A list in the order of the members is another spelling of them: nobody after the parser gets to see it.
         (r#"[1,1,null]"#, r#"{"count":1,"limit":1,"unit":null}"#, "1 1 None"),
-        (r#" {"limit":-0.0,"unit":"\u006d","count":0}"#, r#"{"count":0,"limit":0,"unit":"m"}"#, "0 0 Some(\"m\")"),
+        (
+            r#" {"limit":-0.0,"unit":"\u006d","count":0}"#,
+            r#"{"count":0,"limit":0,"unit":"m"}"#,
+            "0 0 Some(\"m\")",
+        ),
     ];
     let place = Place::new();
     let engine = Asked::new(|_| Ok(Decision::Allow));
@@ -230,7 +239,8 @@ async fn row_28_a_redefined_agent_does_not_resume() {
     let (place, world) = (Place::new(), World::new());
     let deployment = place.deployment(Fixed::new().allow_tool("file"));
     let model = ScriptedModel::new().call("file", json!({"name": "a"}));
-    let start = deployment.run(first::Clerk, world.clone(), model).tenant("acme").principal("clerk-1").start();
+    let start =
+        deployment.run(first::Clerk, world.clone(), model).tenant("acme").principal("clerk-1").start();
     let run = waiting(start.await.unwrap()).run_id();
     let records = place.store.records(run);
     macro_rules! refused {

@@ -8,7 +8,8 @@ use fuze_agent::RunError;
 use fuze_agent::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Verdict};
 use fuze_agent::law::residency::Eu;
 use fuze_agent::model::{
-    FinishReason, Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse, RequestedCall, Usage,
+    FinishReason, Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse, RequestedCall,
+    Usage,
 };
 use fuze_agent::prelude::*;
 use fuze_agent::store::{ClaimError, StoreError};
@@ -211,7 +212,8 @@ async fn crash_at(nth: u32, plan: &'static [(&'static str, &'static str)]) -> Op
 /// in doubt is stored with its result, so that no crash can make it look like a plain error that the model may try again.
 #[tokio::test]
 async fn row_09_no_crash_repeats_an_effect() {
-    const NOTE: &[(&str, &str)] = &[("look", r#"{"what":"a"}"#), ("note", r#"{"text":"b"}"#), ("look", r#"{"what":"c"}"#)];
+    const NOTE: &[(&str, &str)] =
+        &[("look", r#"{"what":"a"}"#), ("note", r#"{"text":"b"}"#), ("look", r#"{"what":"c"}"#)];
     let mut ends = Vec::new();
     for nth in 1.. {
         let Some(end) = crash_at(nth, NOTE).await else { break };
@@ -349,7 +351,12 @@ define_agent! {
 #[tokio::test]
 async fn row_31_nothing_completes_that_was_not_stored() {
     let rules = || Fixed::new().allow_tool("look").allow_tool("note");
-    let model = || ScriptedModel::new().call("note", json!({"text": "a"})).call("look", json!({"what": "b"})).answer("ok");
+    let model = || {
+        ScriptedModel::new()
+            .call("note", json!({"text": "a"}))
+            .call("look", json!({"what": "b"}))
+            .answer("ok")
+    };
     let mut failures = 0;
     for from in 1.. {
         let inner = MemorySink::new();
@@ -360,7 +367,11 @@ async fn row_31_nothing_completes_that_was_not_stored() {
         let run = deployment.run(Notary, world.clone(), model()).tenant("acme").principal("clerk-1");
         let outcome = run.start().await;
         let allowed = stored_decisions(&inner, inner.run_ids().first());
-        assert!(world.log().len() <= allowed, "batch {from}: {} effects, {allowed} decisions", world.log().len());
+        assert!(
+            world.log().len() <= allowed,
+            "batch {from}: {} effects, {allowed} decisions",
+            world.log().len()
+        );
         match outcome {
             Ok(outcome) if outcome.status() == "completed" => {
                 let stored = inner.run(outcome.report().run_id).unwrap();
@@ -378,7 +389,8 @@ async fn row_31_nothing_completes_that_was_not_stored() {
     for nth in 1.. {
         let (place, world) = (Place::new(), World::new());
         place.store.fail_from(nth, StoreError::Io("unplugged".into()));
-        let run = place.deployment(rules()).run(Notary, world.clone(), model()).tenant("acme").principal("clerk-1");
+        let run =
+            place.deployment(rules()).run(Notary, world.clone(), model()).tenant("acme").principal("clerk-1");
         match run.start().await {
             Ok(outcome) if outcome.status() == "completed" => {
                 assert!(place.verify(outcome.report().run_id).unwrap().is_verified());
@@ -433,7 +445,8 @@ async fn row_18_a_cancelled_tool_leaves_a_run_that_can_be_understood() {
     assert!(started.await.unwrap_err().is_cancelled());
     let run = place.store.runs()[0];
     world.did("wake");
-    let outcome = place.deployment(rules_of_slow()).recover(Slow, world.clone(), ByHistory(SLEEP), run).go().await;
+    let outcome =
+        place.deployment(rules_of_slow()).recover(Slow, world.clone(), ByHistory(SLEEP), run).go().await;
     assert_eq!(outcome.unwrap().status(), "completed");
     assert_eq!(world.log(), ["sleep", "wake", "sleep"]);
     assert!(place.verify(run).unwrap().is_verified());

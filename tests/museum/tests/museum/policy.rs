@@ -8,7 +8,9 @@ use fuze_agent::RunError;
 use fuze_agent::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Verdict as Found};
 use fuze_agent::prelude::*;
 use fuze_agent::suspend::{Action, DecisionError, Problem};
-use fuze_agent_museum::office::{Deps, KEPT, Office, Place, World, look, note, office_rules, pay, waiting, work};
+use fuze_agent_museum::office::{
+    Deps, KEPT, Office, Place, World, look, note, office_rules, pay, waiting, work,
+};
 use fuze_policy::{
     Decision, Engine, EngineError, EngineIdentity, Permissive, Policy, RemoteEngine, Request, RuleId, Verdict,
 };
@@ -221,7 +223,11 @@ async fn row_20_an_unknown_effect_is_not_an_allow() {
     classification = special_category, art9_basis = explicit_consent, lawful_bases = [consent], residency = eu,
     retention = KEPT, threat_boundary(egress = none), effect = read,
 )]
-async fn patient(ctx: &Ctx<'_, Deps>, classification: String, residency: String) -> Result<String, ToolError> {
+async fn patient(
+    ctx: &Ctx<'_, Deps>,
+    classification: String,
+    residency: String,
+) -> Result<String, ToolError> {
     ctx.deps().did(format!("patient {classification} {residency}"));
     Ok("file".to_owned())
 }
@@ -337,7 +343,8 @@ async fn row_23_an_automated_decision_never_completes_without_a_human() {
             let obligation = &suspended.cases()[0].token().claims().obligation;
             assert_eq!(obligation.trainings, ["hr-2026"]);
         }
-        let model = ScriptedModel::new().call("look", json!({"what": "dossier"})).answer("rejected by machine");
+        let model =
+            ScriptedModel::new().call("look", json!({"what": "dossier"})).answer("rejected by machine");
         let outcome = start(model).await;
         assert_eq!(outcome.status(), "oversight_missing");
         let run = outcome.report().run_id;
@@ -364,7 +371,9 @@ async fn row_30_a_resume_meets_tenant_policy_and_guardrails() {
     let run = suspended.run_id();
 
     // What does not fit the tool changes nothing: the run still waits.
-    for args in [json!({"to": "bakery"}), json!({"to": "b", "cents": -1}), json!({"to": "b", "cents": 1, "x": 1})] {
+    for args in
+        [json!({"to": "bakery"}), json!({"to": "b", "cents": -1}), json!({"to": "b", "cents": 1, "x": 1})]
+    {
         let there = deployment.suspended(run).await.unwrap();
         let decisions = place.anna().decide_all(&there, &Action::Modify(args));
         let resumable = there.verify(&decisions).unwrap();
@@ -380,7 +389,8 @@ async fn row_30_a_resume_meets_tenant_policy_and_guardrails() {
     // The guardrail sees the output of the resumed call.
     let deployment = place.deployment(guarded_rules());
     let model = ScriptedModel::new().call("pay", json!({"to": "bakery", "cents": 66}));
-    let start = deployment.run(Guarded, world.clone(), model).tenant("acme").principal("clerk-1").start().await;
+    let start =
+        deployment.run(Guarded, world.clone(), model).tenant("acme").principal("clerk-1").start().await;
     let suspended = waiting(start.unwrap());
     let decisions = place.anna().decide_all(&suspended, &Action::Approve);
     let resumable = suspended.verify(&decisions).unwrap();
@@ -446,7 +456,8 @@ async fn row_30_an_approval_is_worth_no_more_than_its_approvers() {
 
     // The policy in force at the resume names other approvers.
     let rules = || Fixed::new().allow_tool("look").allow_tool("note").allow_tool("pay");
-    let by = |alias: &str| Obligation { may_approve: Some([alias.to_owned()].into()), ..Obligation::default() };
+    let by =
+        |alias: &str| Obligation { may_approve: Some([alias.to_owned()].into()), ..Obligation::default() };
     let deployment = place.deployment(rules().approve_tool("refund", by("anna")));
     let model = ScriptedModel::new().call("refund", json!({"to": "bakery", "cents": 5}));
     let suspended = waiting(work(&deployment, &world, model).await);

@@ -67,7 +67,10 @@ fn tests() -> BTreeMap<u32, Vec<String>> {
             let name = line.trim_start_matches("async ").strip_prefix("fn row_");
             if let (true, Some(name)) = (is_test, name) {
                 let (number, what) = name.split_at(2);
-                assert!(what.starts_with('_') && what.len() > 8, "`row_{name}` does not say what it is about");
+                assert!(
+                    what.starts_with('_') && what.len() > 8,
+                    "`row_{name}` does not say what it is about"
+                );
                 found.entry(number.parse().unwrap()).or_default().push(docs.clone());
             }
             if !line.starts_with("#[") {
