@@ -222,7 +222,6 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     {
         // The value shows which tool is meant; the agent's own instance runs.
         drop(tool);
-<<<<<<< HEAD
         let args = fuze_evidence::jcs::to_vec(&args);
         Box::pin(async move {
             let unfit =
@@ -231,14 +230,6 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
             let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
             parse::<U::Output>(&self.ask(request).await?)
         })
-=======
-        let args = fuze_evidence::jcs::to_vec(&args).map_err(|error| {
-            ToolError::new(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
-        })?;
-        let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
-        let output = self.ask(request).await?;
-        parse::<U::Output>(&output)
->>>>>>> museum
     }
 
     /// Asks a person, and waits. The run suspends; after the answer the tool runs again from its start, and what it

@@ -10,7 +10,7 @@ use fuze_evidence::keys::RunKeys;
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
-use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume, Span};
+use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
 use fuze_evidence::{Hash, Name, RunId, Span, sha256};
 use serde_json::json;
@@ -493,7 +493,6 @@ fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, V
 /// A store that hands out an older state than its last one is refused: after the last piece of a run that was running
 /// there are no records, and after that of a suspended run only the records of this very suspension, which name it.
 fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
-<<<<<<< HEAD
     let bad = |why: &str| RunError::Snapshot(why.to_owned());
     let chain = state.header.chain.clone().ok_or_else(|| bad("it holds no chain"))?;
     let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
@@ -520,30 +519,6 @@ fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Res
                     && suspend.epoch == stored.epoch => {}
             _ => return Err(bad("a record after it does not name it: the store handed out an older state")),
         }
-=======
-    let snapshot = stored.progress.last().map(|piece| sha256(&piece.bytes));
-    let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
-    let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
-    let mut committed = false;
-    for line in &stored.records_after_progress {
-        let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
-        state.header.next_step = state.header.next_step.max(entry.step_id + 1);
-        // INVARIANT: each batch of records goes with the progress that follows from them; only a suspension's own records,
-        // which name the snapshot, come after it. Anything else is the progress of another time.
-        let Span::OversightSuspend(suspend) = &entry.span else {
-            return Err(RunError::Snapshot(format!(
-                "record {} came after it: it is older than the run",
-                entry.sequence
-            )));
-        };
-        if Some(suspend.snapshot_hash) != snapshot {
-            return Err(RunError::Snapshot("it is not the one that the suspension names".into()));
-        }
-        committed = true;
-    }
-    if committed != (stored.state == RunState::Suspended) {
-        return Err(RunError::Snapshot("the run's state is not the one that its records tell".into()));
->>>>>>> museum
     }
     if recorder.head() != stored.head {
         return Err(bad("the records are not those of the snapshot"));

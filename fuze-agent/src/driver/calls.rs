@@ -89,11 +89,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     fn tell_results(&mut self, ids: &[Hash]) -> Result<(), Exit> {
         for id in ids {
             let execution = self.execution(*id)?;
-<<<<<<< HEAD
             let Stage::Finished { content, is_error, root, .. } = execution.stage.clone() else {
-=======
-            let Stage::Finished { content, is_error, root, examined: true } = execution.stage.clone() else {
->>>>>>> museum
                 return Err(self.journal.latch(format!("the call {id} has no result")).into());
             };
             let call_id = execution.request.id.clone();
@@ -165,7 +161,6 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
-<<<<<<< HEAD
             Stage::InDoubt if !self.state.header.waits.iter().any(|wait| wait.execution == id) => {
                 // The process ended before anybody could be asked.
                 let definition = self.definition;
@@ -179,21 +174,6 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
             Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
             Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } => Ok(Admission::Settled),
-=======
-            // A crash came between the result and what follows from it.
-            Stage::Finished { examined: false, .. } => {
-                self.examine_result(id).await?;
-                Ok(Admission::Settled)
-            }
-            Stage::InDoubt if !self.waits_for(id) => {
-                self.ask_what_happened(id).await?;
-                Ok(Admission::Settled)
-            }
-            Stage::Waiting
-            | Stage::InDoubt
-            | Stage::Answered { .. }
-            | Stage::Finished { examined: true, .. } => Ok(Admission::Settled),
->>>>>>> museum
         }
     }
 
@@ -480,10 +460,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.evaluated(&span, PolicyDecision::Deny, reason, None, RequiredBy::default(), None)?;
         let content = error_content(why);
         let root = commitment.root();
-<<<<<<< HEAD
         // What the loop itself says is not a tool's result.
-=======
->>>>>>> museum
         self.execution(id)?.stage = Stage::Finished { content, is_error: true, root, examined: true };
         Ok(Admission::Settled)
     }

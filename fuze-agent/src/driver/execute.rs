@@ -294,11 +294,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 Stage::Finished { content, is_error: true, .. } => {
                     let told = parse(content.as_bytes());
                     let told = told.get("error").and_then(Value::as_str).unwrap_or("the invoked tool failed");
-<<<<<<< HEAD
                     // Whether the caller had done something before, only the caller knows.
-=======
-                    // Whether the caller had an effect of its own is for the caller to say.
->>>>>>> museum
                     Ok(Err(ToolError::new(told)))
                 }
                 Stage::New
@@ -465,18 +461,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         let root = self.journal.record_content(step, span, said)?;
         self.timeline.tool(step, facts.name, outcome.kind, &self.journal);
-<<<<<<< HEAD
         let in_doubt = outcome.kind == ToolOutcome::InDoubt;
         // As it will be found if the process ends before anything further is said of it.
         self.execution(id)?.stage = match in_doubt {
             true => Stage::InDoubt,
             false => Stage::Finished { content, is_error, root, examined: false },
-=======
-        // The stage is what a recovery finds: a call in doubt must not look as if it were over.
-        self.execution(id)?.stage = match outcome.kind {
-            ToolOutcome::InDoubt => Stage::InDoubt,
-            _ => Stage::Finished { content, is_error, root, examined: false },
->>>>>>> museum
         };
         if !facts.is_read {
             let execution = self.execution(id)?;
@@ -490,7 +479,6 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             // Results become durable as they finish.
             self.flush().await?;
         }
-<<<<<<< HEAD
         Ok(())
     }
 
@@ -503,31 +491,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.guard(Phase::ToolResult, &content, Some(index)).await?;
         if let Stage::Finished { examined, .. } = &mut self.execution(id)?.stage {
             *examined = true;
-=======
-        match outcome.kind {
-            ToolOutcome::InDoubt => Ok(()),
-            _ => self.examine_result(id).await,
->>>>>>> museum
         }
-    }
-
-    /// Shows a result to the guardrails. Until they have passed it, it is nobody's to see.
-    pub(super) async fn examine_result(&mut self, id: Hash) -> Result<(), Exit> {
-        let execution = self.execution(id)?.clone();
-        let Stage::Finished { content, is_error, root, .. } = execution.stage else { return Ok(()) };
-        self.guard(Phase::ToolResult, &content, Some(execution.index)).await?;
-        self.execution(id)?.stage = Stage::Finished { content, is_error, root, examined: true };
         Ok(())
-    }
-
-    /// Asks a person about a call in doubt that a crash left without a question.
-    pub(super) async fn ask_what_happened(&mut self, id: Hash) -> Result<(), Exit> {
-        let definition = self.definition;
-        let decided = self.execution(id)?.decided.clone();
-        match decided.and_then(|decided| definition.tool(&decided.tool)) {
-            Some(tool) => self.in_doubt_wait(id, &tool.facts).await,
-            None => Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into()),
-        }
     }
 
     /// People refused the call.

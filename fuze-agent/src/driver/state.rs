@@ -162,21 +162,8 @@ pub(crate) enum Stage {
     NotDone { step: u64 },
     /// People answered a question of `request_oversight`.
     Answered { approved: bool },
-<<<<<<< HEAD
     /// Over. `examined`: the guardrails have looked at it.
     Finished { content: String, is_error: bool, root: Hash, examined: bool },
-=======
-    /// Over. What a tool gave back is examined by the guardrails before anybody gets to see it.
-    Finished { content: String, is_error: bool, root: Hash, examined: bool },
-}
-
-/// Somebody who approved a call, with the trainings held then.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ApprovedBy {
-    pub(crate) overseer: Name,
-    pub(crate) trainings: BTreeSet<String>,
->>>>>>> museum
 }
 
 /// One case that the run waits for.
