@@ -59,7 +59,8 @@ fn of_a_thousand_resumes_in_four_processes_one_wins() {
     // The chain holds, and it has the one decision and the one execution.
     let run = std::fs::read_to_string(path.join("run")).unwrap();
     let files = path.join("store").join("runs").join(run);
-    let signer = FileSigner::load(&path.join("keys").join("signing.key"), Name::new("file").unwrap()).unwrap();
+    let signer =
+        FileSigner::load(&path.join("keys").join("signing.key"), Name::new("file").unwrap()).unwrap();
     let key = PublicKey::from_bytes(signer.public_key()).unwrap();
     let report = verify(&files, &TrustedKeys::new().run_key(key)).unwrap();
     assert!(report.is_verified(), "{report:?}");

@@ -77,7 +77,10 @@ async fn row_11_tampered_events_are_found() {
     for at in 0..records.len() {
         let mut without = records.clone();
         without.remove(at);
-        assert!(!verified(&MemoryRun { records: rewritten(&without), ..files.clone() }), "without record {at}");
+        assert!(
+            !verified(&MemoryRun { records: rewritten(&without), ..files.clone() }),
+            "without record {at}"
+        );
         if at > 0 {
             let mut exchanged = records.clone();
             exchanged.swap(at, at - 1);
@@ -114,10 +117,13 @@ async fn row_11_a_tampered_store_resumes_nothing() {
         ("another sequence", Box::new(|run| run.progress[0].sequence += 1)),
         ("another epoch of the snapshot", Box::new(|run| run.progress[0].epoch += 1)),
         ("no records", Box::new(|run| run.records_after_progress.clear())),
-        ("the records twice", Box::new(|run| {
-            let again = run.records_after_progress.clone();
-            run.records_after_progress.extend(again);
-        })),
+        (
+            "the records twice",
+            Box::new(|run| {
+                let again = run.records_after_progress.clone();
+                run.records_after_progress.extend(again);
+            }),
+        ),
         ("another head", Box::new(|run| run.head.1 = sha256(b"head"))),
         ("no root", Box::new(|run| run.last_root = None)),
         ("another state", Box::new(|run| run.state = RunState::Running)),
@@ -129,7 +135,8 @@ async fn row_11_a_tampered_store_resumes_nothing() {
     let root = theirs.last_root.clone();
     changes.push(("another run's root", Box::new(move |run| run.last_root.clone_from(&root))));
     let after = theirs.records_after_progress.clone();
-    changes.push(("another run's records", Box::new(move |run| run.records_after_progress.clone_from(&after))));
+    changes
+        .push(("another run's records", Box::new(move |run| run.records_after_progress.clone_from(&after))));
     // Every state that the run had before it suspended, with the records that came after it, in one piece and in many.
     let records = place.store.records(run);
     for upto in 0..last {
@@ -153,7 +160,8 @@ async fn row_11_a_tampered_store_resumes_nothing() {
             Err(other) => panic!("{what}: {other}"),
             Ok(suspended) => panic!("{what}: {:?}", suspended.cases()),
         }
-        let recovered = deployment.recover(Office, world.clone(), ScriptedModel::new().answer("x"), run).go().await;
+        let recovered =
+            deployment.recover(Office, world.clone(), ScriptedModel::new().answer("x"), run).go().await;
         assert!(recovered.is_err(), "{what}: {recovered:?}");
         // Changed only after the decisions were verified.
         assert_eq!(world.log(), before, "{what}");
@@ -306,14 +314,21 @@ async fn row_33_a_phone_number_cannot_be_guessed_from_its_hash() {
     }
     let hashes = |run: RunId| -> Vec<String> {
         let text = String::from_utf8(place.files(run).records).unwrap();
-        let words = text.split('"').filter(|word| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()));
+        let words =
+            text.split('"').filter(|word| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()));
         words.map(str::to_owned).collect()
     };
     let (one, two) = (hashes(runs[0]), hashes(runs[1]));
     // What is the same in both is about the deployment, never about content.
     let content = |run: RunId| -> Vec<String> {
-        let roots = place.records(run).into_iter().filter_map(|r| r["payload"]["content"]["root"].as_str().map(str::to_owned));
-        let args = place.spans(run, "tool.execute").into_iter().map(|a| a["fuze.tool.args_hash"].as_str().unwrap().to_owned());
+        let roots = place
+            .records(run)
+            .into_iter()
+            .filter_map(|r| r["payload"]["content"]["root"].as_str().map(str::to_owned));
+        let args = place
+            .spans(run, "tool.execute")
+            .into_iter()
+            .map(|a| a["fuze.tool.args_hash"].as_str().unwrap().to_owned());
         roots.chain(args).collect()
     };
     assert!(content(runs[0]).len() >= 4);

@@ -44,7 +44,9 @@ async fn sly(ctx: &Ctx<'_, Deps>, way: u32) -> Result<String, ToolError> {
         }
         _ => {
             let mut call = Box::pin(call);
-            while std::future::poll_fn(|task| std::task::Poll::Ready(call.as_mut().poll(task).is_pending())).await {
+            while std::future::poll_fn(|task| std::task::Poll::Ready(call.as_mut().poll(task).is_pending()))
+                .await
+            {
                 tokio::task::yield_now().await;
             }
         }
@@ -116,7 +118,9 @@ async fn liar(ctx: &Ctx<'_, Deps>) -> Result<String, ToolError> {
     for key in ["fuze.tool.classification", "gen_ai.tool.name", "span", "role", "app.x"] {
         ctx.attribute(key, "public")?;
     }
-    for (key, word) in [("Fuze.tool", "x"), ("", "x"), ("a b", "x"), ("key\n", "x"), ("word", "free text, with spaces")] {
+    for (key, word) in
+        [("Fuze.tool", "x"), ("", "x"), ("a b", "x"), ("key\n", "x"), ("word", "free text, with spaces")]
+    {
         if ctx.attribute(key, word).is_ok() {
             ctx.deps().did(format!("wrote {key}"));
         }
