@@ -16,7 +16,7 @@ use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelReque
 use crate::panics::{caught, caught_now};
 
 /// An answer longer than this is refused: 4 MiB of text and arguments.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// More calls than this in one answer are refused.
 const MAX_CALLS: usize = 128;
 
