@@ -2,7 +2,6 @@
 use fuze_agent::prelude::*;
 
 const SHORT: Retention = Retention::days("short.v1", 30, 365, 365);
-
 /// Adds two numbers.
 #[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
 async fn add(a: i64, b: i64) -> Result<i64, ToolError> {
@@ -19,11 +18,8 @@ define_agent! {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = ScriptedModel::new().call("add", serde_json::json!({"a": 2, "b": 3})).answer(5);
-    let outcome = Deployment::in_memory(Fixed::new().allow_tool("add"))?
-        .run(Calculator, (), model)
-        .input("2 + 3?")
-        .start()
-        .await?;
-    println!("{}\nanswer: {:?}", outcome.report().timeline.clone(), outcome.output());
+    let deployment = Deployment::in_memory(Fixed::new().allow_tool("add"))?;
+    let outcome = deployment.run(Calculator, (), model).input("2 + 3?").start().await?;
+    println!("{}answer: {:?}", outcome.report().timeline.clone(), outcome.output());
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::ToolError;
 use crate::boundary::ObservesSecrets;
 use crate::deployment::Clock;
+use crate::dispatch::{Boxed, inside_blocking};
 use crate::effect::{MayInvoke, MayRequestOversight};
 use crate::secret::{Secret, Secrets};
 use crate::tool::{Need, Tool};
@@ -193,7 +194,7 @@ impl<'c, D> Ctx<'c, D> {
         let ended = Ended(Arc::clone(&self.scope.blocking));
         let task = tokio::task::spawn_blocking(move || {
             let _ended = ended;
-            work()
+            inside_blocking(work)
         });
         match task.await {
             Ok(result) => result,
@@ -213,28 +214,33 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     ///
     /// # Errors
     /// The invoked tool's own failure.
-    pub async fn invoke<U: Tool>(&self, tool: U, args: U::Args) -> Result<U::Output, ToolError>
+    // A boxed future of one named type: an `async fn` would repeat a missing permission at each use of its future.
+    pub fn invoke<'t, U: Tool>(&'t self, tool: U, args: U::Args) -> Boxed<'t, Result<U::Output, ToolError>>
     where
         T: MayInvoke<U>,
+        'c: 't,
     {
         // The value shows which tool is meant; the agent's own instance runs.
         drop(tool);
-        let args = fuze_evidence::jcs::to_vec(&args).map_err(|error| {
-            ToolError::not_applied(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME))
-        })?;
-        let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
-        let output = self.ask(request).await?;
-        parse::<U::Output>(&output)
+        let args = fuze_evidence::jcs::to_vec(&args);
+        Box::pin(async move {
+            let unfit =
+                |error| ToolError::new(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME));
+            let args = args.map_err(unfit)?;
+            let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
+            parse::<U::Output>(&self.ask(request).await?)
+        })
     }
 
     /// Asks a person, and waits. The run suspends; after the answer the tool runs again from its start, and what it
     /// invoked before is answered from the journal.
-    pub async fn request_oversight(&self, question: impl Into<String>) -> OversightAnswer
+    pub fn request_oversight<'t>(&'t self, question: impl Into<String>) -> Boxed<'t, OversightAnswer>
     where
         T: MayRequestOversight,
+        'c: 't,
     {
         let question = question.into();
-        self.ask(|reply| FromTool::Oversight { question, reply }).await
+        Box::pin(self.ask(|reply| FromTool::Oversight { question, reply }))
     }
 
     /// A secret of the deployment.
@@ -245,13 +251,13 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     where
         T: ObservesSecrets,
     {
-        let missing = || ToolError::not_applied(format!("the deployment has no secret named `{name}`"));
+        let missing = || ToolError::new(format!("the deployment has no secret named `{name}`"));
         self.base.scope.secrets.find(name).ok_or_else(missing)
     }
 
     /// Waits for the driver's answer. Where the run stops instead, the answer never comes and the driver drops this call:
     /// a stop is not an error that a tool could catch.
-    async fn ask<R>(&self, request: impl FnOnce(oneshot::Sender<R>) -> FromTool) -> R {
+    async fn ask<R>(&self, request: impl FnOnce(oneshot::Sender<R>) -> FromTool + Send) -> R {
         let (reply, answer) = oneshot::channel();
         if self.base.scope.requests.send(request(reply)).await.is_err() {
             return pending().await;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fuze_evidence::jcs::{self, ReadErrorKind};
 use fuze_policy::{
-    Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request, RequiredBy,
-    RuleId,
+    Approver, Call, Conditions, Decided, Denied, EngineError, Gate, Obligation, Opening, Permit, Request,
+    RequiredBy, RuleId,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,6 +28,26 @@ use crate::logic::Bool;
 use crate::sealed::Internal;
 use crate::tool::{ServedBy, Tool};
 
+tokio::task_local! {
+    /// Set while a tool runs, so that nothing but the pipeline runs another from inside it.
+    static INSIDE: ();
+}
+
+/// Runs a tool's future as what it is: inside a dispatch.
+pub(crate) async fn inside<F: Future>(work: F) -> F::Output {
+    INSIDE.scope((), work).await
+}
+
+/// The same for work on the blocking pool, which is another task.
+pub(crate) fn inside_blocking<O>(work: impl FnOnce() -> O) -> O {
+    INSIDE.sync_scope((), work)
+}
+
+/// Whether a tool is running on this task.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.try_with(|()| ()).is_ok()
+}
+
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One call of the tool `T`, as the canonical bytes that the gate saw and the record commits to. No public constructor.
@@ -41,9 +61,14 @@ impl<T: Tool> Call for ToolCall<T> {
     type Error = ToolError;
 
     fn open(self, _: Opening) -> Result<T::Args, ToolError> {
-        serde_json::from_slice(&self.canonical).map_err(|error| {
-            ToolError::not_applied(format!("the decided arguments do not parse again: {error}"))
-        })
+        let refused = |why: String| ToolError::not_applied(format!("the decided arguments {why}"));
+        let args: T::Args = serde_json::from_slice(&self.canonical)
+            .map_err(|error| refused(format!("do not parse again: {error}")))?;
+        // What the tool gets is what was decided on, also where the program changed while a person thought it over.
+        match jcs::to_vec(&args) {
+            Ok(again) if again == self.canonical => Ok(args),
+            Ok(_) | Err(_) => Err(refused("parse to something else".into())),
+        }
     }
 }
 
@@ -84,8 +109,8 @@ pub struct Ask<'c> {
     pub(crate) request: Request<'c>,
     /// What the law demands for this agent and this tool.
     pub(crate) law: Option<Obligation>,
-    /// Whether verified decisions for exactly these bytes are at hand.
-    pub(crate) approved: bool,
+    /// Who approved exactly these bytes, by verified decisions.
+    pub(crate) approved: Vec<Approver>,
 }
 
 /// What the gate answered.
@@ -191,10 +216,18 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
             true => ArgumentsError::Invalid(error.to_string()),
             false => ArgumentsError::OutOfProfile(error.to_string()),
         })?;
+        let listed = inside.is_array();
         let args: T::Args =
             serde_json::from_value(inside).map_err(|error| ArgumentsError::Invalid(error.to_string()))?;
         let canonical =
             jcs::to_vec(&args).map_err(|error| ArgumentsError::OutOfProfile(error.to_string()))?;
+        // Fields by their order alone: serde would take them, the schema does not.
+        if listed && !canonical.starts_with(b"[") {
+            return Err(ArgumentsError::Invalid("expected an object, found a list".into()));
+        }
+        if let Some(why) = too_large(&canonical) {
+            return Err(ArgumentsError::OutOfProfile(why));
+        }
         match is_stable::<T::Args>(&canonical) {
             true => Ok(canonical),
             false => Err(ArgumentsError::Unstable),
@@ -202,6 +235,9 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
     }
 
     fn check_output(&self, canonical: &[u8], _: Internal) -> Result<(), String> {
+        if let Some(why) = too_large(canonical) {
+            return Err(why);
+        }
         match is_stable::<T::Output>(canonical) {
             true => Ok(()),
             false => Err("it does not parse as the tool's output and write to the same again".into()),
@@ -250,9 +286,12 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
     ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>> {
         Box::pin(async move {
             let ctx = ToolCtx::new(<T as ServedBy<D>>::lend(deps, key), scope);
-            let output = self.tool.run(self.permit, ctx).await.map_err(ToolFailure::Failed)?;
+            let output = inside(self.tool.run(self.permit, ctx)).await.map_err(ToolFailure::Failed)?;
             let canonical =
                 jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
+            if let Some(why) = too_large(&canonical) {
+                return Err(ToolFailure::OutputInvalid(why));
+            }
             match is_stable::<T::Output>(&canonical) {
                 true => Ok(canonical),
                 false => Err(ToolFailure::OutputInvalid("it does not parse to what was written".into())),
@@ -263,14 +302,51 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
 
 /// Whether a text is no JSON at all, rather than JSON outside the profile.
 pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
-    match kind {
+    !matches!(
+        kind,
         ReadErrorKind::DuplicateKey
-        | ReadErrorKind::LoneSurrogate
-        | ReadErrorKind::IntegerRange
-        | ReadErrorKind::FloatRange
-        | ReadErrorKind::Depth => false,
-        _ => true,
+            | ReadErrorKind::LoneSurrogate
+            | ReadErrorKind::IntegerRange
+            | ReadErrorKind::FloatRange
+            | ReadErrorKind::Depth
+    )
+}
+
+/// Arguments and outputs have at most 1 MiB.
+const MAX_BYTES: usize = 1 << 20;
+/// And at most this many values: each is a leaf of the evidence.
+const MAX_VALUES: usize = 1 << 15;
+/// And nest less deep than the canonical form allows, because the evidence puts them into an object of its own.
+const MAX_DEPTH: usize = jcs::MAX_DEPTH - 1;
+
+/// Why arguments or an output, though canonical, are too much for the evidence. Without this a model or a tool could stop
+/// a run by what it cannot record.
+fn too_large(canonical: &[u8]) -> Option<String> {
+    if canonical.len() > MAX_BYTES {
+        return Some(format!("{} bytes, expected at most {MAX_BYTES}", canonical.len()));
     }
+    let (mut values, mut depth, mut deepest) = (1usize, 0usize, 0usize);
+    let mut text = false;
+    let mut escaped = false;
+    for byte in canonical {
+        match (text, *byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => text = !text,
+            (true, _) => {}
+            (false, b',') => values += 1,
+            (false, b'[' | b'{') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (false, _) => {}
+        }
+    }
+    if values > MAX_VALUES {
+        return Some(format!("{values} values, expected at most {MAX_VALUES}"));
+    }
+    (deepest > MAX_DEPTH).then(|| format!("nested {deepest} deep, expected at most {MAX_DEPTH}"))
 }
 
 /// Whether canonical bytes parse to a value that writes to the same bytes again.

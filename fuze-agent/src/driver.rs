@@ -85,6 +85,10 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) stored_messages: usize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
     pub(crate) began: Instant,
+    /// When the time of the tool that is running is over: what it invokes has no more.
+    pub(crate) until: Option<Instant>,
+    /// How often in a row a permit came too late.
+    pub(crate) late: u32,
     /// Counts of this segment, for the caller's timeline.
     pub(crate) timeline: crate::outcome::Timeline,
 }
@@ -258,6 +262,14 @@ pub(crate) struct Driven {
     pub(crate) state: State,
 }
 
+/// Waits until a stop is asked for that is more urgent than `than`. `None`: nobody is left who could ask.
+pub(crate) async fn more_urgent(
+    stop: &mut watch::Receiver<Option<Stop>>,
+    than: Option<Stop>,
+) -> Option<Stop> {
+    stop.wait_for(|asked| *asked > than).await.ok().and_then(|asked| *asked)
+}
+
 /// The run as the policy sees it.
 pub(crate) fn policy_facts<'a, D>(
     definition: &'a Definition<D>,
@@ -278,6 +290,16 @@ pub(crate) fn policy_facts<'a, D>(
 /// A name for evidence from a text that was checked where it was declared.
 pub(crate) fn name(text: &str) -> Result<Name, Latched> {
     Name::new(text).map_err(|error| Latched(format!("`{text}` cannot be recorded: {error}")))
+}
+
+/// At most 16 KiB of what others say when they fail.
+pub(crate) fn shorten(mut text: String) -> String {
+    const MAX_BYTES: usize = 16 * 1024;
+    if text.len() > MAX_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 /// What the model is told when a call came to nothing.

@@ -12,6 +12,7 @@ use crate::suspend::Suspended;
 
 /// What a run came to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run, and it is matched at once")]
 #[must_use = "a run may have suspended or been stopped: look which"]
 pub enum Outcome<O> {
     /// It ended with an answer that passed every check.

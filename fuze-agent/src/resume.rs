@@ -12,7 +12,7 @@ use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
 use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
-use fuze_evidence::{Hash, Name, RunId, sha256};
+use fuze_evidence::{Hash, Name, RunId, Span, sha256};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -26,6 +26,7 @@ use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State}
 use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
+use crate::panics::caught_now;
 use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
 use crate::sealed::Internal;
 use crate::store::{
@@ -47,7 +48,7 @@ pub struct Resume<A: Agent, M> {
 }
 
 enum From {
-    Decisions(Resumable),
+    Decisions(Box<Resumable>),
     Crash(RunId),
 }
 
@@ -64,7 +65,7 @@ impl Deployment {
         M::Residency: HostedWithin<A::ModelResidency>,
     {
         const { agent::check::<A>() };
-        self.taking_up(agent, deps, model, From::Decisions(resumable))
+        self.taking_up(agent, deps, model, From::Decisions(Box::new(resumable)))
     }
 
     /// Takes up a run that a crash left behind. Whoever ran it before is fenced off: it can write nothing more.
@@ -123,7 +124,7 @@ where
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
                 taken
-                    .claim(deployment, &definition, resumable, &snapshot, Timeline::recording(self.timeline))
+                    .claim(deployment, &definition, *resumable, &snapshot, Timeline::recording(self.timeline))
                     .await?
             }
             From::Crash(_) => {
@@ -143,6 +144,8 @@ where
             stored_messages,
             stop: self.stop.subscribe(),
             began: Instant::now(),
+            until: None,
+            late: 0,
             timeline,
         };
         let outcome = finish::<A>(deployment, driver).await;
@@ -230,7 +233,8 @@ impl Taken {
         for case in resumable.resolved {
             halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
-            state.header.human_decided = true;
+            // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
+            state.header.human_decided |= !matches!(case.action, Action::Done(_) | Action::NotDone);
             apply(&mut state.header, &case, step)?;
         }
         state.header.waits.clear();
@@ -265,6 +269,10 @@ impl Taken {
         let execution = self.state.header.executions.get_mut(&case.execution);
         let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
         let decided = execution.decided.as_ref();
+        let root = decided.map(|decided| decided.root);
+        if case.decisions.iter().any(|(token, _)| Some(token.claims().args_hash) != root) {
+            return Err(RunError::Snapshot("a token is for other arguments than those that wait".into()));
+        }
         let tool = decided.and_then(|decided| definition.tool(&decided.tool));
         match &case.action {
             Action::Modify(args) => {
@@ -273,9 +281,10 @@ impl Taken {
                 let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
                 let bad = |why: String| RunError::ModifiedArguments { tool: name.clone(), why };
                 let bytes = fuze_evidence::jcs::to_vec(args).map_err(|error| bad(error.to_string()))?;
-                let canonical =
-                    tool.tool.canonical(&bytes, Internal).map_err(|error| bad(error.to_string()))?;
-                execution.request.arguments = String::from_utf8(canonical).map_err(RunError::internal)?;
+                let canonical = caught_now(|| tool.tool.canonical(&bytes, Internal))
+                    .map_err(|panic| bad(format!("they cannot be read: {panic}")))?
+                    .map_err(|error| bad(error.to_string()))?;
+                execution.modified = Some(String::from_utf8(canonical).map_err(RunError::internal)?);
                 execution.decided = None;
             }
             Action::Done(output) => {
@@ -284,7 +293,11 @@ impl Taken {
                 let name = Name::new(tool.facts.name).map_err(RunError::internal)?;
                 let bad = |why: String| RunError::StatedOutput { tool: name.clone(), why };
                 let bytes = fuze_evidence::jcs::to_vec(output).map_err(|error| bad(error.to_string()))?;
-                tool.tool.check_output(&bytes, Internal).map_err(bad)?;
+                let checked = caught_now(|| tool.tool.check_output(&bytes, Internal));
+                checked
+                    .map_err(|panic| format!("it cannot be read: {panic}"))
+                    .and_then(|fits| fits)
+                    .map_err(bad)?;
             }
             Action::Approve | Action::Reject | Action::Halt | Action::NotDone => {}
         }
@@ -410,6 +423,9 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
     use fuze_evidence::vocab::SuspendReason;
     let execution = header.executions.get_mut(&case.execution);
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+    if matches!(case.action, Action::Approve | Action::Modify(_)) {
+        execution.approvers = case.decisions.iter().map(|(_, who)| who.claims.overseer.clone()).collect();
+    }
     execution.stage = match (&case.action, case.reason) {
         (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },
         (Action::Reject | Action::Halt, SuspendReason::Requested) => Stage::Answered { approved: false },
@@ -473,21 +489,46 @@ fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, V
 }
 
 /// A recorder at the run's last record: from the sealed state over every record and root that came after it.
+///
+/// A store that hands out an older state than its last one is refused: after the last piece of a run that was running
+/// there are no records, and after that of a suspended run only the records of this very suspension, which name it.
 fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
-    let chain = state.header.chain.clone().ok_or_else(|| RunError::Snapshot("it holds no chain".into()))?;
+    let bad = |why: &str| RunError::Snapshot(why.to_owned());
+    let chain = state.header.chain.clone().ok_or_else(|| bad("it holds no chain"))?;
     let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
+    let last = stored.progress.last().ok_or_else(|| bad("there is none"))?;
+    // A run that crashed again right after it was taken over has no piece of its newest epoch yet.
+    let fits = match stored.state {
+        RunState::Running => last.epoch <= stored.epoch,
+        RunState::Suspended | RunState::Closed => last.epoch == stored.epoch,
+    };
+    if !fits {
+        return Err(bad("it is of another epoch than the run"));
+    }
+    if last.sequence.checked_add(1) != Some(recorder.head().0) {
+        return Err(bad("it is bound to another record than the last one it knows"));
+    }
+    let snapshot = sha256(&last.bytes);
     for line in &stored.records_after_progress {
         let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
         state.header.next_step = state.header.next_step.max(entry.step_id + 1);
+        match entry.span {
+            Span::OversightSuspend(suspend)
+                if stored.state == RunState::Suspended
+                    && suspend.snapshot_hash == snapshot
+                    && suspend.epoch == stored.epoch => {}
+            _ => return Err(bad("a record after it does not name it: the store handed out an older state")),
+        }
     }
     if recorder.head() != stored.head {
-        return Err(RunError::Snapshot("the records are not those of the snapshot".into()));
+        return Err(bad("the records are not those of the snapshot"));
     }
     if stored.state == RunState::Suspended {
-        let root = stored
-            .last_root
-            .as_ref()
-            .ok_or_else(|| RunError::Snapshot("the suspend root is missing".into()))?;
+        let waits: usize = state.header.waits.iter().map(|wait| wait.tokens.len()).sum();
+        if stored.progress.len() != 1 || stored.records_after_progress.len() != waits {
+            return Err(bad("a suspended run has one snapshot, and one record for each of its tokens"));
+        }
+        let root = stored.last_root.as_ref().ok_or_else(|| bad("the suspend root is missing"))?;
         let key = PublicKey::from_bytes(deployment.public_key()).map_err(RunError::internal)?;
         let root = SignedRoot::read(root, |id| (*id == key.id()).then_some(key))
             .map_err(|error| RunError::Snapshot(error.to_string()))?;

@@ -28,6 +28,7 @@ use crate::law::residency::{HostedWithin, Residency};
 use crate::logic::{Bool, No};
 use crate::model::{Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
 use crate::outcome::{Outcome, Report, Timeline};
+use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
 use crate::suspend::Suspended;
@@ -61,7 +62,7 @@ impl Sealed for Subject {}
     label = "no subject given",
     note = "GDPR Art. 4(1), 15, 17: call `.subject(…)` before `.start()`, so that the person's data can be found and erased"
 )]
-pub trait EnoughFor<Personal: Bool>: Sealed {
+pub trait EnoughFor<Personal: Bool>: Sealed + Send + Sync + 'static {
     #[doc(hidden)]
     fn reference(&self) -> Option<&str>;
 }
@@ -151,6 +152,10 @@ impl<A: Agent, M, S> Run<A, M, S> {
 
     /// The data subject: how the deployment knows the person.
     pub fn subject(self, subject: impl Into<String>) -> Run<A, M, Subject> {
+        self.about(Subject(subject.into()))
+    }
+
+    fn about<T>(self, subject: T) -> Run<A, M, T> {
         let Self {
             deployment,
             agent,
@@ -164,7 +169,6 @@ impl<A: Agent, M, S> Run<A, M, S> {
             timeline,
             stop,
         } = self;
-        let subject = Subject(subject.into());
         Run { deployment, agent, deps, model, subject, tenant, principal, roles, input, timeline, stop }
     }
 
@@ -184,13 +188,22 @@ where
     /// # Errors
     /// When it could not even be opened: then there is no record of it, and nothing was done. A start that is refused for
     /// a reason of the law or the policy is on record, and comes back as [`Outcome::Stopped`].
-    pub async fn start(self) -> Result<Outcome<A::Output>, RunError>
+    // A boxed future of one named type: an `async fn` would repeat a missing subject at each use of its future.
+    pub fn start<'m>(self) -> Boxed<'m, Result<Outcome<A::Output>, RunError>>
     where
         S: EnoughFor<<A::Tools as ToolList>::Personal>,
+        M: 'm,
     {
+        let subject = self.subject.reference().map(str::to_owned);
+        Box::pin(self.about(NoSubject(())).begin(subject))
+    }
+
+    async fn begin(self, subject: Option<String>) -> Result<Outcome<A::Output>, RunError> {
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
-        let reference = self.subject.reference().map(str::to_owned);
+        if subject.as_ref().is_some_and(|subject| subject.trim().is_empty()) {
+            return Err(RunError::Subject);
+        }
         let start = Start {
             deployment: &self.deployment,
             definition: &definition,
@@ -198,10 +211,10 @@ where
             tenant: &self.tenant,
             principal: &self.principal,
             roles: self.roles,
-            subject: reference.as_deref(),
+            subject: subject.as_deref(),
             input: &self.input,
         };
-        let (mut journal, state, refusal) = start.open()?;
+        let Opened { mut journal, state, refusal } = start.open()?;
         let run_id = journal.run_id();
         if let Some((_, why)) = refusal {
             let step = Step { id: 1, parent: Some(0), started_at: journal.now() };
@@ -227,6 +240,8 @@ where
             stored_messages: 0,
             stop: self.stop.subscribe(),
             began: Instant::now(),
+            until: None,
+            late: 0,
             timeline: Timeline::recording(self.timeline),
         };
         let outcome = finish::<A>(&self.deployment, driver).await;
@@ -241,7 +256,18 @@ pub(crate) async fn finish<A: Agent>(
     driver: Driver<'_, A::Deps>,
 ) -> Result<Outcome<A::Output>, RunError> {
     let run_id = driver.journal.run_id();
-    let (ended, driven) = driver.drive().await;
+    let (ended, driven) = match caught(driver.drive()).await {
+        Ok(driven) => driven,
+        // Something that the deployment trusts panicked: a store, a sink, a clock, a detector. The run stands where it
+        // last became durable, and can be recovered from there.
+        Err(panic) => {
+            let report = Report { run_id, timeline: Timeline::default() };
+            return Ok(Outcome::Halted {
+                why: format!("a part of the deployment panicked: {panic}"),
+                report,
+            });
+        }
+    };
     let report = Report { run_id, timeline: driven.timeline };
     Ok(match ended {
         Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
@@ -257,6 +283,16 @@ pub(crate) async fn finish<A: Agent>(
     })
 }
 
+/// A run with its first record, started or refused.
+struct Opened {
+    journal: Journal,
+    state: State,
+    refusal: Option<(Refusal, String)>,
+}
+
+/// A longer input is refused: 4 MiB.
+const MAX_INPUT_BYTES: usize = 4 << 20;
+
 /// What a run is opened with.
 struct Start<'a, D> {
     deployment: &'a Deployment,
@@ -271,7 +307,7 @@ struct Start<'a, D> {
 
 impl<D> Start<'_, D> {
     /// The first record, started or refused.
-    fn open(self) -> Result<(Journal, State, Option<(Refusal, String)>), RunError> {
+    fn open(self) -> Result<Opened, RunError> {
         let Self { deployment, definition, model, .. } = self;
         let clock = deployment.clock();
         let mut random = OsRandom::new();
@@ -301,7 +337,12 @@ impl<D> Start<'_, D> {
         let refusal = self.refusal();
         let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
         let redactor = redactor(deployment, &keys);
-        let said = json!({ "input": self.input, "subject": self.subject.unwrap_or_default() });
+        // An input that is too long for the evidence is refused on record, by its length.
+        let input = match self.input.len() > MAX_INPUT_BYTES {
+            true => format!("{} bytes", self.input.len()),
+            false => self.input.to_owned(),
+        };
+        let said = json!({ "input": input, "subject": self.subject.unwrap_or_default() });
         let commitment = content::commit(redactor.redact(said), &mut random).map_err(RunError::internal)?;
         let root = commitment.root();
         let at = clock.now();
@@ -337,12 +378,19 @@ impl<D> Start<'_, D> {
             waits: Vec::new(),
         };
         let state = State { header, messages: vec![Message::User { text: self.input.to_owned() }] };
-        Ok((journal, state, refusal))
+        Ok(Opened { journal, state, refusal })
     }
 
     /// Why the run may not start.
     fn refusal(&self) -> Option<(Refusal, String)> {
         let definition = self.definition;
+        if self.input.len() > MAX_INPUT_BYTES {
+            let found = self.input.len();
+            let why = format!(
+                "the input has {found} bytes, expected at most {MAX_INPUT_BYTES}: let a tool read the rest"
+            );
+            return Some((Refusal::InputOutOfProfile, why));
+        }
         let policy = self.deployment.gate();
         let unknown = policy.tools_named().into_iter().find(|named| definition.tool(named).is_none());
         if let Some(named) = unknown {
@@ -481,6 +529,8 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// The data subject has no name: nobody could find or erase the person's data by it.
+    Subject,
     /// The deployment has no store.
     NoStore,
     /// The store cannot.
@@ -544,6 +594,9 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { what, found, why } => write!(f, "the {what} `{found}` cannot be recorded: {why}"),
+            Self::Subject => f.write_str(
+                "the data subject is empty: say how the deployment knows the person (GDPR Art. 15, 17)",
+            ),
             Self::NoStore => {
                 f.write_str("the deployment has no store: only runs in a store can wait or be recovered")
             }

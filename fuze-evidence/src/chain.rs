@@ -98,12 +98,36 @@ pub struct Opened {
 #[derive(Debug)]
 #[must_use = "the last record and the root are to be stored"]
 pub struct Closed {
-    /// `run.close`.
-    pub record: Record,
+    // INVARIANT: private: only the recorder that wrote the last record says how its run ended.
+    record: Record,
+    root: SignedRoot,
+    status: RunStatus,
+}
+
+impl Closed {
+    /// `run.close`, the last record.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// The signed close root.
-    pub root: SignedRoot,
+    #[must_use]
+    pub const fn root(&self) -> &SignedRoot {
+        &self.root
+    }
+
     /// How it ended.
-    pub status: RunStatus,
+    #[must_use]
+    pub const fn status(&self) -> RunStatus {
+        self.status
+    }
+
+    /// The last record, to be stored.
+    #[must_use]
+    pub fn into_record(self) -> Record {
+        self.record
+    }
 }
 
 impl Recorder {

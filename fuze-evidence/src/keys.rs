@@ -260,16 +260,19 @@ impl RunKeys {
     fn derive(run_id: RunId, secret: Secret, subject: Option<(Name, &SubjectKey)>) -> Self {
         let label = |label: &[u8]| Zeroizing::new(crypto::hmac(&secret, &[label]));
         let run_key = label(b"fuze/run-key/v1");
-        let kek = Zeroizing::new(match &subject {
-            None => crypto::hmac(&run_key, &[b"fuze/content-kek/v1", &[0]]),
-            Some((_, key)) => crypto::hmac(&run_key, &[b"fuze/content-kek/v1", &[1], key.0.as_slice()]),
-        });
+        // With a data subject these three need the subject's key too: without it nothing of the person can be read or guessed.
+        let personal = |label: &[u8]| {
+            Zeroizing::new(match &subject {
+                None => crypto::hmac(&run_key, &[label, &[0]]),
+                Some((_, key)) => crypto::hmac(&run_key, &[label, &[1], key.0.as_slice()]),
+            })
+        };
         Self {
             run_id,
-            kek,
-            redaction: label(b"fuze/redaction-key/v1"),
+            kek: personal(b"fuze/content-kek/v1"),
+            redaction: personal(b"fuze/redaction-key/v1"),
             exec: label(b"fuze/exec-secret/v1"),
-            snapshot: label(b"fuze/snapshot-key/v1"),
+            snapshot: personal(b"fuze/snapshot-key/v1"),
             subject: subject.map(|(alias, _)| alias),
             secret,
         }

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::crypto;
 
 /// A source of random octets. Trusted: salts that can be guessed make erased content guessable.
-pub trait Random: Send {
+pub trait Random: Send + Sync {
     /// Fills `out`.
     ///
     /// # Errors

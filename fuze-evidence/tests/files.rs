@@ -129,7 +129,8 @@ fn batches(host: &mut Host) -> (RunId, [SinkBatch; 2]) {
     first.records.push(record);
     first.roots.push(root);
     let mut last = SinkBatch::new(run_id);
-    last.records.push(recorder.close(1, 0, times(1), RunStatus::Completed, &host.signer).unwrap().record);
+    last.records
+        .push(recorder.close(1, 0, times(1), RunStatus::Completed, &host.signer).unwrap().into_record());
     (run_id, [first, last])
 }
 

@@ -110,7 +110,7 @@ fn flipped_bits_of_records_and_roots_are_refused_without_any_secret() {
 fn flipped_bits_of_content_and_keys_are_found_with_the_keys() {
     let (mut sample, recorder) = Sample::begin(Host::new());
     let closed = recorder.close(1, 0, times(5), RunStatus::Completed, &sample.host.signer).unwrap();
-    sample.add(&closed.record, None);
+    sample.add(closed.record(), None);
     assert!(check(&sample, &sample.files).unwrap().is_verified());
     let mut files = sample.files.clone();
     let refused = |files: &MemoryRun| !check(&sample, files).is_ok_and(|report| report.is_verified());
@@ -470,7 +470,7 @@ fn a_refused_start_is_a_run_of_two_records() {
     let refused = recorder.append(1, 0, times(1), &generate(0, Hash::ZERO), None);
     assert!(matches!(refused, Err(AppendError::Order { .. })), "{refused:?}");
     let closed = recorder.close(1, 0, times(2), RunStatus::Error, &sample.host.signer).unwrap();
-    sample.add(&closed.record, None);
+    sample.add(closed.record(), None);
     assert!(check(&sample, &sample.files).unwrap().is_verified());
 }
 

@@ -77,7 +77,28 @@ impl Default for Obligation {
     }
 }
 
+/// Somebody who approved a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The alias in the overseer registry.
+    pub alias: String,
+    /// Trainings held.
+    pub trainings: BTreeSet<String>,
+}
+
 impl Obligation {
+    /// Whether enough distinct persons approved, counting those alone who may and who hold every training.
+    #[must_use]
+    pub fn is_met_by(&self, approved: &[Approver]) -> bool {
+        let counts = |person: &&Approver| {
+            self.may_approve.as_ref().is_none_or(|who| who.contains(&person.alias))
+                && self.trainings.is_subset(&person.trainings)
+        };
+        let persons: BTreeSet<&str> =
+            approved.iter().filter(counts).map(|person| person.alias.as_str()).collect();
+        persons.len() >= usize::from(self.approvers.max(1))
+    }
+
     /// Both obligations at once: most approvers, the intersection of who may approve, the union of trainings, the
     /// earliest deadline. `None` when nobody is left who could approve, or when the approvers asked for outnumber
     /// those who may: that is a denial.
@@ -126,6 +147,21 @@ mod tests {
     fn nobody_left_is_no_obligation_at_all() {
         assert_eq!(of(1, Some(&["a"]), "x", None).strictest(of(1, Some(&["b"]), "x", None)), None);
         assert_eq!(of(2, Some(&["a"]), "x", None).strictest(of(1, None, "x", None)), None);
+    }
+
+    #[test]
+    fn an_obligation_is_met_by_enough_persons_who_count() {
+        let person = |alias: &str, training: &str| Approver {
+            alias: alias.to_owned(),
+            trainings: [training.to_owned()].into(),
+        };
+        let (a, b) = (person("a", "x"), person("b", "x"));
+        let two = of(2, None, "x", None);
+        assert!(two.is_met_by(&[a.clone(), b.clone()]));
+        assert!(!two.is_met_by(&[a.clone(), a.clone()]), "one person twice");
+        assert!(!two.is_met_by(&[a.clone(), person("c", "y")]), "untrained");
+        assert!(!of(1, Some(&["b"]), "x", None).is_met_by(std::slice::from_ref(&a)), "another may");
+        assert!(!of(0, None, "x", None).is_met_by(&[]), "nobody");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use crate::{Decision, EngineError, EngineIdentity, Obligation, Policy, Request, RuleId};
+use crate::{Approver, Decision, EngineError, EngineIdentity, Obligation, Policy, Request, RuleId};
 
 /// A call that may be permitted. It gives up its arguments only against an [`Opening`], which only a permit has.
 pub trait Call {
@@ -57,8 +57,9 @@ pub struct Conditions {
     pub tool: Option<Obligation>,
     /// The law's demand.
     pub law: Option<Obligation>,
-    /// Whether verified human decisions for exactly this call are at hand. Stands in for approval, never for allow.
-    pub approved: bool,
+    /// Who approved exactly this call, by verified decisions. Stands in for approval where they meet the obligation as it
+    /// is now; never for allow.
+    pub approved: Vec<Approver>,
 }
 
 /// A call that waits for a human. It can be thrown away or decided again, not run.
@@ -179,7 +180,7 @@ impl Gate {
         }
         Ok(match demanded {
             None => Decided::Permitted { permit: Permit(call, PhantomData), rule, approved_for: None },
-            Some(_) if conditions.approved => Decided::Permitted {
+            Some(obligation) if obligation.is_met_by(&conditions.approved) => Decided::Permitted {
                 permit: Permit(call, PhantomData),
                 rule,
                 approved_for: Some(required_by),

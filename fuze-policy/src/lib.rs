@@ -8,7 +8,7 @@ mod engine;
 mod facts;
 mod gate;
 
-pub use decision::{Decision, Obligation, RuleId, Verdict};
+pub use decision::{Approver, Decision, Obligation, RuleId, Verdict};
 pub use engine::fixed::{Fixed, FixedError};
 pub use engine::permissive::Permissive;
 pub use engine::{Engine, EngineError, EngineIdentity, Policy, RemoteEngine};

@@ -9,6 +9,7 @@ mod apply;
 mod claim;
 mod database;
 mod error;
+mod network;
 mod place;
 mod projection;
 mod read;

@@ -21,7 +21,7 @@ use crate::error::{corrupt, sql};
 use crate::projection::{Depth, Projection, unknown_run};
 use crate::read::{self, RunSummary};
 use crate::rows::{self, state_name};
-use crate::{apply, claim, place};
+use crate::{apply, claim, network, place};
 
 /// The file below a store's directory that counts.
 const FILE: &str = "fuze.sqlite";
@@ -91,10 +91,11 @@ impl SqliteStore {
     /// a crash left behind. Reads and writes files on the calling thread: open it where that may block.
     ///
     /// # Errors
-    /// When the directory or the file is a link or open to others; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
+    /// When the directory or the file is a link, open to others or on a network file system; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
     /// the file is something else; [`StoreError::Projection`] when a run's files hold what the store does not; else why not.
     pub fn open(directory: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let directory = place::directory(directory.as_ref())?;
+        network::refuse(&directory)?;
         let file = directory.join(FILE);
         place::database(&file)?;
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;
@@ -401,5 +402,100 @@ impl Keeper {
             }
             Ok(())
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fuze_agent::store::IssuedToken;
+    use fuze_store_suite::{Sample, far, token};
+
+    use super::*;
+    use crate::database::Fault;
+
+    async fn break_next_commit(store: &SqliteStore, fault: Fault) {
+        let broken: Result<(), StoreError> = store
+            .ask(move |keeper| {
+                keeper.database.fault = Some(fault);
+                Ok(())
+            })
+            .await;
+        broken.unwrap();
+    }
+
+    async fn waiting(directory: &Path) -> (SqliteStore, Sample, [IssuedToken; 1]) {
+        let store = SqliteStore::open(directory, &Options::default()).unwrap();
+        let (mut sample, batch) = Sample::begin().unwrap();
+        let fence = store.create(sample.run, batch).await.unwrap();
+        let tokens = [token(sample.run, 0, far())];
+        store.commit(fence, sample.suspend(1, &tokens).unwrap()).await.unwrap();
+        (store, sample, tokens)
+    }
+
+    /// The commit took place and nobody heard of it: the claim is read back and has won.
+    #[tokio::test]
+    async fn a_win_that_was_not_heard_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let (store, sample, tokens) = waiting(&place.path().join("store")).await;
+        break_next_commit(&store, Fault::CommitUnheard).await;
+        let won = store.claim(sample.fork().unwrap().claim(1, &tokens).unwrap()).await;
+        assert_eq!(won, Ok(Fence { run: sample.run, epoch: 2 }));
+        let [token] = tokens;
+        let second = store.claim(sample.fork().unwrap().claim(1, &tokens).unwrap()).await;
+        assert_eq!(second, Err(ClaimError::Used(token.token_hash)));
+        assert_eq!(store.load(sample.run).await.unwrap().epoch, 2);
+    }
+
+    /// The commit failed although `UPDATE … RETURNING` had its row: no win is reported, and the token is still there.
+    #[tokio::test]
+    async fn a_win_that_was_lost_is_not_reported() {
+        let place = tempfile::tempdir().unwrap();
+        let (store, sample, tokens) = waiting(&place.path().join("store")).await;
+        break_next_commit(&store, Fault::CommitLost).await;
+        let lost = store.claim(sample.fork().unwrap().claim(1, &tokens).unwrap()).await;
+        assert!(matches!(lost, Err(ClaimError::Store(StoreError::Unclear(_)))), "{lost:?}");
+        let stored = store.load(sample.run).await.unwrap();
+        assert_eq!((stored.state, stored.epoch), (RunState::Suspended, 1));
+        let won = store.claim(sample.fork().unwrap().claim(1, &tokens).unwrap()).await;
+        assert_eq!(won, Ok(Fence { run: sample.run, epoch: 2 }));
+    }
+
+    /// Other writes say that they do not know; loading the run tells.
+    #[tokio::test]
+    async fn an_unclear_commit_says_so_and_the_run_goes_on_from_what_stands() {
+        let place = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(place.path().join("store"), &Options::default()).unwrap();
+        let (mut sample, batch) = Sample::begin().unwrap();
+        let fence = store.create(sample.run, batch).await.unwrap();
+        for (fault, stands) in [(Fault::CommitLost, false), (Fault::CommitUnheard, true)] {
+            break_next_commit(&store, fault).await;
+            let mut next = sample.fork().unwrap();
+            let unclear = store.commit(fence, next.go_on().unwrap()).await;
+            assert!(matches!(unclear, Err(StoreError::Unclear(_))), "{unclear:?}");
+            if stands {
+                sample = next;
+            }
+            assert_eq!(store.load(sample.run).await.unwrap().head, sample.head());
+            let files = std::fs::read(store.run_directory(sample.run).join("records.jsonl")).unwrap();
+            let lines = files.iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(u64::try_from(lines).unwrap(), sample.head().0);
+        }
+        store.commit(fence, sample.go_on().unwrap()).await.unwrap();
+    }
+
+    /// A caller that stops waiting does not stop the request.
+    #[tokio::test]
+    async fn a_request_outlives_its_caller() {
+        let place = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(place.path().join("store"), &Options::default()).unwrap();
+        let (mut sample, batch) = Sample::begin().unwrap();
+        let fence = store.create(sample.run, batch).await.unwrap();
+        let mut commit = Box::pin(store.commit(fence, sample.go_on().unwrap()));
+        // Polled once: handed over, not answered.
+        let handed = std::future::poll_fn(|context| std::task::Poll::Ready(commit.as_mut().poll(context)));
+        let _ = handed.await;
+        drop(commit);
+        assert_eq!(store.load(sample.run).await.unwrap().head, sample.head());
+        store.close().await.unwrap();
     }
 }

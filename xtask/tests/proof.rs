@@ -219,3 +219,43 @@ fn the_cases_of_this_repository_are_where_the_harness_looks() {
         assert!(fs::read_dir(here).unwrap().count() > 0, "nothing in {}", here.display());
     }
 }
+
+/// Traits that an author is meant to implement.
+const AUTHORS: &[&str] = &["Tool", "Agent", "LawReference", "Plan", "Predicate", "HostList"];
+
+/// A new relation without an attack on it would be a hole that nobody looked into.
+#[test]
+fn every_closed_trait_of_the_vocabulary_is_attacked() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuze-agent/src");
+    let law = fs::read_dir(sources.join("law")).unwrap().map(|entry| entry.unwrap().path());
+    let others = ["agent", "boundary", "effect", "logic", "run", "tool"]
+        .map(|name| sources.join(name).with_extension("rs"));
+    let suite = proof::load(&proof::directory()).unwrap();
+    let attacks: Vec<&str> = suite
+        .cases
+        .iter()
+        .filter(|case| case.header.as_ref().is_ok_and(|header| header.rule == 17))
+        .flat_map(|case| case.source.lines().filter(|line| line.starts_with("impl")))
+        .collect();
+    let mut closed = 0;
+    for path in law.chain(others) {
+        let source = fs::read_to_string(&path).unwrap();
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        for line in source.lines().filter_map(|line| line.strip_prefix("pub trait ")) {
+            let name: String = line.chars().take_while(char::is_ascii_alphanumeric).collect();
+            if AUTHORS.contains(&name.as_str()) {
+                continue;
+            }
+            closed += 1;
+            // `Basis` is three traits: those of one name are told apart by their module.
+            let is_implemented = |line: &&str| {
+                let at =
+                    line.split([' ', '<']).any(|word| word == name || word.ends_with(&format!("::{name}")));
+                let here = line.contains(&format!("{module}::{name}"));
+                if name == "Basis" { here } else { at }
+            };
+            assert!(attacks.iter().any(is_implemented), "no attack of rule 17 implements `{module}::{name}`");
+        }
+    }
+    assert!(closed >= 30, "only {closed} closed traits found");
+}

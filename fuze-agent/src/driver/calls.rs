@@ -11,7 +11,7 @@ use fuze_evidence::span::PolicyEvaluate;
 use fuze_evidence::vocab::{PolicyDecision, PolicyErrorCode, PolicyReason, RunStatus, SuspendReason};
 use fuze_evidence::{Hash, Name, jcs};
 use fuze_policy::{
-    CallFacts, DenyReason, EngineError, EngineIdentity, Obligation, Request, RequiredBy, RuleId,
+    Approver, CallFacts, DenyReason, EngineError, EngineIdentity, Obligation, Request, RequiredBy, RuleId,
     ToolFacts as PolicyTool,
 };
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use super::{Driver, Exit, error_content, name, policy_facts};
 use crate::ctx::{FromTool, Scope};
 use crate::dispatch::{ArgumentsError, Ask, Ready, Ruling, ToolFacts};
 use crate::model::Message;
+use crate::panics::{caught, caught_now};
 use crate::sealed::Internal;
 use crate::suspend::case::CaseData;
 
@@ -88,7 +89,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     fn tell_results(&mut self, ids: &[Hash]) -> Result<(), Exit> {
         for id in ids {
             let execution = self.execution(*id)?;
-            let Stage::Finished { content, is_error, root } = execution.stage.clone() else {
+            let Stage::Finished { content, is_error, root, .. } = execution.stage.clone() else {
                 return Err(self.journal.latch(format!("the call {id} has no result")).into());
             };
             let call_id = execution.request.id.clone();
@@ -160,9 +161,19 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
-            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } | Stage::Finished { .. } => {
-                Ok(Admission::Settled)
+            Stage::InDoubt if !self.state.header.waits.iter().any(|wait| wait.execution == id) => {
+                // The process ended before anybody could be asked.
+                let definition = self.definition;
+                let tool = execution.decided.as_ref().and_then(|decided| definition.tool(&decided.tool));
+                match tool {
+                    Some(tool) => self.in_doubt_wait(id, &tool.facts).await.map(|()| Admission::Settled),
+                    None => {
+                        Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into())
+                    }
+                }
             }
+            Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
+            Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } => Ok(Admission::Settled),
         }
     }
 
@@ -175,7 +186,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     where
         'r: 'c,
     {
-        if execution.decided.is_none() && execution.attempt == 1 && !self.spend_step() {
+        let begins = execution.decided.is_none() && execution.modified.is_none() && execution.attempt == 1;
+        if begins && !self.spend_step() {
             return Err(self.over_limit(
                 &execution,
                 PolicyReason::StepLimit,
@@ -199,7 +211,13 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         let prepared = match &execution.decided {
             Some(decided) => Ok(decided.canonical.clone().into_bytes()),
-            None => tool.tool.canonical(execution.request.arguments.as_bytes(), Internal),
+            None => {
+                let arguments =
+                    execution.modified.as_ref().unwrap_or(&execution.request.arguments).as_bytes();
+                caught_now(|| tool.tool.canonical(arguments, Internal)).unwrap_or_else(|panic| {
+                    Err(ArgumentsError::Invalid(format!("they cannot be read: {panic}")))
+                })
+            }
         };
         let canonical = match prepared {
             Ok(canonical) => canonical,
@@ -228,9 +246,15 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 call: CallFacts { args: &canonical, depth: execution.depth },
             };
             let law = definition.law_demands(&tool.facts);
-            tool.tool
-                .decide(Ask { gate: self.gate, request, law, approved: approval.is_some() }, Internal)
-                .await
+            // What they may approve is decided by the registry as it is now.
+            let overseers =
+                execution.approvers.iter().filter_map(|who| self.deployment.overseers().find(who));
+            let approved = overseers
+                .filter(|_| approval.is_some())
+                .map(|who| Approver { alias: who.alias.to_string(), trainings: who.trainings.clone() });
+            let ask = Ask { gate: self.gate, request, law, approved: approved.collect() };
+            let decided = caught(tool.tool.decide(ask, Internal)).await;
+            decided.unwrap_or_else(|panic| Err(EngineError::Evaluation(format!("it panicked: {panic}"))))
         };
         let text = match String::from_utf8(canonical) {
             Ok(text) => text,
@@ -343,6 +367,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let execution = self.execution(id)?;
         execution.decided = Some(decided);
         execution.stage = Stage::Waiting;
+        execution.approvers.clear();
         self.wait(id, obligation, reason, None)?;
         Ok(Admission::Settled)
     }
@@ -434,7 +459,9 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         };
         self.evaluated(&span, PolicyDecision::Deny, reason, None, RequiredBy::default(), None)?;
         let content = error_content(why);
-        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root: commitment.root() };
+        let root = commitment.root();
+        // What the loop itself says is not a tool's result.
+        self.execution(id)?.stage = Stage::Finished { content, is_error: true, root, examined: true };
         Ok(Admission::Settled)
     }
 

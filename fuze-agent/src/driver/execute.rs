@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::calls::{Admission, Line, Permitted, parse};
 use super::journal::{Latched, Step};
 use super::state::{Execution, Ledger, Stage};
-use super::{Driver, Exit, error_content, name};
+use super::{Driver, Exit, error_content, more_urgent, name, shorten};
 use crate::ToolError;
 use crate::ctx::{AppValue, FromTool, OversightAnswer, Scope};
 use crate::dispatch::{Boxed, ToolFacts, ToolFailure};
@@ -26,6 +26,12 @@ use crate::model::RequestedCall;
 use crate::panics::caught;
 use crate::sealed::Internal;
 use crate::store::{EffectEntry, EffectState, Start, Stop};
+
+/// A person is asked in at most this many bytes.
+const MAX_QUESTION_BYTES: usize = 16 * 1024;
+
+/// How often in a row a permit may come too late.
+const MAX_LATE: u32 = 3;
 
 /// How long a permit is good for.
 const PERMIT_MS: u64 = 5 * 60 * 1000;
@@ -77,7 +83,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let Permitted { ready, facts, parent, approval, permitted_at_unix_ms } = permitted;
         if !facts.is_read {
             match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
-                Start::Go => {}
+                Start::Go => self.late = 0,
                 Start::AlreadyStarted if !facts.is_once => {}
                 // It began before a crash; whether it happened is not known.
                 Start::AlreadyStarted => {
@@ -86,7 +92,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
                     return self.settle(id, step, facts, approval, scope, outcome, None).await;
                 }
-                Start::TooLate => return Ok(true),
+                // Decided too long ago, because those before it took their time: to be decided again. If that is too late
+                // as well, it is the clocks.
+                Start::TooLate if self.late < MAX_LATE => {
+                    self.late += 1;
+                    return Ok(true);
+                }
+                Start::TooLate => {
+                    let why = "the store's clock is far ahead of the deployment's: no permit is ever in time";
+                    return Err(Exit::Close(RunStatus::Halted, why.into()));
+                }
                 Start::Stopped(stop) => return Err(self.cancelled(stop)?),
                 Start::Fenced => return Err(self.journal.latch("another process has this run").into()),
             }
@@ -106,7 +121,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             (Left::Exit(exit), _) => {
                 let kind = if facts.is_once { ToolOutcome::InDoubt } else { ToolOutcome::Cancelled };
                 let said = Err("a call that it made stopped the run".to_owned());
-                self.finish(id, step, facts, approval, scope, Outcome { kind, said }).await?;
+                // What the loop itself says is not a tool's result: no guardrail looks at it, and the run ends as it must.
+                self.conclude(id, step, facts, approval, scope, Outcome { kind, said }).await?;
                 return Err(exit);
             }
         };
@@ -124,7 +140,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         started.map_err(|error| self.journal.latch(error.to_string()).into())
     }
 
-    /// Polls the tool, serves what it asks, and stops it when its time is over or somebody says so.
+    /// Gives a tool its time, within that of the tool that invoked it.
     async fn run_tool(
         &mut self,
         id: Hash,
@@ -132,22 +148,37 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         facts: &ToolFacts,
         line: &mut Line,
     ) -> (Left, Option<Stopping>) {
-        let limit = facts.time_limit.min(self.time_left());
+        let callers = self.until;
+        let own = Instant::now() + facts.time_limit.min(self.time_left());
+        self.until = Some(callers.map_or(own, |callers| callers.min(own)));
+        let left = self.poll_tool(id, work, facts, line).await;
+        self.until = callers;
+        left
+    }
+
+    /// Polls the tool, serves what it asks, and stops it when its time is over or somebody says so.
+    async fn poll_tool(
+        &mut self,
+        id: Hash,
+        work: Boxed<'_, Result<Vec<u8>, ToolFailure>>,
+        facts: &ToolFacts,
+        line: &mut Line,
+    ) -> (Left, Option<Stopping>) {
         let mut work = std::pin::pin!(caught(work));
-        let mut deadline = std::pin::pin!(sleep_until(Instant::now() + limit));
         let mut stop = self.stop.clone();
         let mut stopping: Option<Stopping> = None;
         let mut ordinal = 0u32;
         loop {
+            let asked = stopped(stopping);
+            let deadline = self.until.unwrap_or_else(Instant::now);
             let cause = tokio::select! {
                 biased;
                 ended = &mut work => return (Left::Ended(ended), stopping),
-                () = &mut deadline => match stopping {
+                () = sleep_until(deadline) => match stopping {
                     None => Stopping::Timeout,
                     Some(_) => return (Left::Dropped, stopping),
                 },
-                stop = async { stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop) },
-                    if !matches!(stopping, Some(Stopping::Stop(_))) => match stop {
+                stop = more_urgent(&mut stop, asked), if asked != Some(Stop::Abort) => match stop {
                     Some(stop) => Stopping::Stop(stop),
                     None => return (Left::Exit(self.journal.latch("the run's own handle is gone").into()), stopping),
                 },
@@ -164,9 +195,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 Stopping::Stop(Stop::Abort) => Duration::ZERO,
                 Stopping::Stop(Stop::Operator) | Stopping::Timeout => facts.grace,
             };
+            let end = Instant::now() + grace;
+            // A second reason to stop does not lengthen the grace that the first gave.
+            self.until = Some(if stopping.is_some() { end.min(deadline) } else { end });
             stopping = Some(cause);
             line.stop.send_replace(true);
-            deadline.set(sleep_until(Instant::now() + grace));
         }
     }
 
@@ -177,9 +210,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             let id = self.exec_id(caller.index, Some(outer), ordinal)?;
             match request {
                 FromTool::Oversight { question, reply } => {
-                    if let Some(answer) = self.answered_before(outer, id, &question)? {
+                    if let Some(answer) = self.answered_before(outer, id, &caller, &question)? {
                         reply.send(answer).ok();
                         return Ok(());
+                    }
+                    if question.len() > MAX_QUESTION_BYTES {
+                        let why = format!(
+                            "a question to a person has {} bytes, expected at most {MAX_QUESTION_BYTES}",
+                            question.len()
+                        );
+                        return Err(Exit::Close(RunStatus::Error, why));
                     }
                     self.wait_for_answer(outer, id, caller, question)
                 }
@@ -196,6 +236,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                         attempt: 1,
                         decided: None,
                         stage: Stage::New,
+                        modified: None,
+                        approvers: Vec::new(),
                         ledger: Ledger::Absent,
                     };
                     if !known {
@@ -221,10 +263,10 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             self.header().executions.insert(id, fresh);
             return Ok(());
         };
-        let same = before.request.name == fresh.request.name
-            && (before.request.arguments == fresh.request.arguments
-                || matches!(before.stage, Stage::Approved { .. }));
-        match same {
+        let same = |one: &RequestedCall, other: &RequestedCall| {
+            one.name == other.name && one.arguments == other.arguments
+        };
+        match same(&before.request, &fresh.request) {
             true => Ok(()),
             // A caller that asks for something else than before would turn an approval for one thing into another.
             false => {
@@ -252,7 +294,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 Stage::Finished { content, is_error: true, .. } => {
                     let told = parse(content.as_bytes());
                     let told = told.get("error").and_then(Value::as_str).unwrap_or("the invoked tool failed");
-                    Ok(Err(ToolError::not_applied(told)))
+                    // Whether the caller had done something before, only the caller knows.
+                    Ok(Err(ToolError::new(told)))
                 }
                 Stage::New
                 | Stage::Waiting
@@ -270,6 +313,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         &mut self,
         outer: Hash,
         id: Hash,
+        caller: &Execution,
         question: &str,
     ) -> Result<Option<OversightAnswer>, Exit> {
         let Some(before) = self.state.header.executions.get(&id) else { return Ok(None) };
@@ -279,10 +323,12 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             {
                 Ok(Some(if approved { OversightAnswer::Approved } else { OversightAnswer::Rejected }))
             }
-            _ => Err(self
-                .journal
-                .latch("a tool that ran again asked a person something else than before")
-                .into()),
+            _ => {
+                let mut fresh = caller.clone();
+                question.clone_into(&mut fresh.request.arguments);
+                let why = "a tool that ran again asked a person something else than before";
+                Err(self.over_limit(&fresh, PolicyReason::ArgumentsUnstable, why)?)
+            }
         }
     }
 
@@ -303,6 +349,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             parent: Some(outer),
             depth: caller.depth + 1,
             stage: Stage::Waiting,
+            modified: None,
+            approvers: Vec::new(),
             ledger: Ledger::Absent,
             ..caller
         };
@@ -346,7 +394,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         if let Some(stop) = stopped {
             return Err(self.cancelled(stop)?);
         }
-        if retriable && !facts.is_once && self.spend_retry() {
+        let in_time = self.until.is_none_or(|until| until > Instant::now());
+        if retriable && in_time && !facts.is_once && self.spend_retry() {
             let execution = self.execution(id)?;
             execution.attempt += 1;
             execution.stage = Stage::New;
@@ -356,7 +405,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     }
 
     /// A `once` call whose end is not known goes to a person.
-    async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
+    pub(super) async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
         if self.inside_once(id) || self.execution(id)?.parent.is_some() {
             // Its caller cannot go on without it, and cannot be run again either.
             return Err(in_doubt(facts));
@@ -369,8 +418,22 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.wait(id, obligation, SuspendReason::InDoubt, None)
     }
 
-    /// Records how a call ended, and what the model is told.
+    /// Records how a call ended, and lets the guardrails look at what the model is told.
     async fn finish(
+        &mut self,
+        id: Hash,
+        step: Step,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+        scope: &Scope,
+        outcome: Outcome,
+    ) -> Result<(), Exit> {
+        self.conclude(id, step, facts, approval, scope, outcome).await?;
+        self.examine_result(id).await
+    }
+
+    /// Records how a call ended, and what the model is told.
+    async fn conclude(
         &mut self,
         id: Hash,
         step: Step,
@@ -392,16 +455,19 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 (text, json!({ "output": output }), false)
             }
             Err(message) => {
-                let message = self.journal.scrub_text(message);
+                let message = shorten(self.journal.scrub_text(message));
                 (error_content(&message), json!({ "error": message }), true)
             }
         };
         let root = self.journal.record_content(step, span, said)?;
         self.timeline.tool(step, facts.name, outcome.kind, &self.journal);
-        let index = execution.index;
-        self.execution(id)?.stage = Stage::Finished { content: content.clone(), is_error, root };
+        let in_doubt = outcome.kind == ToolOutcome::InDoubt;
+        // As it will be found if the process ends before anything further is said of it.
+        self.execution(id)?.stage = match in_doubt {
+            true => Stage::InDoubt,
+            false => Stage::Finished { content, is_error, root, examined: false },
+        };
         if !facts.is_read {
-            let in_doubt = outcome.kind == ToolOutcome::InDoubt;
             let execution = self.execution(id)?;
             // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
             let news = matches!(execution.ledger, Ledger::Intent | Ledger::InDoubt);
@@ -413,8 +479,18 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             // Results become durable as they finish.
             self.flush().await?;
         }
-        if outcome.kind != ToolOutcome::InDoubt {
-            self.guard(Phase::ToolResult, &content, Some(index)).await?;
+        Ok(())
+    }
+
+    /// Lets the guardrails look at a result that they have not seen: now, or after a crash.
+    pub(super) async fn examine_result(&mut self, id: Hash) -> Result<(), Exit> {
+        let execution = self.execution(id)?;
+        let index = execution.index;
+        let Stage::Finished { content, examined: false, .. } = &execution.stage else { return Ok(()) };
+        let content = content.clone();
+        self.guard(Phase::ToolResult, &content, Some(index)).await?;
+        if let Stage::Finished { examined, .. } = &mut self.execution(id)?.stage {
+            *examined = true;
         }
         Ok(())
     }
@@ -523,7 +599,6 @@ fn dropped(facts: &ToolFacts, stopping: Option<Stopping>, still_running: bool) -
     Outcome { kind, said: Err(why.to_owned()) }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of it stands in one record")]
 fn executed(
     facts: &ToolFacts,
     execution: &Execution,

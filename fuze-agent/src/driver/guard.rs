@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::state::Phase as RunPhase;
-use super::{Driver, Exit, name};
+use super::{Driver, Exit, more_urgent, name, shorten};
 use crate::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Question, Verdict};
 use crate::model::{Message, ModelError, ModelErrorKind, ModelResponse};
 use crate::panics::caught;
@@ -45,6 +45,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let (questions, mut asked) = mpsc::channel::<Question>(1);
         let handle = GuardrailModel { questions };
         let limit = self.definition.limits.model_time_limit.min(self.time_left());
+        let mut stop = self.stop.clone();
         let verdict = {
             let mut check =
                 std::pin::pin!(tokio::time::timeout(limit, caught(guardrail.check(content, &handle))));
@@ -53,6 +54,10 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                     biased;
                     verdict = &mut check => break verdict,
                     Some(question) = asked.recv() => self.answer(question).await?,
+                    _ = more_urgent(&mut stop, None) => {
+                        self.check_stop().await?;
+                        return Err(self.journal.latch("the run's own handle is gone").into());
+                    }
                 }
             }
         };
@@ -63,9 +68,9 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         };
         let (outcome, hard_block, reason) = match &verdict {
             Ok(Verdict::Pass) => (GuardrailOutcome::Passed, false, None),
-            Ok(Verdict::Trip { reason }) => (GuardrailOutcome::Tripped, false, Some(reason.clone())),
-            Ok(Verdict::Block { reason }) => (GuardrailOutcome::Tripped, true, Some(reason.clone())),
-            Err(error) => (GuardrailOutcome::Error, false, Some(error.0.clone())),
+            Ok(Verdict::Trip { reason }) => (GuardrailOutcome::Tripped, false, Some(shorten(reason.clone()))),
+            Ok(Verdict::Block { reason }) => (GuardrailOutcome::Tripped, true, Some(shorten(reason.clone()))),
+            Err(error) => (GuardrailOutcome::Error, false, Some(shorten(error.0.clone()))),
         };
         let span = Span {
             hard_block,

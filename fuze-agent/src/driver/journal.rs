@@ -223,7 +223,7 @@ impl Journal {
                 .map_err(|error| error.to_string()),
         };
         let closed = self.latching(closing)?;
-        self.pending.records.push(closed.record);
+        self.pending.records.push(closed.into_record());
         self.pending.state = RunState::Closed;
         Ok(())
     }

@@ -105,6 +105,12 @@ pub(crate) struct Execution {
     /// The canonical bytes that were decided on, and their content root.
     pub(crate) decided: Option<DecidedCall>,
     pub(crate) stage: Stage,
+    /// The arguments that people put in the place of those asked for, as canonical text.
+    #[serde(default)]
+    pub(crate) modified: Option<String>,
+    /// Who approved it.
+    #[serde(default)]
+    pub(crate) approvers: Vec<Name>,
     /// What this run has written into the ledger of effects, `started` not counted.
     #[serde(default)]
     pub(crate) ledger: Ledger,
@@ -156,8 +162,8 @@ pub(crate) enum Stage {
     NotDone { step: u64 },
     /// People answered a question of `request_oversight`.
     Answered { approved: bool },
-    /// Over.
-    Finished { content: String, is_error: bool, root: Hash },
+    /// Over. `examined`: the guardrails have looked at it.
+    Finished { content: String, is_error: bool, root: Hash, examined: bool },
 }
 
 /// One case that the run waits for.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::journal::Step;
 use super::state::{Execution, Ledger, Phase, Stage};
-use super::{Driver, Exit, name};
+use super::{Driver, Exit, more_urgent, name, shorten};
 use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse, Usage};
+use crate::panics::{caught, caught_now};
 
 /// An answer longer than this is refused: 4 MiB of text and arguments.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -27,7 +28,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 return Err(budget("steps"));
             }
         } else {
-            tokio::time::sleep(backoff(attempt)).await;
+            self.pause(backoff(attempt)).await;
+            self.check_stop().await?;
         }
         // The intent first, and with it everything that the request discloses.
         self.header().phase = Phase::Asking { attempt };
@@ -39,6 +41,15 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         match answer {
             Ok(response) => self.answered(step, attempt, response),
             Err(error) => self.unanswered(step, attempt, &error),
+        }
+    }
+
+    /// Waits, but not beyond the run's time or a stop.
+    async fn pause(&self, time: Duration) {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time.min(self.time_left())) => {}
+            _ = more_urgent(&mut stop, None) => {}
         }
     }
 
@@ -79,6 +90,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 attempt: 1,
                 decided: None,
                 stage: Stage::New,
+                modified: None,
+                approvers: Vec::new(),
                 ledger: Ledger::Absent,
             };
             let header = self.header();
@@ -91,10 +104,13 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
 
     fn unanswered(&mut self, step: Step, attempt: u32, error: &ModelError) -> Result<(), Exit> {
         let span = self.span(attempt, Err(error))?;
-        self.journal.record_content(step, span, json!({ "error": error.message }))?;
+        self.journal.record_content(step, span, json!({ "error": shorten(error.message.clone()) }))?;
         self.timeline.model_failed(step, error, &self.journal);
         if self.header().tokens > self.definition.limits.token_budget {
             return Err(budget("tokens"));
+        }
+        if self.time_left().is_zero() {
+            return Err(budget("time"));
         }
         if error.kind.is_transient() && self.spend_retry() {
             self.header().phase = Phase::Ask { attempt: attempt + 1 };
@@ -128,11 +144,15 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let mut stop = self.stop.clone();
         let answer = tokio::select! {
             biased;
-            stopped = stop.wait_for(Option::is_some) => Err(stopped.ok().and_then(|stop| *stop)),
-            answer = tokio::time::timeout(limit, self.model.generate(request)) => Ok(answer),
+            stopped = more_urgent(&mut stop, None) => Err(stopped),
+            answer = tokio::time::timeout(limit, caught(self.model.generate(request))) => Ok(answer),
         };
         match answer {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            // A model that panicked is broken; to ask it again would not mend it.
+            Ok(Ok(Err(panic))) => {
+                Ok(Err(ModelError::new(ModelErrorKind::Refused, format!("the model panicked: {panic}"))))
+            }
             Ok(Err(_)) => Ok(Err(ModelError::new(
                 ModelErrorKind::Timeout,
                 format!("no answer within {} ms", limit.as_millis()),
@@ -158,7 +178,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let header = &self.state.header;
         Ok(ModelGenerate {
             attempt,
-            error: answer.err().map(|error| code(error)),
+            error: answer.err().map(code),
             finish_reason: answer.map_or(WireFinish::None, |response| finish(response.finish)),
             history_hash: header.history,
             outcome: if answer.is_ok() { ModelOutcome::Ok } else { ModelOutcome::Error },
@@ -185,7 +205,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
 
     /// Reads the final answer. `None`: it did not fit, and the model is asked again.
     pub(super) async fn examine_answer(&mut self, text: &str) -> Result<Option<Vec<u8>>, Exit> {
-        match (self.definition.read_output)(text) {
+        let read = self.definition.read_output;
+        match caught_now(|| read(text)).unwrap_or_else(|panic| Err(format!("it cannot be read: {panic}"))) {
             Ok(output) => {
                 let shown = String::from_utf8_lossy(&output).into_owned();
                 self.guard(crate::guardrail::Phase::Output, &shown, None).await?;

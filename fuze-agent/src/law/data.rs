@@ -44,9 +44,10 @@ pub struct Confidential<R = residency::Other>(PhantomData<fn() -> R>);
 /// Personal data (GDPR Art. 4(1)), under one of `S`, at `R`.
 pub struct Personal<S = lawful::Unstated, R = residency::Unstated>(PhantomData<fn() -> (S, R)>);
 /// Special categories of personal data (GDPR Art. 9(1)), on the basis `B`, under one of `S`, in the EU.
-pub struct SpecialCategory<B = art9::Unstated, S = lawful::Unstated, R = residency::Unstated>(
-    PhantomData<fn() -> (B, S, R)>,
-);
+pub struct SpecialCategory<B = art9::Unstated, S = lawful::Unstated, R = residency::Unstated>(Of<(B, S, R)>);
+
+/// Names types without holding values of them.
+type Of<T> = PhantomData<fn() -> T>;
 
 impl Sealed for Public {}
 impl<R: 'static> Sealed for Confidential<R> {}

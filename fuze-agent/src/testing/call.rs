@@ -3,21 +3,23 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use fuze_policy::{CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool};
+use fuze_policy::{
+    Approver, CallFacts, Gate, Permissive, Policy, Request, RunFacts, ToolFacts as PolicyTool,
+};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::ToolError;
 use crate::ctx::Scope;
 use crate::deployment::SystemClock;
-use crate::dispatch::{Ask, Dispatch, Ready, Ruling, ToolFailure};
+use crate::dispatch::{Ask, Dispatch, Ready, Ruling, ToolFailure, is_inside};
 use crate::panics::caught;
 use crate::sealed::Internal;
 use crate::secret::{Secret, Secrets};
 use crate::tool::{ServedBy, Tool};
 
-/// A call of one tool, with a permissive gate and without a run. Approval is taken for granted; nested calls are not
-/// available.
+/// A call of one tool, with a permissive gate and without a run: for unit tests, because it leaves no evidence. Approval is
+/// taken for granted; nested calls are not available. From inside a tool it is refused.
 ///
 /// ```
 /// # use fuze_agent::prelude::*;
@@ -88,6 +90,11 @@ impl<T: Tool> ToolTest<T> {
         T: ServedBy<D>,
     {
         let setup = |error: &dyn std::fmt::Display| CallError::Setup(error.to_string());
+        if is_inside() {
+            return Err(CallError::Setup(
+                "a tool runs another by `ctx.invoke`, where the gate decides".into(),
+            ));
+        }
         let tool: &dyn Dispatch<D> = &self.tool;
         let facts = tool.facts(Internal);
         let canonical = tool
@@ -126,7 +133,8 @@ impl<T: Tool> ToolTest<T> {
             },
             call: CallFacts { args: &canonical, depth: 0 },
         };
-        let ask = Ask { gate: &gate, request, law: None, approved: true };
+        let approver = Approver { alias: "test".into(), trainings: std::collections::BTreeSet::new() };
+        let ask = Ask { gate: &gate, request, law: None, approved: vec![approver] };
         let ruling = tool.decide(ask, Internal).await.map_err(|error| setup(&error))?;
         let Ruling::Permitted { ready, .. } = ruling else {
             return Err(CallError::Setup("the permissive gate did not permit".into()));

@@ -247,7 +247,6 @@ impl RunStore for MemoryStore {
             return Err(StoreError::Fenced);
         }
         stored.epoch += 1;
-        stored.stop = None;
         Ok(Fence { run, epoch: stored.epoch })
     }
 

@@ -340,7 +340,7 @@ impl Sample {
         let record = recorder.append(8, 6, times(70), &execute(args.root()), Some(&output)).unwrap();
         sample.add(&record, Some(&sealed));
         let closed = recorder.close(9, 0, times(80), RunStatus::Completed, &sample.host.signer).unwrap();
-        sample.add(&closed.record, None);
+        sample.add(closed.record(), None);
         sample
     }
 }

@@ -52,7 +52,8 @@ impl Evidence {
             .collect();
         let mut key_lines = lines("keys.jsonl").into_iter();
         let wrapped = WrappedRunKeys::from_line(&key_lines.next().unwrap()).unwrap();
-        let alias = records[0]["common"]["fuze.subject.ref"].as_str().map(|a| fuze_evidence::Name::new(a).unwrap());
+        let alias =
+            records[0]["common"]["fuze.subject.ref"].as_str().map(|a| fuze_evidence::Name::new(a).unwrap());
         let subject = alias.as_ref().and_then(|alias| desk.subjects.find(alias).unwrap());
         let keys = RunKeys::unwrap(&wrapped, &master, alias.zip(subject.as_ref())).unwrap();
         let content = lines("content.jsonl").into_iter().zip(key_lines).map(|(content, key)| {
@@ -77,12 +78,16 @@ impl Evidence {
             }
             let parent = &record["parentStepId"];
             let before = &self.records[..at];
-            let decision = before.iter().find(|r| r["stepId"] == *parent).expect("the decision before the execution");
+            let decision =
+                before.iter().find(|r| r["stepId"] == *parent).expect("the decision before the execution");
             match decision["span"].as_str().unwrap() {
                 "policy.evaluate" => {
                     let outcome = record["attrs"]["fuze.tool.outcome"].as_str().unwrap();
                     assert_eq!(decision["attrs"]["fuze.policy.decision"], "allow", "{outcome}");
-                    assert_eq!(decision["attrs"]["fuze.tool.args_hash"], record["attrs"]["fuze.tool.args_hash"]);
+                    assert_eq!(
+                        decision["attrs"]["fuze.tool.args_hash"],
+                        record["attrs"]["fuze.tool.args_hash"]
+                    );
                 }
                 "human.oversight.decision" => {
                     let action = &decision["attrs"]["fuze.oversight.action"];

@@ -1,6 +1,12 @@
 //! What the tests of the loop share: a deployment whose evidence can be read back, people who decide, a world that tools
 //! change, and models of the more difficult kind.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "fixtures of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "fixtures of tests"
+)]
 
 mod desk;
 mod evidence;
@@ -10,7 +16,7 @@ mod slow;
 pub use desk::{Desk, Erasable, SetClock};
 pub use evidence::Evidence;
 pub use people::{Person, person};
-pub use slow::{Break, Fragile};
+pub use slow::{Altered, Break, Fragile};
 
 use std::sync::{Arc, Mutex};
 

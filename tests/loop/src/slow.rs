@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use fuze_agent::store::{
-    Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun,
-};
+use fuze_agent::store::{Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun};
 use fuze_agent::testing::MemoryStore;
 use fuze_evidence::{Hash, Name, RunId};
 use tokio::task::yield_now;
@@ -78,6 +76,53 @@ impl RunStore for Fragile {
     }
     async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
         self.write(self.inner.claim(claim)).await
+    }
+    async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
+        self.inner.request_stop(run, stop).await
+    }
+    async fn stop_requested(&self, run: RunId) -> Result<Option<Stop>, StoreError> {
+        self.inner.stop_requested(run).await
+    }
+}
+
+/// A [`MemoryStore`] whose runs somebody changes before they are read.
+pub struct Altered {
+    inner: MemoryStore,
+    change: Box<dyn Fn(&mut StoredRun) + Send + Sync>,
+}
+
+impl Altered {
+    /// Changes each run that is read.
+    #[must_use]
+    pub fn new(inner: &MemoryStore, change: impl Fn(&mut StoredRun) + Send + Sync + 'static) -> Self {
+        Self { inner: inner.clone(), change: Box::new(change) }
+    }
+}
+
+#[async_trait]
+impl RunStore for Altered {
+    fn identity(&self) -> Name {
+        self.inner.identity()
+    }
+    async fn create(&self, run: RunId, batch: Batch) -> Result<Fence, StoreError> {
+        self.inner.create(run, batch).await
+    }
+    async fn commit(&self, fence: Fence, batch: Batch) -> Result<(), StoreError> {
+        self.inner.commit(fence, batch).await
+    }
+    async fn start_effect(&self, fence: Fence, id: Hash, deadline: u64) -> Result<Start, StoreError> {
+        self.inner.start_effect(fence, id, deadline).await
+    }
+    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
+        let mut stored = self.inner.load(run).await?;
+        (self.change)(&mut stored);
+        Ok(stored)
+    }
+    async fn take_over(&self, run: RunId, epoch: u64) -> Result<Fence, StoreError> {
+        self.inner.take_over(run, epoch).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
+        self.inner.claim(claim).await
     }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
         self.inner.request_stop(run, stop).await

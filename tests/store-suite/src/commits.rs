@@ -3,7 +3,7 @@
 use fuze_agent::store::{
     Batch, EffectEntry, EffectState, Fence, Progress, RunState, SealedProgress, Start, Stop, StoreError,
 };
-use fuze_evidence::{RunId, sha256};
+use fuze_evidence::{Name, RunId, sha256};
 
 use crate::{Given, Sample, Verdict, Wrong, check, far, same, token};
 
@@ -49,7 +49,9 @@ pub(crate) async fn a_run_begins_with_its_keys_and_record_0(given: Given) -> Ver
     let fence = store.create(sample.run, batch).await?;
     let (again, _) = Sample::begin()?;
     let keys = Some(again.wrapped().clone());
-    refused("keys again", store.commit(fence, Batch { keys, ..sample.fork()?.go_on()? }).await)
+    refused("keys again", store.commit(fence, Batch { keys, ..sample.fork()?.go_on()? }).await)?;
+    let subject = Some(Name::new("somebody-else")?);
+    refused("a subject", store.commit(fence, Batch { subject, ..sample.fork()?.go_on()? }).await)
 }
 
 pub(crate) async fn an_unknown_run_is_not_found(given: Given) -> Verdict {

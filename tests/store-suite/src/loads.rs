@@ -3,7 +3,7 @@
 use fuze_agent::store::{
     Batch, EffectEntry, EffectState, Progress, RunState, SealedProgress, Start, StoredRun,
 };
-use fuze_evidence::sha256;
+use fuze_evidence::{Name, sha256};
 
 use crate::{Given, Sample, Verdict, far, same, token};
 
@@ -17,7 +17,9 @@ fn lines(batch: &Batch) -> Vec<Vec<u8>> {
 
 pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
     let store = given.store().await?;
-    let (mut sample, batch) = Sample::begin()?;
+    let (mut sample, mut batch) = Sample::begin()?;
+    let alias = Some(Name::new("alias-of-this-run")?);
+    batch.subject = alias.clone();
     let root = batch.roots.first().map(|root| root.bytes().to_vec());
     let mut written = lines(&batch);
     let fence = store.create(sample.run, batch).await?;
@@ -46,7 +48,7 @@ pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
     same("state", &state, &RunState::Running)?;
     same("head", &head, &sample.head())?;
     same("keys", &keys, sample.wrapped())?;
-    same("subject", &subject, &None)?;
+    same("subject", &subject, &alias)?;
     same("records", &records_after_progress, &written)?;
     same("root", &last_root, &root)?;
     same("progress", &progress, &vec![])?;

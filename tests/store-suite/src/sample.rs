@@ -221,7 +221,7 @@ impl Sample {
     pub fn close(self) -> Result<Batch, Wrong> {
         let at = Times::at(now()?);
         let closed = self.recorder.close(self.step, 0, at, RunStatus::Completed, &*self.signer)?;
-        Ok(Batch { records: vec![closed.record], state: RunState::Closed, ..Batch::default() })
+        Ok(Batch { records: vec![closed.into_record()], state: RunState::Closed, ..Batch::default() })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who guards the guard: the suite over a store in memory that is right, and over the same store broken in one way at a time.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
+
 mod model;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ const BUGS: &[(Bug, &str)] = &[
     (Bug::RunsWhateverWasClaimed, "a_claim_may_close_the_run"),
     (Bug::TakesOverAtAnyEpoch, "of_many_take_overs_one_wins"),
     (Bug::LoadsNoEffects, "a_run_loads_as_it_was_written"),
+    (Bug::ForgetsTheSubject, "a_run_loads_as_it_was_written"),
     (Bug::LosesTheHeadWithoutRecords, "the_head_follows_every_batch"),
     (Bug::ChecksTheSequenceOnly, "a_fork_is_refused"),
     (Bug::WritesBeforeItChecks, "a_refused_batch_leaves_nothing"),

@@ -1,5 +1,7 @@
 //! Several processes on one store, some of them killed.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

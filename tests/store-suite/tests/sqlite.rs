@@ -1,5 +1,7 @@
 //! The suite over SQLite.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

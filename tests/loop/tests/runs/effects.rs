@@ -1,6 +1,5 @@
 //! Effect classes: what runs again, under which key, and what goes to a person instead.
 
-
 use fuze_agent::prelude::*;
 use fuze_agent::suspend::Action;
 use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, World, agent, person};
@@ -180,6 +179,19 @@ async fn approving_is_no_answer_to_a_doubt() {
     let decision = left.anna.decides(&waiting.cases()[0], &Action::Approve);
     let refused = waiting.verify(&[decision]).unwrap_err();
     assert!(refused.to_string().contains("`approve` does not fit"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_is_far_ahead_halts_the_run() {
+    let clock = fuze_agent_loop_tests::SetClock::now_ish();
+    clock.advance_seconds(3600);
+    let (desk, world) = (Desk::with_clock(&clock), World::new());
+    let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);
+    let model = ScriptedModel::new().call("pays", json!({"how": "x"})).answer("end");
+    let outcome = run(&deployment, Doer, &world, model).await;
+    assert_eq!(outcome.status(), "halted", "{outcome:?}");
+    assert_eq!(world.log(), [""; 0]);
+    assert_eq!(desk.evidence(outcome.report().run_id).status(), Some(RunStatus::Halted));
 }
 
 #[tokio::test]

@@ -1,4 +1,11 @@
 //! The loop as its users and its adversaries meet it. Whatever a run leaves is verified at its end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod cancel;
 mod crash;
@@ -11,11 +18,11 @@ mod policy;
 mod privacy;
 mod statuses;
 
+use fuze_agent::agent::ToolList;
+use fuze_agent::law::residency::HostedWithin;
+use fuze_agent::logic::No;
 use fuze_agent::model::Model;
 use fuze_agent::prelude::*;
-use fuze_agent::agent::ToolList;
-use fuze_agent::logic::No;
-use fuze_agent::law::residency::HostedWithin;
 use fuze_agent_loop_tests::World;
 
 /// Runs an agent without a subject to its end.
@@ -43,4 +50,3 @@ fn suspended<O: std::fmt::Debug>(outcome: Outcome<O>) -> fuze_agent::suspend::Su
         other => panic!("{other:?}"),
     }
 }
-

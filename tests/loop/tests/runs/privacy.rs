@@ -1,1 +1,273 @@
-//! To come.
+//! Secrets, personal identifiers, and data subjects who are erased.
+
+use std::sync::Arc;
+
+use fuze_agent::prelude::*;
+use fuze_agent::suspend::{Action, Suspended};
+use fuze_agent::{RunError, Secret, Secrets};
+use fuze_agent_loop_tests::{Altered, Desk, Evidence, Person, SHORT, World, agent, person};
+use fuze_evidence::RunKeys;
+use fuze_evidence::random::OsRandom;
+use fuze_evidence::snapshot::{open_snapshot, seal_snapshot};
+use serde_json::{Value, json};
+
+use super::{run, suspended};
+
+const KEY: &str = "k3y-of/the+house!";
+const IBAN: &str = "DE89370400440532013000";
+const OTHER_IBAN: &str = "FR1420041010050500013M02606";
+const CARD: &str = "4111 1111 1111 1111";
+const MAIL: &str = "anna.maier@example.eu";
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|b| format!("{b:02x}")).collect()
+}
+
+fn base64(text: &str) -> String {
+    const TABLE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let n = chunk.iter().fold(0u32, |n, b| (n << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for i in 0..4 {
+            let sign = if i <= chunk.len() { TABLE[(n >> (18 - 6 * i)) as usize & 63] } else { b'=' };
+            out.push(char::from(sign));
+        }
+    }
+    out
+}
+
+/// Uses the key.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none, observes_secrets), effect = read)]
+async fn opens(ctx: &Ctx<'_, World>, how: String) -> Result<Value, ToolError> {
+    let key = ctx.secret("key")?.expose().to_owned();
+    ctx.deps().does("opened");
+    match how.as_str() {
+        "plain" => Ok(json!({ "said": format!("the key is {key}"), key: [1, "x"] })),
+        "base64" => Ok(json!(base64(&key))),
+        "basic" => Ok(json!(format!("Basic {}", base64(&format!("anna:{key}"))))),
+        "hex" => Ok(json!([hex(&key), hex(&key).to_uppercase()])),
+        "error" => Err(ToolError::new(format!("401 for {key}"))),
+        "panic" => panic!("no entry with {key}"),
+        "missing" => ctx.secret("other").map(|_| json!(1)),
+        _ => Ok(json!("fine")),
+    }
+}
+
+/// Pays.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
+    threat_boundary(egress = none), needs_approval = always,
+)]
+async fn transfer(ctx: &Ctx<'_, World>, to: String, note: String) -> Result<String, ToolError> {
+    ctx.deps().does(format!("transfer to {to}"));
+    Ok(format!("sent to {to} ({note})"))
+}
+
+agent! { Keeper [opens] String steps 40 retries 0 tokens 100_000 }
+agent! { Bank [transfer] String }
+
+async fn opened(how: &str) -> (Outcome<String>, Evidence, String) {
+    let (desk, world) = (Desk::new(), World::new());
+    let secrets = Secrets::none().with("key", Secret::new(KEY.into()));
+    let deployment = desk.builder(Fixed::new().allow_tool("opens"), &[]).secrets(secrets).build().unwrap();
+    let model = Arc::new(ScriptedModel::new().keeping().call("opens", json!({ "how": how })).answer("end"));
+    let outcome = run(&deployment, Keeper, &world, model.clone()).await;
+    let evidence = desk.evidence(outcome.report().run_id);
+    let seen = serde_json::to_string(&model.seen()).unwrap();
+    (outcome, evidence, seen)
+}
+
+#[tokio::test]
+async fn a_secret_reaches_neither_model_nor_evidence_in_any_form() {
+    let forms =
+        [KEY.to_owned(), hex(KEY), hex(KEY).to_uppercase(), base64(KEY), base64(&format!("anna:{KEY}"))];
+    for how in ["plain", "base64", "basic", "hex", "error", "panic"] {
+        let (outcome, evidence, seen) = opened(how).await;
+        assert_eq!(outcome.status(), "completed", "{how}: {outcome:?}");
+        for form in &forms {
+            for (place, text) in [
+                ("files", &evidence.files),
+                ("content", &evidence.said()),
+                ("history", &seen),
+                ("report", &format!("{outcome:?}")),
+            ] {
+                assert!(!text.contains(form.as_str()), "{how}: `{form}` in the {place}: {text}");
+            }
+        }
+        assert!(seen.contains("[secret]"), "{how}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_an_error_of_the_call() {
+    let (outcome, evidence, _) = opened("missing").await;
+    assert_eq!(outcome.status(), "completed");
+    assert_eq!(evidence.executions(), ["opens error"]);
+}
+
+struct Case {
+    desk: Desk,
+    world: World,
+    anna: Person,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self { desk: Desk::new(), world: World::new(), anna: person("anna") }
+    }
+
+    fn deployment(&self) -> Deployment {
+        self.desk.deploy(Fixed::new().allow_tool("transfer"), &[&self.anna])
+    }
+
+    async fn waiting(&self) -> Suspended {
+        let args = json!({"to": IBAN, "note": format!("{MAIL}, {CARD}")});
+        let model = ScriptedModel::new().call("transfer", args).answer("end");
+        let run = self.deployment().run(Bank, self.world.clone(), model).tenant("t").principal("p");
+        let run = run.subject("customer 4711 Maier").input(format!("Pay {IBAN} for {MAIL}"));
+        suspended(run.start().await.unwrap())
+    }
+
+    async fn resume_on(
+        &self,
+        deployment: &Deployment,
+        waiting: Suspended,
+    ) -> Result<Outcome<String>, RunError> {
+        let decision = self.anna.decides(&waiting.cases()[0], &Action::Approve);
+        let resumable = waiting.verify(&[decision]).unwrap();
+        deployment.resume(Bank, self.world.clone(), ScriptedModel::new().answer("end"), resumable).go().await
+    }
+}
+
+#[tokio::test]
+async fn personal_identifiers_are_in_no_record_and_in_no_content_but_the_tool_gets_them() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    // The overseer sees what will run.
+    assert_eq!(waiting.cases()[0].arguments()["to"], IBAN);
+    let id = waiting.run_id();
+    let outcome = case.resume_on(&case.deployment(), waiting).await.unwrap();
+    assert_eq!(outcome.status(), "completed");
+    assert_eq!(case.world.log(), [format!("transfer to {IBAN}")]);
+    let evidence = case.desk.evidence(id);
+    for plain in [IBAN, CARD, MAIL] {
+        assert!(!evidence.files.contains(plain), "{plain} in a file");
+        assert!(!evidence.said().contains(plain), "{plain} in the content: {}", evidence.said());
+    }
+    for plain in ["customer 4711", "Maier"] {
+        assert!(!evidence.files.contains(plain), "{plain} in a file");
+    }
+    assert!(evidence.said().contains("[iban:"), "{}", evidence.said());
+    // The alias is random: another one in each run.
+    let again = case.waiting().await;
+    let aliases = [evidence, case.desk.evidence(again.run_id())]
+        .map(|evidence| evidence.records[0]["common"]["fuze.subject.ref"].as_str().unwrap().to_owned());
+    assert_ne!(aliases[0], aliases[1]);
+}
+
+#[tokio::test]
+async fn what_is_redacted_is_bound_all_the_same() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let shown = &waiting.cases()[0];
+    let root = shown.token().claims().args_hash;
+    let recorded = shown.data().recorded.as_ref().unwrap().value(root).unwrap();
+    assert!(recorded["to"].as_str().unwrap().starts_with("[iban:"), "{recorded}");
+    assert!(!recorded.to_string().contains(OTHER_IBAN));
+}
+
+/// Opens the stored snapshot with the keys that a thief of the store and the master key would have, changes it and seals
+/// it again.
+fn changed(desk: &Desk, from: &'static str, to: &'static str) -> Altered {
+    let (master, subjects) = (desk.master(), desk.subjects.clone());
+    Altered::new(&desk.store, move |stored| {
+        use fuze_evidence::keys::SubjectKeys as _;
+        let alias = stored.subject.clone();
+        let key = alias.as_ref().and_then(|alias| subjects.find(alias).unwrap());
+        let keys = RunKeys::unwrap(&stored.keys, &master, alias.zip(key.as_ref())).unwrap();
+        for piece in &mut stored.progress {
+            let hash = fuze_evidence::sha256(&piece.bytes);
+            let plain = open_snapshot(&piece.bytes, hash, &keys, piece.sequence, piece.epoch).unwrap();
+            let text = String::from_utf8(plain.to_vec()).unwrap();
+            assert!(text.contains(from));
+            let text = text.replace(from, to);
+            let sealed =
+                seal_snapshot(text.as_bytes(), &keys, piece.sequence, piece.epoch, &mut OsRandom::new());
+            piece.bytes = sealed.unwrap().ciphertext;
+        }
+    })
+}
+
+#[tokio::test]
+async fn an_account_that_is_exchanged_after_the_approval_is_found_out() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let altered = Arc::new(changed(&case.desk, IBAN, OTHER_IBAN));
+    let policy = Fixed::new().allow_tool("transfer");
+    let deployment = case.desk.builder_on(altered, policy, &[&case.anna]).build().unwrap();
+    let error = case.resume_on(&deployment, waiting).await.unwrap_err();
+    assert!(matches!(error, RunError::Snapshot(_)), "{error}");
+    assert_eq!(case.world.log(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_stored_cannot_be_cut_swapped_or_rolled_back() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let id = waiting.run_id();
+    type Change = fn(&mut fuze_agent::store::StoredRun);
+    let changes: [(&str, Change); 8] = [
+        ("flipped", |run| run.progress[0].bytes[40] ^= 1),
+        ("cut", |run| run.progress[0].bytes.truncate(60)),
+        ("none", |run| run.progress.clear()),
+        ("another sequence", |run| run.progress[0].sequence += 1),
+        ("another epoch", |run| run.progress[0].epoch += 1),
+        ("a record less", |run| drop(run.records_after_progress.pop())),
+        ("another head", |run| run.head.0 += 1),
+        ("no root", |run| run.last_root = None),
+    ];
+    for (what, change) in changes {
+        let altered = Arc::new(Altered::new(&case.desk.store, change));
+        let policy = Fixed::new().allow_tool("transfer");
+        let deployment = case.desk.builder_on(altered, policy, &[&case.anna]).build().unwrap();
+        let error = deployment.suspended(id).await.expect_err(what);
+        assert!(matches!(error, RunError::Snapshot(_)), "{what}: {error}");
+    }
+    let outcome = case.resume_on(&case.deployment(), waiting).await.unwrap();
+    assert_eq!(outcome.status(), "completed");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_a_later_version_is_refused_by_its_number() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let altered = Arc::new(changed(&case.desk, "{\"v\":1,", "{\"v\":9,"));
+    let deployment = case.desk.builder_on(altered, Fixed::new().allow_tool("transfer"), &[&case.anna]);
+    let error = deployment.build().unwrap().suspended(waiting.run_id()).await.unwrap_err();
+    assert!(matches!(error, RunError::SnapshotVersion { found: 9, known: 1 }), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_of_a_subject_who_was_erased_cannot_go_on_and_says_why() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let id = waiting.run_id();
+    case.desk.subjects.erase_all();
+    let error = case.resume_on(&case.deployment(), waiting).await.unwrap_err();
+    assert!(error.to_string().contains("was erased"), "{error}");
+    let error = case.deployment().suspended(id).await.unwrap_err();
+    assert!(error.to_string().contains("was erased"), "{error}");
+    assert_eq!(case.world.log(), [""; 0]);
+}
+
+#[tokio::test]
+async fn another_master_key_opens_nothing() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let keys = Keys::ephemeral().unwrap();
+    let policy = Fixed::new().allow_tool("transfer");
+    let registry = fuze_agent::suspend::OverseerRegistry::new().with(case.anna.entry()).unwrap();
+    let deployment = Deployment::with_store("test.example", keys, policy, Arc::new(case.desk.store.clone()));
+    let deployment = deployment.overseers(registry).build().unwrap();
+    assert!(deployment.suspended(waiting.run_id()).await.is_err());
+}

@@ -14,14 +14,14 @@ use super::{run, why};
 
 /// Looks something up.
 #[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
-pub async fn look(ctx: &Ctx<'_, World>, at: i64) -> Result<i64, ToolError> {
+pub(crate) async fn look(ctx: &Ctx<'_, World>, at: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("look {at}"));
     Ok(at)
 }
 
 /// Changes something.
 #[tool(classification = public, retention = SHORT, threat_boundary(egress = none))]
-pub async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolError> {
+pub(crate) async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("change {to}"));
     match to {
         0 => Err(ToolError::new("the line went dead")),
@@ -35,7 +35,7 @@ agent! { Timed [look] i64 steps 50 retries 9 tokens 1000 run_time_limit_ms: 10_0
 
 define_agent! {
     /// Decides alone, and may not.
-    pub Judge {
+    pub(crate) Judge {
         purpose: "testing",
         instructions: "Decide.",
         lawful_basis: contract,
@@ -58,7 +58,7 @@ define_agent! {
     classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
     threat_boundary(egress = none), needs_approval = always,
 )]
-pub async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
+pub(crate) async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
     ctx.deps().does(format!("judge {verdict}"));
     Ok(verdict)
 }
@@ -81,9 +81,8 @@ async fn check(policy: Fixed, model: ScriptedModel, status: RunStatus, spans: &[
 #[tokio::test]
 async fn completed() {
     let model = ScriptedModel::new().call("look", json!({"at": 1})).answer(1);
-    let spans = [
-        "agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "model.generate", "run.close",
-    ];
+    let spans =
+        ["agent.invoke", "model.generate", "policy.evaluate", "tool.execute", "model.generate", "run.close"];
     check(allow(), model, RunStatus::Completed, &spans, &["look 1"]).await;
 }
 
@@ -191,7 +190,8 @@ async fn refused_starts_are_on_record() {
 async fn a_file_is_evidence_too() {
     let (desk, world, dir) = (Desk::new(), World::new(), tempfile::tempdir().unwrap());
     let sink = Arc::new(JsonlSink::new(dir.path()));
-    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), sink.clone()).build().unwrap();
+    let deployment =
+        Deployment::with_sink("test.example", desk.keys(), allow(), sink.clone()).build().unwrap();
     let model = ScriptedModel::new().call("change", json!({"to": 3})).answer(3);
     let outcome = run(&deployment, Both, &world, model).await;
     assert_eq!(outcome.status(), "completed");
@@ -205,9 +205,95 @@ async fn a_file_is_evidence_too() {
 #[tokio::test]
 async fn without_a_store_a_call_that_is_in_doubt_ends_the_run_so() {
     let (desk, world, sink) = (Desk::new(), World::new(), MemorySink::new());
-    let deployment = Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
+    let deployment =
+        Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
     let outcome = run(&deployment, Both, &world, ScriptedModel::new().call("change", json!({"to": 0}))).await;
     assert_eq!(outcome.status(), "in_doubt");
+}
+
+/// A sink that fails at its `nth` batch, or panics.
+struct Leaky {
+    inner: MemorySink,
+    left: std::sync::atomic::AtomicU32,
+    panics: bool,
+}
+
+#[async_trait::async_trait]
+impl fuze_evidence::sink::Sink for Leaky {
+    fn identity(&self) -> fuze_evidence::Name {
+        self.inner.identity()
+    }
+    async fn append(
+        &self,
+        batch: &fuze_evidence::sink::SinkBatch,
+        durable: bool,
+    ) -> Result<(), fuze_evidence::sink::SinkError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
+            assert!(!self.panics, "the sink panics");
+            return Err(fuze_evidence::sink::SinkError::Other("no space left".into()));
+        }
+        self.inner.append(batch, durable).await
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_fails_halts_the_run_and_nothing_happens_off_the_record() {
+    for panics in [false, true] {
+        let mut completed = 0;
+        for left in 0..16 {
+            let (desk, world, inner) = (Desk::new(), World::new(), MemorySink::new());
+            let sink = Leaky { inner: inner.clone(), left: left.into(), panics };
+            let deployment =
+                Deployment::with_sink("test.example", desk.keys(), allow(), Arc::new(sink)).build().unwrap();
+            let model = ScriptedModel::new()
+                .calls(&[("look", json!({"at": 1})), ("change", json!({"to": 1}))])
+                .call("change", json!({"to": 2}))
+                .answer(1);
+            let outcome = run(&deployment, Both, &world, model).await;
+            if outcome.status() == "completed" {
+                completed += 1;
+                continue;
+            }
+            assert!(matches!(outcome, Outcome::Halted { .. }), "{left}: {outcome:?}");
+            let word = if panics { "panicked" } else { "no space left" };
+            assert!(why(&outcome).contains(word), "{left}: {outcome:?}");
+            let on_record = inner.run(outcome.report().run_id).unwrap_or_default();
+            let records = String::from_utf8(on_record.records).unwrap();
+            let allowed =
+                records.lines().filter(|line| line.contains(r#""fuze.policy.decision":"allow""#)).count();
+            assert!(world.log().len() <= allowed, "{left}: {:?} of {allowed} decisions", world.log());
+            assert!(!records.contains("run.close"), "{left}");
+        }
+        assert!(completed > 0, "no batch is left that could fail");
+    }
+}
+
+/// Looks into the store while it runs.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+async fn peek(ctx: &Ctx<'_, MemoryStore>) -> Result<bool, ToolError> {
+    let store = ctx.deps();
+    let records = store.records(store.runs()[0]);
+    Ok(records.iter().any(|line| String::from_utf8_lossy(line).contains(r#""fuze.policy.decision":"allow""#)))
+}
+
+define_agent! {
+    /// Peeks.
+    Peeper {
+        purpose: "testing", instructions: "Peek.", lawful_basis: contract, annex_iii: none, art22: none,
+        oversight: none, model_residency: eu, retention: SHORT, tools: [peek], deps: MemoryStore, output: i64,
+        max_steps: 10, retry_budget: 1, token_budget: 10_000,
+    }
+}
+
+#[tokio::test]
+async fn what_was_decided_is_durable_before_even_a_read() {
+    let desk = Desk::new();
+    let model = Arc::new(ScriptedModel::new().keeping().call("peek", json!({})).answer(1));
+    let run = desk.deploy(allow(), &[]).run(Peeper, desk.store.clone(), model.clone());
+    assert_eq!(run.start().await.unwrap().status(), "completed");
+    let seen = serde_json::to_value(model.seen()).unwrap();
+    assert_eq!(seen[1][2]["content"], "true");
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ pub(crate) enum Bug {
     ClaimsUnknown,
     RunsWhateverWasClaimed,
     LoadsNoEffects,
+    ForgetsTheSubject,
     LosesTheHeadWithoutRecords,
 }
 
@@ -133,6 +134,9 @@ impl Memory {
         }
         if batch.keys.as_ref().is_some_and(|keys| keys.run_id() == run) != first {
             return rejected("keys");
+        }
+        if !first && batch.subject.is_some() {
+            return rejected("subject");
         }
         if first && batch.records.first().is_none_or(|record| record.sequence() != 0) {
             return rejected("first record");
@@ -405,7 +409,7 @@ impl RunStore for Memory {
             state: run.state,
             head: (u64::try_from(run.lines.len()).expect("few records"), run.head),
             keys: run.keys.clone(),
-            subject: run.subject.clone(),
+            subject: if self.has(Bug::ForgetsTheSubject) { None } else { run.subject.clone() },
             records_after_progress: run.lines.iter().skip(seen).cloned().collect(),
             last_root: root.cloned(),
             progress: run.progress.clone(),
