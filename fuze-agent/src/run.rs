@@ -291,7 +291,7 @@ struct Opened {
     refusal: Option<(Refusal, String)>,
 }
 
-/// A longer input is refused: 4 MiB.
+/// A longer input is refused: 1 MiB. Escaped and encrypted it still fits a line of the evidence (16 MiB).
 const MAX_INPUT_BYTES: usize = 1 << 20;
 
 /// What a run is opened with.
