@@ -85,12 +85,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
                 Start::Go => self.late = 0,
                 Start::AlreadyStarted if !facts.is_once => {}
-                // It began before a crash; whether it happened is not known.
                 Start::AlreadyStarted => {
-                    let step = self.step(parent);
-                    let said = Err("it began before a crash, and what it had done is not known".to_owned());
-                    let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
-                    return self.settle(id, step, facts, approval, scope, outcome, None).await;
+                    return self.began(id, parent, facts, approval).await.map(|()| false);
                 }
                 // Decided too long ago, because those before it took their time: to be decided again. If that is too late
                 // as well, it is the clocks.
@@ -107,6 +103,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         }
         let step = self.step(parent);
+        self.execution(id)?.step = Some(step.id);
         let left = self.run_tool(id, ready.run(self.deps, scope, Internal), facts, line).await;
         let left = match left {
             // Nothing is recorded of a caller that will run again from its start.
@@ -127,6 +124,21 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         };
         self.settle(id, step, facts, approval, scope, outcome, exit).await
+    }
+
+    /// A `once` call that began before a crash: whether it happened is not known.
+    pub(super) async fn began(
+        &mut self,
+        id: Hash,
+        parent: u64,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+    ) -> Result<(), Exit> {
+        let step = self.step(parent);
+        let (scope, _line) = self.dispatch(id);
+        let said = Err("it began before a crash, and what it had done is not known".to_owned());
+        let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
+        self.settle(id, step, facts, approval, &scope, outcome, None).await.map(drop)
     }
 
     /// The last check before an effect, and its mark in the ledger.
@@ -236,6 +248,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                         attempt: 1,
                         decided: None,
                         stage: Stage::New,
+                        step: None,
                         modified: None,
                         approvers: Vec::new(),
                         ledger: Ledger::Absent,
@@ -298,6 +311,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     Ok(Err(ToolError::new(told)))
                 }
                 Stage::New
+                | Stage::Began { .. }
                 | Stage::Waiting
                 | Stage::Approved { .. }
                 | Stage::Rejected { .. }
@@ -349,6 +363,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             parent: Some(outer),
             depth: caller.depth + 1,
             stage: Stage::Waiting,
+            step: None,
             modified: None,
             approvers: Vec::new(),
             ledger: Ledger::Absent,

@@ -96,6 +96,8 @@ async fn plans(ctx: &Ctx<'_, World>) -> Result<String, ToolError> {
 
 agent! { Worker [reads, puts, pays, asks, plans] String guardrails: [Watch], }
 
+agent! { Other [reads, puts, pays, asks, plans] String }
+
 /// What happens in a run, and what must have happened at its end.
 #[derive(Clone, Copy)]
 struct Scene {
@@ -390,6 +392,56 @@ async fn a_gap_is_on_record() {
         assert_eq!(found, gaps);
         case.holds(&evidence, "gap");
     }
+}
+
+/// A run of the plain scene whose process died right after its first effect began.
+async fn began() -> Case {
+    let case = Case::new(PLAIN);
+    let (fragile, hung) = Fragile::at(&case.desk.store, 3, Break::After);
+    let deployment = case.deployment(fragile);
+    tokio::select! {
+        _ = deployment.run(Worker, case.world.clone(), case.model()).start() => panic!("it should hang"),
+        () = hung.notified() => {}
+    }
+    case
+}
+
+#[tokio::test]
+async fn what_began_is_in_doubt_whatever_the_policy_says_by_now() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    for (people, status) in [(&[][..], "in_doubt"), (&[&case.anna], "suspended")] {
+        let case = began().await;
+        let policy = Fixed::new().allow_classification("public").deny_tool("pays");
+        let deployment = case.desk.deploy(policy, people);
+        let id = case.desk.store.runs()[0];
+        let outcome = deployment.recover(Worker, case.world.clone(), case.model(), id).go().await.unwrap();
+        assert_eq!(outcome.status(), status, "{outcome:?}");
+        assert_eq!(case.world.times("pays first"), 0);
+        assert!(case.desk.evidence(id).executions().contains(&"pays in_doubt".to_owned()));
+    }
+    assert_eq!(case.desk.evidence(id).status(), None);
+}
+
+#[tokio::test]
+async fn another_snapshot_of_the_model_after_a_crash_is_recorded() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    let model = ScriptedModel::new().answer("end");
+    let outcome = case.healthy().recover(Worker, case.world.clone(), model, id).go().await.unwrap();
+    assert_eq!(outcome.status(), "suspended");
+    let evidence = case.desk.evidence(id);
+    assert_eq!(evidence.attrs("model.drift", "fuze.model.drift_acknowledged"), ["false"]);
+}
+
+#[tokio::test]
+async fn another_agent_does_not_recover() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    let error = case.healthy().recover(Other, case.world.clone(), case.model(), id).go().await.unwrap_err();
+    assert!(matches!(error, RunError::Drift { .. }), "{error}");
+    let evidence = case.to_the_end().await.unwrap();
+    case.holds(&evidence, "after the wrong agent");
 }
 
 #[tokio::test]
