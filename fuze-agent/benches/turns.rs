@@ -56,7 +56,7 @@ fn main() {
     }
     if let Some(turns) = only(&arguments) {
         runtime.block_on(async {
-            for _ in 0..1 + 30_000 / turns {
+            for _ in 0..30_000_u32.div_ceil(turns) {
                 run(turns).await;
             }
         });

@@ -61,9 +61,14 @@ impl<T: Tool> Call for ToolCall<T> {
     type Error = ToolError;
 
     fn open(self, _: Opening) -> Result<T::Args, ToolError> {
-        serde_json::from_slice(&self.canonical).map_err(|error| {
-            ToolError::not_applied(format!("the decided arguments do not parse again: {error}"))
-        })
+        let refused = |why: String| ToolError::not_applied(format!("the decided arguments {why}"));
+        let args: T::Args = serde_json::from_slice(&self.canonical)
+            .map_err(|error| refused(format!("do not parse again: {error}")))?;
+        // What the tool gets is what was decided on, also where the program changed while a person thought it over.
+        match jcs::to_vec(&args) {
+            Ok(again) if again == self.canonical => Ok(args),
+            Ok(_) | Err(_) => Err(refused("parse to something else".into())),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The few cryptographic primitives, with the types of this crate. No protocol: whoever calls says what is bound.
 
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::aead::Payload;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, XChaCha20Poly1305};
@@ -63,4 +65,10 @@ pub(crate) fn seal_once(key: &[u8; 32], aad: &[u8], plain: &[u8]) -> Result<Vec<
 pub(crate) fn open_once(key: &[u8; 32], aad: &[u8], cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, AeadFailed> {
     let aead = ChaCha20Poly1305::new(&(*key).into());
     aead.decrypt(&[0u8; 12].into(), Payload { msg: cipher, aad }).map(Zeroizing::new).map_err(|_| AeadFailed)
+}
+
+/// Writes the ChaCha20 keystream of `key` with the nonce 0 into `out`, which holds zeros: for keys that are used once and
+/// wiped.
+pub(crate) fn keystream(key: &[u8; 32], out: &mut [u8]) {
+    ChaCha20::new(&(*key).into(), &[0u8; 12].into()).apply_keystream(out);
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::crypto;
 
 /// A source of random octets. Trusted: salts that can be guessed make erased content guessable.
 pub trait Random: Send + Sync {
@@ -34,8 +36,9 @@ impl std::error::Error for RandomError {}
 
 const POOL_BYTES: usize = 4096;
 
-/// The operating system's generator, read 4 KiB at a time: a commitment needs some 300 octets, and one system call
-/// each would cost more than its hashes. Octets are wiped as they are handed out.
+/// The operating system's generator, stretched: 32 octets of it are the key of a ChaCha20 stream (RFC 8439) of 4 KiB, and that key
+/// is wiped before the first octet is handed out. A commitment needs some 300 octets, and having the system make them all would
+/// cost more than its hashes. Octets are wiped as they are handed out, so what was handed out cannot be found again.
 pub struct OsRandom {
     pool: Box<[u8; POOL_BYTES]>,
     used: usize,
@@ -46,6 +49,16 @@ impl OsRandom {
     #[must_use]
     pub fn new() -> Self {
         Self { pool: Box::new([0; POOL_BYTES]), used: POOL_BYTES }
+    }
+
+    fn refill(&mut self) -> Result<(), RandomError> {
+        let mut key = Zeroizing::new([0u8; 32]);
+        getrandom::fill(key.as_mut_slice()).map_err(RandomError::new)?;
+        // What is left of the last pool is not mixed in: each pool stands on fresh octets of the system alone.
+        self.pool.zeroize();
+        crypto::keystream(&key, self.pool.as_mut_slice());
+        self.used = 0;
+        Ok(())
     }
 }
 
@@ -67,8 +80,7 @@ impl Random for OsRandom {
             return getrandom::fill(out).map_err(RandomError::new);
         }
         if POOL_BYTES - self.used < out.len() {
-            getrandom::fill(self.pool.as_mut_slice()).map_err(RandomError::new)?;
-            self.used = 0;
+            self.refill()?;
         }
         let end = self.used + out.len();
         let taken = self.pool.get_mut(self.used..end).ok_or_else(|| RandomError::new("pool exhausted"))?;

@@ -43,12 +43,12 @@ impl RunId {
 
     /// Its only spelling: lowercase hex with four hyphens.
     pub(crate) fn text(self) -> [u8; 36] {
-        let mut hex = [0u8; 32];
-        write_hex(&mut hex, &self.0);
+        let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, last @ ..] = self.0;
         let mut out = [b'-'; 36];
-        let digits = out.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
-        for ((_, place), digit) in digits.zip(hex) {
-            *place = digit;
+        for (start, bytes) in
+            [(0, &[a0, a1, a2, a3][..]), (9, &[b0, b1]), (14, &[c0, c1]), (19, &[d0, d1]), (24, &last)]
+        {
+            write_hex(out.get_mut(start..start + 2 * bytes.len()).unwrap_or_default(), bytes);
         }
         out
     }

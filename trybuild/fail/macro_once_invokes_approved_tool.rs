@@ -1,4 +1,4 @@
-// rule 20 · AI Act Art. 14(4)(e) · a `once` tool that invokes one that always needs approval · 3 errors
+// rule 20 · AI Act Art. 14(4)(e) · a `once` tool that invokes one that always needs approval
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

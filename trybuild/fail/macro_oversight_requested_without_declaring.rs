@@ -1,4 +1,4 @@
-// rule 20 · AI Act Art. 14(4)(e) · a tool that asks in its midst and does not declare it · 3 errors
+// rule 20 · AI Act Art. 14(4)(e) · a tool that asks in its midst and does not declare it
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -1,4 +1,4 @@
-// rule 9 · GDPR Art. 4(1), 15, 17 · a run of an agent of the macro with personal tools, without a subject · 3 errors
+// rule 9 · GDPR Art. 4(1), 15, 17 · a run of an agent of the macro with personal tools, without a subject
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -345,7 +345,7 @@ pub fn seal(
                 let cipher = crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &plain)
                     .map_err(|_| OpenError::Refused)?;
                 content.extend_from_slice(b"\"data\":\"");
-                push_base64(&mut content, &cipher)?;
+                push_base64(&mut content, &cipher);
                 content.extend_from_slice(b"\",");
             }
         }
@@ -360,15 +360,15 @@ pub fn seal(
     random.fill(&mut nonce).map_err(failed)?;
     let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), &entries)
         .map_err(|_| OpenError::Refused)?;
-    Ok(SealedContent { root, content, keys: keys_line(&nonce, root, keys.subject(), &wrapped)? })
+    Ok(SealedContent { root, content, keys: keys_line(&nonce, root, keys.subject(), &wrapped) })
 }
 
 const VERSION_END: &[u8] = b"\",\"v\":1}";
 
-fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Result<Vec<u8>, OpenError> {
+fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(wrapped.len() / 3 * 4 + 256);
     out.extend_from_slice(b"{\"kind\":\"content\",\"nonce\":\"");
-    push_base64(&mut out, nonce)?;
+    push_base64(&mut out, nonce);
     out.extend_from_slice(b"\",\"root\":\"");
     root.push_hex(&mut out);
     if let Some(subject) = subject {
@@ -376,21 +376,43 @@ fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -
         out.extend_from_slice(subject.as_str().as_bytes());
     }
     out.extend_from_slice(b"\",\"v\":1,\"wrapped\":\"");
-    push_base64(&mut out, wrapped)?;
+    push_base64(&mut out, wrapped);
     out.extend_from_slice(b"\"}");
-    Ok(out)
+    out
 }
 
-fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OpenError> {
-    let start = out.len();
-    out.resize(start + Base64UrlUnpadded::encoded_len(bytes), 0);
-    let place = out.get_mut(start..).unwrap_or_default();
-    Base64UrlUnpadded::encode(bytes, place).map(|_| ()).map_err(|_| OpenError::Malformed)
+/// Appends base64url without padding. What it spells is cipher text and nonces, which are public, so that it need not take the
+/// same time for all of them, as `base64ct` does for secrets.
+fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digit = |bits: u8| ALPHABET.get(usize::from(bits & 63)).copied().unwrap_or(b'A');
+    out.reserve(bytes.len().div_ceil(3) * 4);
+    let mut groups = bytes.chunks_exact(3);
+    for group in &mut groups {
+        if let [a, b, c] = *group {
+            out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(c)]);
+        }
+    }
+    match *groups.remainder() {
+        [a] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4)]),
+        [a, b] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2)]),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cipher_text_is_spelt_as_base64url_without_padding() {
+        let bytes: Vec<u8> = (0..=255).rev().chain(0..=255).collect();
+        for length in 0..bytes.len() {
+            let mut out = Vec::new();
+            push_base64(&mut out, &bytes[..length]);
+            assert_eq!(String::from_utf8(out).unwrap(), Base64UrlUnpadded::encode_string(&bytes[..length]));
+        }
+    }
 
     #[test]
     fn what_is_bound_is_canonical() {

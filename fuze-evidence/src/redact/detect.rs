@@ -228,8 +228,11 @@ impl Detector for Card {
     }
 
     fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let groups = digit_groups(text);
         let mut found = Vec::new();
+        if text.bytes().filter(u8::is_ascii_digit).count() < SHORTEST_CARD {
+            return found;
+        }
+        let groups = digit_groups(text);
         let mut at = 0;
         while let Some(group) = groups.get(at..) {
             if group.is_empty() {
@@ -246,6 +249,9 @@ impl Detector for Card {
         found
     }
 }
+
+/// In digits.
+const SHORTEST_CARD: usize = 13;
 
 /// A run of ASCII digits, and whether exactly one separator stands between it and the next run.
 struct Group {
@@ -291,7 +297,7 @@ fn card_end(text: &str, groups: &[Group]) -> Option<(usize, Range<usize>)> {
             break;
         }
         digits.extend_from_slice(text.as_bytes().get(group.range.clone())?);
-        if digits.len() >= 13 && luhn(&digits) {
+        if digits.len() >= SHORTEST_CARD && luhn(&digits) {
             best = Some((at + 1, start..group.range.end));
         }
         if !group.joins_next {
@@ -367,6 +373,10 @@ impl Detector for Bearer {
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
+        // The word, one character between, the token.
+        if bytes.len() <= BEARER.len() + MIN_TOKEN {
+            return found;
+        }
         let mut at = 0;
         while let Some(window) = bytes.get(at..at + BEARER.len()) {
             if !window.eq_ignore_ascii_case(BEARER) {

@@ -223,7 +223,7 @@ async fn row_06_a_denial_cannot_be_replayed_as_an_approval() {
     let forged = SignedDecision { decision: relabelled.join(), ..reject.clone() };
     let (suspended, why) = refused(suspended, &[forged]);
     assert_eq!(why[0], Problem::Decision(DecisionError::Signature));
-    let resumable = suspended.verify(&[reject.clone()]).unwrap();
+    let resumable = suspended.verify(std::slice::from_ref(&reject)).unwrap();
     // After the refusal the model asks for the same again: the old decision, or an approval of the old token, is void.
     let again = deployment.resume(Office, world.clone(), payment(), resumable).go().await.unwrap();
     let suspended = waiting(again);

@@ -55,7 +55,10 @@ impl Engine for Asked {
 }
 
 /// An engine elsewhere.
-struct Elsewhere(fn() -> Option<Result<Decision, EngineError>>);
+struct Elsewhere(Answer);
+
+/// What it answers, if at all.
+type Answer = fn() -> Option<Result<Decision, EngineError>>;
 
 #[async_trait]
 impl RemoteEngine for Elsewhere {
@@ -166,7 +169,7 @@ async fn row_12_no_tool_runs_after_a_tripwire() {
 /// nothing to mint a permit from, and the run halts with the error on record. The gate, not the engine, keeps the time.
 #[tokio::test(start_paused = true)]
 async fn row_13_an_engine_that_does_not_answer_halts_the_run() {
-    let answers: [fn() -> Option<Result<Decision, EngineError>>; 3] = [
+    let answers: [Answer; 3] = [
         || None,
         || Some(Err(EngineError::Unreachable("refused".into()))),
         || Some(Err(EngineError::Evaluation("\"5000\" > 1000".into()))),
