@@ -8,7 +8,7 @@ use fuze_evidence::{Hash, Timestamp};
 use super::state::Wait;
 use super::{Driver, Ended, Exit, name};
 use crate::store::{IssuedToken, Progress};
-use crate::suspend::token::{ObligationClaims, Token, TokenClaims};
+use crate::suspend::token::{MAX_TOKEN_BYTES, ObligationClaims, Token, TokenClaims};
 
 impl<D: Send + Sync + 'static> Driver<'_, D> {
     /// Durable before it returns.
@@ -144,7 +144,19 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             expires_at,
             key_id: self.deployment.signer().key_id(),
         };
-        Token::issue(claims, self.deployment.signer())
-            .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))
+        let token = Token::issue(claims, self.deployment.signer())
+            .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))?;
+        // A token that nobody could hand in again would leave the run waiting for ever.
+        match token.as_str().len() {
+            0..=MAX_TOKEN_BYTES => Ok(token),
+            found => {
+                let why = format!(
+                    "the token of `{}` would have {found} bytes, expected at most {MAX_TOKEN_BYTES}: let the policy name \
+                     fewer approvers and trainings",
+                    wait.tool
+                );
+                Err(Exit::Close(RunStatus::PolicyDenied, why))
+            }
+        }
     }
 }
