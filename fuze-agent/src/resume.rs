@@ -121,10 +121,6 @@ where
         };
         let taken = Taken::load(deployment, run).await?;
         taken.unchanged(deployment, &definition)?;
-        let begun_before = match &self.from {
-            From::Decisions(_) => Vec::new(),
-            From::Crash(_) => taken.begun(),
-        };
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
                 taken
@@ -145,7 +141,6 @@ where
             secrets: deployment.secrets(),
             journal,
             state,
-            begun_before,
             stored_messages,
             stop: self.stop.subscribe(),
             began: Instant::now(),
@@ -354,6 +349,25 @@ impl Taken {
         record(&mut journal, header, RunGap { what: Gap::Process, exec_id: None }.into())?;
         for exec_id in started {
             record(&mut journal, header, RunGap { what: Gap::Tool, exec_id: Some(exec_id) }.into())?;
+            // Whatever the policy says by now, a `once` call that began is for a person to find out about.
+            if let Some(execution) = header.executions.get_mut(&exec_id)
+                && let Some(approval) = match execution.stage {
+                    Stage::New => Some(None),
+                    Stage::Approved { step } => Some(Some(step)),
+                    Stage::Began { .. }
+                    | Stage::Waiting
+                    | Stage::Rejected { .. }
+                    | Stage::InDoubt
+                    | Stage::Done { .. }
+                    | Stage::NotDone { .. }
+                    | Stage::Answered { .. }
+                    | Stage::Finished { .. } => None,
+                }
+                && let Some(decided) = &execution.decided
+                && definition.tool(&decided.tool).is_some_and(|tool| tool.facts.is_once)
+            {
+                execution.stage = Stage::Began { approval };
+            }
         }
         if began != *model {
             let span = ModelDrift { acknowledged: false, from: began, to: model.clone() };

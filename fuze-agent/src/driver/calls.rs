@@ -149,6 +149,20 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         }
     }
 
+    /// The tool of a call that was decided, and the step that decided.
+    pub(super) fn decided_tool(&mut self, execution: &Execution) -> Result<(&'r ToolFacts, u64), Exit> {
+        let definition = self.definition;
+        let decided = execution.decided.as_ref();
+        let found = decided.and_then(|d| definition.tool(&d.tool).map(|tool| (&tool.facts, d.step)));
+        found.ok_or_else(|| self.journal.latch("a call names no tool of this agent").into())
+    }
+
+    /// The step that asked for a call: the model's, or that of the tool that invokes it.
+    fn asked_by(&self, execution: &Execution) -> u64 {
+        let caller = execution.parent.and_then(|caller| self.state.header.executions.get(&caller));
+        caller.and_then(|caller| caller.step).unwrap_or(self.state.header.turn_step)
+    }
+
     /// Decides one call, new or resumed.
     pub(super) async fn admit<'c>(&mut self, id: Hash) -> Result<Admission<'c, D>, Exit>
     where
@@ -161,16 +175,14 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             Stage::Rejected { step } => self.rejected(id, step).await,
             Stage::Done { step, ref output } => self.stated(id, step, Some(output.clone())).await,
             Stage::NotDone { step } => self.stated(id, step, None).await,
+            Stage::Began { approval } => {
+                let (facts, step) = self.decided_tool(&execution)?;
+                self.began(id, approval.unwrap_or(step), facts, approval).await.map(|()| Admission::Settled)
+            }
+            // The process ended before anybody could be asked.
             Stage::InDoubt if !self.state.header.waits.iter().any(|wait| wait.execution == id) => {
-                // The process ended before anybody could be asked.
-                let definition = self.definition;
-                let tool = execution.decided.as_ref().and_then(|decided| definition.tool(&decided.tool));
-                match tool {
-                    Some(tool) => self.in_doubt_wait(id, &tool.facts).await.map(|()| Admission::Settled),
-                    None => {
-                        Err(self.journal.latch(format!("the call {id} names no tool of this agent")).into())
-                    }
-                }
+                let (facts, _) = self.decided_tool(&execution)?;
+                self.in_doubt_wait(id, facts).await.map(|()| Admission::Settled)
             }
             Stage::Finished { .. } => self.examine_result(id).await.map(|()| Admission::Settled),
             Stage::Waiting | Stage::InDoubt | Stage::Answered { .. } => Ok(Admission::Settled),
@@ -194,7 +206,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 "the run's budget of steps is spent",
             )?);
         }
-        let parent = self.header().turn_step;
+        let parent = self.asked_by(&execution);
         let step = self.step(parent);
         let identity = self.gate.identity();
         let definition = self.definition;
@@ -472,7 +484,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         reason: PolicyReason,
         why: &str,
     ) -> Result<Exit, Exit> {
-        let parent = self.header().turn_step;
+        let parent = self.asked_by(execution);
         let step = self.step(parent);
         let identity = self.gate.identity();
         let definition = self.definition;

@@ -85,12 +85,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             match self.start(id, permitted_at_unix_ms + PERMIT_MS).await? {
                 Start::Go => self.late = 0,
                 Start::AlreadyStarted if !facts.is_once => {}
-                // It began before a crash; whether it happened is not known.
                 Start::AlreadyStarted => {
-                    let step = self.step(parent);
-                    let said = Err("it began before a crash, and what it had done is not known".to_owned());
-                    let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
-                    return self.settle(id, step, facts, approval, scope, outcome, None).await;
+                    return self.began(id, parent, facts, approval).await.map(|()| false);
                 }
                 // Decided too long ago, because those before it took their time: to be decided again. If that is too late
                 // as well, it is the clocks.
@@ -107,6 +103,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         }
         let step = self.step(parent);
+        self.execution(id)?.step = Some(step.id);
         let left = self.run_tool(id, ready.run(self.deps, scope, Internal), facts, line).await;
         let left = match left {
             // Nothing is recorded of a caller that will run again from its start.
@@ -127,6 +124,19 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         };
         self.settle(id, step, facts, approval, scope, outcome, exit).await
+    }
+
+    /// A `once` call that began before a crash: whether it happened is not known.
+    pub(super) async fn began(
+        &mut self,
+        id: Hash,
+        parent: u64,
+        facts: &ToolFacts,
+        approval: Option<u64>,
+    ) -> Result<(), Exit> {
+        let step = self.step(parent);
+        let (scope, _line) = self.dispatch(id);
+        self.settle(id, step, facts, approval, &scope, unknown_since_crash(), None).await.map(drop)
     }
 
     /// The last check before an effect, and its mark in the ledger.
@@ -241,6 +251,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                         attempt: 1,
                         decided: None,
                         stage: Stage::New,
+                        step: None,
                         modified: None,
                         approvers: Vec::new(),
                         ledger: Ledger::Absent,
@@ -303,6 +314,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     Ok(Err(ToolError::new(told)))
                 }
                 Stage::New
+                | Stage::Began { .. }
                 | Stage::Waiting
                 | Stage::Approved { .. }
                 | Stage::Rejected { .. }
@@ -354,6 +366,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             parent: Some(outer),
             depth: caller.depth + 1,
             stage: Stage::Waiting,
+            step: None,
             modified: None,
             approvers: Vec::new(),
             ledger: Ledger::Absent,
@@ -411,25 +424,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
 
     /// After a crash: what had begun and must not run twice is in doubt, before anything else is decided or stopped.
     pub(super) async fn conclude_begun(&mut self) -> Result<(), Exit> {
-        for id in std::mem::take(&mut self.begun_before) {
-            let definition = self.definition;
-            let Some(execution) = self.state.header.executions.get(&id).cloned() else { continue };
-            let decided = execution.decided.as_ref();
-            let Some((decided, tool)) = decided.and_then(|d| Some((d, definition.tool(&d.tool)?))) else {
-                continue;
-            };
-            let (parent, approval) = match execution.stage {
-                Stage::Approved { step } => (step, Some(step)),
-                Stage::New => (decided.step, None),
-                _ => continue,
-            };
-            if tool.facts.is_once {
-                let step = self.step(parent);
-                let (scope, _line) = self.dispatch(id);
-                let said = Err("it began before a crash, and what it had done is not known".to_owned());
-                let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
-                self.conclude(id, step, &tool.facts, approval, &scope, outcome).await?;
-            }
+        let executions = &self.state.header.executions;
+        let begun = executions.iter().filter(|(_, execution)| matches!(execution.stage, Stage::Began { .. }));
+        let begun: Vec<Hash> = begun.map(|(id, _)| *id).collect();
+        for id in begun {
+            let execution = self.execution(id)?.clone();
+            let Stage::Began { approval } = execution.stage else { continue };
+            let (facts, decided) = self.decided_tool(&execution)?;
+            let step = self.step(approval.unwrap_or(decided));
+            let (scope, _line) = self.dispatch(id);
+            self.conclude(id, step, facts, approval, &scope, unknown_since_crash()).await?;
         }
         Ok(())
     }
@@ -577,6 +581,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.finish(id, step, &tool.facts, Some(decision), &scope, outcome).await?;
         Ok(Admission::Settled)
     }
+}
+
+fn unknown_since_crash() -> Outcome {
+    let said = Err("it began before a crash, and what it had done is not known".to_owned());
+    Outcome { kind: ToolOutcome::InDoubt, said }
 }
 
 fn in_doubt(facts: &ToolFacts) -> Exit {

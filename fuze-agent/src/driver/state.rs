@@ -105,6 +105,9 @@ pub(crate) struct Execution {
     /// The canonical bytes that were decided on, and their content root.
     pub(crate) decided: Option<DecidedCall>,
     pub(crate) stage: Stage,
+    /// The `tool.execute` step of its last run, which what it invokes belongs to.
+    #[serde(default)]
+    pub(crate) step: Option<u64>,
     /// The arguments that people put in the place of those asked for, as canonical text.
     #[serde(default)]
     pub(crate) modified: Option<String>,
@@ -154,6 +157,8 @@ pub(crate) enum Stage {
     Approved { step: u64 },
     /// People refused.
     Rejected { step: u64 },
+    /// A `once` tool began before a crash. Nothing is recorded of it yet.
+    Began { approval: Option<u64> },
     /// A `once` tool began and its end is not known.
     InDoubt,
     /// A person says that it happened.

@@ -90,6 +90,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 attempt: 1,
                 decided: None,
                 stage: Stage::New,
+                step: None,
                 modified: None,
                 approvers: Vec::new(),
                 ledger: Ledger::Absent,

@@ -1,11 +1,12 @@
 //! What a run left: verified whenever it is read, then open to questions.
 
-use fuze_evidence::RunKeys;
 use fuze_evidence::SealedContent;
+use fuze_evidence::content::history;
 use fuze_evidence::keys::{SubjectKeys, WrappedRunKeys};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys, verify_files};
 use fuze_evidence::vocab::RunStatus;
+use fuze_evidence::{Hash, RunKeys};
 use serde_json::Value;
 
 use crate::Desk;
@@ -67,8 +68,59 @@ impl Evidence {
         evidence
     }
 
+    /// What each model request was sent, by the roots of the records that hold it (section 7 of the format).
+    fn history_holds(&self) {
+        let root = |record: &Value| record["content"]["root"].as_str().unwrap().parse::<Hash>().unwrap();
+        let mut told = history(Hash::ZERO, root(&self.records[0]));
+        let mut turn: Option<&Value> = None;
+        for (at, record) in self.records.iter().enumerate() {
+            let attrs = &record["attrs"];
+            // A guardrail's question is no part of the history.
+            if record["span"] != "model.generate"
+                || self.content_of(record).is_some_and(|said| said.get("question").is_some())
+            {
+                continue;
+            }
+            if let Some(answer) = turn.take() {
+                let calls = answer["attrs"]["fuze.model.tool_calls"].as_u64().unwrap();
+                if calls == 0 {
+                    told = history(told, told);
+                }
+                for index in 0..calls {
+                    told = history(told, root(self.result(answer, index, at)));
+                }
+            }
+            assert_eq!(attrs["fuze.model.history_hash"], told.to_string(), "{:?}", self.spans());
+            if attrs["fuze.model.outcome"] == "ok" {
+                told = history(told, root(record));
+                turn = Some(record);
+            }
+        }
+    }
+
+    /// The record whose content the model was told for one of its calls.
+    fn result(&self, answer: &Value, index: u64, before: usize) -> &Value {
+        let asked = |r: &&Value| {
+            r["span"] == "policy.evaluate"
+                && r["parentStepId"] == answer["stepId"]
+                && r["attrs"]["fuze.tool.call_index"] == index
+        };
+        let decided: Vec<&Value> = self.records.iter().filter(asked).collect();
+        let ran = self.records[..before].iter().rev().find(|r| {
+            let hash = &r["attrs"]["fuze.tool.args_hash"];
+            r["span"] == "tool.execute" && decided.iter().any(|d| d["attrs"]["fuze.tool.args_hash"] == *hash)
+        });
+        ran.or_else(|| decided.last().copied()).expect("each call has a result")
+    }
+
+    fn content_of(&self, record: &Value) -> Option<&Value> {
+        let with_content = self.records.iter().filter(|r| r.get("content").is_some());
+        with_content.zip(&self.content).find(|(r, _)| *r == record).map(|(_, content)| content)
+    }
+
     /// Rules of every run: nothing after the close; each execution has the decision that allowed it before it.
     fn holds_for_every_run(&self) {
+        self.history_holds();
         let spans = self.spans();
         assert_eq!(spans.first(), Some(&"agent.invoke"));
         assert!(spans.iter().rev().skip(1).all(|span| *span != "run.close"), "{spans:?}");

@@ -19,9 +19,9 @@ pub enum Break {
     After,
 }
 
-/// A [`MemoryStore`] that hangs for ever at its `nth` write.
+/// A store that hangs for ever at its `nth` write.
 pub struct Fragile {
-    inner: MemoryStore,
+    inner: Arc<dyn RunStore>,
     at: u32,
     how: Break,
     count: AtomicU32,
@@ -32,8 +32,14 @@ impl Fragile {
     /// Hangs at the `nth` write from now on; 1 is the next. What it returns beside it is notified then.
     #[must_use]
     pub fn at(inner: &MemoryStore, nth: u32, how: Break) -> (Arc<Self>, Arc<tokio::sync::Notify>) {
+        Self::around(Arc::new(inner.clone()), nth, how)
+    }
+
+    /// The same around any store.
+    #[must_use]
+    pub fn around(inner: Arc<dyn RunStore>, nth: u32, how: Break) -> (Arc<Self>, Arc<tokio::sync::Notify>) {
         let hung = Arc::new(tokio::sync::Notify::new());
-        let store = Self { inner: inner.clone(), at: nth, how, count: AtomicU32::new(0), hung: hung.clone() };
+        let store = Self { inner, at: nth, how, count: AtomicU32::new(0), hung: hung.clone() };
         (Arc::new(store), hung)
     }
 

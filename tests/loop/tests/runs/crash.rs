@@ -15,6 +15,7 @@ use fuze_agent::suspend::{Action, SignedDecision};
 use fuze_agent_loop_tests::{
     Break, Desk, Evidence, Fragile, Person, SHORT, World, agent, asking, person, saying,
 };
+use fuze_evidence::RunId;
 use fuze_evidence::vocab::RunStatus;
 use serde_json::json;
 use tokio::task::yield_now;
@@ -96,15 +97,17 @@ async fn plans(ctx: &Ctx<'_, World>) -> Result<String, ToolError> {
 
 agent! { Worker [reads, puts, pays, asks, plans] String guardrails: [Watch], }
 
+agent! { Other [reads, puts, pays, asks, plans] String }
+
 /// What happens in a run, and what must have happened at its end.
 #[derive(Clone, Copy)]
-struct Scene {
+pub(super) struct Scene {
     turns: &'static [&'static [(&'static str, &'static str)]],
     once: &'static [&'static str],
 }
 
 /// Reads, pays, pays from within, asks a person.
-const PLAIN: Scene = Scene {
+pub(super) const PLAIN: Scene = Scene {
     turns: &[
         &[("reads", "{}"), ("pays", r#"{"what":"first"}"#), ("puts", "{}")],
         &[("reads", "{}"), ("asks", r#"{"what":"me"}"#), ("pays", r#"{"what":"last"}"#)],
@@ -113,7 +116,7 @@ const PLAIN: Scene = Scene {
 };
 
 /// People approve, modify and reject, three times over, also in the midst of a tool.
-const WAITING: Scene = Scene {
+pub(super) const WAITING: Scene = Scene {
     turns: &[&[
         ("plans", "{}"),
         ("asks", r#"{"what":"modify"}"#),
@@ -141,15 +144,15 @@ impl Model for ByHistory {
     }
 }
 
-struct Case {
-    desk: Desk,
-    world: World,
-    anna: Person,
+pub(super) struct Case {
+    pub(super) desk: Desk,
+    pub(super) world: World,
+    pub(super) anna: Person,
     scene: Scene,
 }
 
 impl Case {
-    fn new(scene: Scene) -> Self {
+    pub(super) fn new(scene: Scene) -> Self {
         Self { desk: Desk::new(), world: World::new(), anna: person("anna"), scene }
     }
 
@@ -176,7 +179,7 @@ impl Case {
     }
 
     /// The whole of it in one process, which may not live to see its end.
-    async fn all_in_one(&self, deployment: &Deployment) -> Outcome<String> {
+    pub(super) async fn all_in_one(&self, deployment: &Deployment) -> Outcome<String> {
         let mut outcome = deployment.run(Worker, self.world.clone(), self.model()).start().await.unwrap();
         while outcome.status() == "suspended" {
             let waiting = deployment.suspended(outcome.report().run_id).await.unwrap();
@@ -203,7 +206,11 @@ impl Case {
     /// Drives whatever is there to its end: recovers what crashed, decides what waits.
     async fn to_the_end(&self) -> Option<Evidence> {
         let id = *self.desk.store.runs().first()?;
-        let deployment = self.healthy();
+        self.finish(&self.healthy(), id).await;
+        Some(self.desk.evidence(id))
+    }
+
+    pub(super) async fn finish(&self, deployment: &Deployment, id: RunId) {
         for _ in 0..20 {
             let (world, model) = (self.world.clone(), self.model());
             let outcome = match deployment.suspended(id).await {
@@ -218,15 +225,15 @@ impl Case {
             match outcome {
                 Ok(outcome) => drop(outcome),
                 // Neither waiting nor running: closed.
-                Err(RunError::NotSuspended) => return Some(self.desk.evidence(id)),
+                Err(RunError::NotSuspended) => return,
                 Err(error) => panic!("{error}"),
             }
         }
-        panic!("the run does not end: {:?}", self.desk.evidence(id).spans());
+        panic!("the run does not end");
     }
 
     /// What must hold whatever happened.
-    fn holds(&self, evidence: &Evidence, at: &str) {
+    pub(super) fn holds(&self, evidence: &Evidence, at: &str) {
         for did in self.world.log().iter().filter(|did| did.contains(' ')) {
             assert_eq!(self.world.times(did), 1, "{at}: {did} ran twice: {:?}", self.world.log());
             assert!(self.scene.once.contains(&did.as_str()), "{at}: {did} was never approved");
@@ -390,6 +397,56 @@ async fn a_gap_is_on_record() {
         assert_eq!(found, gaps);
         case.holds(&evidence, "gap");
     }
+}
+
+/// A run of the plain scene whose process died right after its first effect began.
+async fn began() -> Case {
+    let case = Case::new(PLAIN);
+    let (fragile, hung) = Fragile::at(&case.desk.store, 3, Break::After);
+    let deployment = case.deployment(fragile);
+    tokio::select! {
+        _ = deployment.run(Worker, case.world.clone(), case.model()).start() => panic!("it should hang"),
+        () = hung.notified() => {}
+    }
+    case
+}
+
+#[tokio::test]
+async fn what_began_is_in_doubt_whatever_the_policy_says_by_now() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    for (people, status) in [(&[][..], "in_doubt"), (&[&case.anna], "suspended")] {
+        let case = began().await;
+        let policy = Fixed::new().allow_classification("public").deny_tool("pays");
+        let deployment = case.desk.deploy(policy, people);
+        let id = case.desk.store.runs()[0];
+        let outcome = deployment.recover(Worker, case.world.clone(), case.model(), id).go().await.unwrap();
+        assert_eq!(outcome.status(), status, "{outcome:?}");
+        assert_eq!(case.world.times("pays first"), 0);
+        assert!(case.desk.evidence(id).executions().contains(&"pays in_doubt".to_owned()));
+    }
+    assert_eq!(case.desk.evidence(id).status(), None);
+}
+
+#[tokio::test]
+async fn another_snapshot_of_the_model_after_a_crash_is_recorded() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    let model = ScriptedModel::new().answer("end");
+    let outcome = case.healthy().recover(Worker, case.world.clone(), model, id).go().await.unwrap();
+    assert_eq!(outcome.status(), "suspended");
+    let evidence = case.desk.evidence(id);
+    assert_eq!(evidence.attrs("model.drift", "fuze.model.drift_acknowledged"), ["false"]);
+}
+
+#[tokio::test]
+async fn another_agent_does_not_recover() {
+    let case = began().await;
+    let id = case.desk.store.runs()[0];
+    let error = case.healthy().recover(Other, case.world.clone(), case.model(), id).go().await.unwrap_err();
+    assert!(matches!(error, RunError::Drift { .. }), "{error}");
+    let evidence = case.to_the_end().await.unwrap();
+    case.holds(&evidence, "after the wrong agent");
 }
 
 #[tokio::test]

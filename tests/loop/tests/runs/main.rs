@@ -16,6 +16,7 @@ mod nested;
 mod oversight;
 mod policy;
 mod privacy;
+mod sqlite;
 mod statuses;
 
 use fuze_agent::agent::ToolList;

@@ -217,6 +217,12 @@ async fn nested_calls_are_decided_recorded_and_have_ids_of_their_own() {
     let evidence = case.evidence();
     assert_eq!(evidence.executions(), ["pay ok", "pay ok", "outer ok"]);
     assert_eq!(evidence.count("policy.evaluate"), 3);
+    // Who invoked whom is on record: what is nested belongs to the step of its caller.
+    let caller = evidence.records.iter().rfind(|r| r["span"] == "tool.execute").unwrap();
+    let asked = evidence.records.iter().filter(|r| r["attrs"]["gen_ai.tool.name"] == "pay");
+    let asked: Vec<_> =
+        asked.filter(|r| r["span"] == "policy.evaluate").map(|r| &r["parentStepId"]).collect();
+    assert_eq!(asked, [&caller["stepId"]; 2]);
     let ids = evidence.attrs("tool.execute", "fuze.tool.exec_id");
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
 }

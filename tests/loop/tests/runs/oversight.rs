@@ -562,6 +562,18 @@ async fn nobody_who_could_decide_is_a_denial() {
 }
 
 #[tokio::test]
+async fn a_token_that_nobody_could_hand_in_is_not_issued() {
+    let crowd = (0..2_000).map(|n| format!("overseer-{n}")).chain(["anna".to_owned()]).collect();
+    let obligation = Obligation { may_approve: Some(crowd), ..Obligation::default() };
+    let case = Case::under(allow().approve_tool("file", obligation));
+    let model = ScriptedModel::new().call("file", json!({"amount": 1}));
+    let outcome = super::run(&case.deployment(), Office, &case.world, model).await;
+    assert_eq!(outcome.status(), "policy_denied", "{outcome:?}");
+    assert!(super::why(&outcome).contains("fewer approvers"), "{outcome:?}");
+    assert_eq!(case.desk.evidence(outcome.report().run_id).count("oversight.suspend"), 0);
+}
+
+#[tokio::test]
 async fn what_the_overseer_is_shown_opens_what_the_token_names() {
     let case = Case::new();
     let waiting = case.waiting(&[("file", 42)]).await;
