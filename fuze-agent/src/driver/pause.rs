@@ -8,7 +8,7 @@ use fuze_evidence::{Hash, Timestamp};
 use super::state::Wait;
 use super::{Driver, Ended, Exit, name};
 use crate::store::{IssuedToken, Progress};
-use crate::suspend::token::{ObligationClaims, Token, TokenClaims};
+use crate::suspend::token::{MAX_TOKEN_BYTES, ObligationClaims, Token, TokenClaims};
 
 impl<D: Send + Sync + 'static> Driver<'_, D> {
     /// Durable before it returns.
@@ -144,7 +144,13 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             expires_at,
             key_id: self.deployment.signer().key_id(),
         };
-        Token::issue(claims, self.deployment.signer())
-            .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))
+        let token = Token::issue(claims, self.deployment.signer())
+            .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))?;
+        if token.as_str().len() > MAX_TOKEN_BYTES {
+            let why =
+                format!("the case of `{}` names too many approvers or trainings for a token", wait.tool);
+            return Err(Exit::Close(RunStatus::PolicyDenied, why));
+        }
+        Ok(token)
     }
 }

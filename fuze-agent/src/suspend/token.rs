@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 const PREFIX: &str = "fz1";
 /// Longer texts are refused before anything is decoded.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
