@@ -5,7 +5,7 @@ use std::any::TypeId;
 use std::future::pending;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -33,6 +33,10 @@ pub struct ToolCtx<'c, T: Tool> {
     tool: PhantomData<fn() -> T>,
 }
 
+const QUEUED: u8 = 0;
+const BEGUN: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
 /// One dispatch as the driver sees it.
 #[doc(hidden)]
 pub struct Scope {
@@ -41,8 +45,8 @@ pub struct Scope {
     pub(crate) requests: mpsc::Sender<FromTool>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) attributes: Mutex<Vec<(&'static str, AppValue)>>,
-    /// Work on the blocking pool that has begun and not ended. It outlives a dropped call.
-    pub(crate) blocking: Arc<AtomicBool>,
+    /// How much work on the blocking pool is not over. It outlives a dropped call.
+    pub(crate) blocking: Arc<AtomicUsize>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -184,19 +188,45 @@ impl<'c, D> Ctx<'c, D> {
         &self,
         work: impl FnOnce() -> Result<O, ToolError> + Send + 'static,
     ) -> Result<O, ToolError> {
-        struct Ended(Arc<AtomicBool>);
-        impl Drop for Ended {
-            fn drop(&mut self) {
-                self.0.store(false, Ordering::SeqCst);
+        /// Queued, begun or given up: a function that its caller no longer waits for must not begin.
+        struct Turn {
+            state: AtomicU8,
+            running: Arc<AtomicUsize>,
+        }
+        impl Turn {
+            fn leaves_queue(&self, to: u8) -> bool {
+                self.state.compare_exchange(QUEUED, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
             }
         }
-        self.scope.blocking.store(true, Ordering::SeqCst);
-        let ended = Ended(Arc::clone(&self.scope.blocking));
+        struct Waits(Arc<Turn>);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                if self.0.leaves_queue(GIVEN_UP) {
+                    self.0.running.fetch_sub(1, Ordering::SeqCst);
+                }
+            }
+        }
+        struct Ended(Arc<AtomicUsize>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        let running = Arc::clone(&self.scope.blocking);
+        // Counted from the queue on: who looks in between must not take it for over.
+        running.fetch_add(1, Ordering::SeqCst);
+        let turn = Arc::new(Turn { state: AtomicU8::new(QUEUED), running });
+        let waits = Waits(Arc::clone(&turn));
         let task = tokio::task::spawn_blocking(move || {
-            let _ended = ended;
+            if !turn.leaves_queue(BEGUN) {
+                return Err(ToolError::not_applied("its time was over before it began"));
+            }
+            let _ended = Ended(Arc::clone(&turn.running));
             inside_blocking(work)
         });
-        match task.await {
+        let ended = task.await;
+        drop(waits);
+        match ended {
             Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => Err(ToolError::new("the runtime is shutting down")),

@@ -316,6 +316,8 @@ pub(crate) const fn is_syntax(kind: ReadErrorKind) -> bool {
 const MAX_BYTES: usize = 1 << 20;
 /// And at most this many values: each is a leaf of the evidence.
 const MAX_VALUES: usize = 1 << 15;
+/// And the paths of those values are this long together, at most.
+const MAX_PATH_BYTES: usize = 8 << 20;
 /// And nest less deep than the canonical form allows, because the evidence puts them into an object of its own.
 const MAX_DEPTH: usize = jcs::MAX_DEPTH - 1;
 
@@ -346,7 +348,36 @@ fn too_large(canonical: &[u8]) -> Option<String> {
     if values > MAX_VALUES {
         return Some(format!("{values} values, expected at most {MAX_VALUES}"));
     }
-    (deepest > MAX_DEPTH).then(|| format!("nested {deepest} deep, expected at most {MAX_DEPTH}"))
+    if deepest > MAX_DEPTH {
+        return Some(format!("nested {deepest} deep, expected at most {MAX_DEPTH}"));
+    }
+    // Few bytes cannot make long paths: n bytes at most n²/4.
+    if canonical.len() <= 1024 {
+        return None;
+    }
+    let value = serde_json::from_slice(canonical).unwrap_or(Value::Null);
+    let paths = path_bytes(&value, 0);
+    (paths > MAX_PATH_BYTES).then(|| {
+        format!("the paths of its values have {paths} bytes together, expected at most {MAX_PATH_BYTES}: shorten the keys")
+    })
+}
+
+/// How long the JSON Pointers of all leaves are together: each leaf is committed to with its own, so long keys over many
+/// values would grow without any relation to the size of the text.
+fn path_bytes(value: &Value, above: usize) -> usize {
+    match value {
+        Value::Array(items) if !items.is_empty() => items
+            .iter()
+            .fold(0, |sum: usize, item| sum.saturating_add(path_bytes(item, above.saturating_add(6)))),
+        Value::Object(members) if !members.is_empty() => {
+            members.iter().fold(0, |sum: usize, (key, member)| {
+                // Escaping (RFC 6901 section 3) may double a key.
+                let below = above.saturating_add(key.len().saturating_mul(2)).saturating_add(1);
+                sum.saturating_add(path_bytes(member, below))
+            })
+        }
+        _ => above,
+    }
 }
 
 /// Whether canonical bytes parse to a value that writes to the same bytes again.

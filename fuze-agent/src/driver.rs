@@ -81,6 +81,8 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) journal: Journal,
     pub(crate) state: State,
+    /// Executions that had begun when a crash ended the process before.
+    pub(crate) begun_before: Vec<Hash>,
     /// Messages that stored progress holds already.
     pub(crate) stored_messages: usize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
@@ -107,6 +109,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     }
 
     async fn go(&mut self) -> Result<Vec<u8>, Exit> {
+        self.conclude_begun().await?;
         loop {
             self.check_stop().await?;
             match self.header().phase.clone() {
@@ -228,6 +231,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     /// Closes and signs. Where that fails the run has no last record, and its caller is told why.
     async fn close(&mut self, status: RunStatus, why: Why, output: Option<Vec<u8>>) -> Ended {
         let (status, why, output) = self.without_oversight(status, why, output);
+        let (status, why) = self.with_doubts(status, why);
         let step = self.step(0);
         if let Err(latched) = self.journal.close(step, status, self.deployment.signer()) {
             return Ended::Latched(latched);
@@ -236,6 +240,22 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         match self.journal.flush().await {
             Ok(()) => Ended::Closed { status, why, output },
             Err(latched) => Ended::Latched(latched),
+        }
+    }
+
+    /// However a run ends: while a call is in doubt, that is what its end says.
+    fn with_doubts(&self, status: RunStatus, why: Why) -> (RunStatus, Why) {
+        let doubt =
+            self.state.header.executions.values().find(|execution| execution.stage == state::Stage::InDoubt);
+        match doubt {
+            Some(execution) if status != RunStatus::InDoubt => {
+                let tool = &execution.request.name;
+                (
+                    RunStatus::InDoubt,
+                    format!("whether `{tool}` happened is not known; the run was {status}: {why}"),
+                )
+            }
+            Some(_) | None => (status, why),
         }
     }
 

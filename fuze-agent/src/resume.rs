@@ -11,7 +11,7 @@ use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
 use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
-use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause};
+use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause, SuspendReason};
 use fuze_evidence::{Hash, Name, RunId, Span, sha256};
 use serde_json::json;
 use tokio::sync::watch;
@@ -120,7 +120,11 @@ where
             From::Crash(run) => *run,
         };
         let taken = Taken::load(deployment, run).await?;
-        taken.unchanged(&definition)?;
+        taken.unchanged(deployment, &definition)?;
+        let begun_before = match &self.from {
+            From::Decisions(_) => Vec::new(),
+            From::Crash(_) => taken.begun(),
+        };
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
                 taken
@@ -141,6 +145,7 @@ where
             secrets: deployment.secrets(),
             journal,
             state,
+            begun_before,
             stored_messages,
             stop: self.stop.subscribe(),
             began: Instant::now(),
@@ -188,11 +193,18 @@ impl Taken {
     }
 
     /// What the fingerprint covers must be as it was.
-    fn unchanged<D>(&self, definition: &Definition<D>) -> Result<(), RunError> {
-        let began = self.state.header.run.fingerprint;
-        match began == definition.fingerprint {
+    fn unchanged<D>(&self, deployment: &Deployment, definition: &Definition<D>) -> Result<(), RunError> {
+        let began = &self.state.header.run;
+        if began.origin != *deployment.origin() {
+            return Err(RunError::OtherDeployment { began: began.origin.clone() });
+        }
+        // Who may decide is settled when a run begins: nobody is let in while it waits.
+        if began.registry_hash != deployment.registry_hash() {
+            return Err(RunError::OtherRegistry);
+        }
+        match began.fingerprint == definition.fingerprint {
             true => Ok(()),
-            false => Err(RunError::Drift { began, now: definition.fingerprint }),
+            false => Err(RunError::Drift { began: began.fingerprint, now: definition.fingerprint }),
         }
     }
 
@@ -234,7 +246,9 @@ impl Taken {
             halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
             // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
-            state.header.human_decided |= !matches!(case.action, Action::Done(_) | Action::NotDone);
+            // A person decided about what the agent does; answering a tool's question or a doubt is not that.
+            state.header.human_decided |=
+                matches!(case.reason, SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law);
             apply(&mut state.header, &case, step)?;
         }
         state.header.waits.clear();
@@ -304,6 +318,12 @@ impl Taken {
         Ok(())
     }
 
+    /// Executions that the ledger knows as begun and not over.
+    fn begun(&self) -> Vec<Hash> {
+        let begun = self.stored.effects.iter().filter(|effect| effect.state == EffectState::Started);
+        begun.map(|effect| effect.exec_id).collect()
+    }
+
     async fn recover<D: Send + Sync + 'static>(
         self,
         deployment: &Deployment,
@@ -318,13 +338,7 @@ impl Taken {
         if definition.art22_decides && began != *model {
             return Err(RunError::ModelDrift { began, now: model.clone() });
         }
-        let started: Vec<Hash> = self
-            .stored
-            .effects
-            .iter()
-            .filter(|effect| effect.state == EffectState::Started)
-            .map(|effect| effect.exec_id)
-            .collect();
+        let started = self.begun();
         let epoch = self.stored.epoch;
         let fence = self.store.take_over(self.run, epoch).await?;
         let (mut journal, mut state, _) = self.journal(deployment, fence.epoch);
@@ -439,7 +453,6 @@ fn decided(token: &Token, verified: &VerifiedDecision) -> HumanDecision {
 
 /// What the decisions make of the call.
 fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError> {
-    use fuze_evidence::vocab::SuspendReason;
     let execution = header.executions.get_mut(&case.execution);
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
     if matches!(case.action, Action::Approve | Action::Modify(_)) {

@@ -237,6 +237,7 @@ where
             secrets: self.deployment.secrets(),
             journal,
             state,
+            begun_before: Vec::new(),
             stored_messages: 0,
             stop: self.stop.subscribe(),
             began: Instant::now(),
@@ -256,7 +257,7 @@ pub(crate) async fn finish<A: Agent>(
     driver: Driver<'_, A::Deps>,
 ) -> Result<Outcome<A::Output>, RunError> {
     let run_id = driver.journal.run_id();
-    let (ended, driven) = match caught(driver.drive()).await {
+    let (ended, driven) = match caught(Box::pin(driver.drive())).await {
         Ok(driven) => driven,
         // Something that the deployment trusts panicked: a store, a sink, a clock, a detector. The run stands where it
         // last became durable, and can be recovered from there.
@@ -290,8 +291,8 @@ struct Opened {
     refusal: Option<(Refusal, String)>,
 }
 
-/// A longer input is refused: 4 MiB.
-const MAX_INPUT_BYTES: usize = 4 << 20;
+/// A longer input is refused: 1 MiB. Escaped and encrypted it still fits a line of the evidence (16 MiB).
+const MAX_INPUT_BYTES: usize = 1 << 20;
 
 /// What a run is opened with.
 struct Start<'a, D> {
@@ -557,6 +558,13 @@ pub enum RunError {
         /// As it is now.
         now: Hash,
     },
+    /// The run is of another deployment: its origin is another.
+    OtherDeployment {
+        /// Of which.
+        began: Name,
+    },
+    /// The registry of overseers is another than the one that the run began with.
+    OtherRegistry,
     /// The model is not the one that began the run, and for an Art. 22 decision an overseer must acknowledge that.
     ModelDrift {
         /// As the run began.
@@ -615,6 +623,10 @@ impl fmt::Display for RunError {
                 f,
                 "the agent's definition has changed since the run began (fingerprint {began}, now {now}): finish the \
                  run with the definition that began it, or reject its cases"
+            ),
+            Self::OtherDeployment { began } => write!(f, "the run is of the deployment `{began}`"),
+            Self::OtherRegistry => f.write_str(
+                "the registry of overseers is another than the one the run began with: finish the run with that one",
             ),
             Self::ModelDrift { began, now } => write!(
                 f,

@@ -41,9 +41,10 @@ define_agent! {
 pub(crate) async fn run(turns: u32) -> Duration {
     let sink = MemorySink::new();
     let keys = Keys::ephemeral().expect("keys");
-    let deployment = Deployment::with_sink("bench", keys, Fixed::new().allow_tool("add"), Arc::new(sink.clone()))
-        .build()
-        .expect("a deployment");
+    let deployment =
+        Deployment::with_sink("bench", keys, Fixed::new().allow_tool("add"), Arc::new(sink.clone()))
+            .build()
+            .expect("a deployment");
     let model = ScriptedModel::new().repeat("add", json!({"a": 2, "b": 3}), turns).answer(5);
     let run = deployment.run(Calculator, (), model).input("2+3").timeline(false);
     let before = cpu_time();

@@ -2,7 +2,7 @@
 //!
 //! A call that must wait for people stops the calls after it; those before it have run. A denial ends the run.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -126,7 +126,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             requests: send,
             secrets: Arc::clone(&self.secrets),
             attributes: Mutex::new(Vec::new()),
-            blocking: Arc::new(AtomicBool::new(false)),
+            blocking: Arc::new(AtomicUsize::new(0)),
             clock: self.deployment.clock(),
         };
         (scope, Line { requests, stop })

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::calls::{Admission, Line, Permitted, parse};
-use super::journal::{Latched, Step};
+use super::journal::{Journal, Latched, Step};
 use super::state::{Execution, Ledger, Stage};
 use super::{Driver, Exit, error_content, more_urgent, name, shorten};
 use crate::ToolError;
@@ -111,7 +111,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             (Left::Exit(Exit::Latched(latched)), _) => return Err(Exit::Latched(latched)),
             other => other,
         };
-        let still_running = scope.blocking.load(Ordering::SeqCst);
+        let still_running = scope.blocking.load(Ordering::SeqCst) > 0;
         let (outcome, exit) = match left {
             (Left::Ended(ended), stopping) => (judge(ended, facts, stopping), stopped(stopping)),
             (Left::Dropped, stopping) => (dropped(facts, stopping, still_running), stopped(stopping)),
@@ -145,7 +145,12 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     async fn start(&mut self, id: Hash, deadline_unix_ms: u64) -> Result<Start, Exit> {
         let Some((store, fence)) = self.journal.store() else {
             let stop = *self.stop.borrow();
-            return Ok(stop.map_or(Start::Go, Start::Stopped));
+            let late = self.journal.now().as_millis() >= deadline_unix_ms;
+            return Ok(match stop {
+                Some(stop) => Start::Stopped(stop),
+                None if late => Start::TooLate,
+                None => Start::Go,
+            });
         };
         let store = std::sync::Arc::clone(store);
         let started = store.start_effect(fence, id, deadline_unix_ms).await;
@@ -419,6 +424,31 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         Ok(false)
     }
 
+    /// After a crash: what had begun and must not run twice is in doubt, before anything else is decided or stopped.
+    pub(super) async fn conclude_begun(&mut self) -> Result<(), Exit> {
+        for id in std::mem::take(&mut self.begun_before) {
+            let definition = self.definition;
+            let Some(execution) = self.state.header.executions.get(&id).cloned() else { continue };
+            let decided = execution.decided.as_ref();
+            let Some((decided, tool)) = decided.and_then(|d| Some((d, definition.tool(&d.tool)?))) else {
+                continue;
+            };
+            let (parent, approval) = match execution.stage {
+                Stage::Approved { step } => (step, Some(step)),
+                Stage::New => (decided.step, None),
+                _ => continue,
+            };
+            if tool.facts.is_once {
+                let step = self.step(parent);
+                let (scope, _line) = self.dispatch(id);
+                let said = Err("it began before a crash, and what it had done is not known".to_owned());
+                let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
+                self.conclude(id, step, &tool.facts, approval, &scope, outcome).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A `once` call whose end is not known goes to a person.
     pub(super) async fn in_doubt_wait(&mut self, id: Hash, facts: &ToolFacts) -> Result<(), Exit> {
         if self.inside_once(id) || self.execution(id)?.parent.is_some() {
@@ -457,7 +487,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         scope: &Scope,
         outcome: Outcome,
     ) -> Result<(), Exit> {
-        let app = app_attributes(scope)?;
+        let app = app_attributes(scope, &self.journal)?;
         let execution = self.execution(id)?.clone();
         let Some(decided) = &execution.decided else {
             return Err(self.journal.latch(format!("the call {id} was not decided")).into());
@@ -482,6 +512,10 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             true => Stage::InDoubt,
             false => Stage::Finished { content, is_error, root, examined: false },
         };
+        if let (false, Some(decided)) = (in_doubt, &mut self.execution(id)?.decided) {
+            // What opens the arguments was for the people who might have had to decide; stored progress need not carry it.
+            decided.disclosure = None;
+        }
         if !facts.is_read {
             let execution = self.execution(id)?;
             // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
@@ -643,16 +677,20 @@ fn executed(
     })
 }
 
-fn app_attributes(scope: &Scope) -> Result<AppAttrs, Latched> {
+/// A tool's own attributes. They stand in a record in plain, so what the redactor would touch is not written at all.
+fn app_attributes(scope: &Scope, journal: &Journal) -> Result<AppAttrs, Latched> {
+    let plain = |text: &'static str| if journal.is_plain(text) { text } else { "redacted" };
     let noted = scope.attributes.lock().unwrap_or_else(PoisonError::into_inner);
     let mut app = AppAttrs::new();
     for (key, value) in noted.iter() {
         let value = match *value {
             AppValue::Bool(value) => WireValue::Bool(value),
             AppValue::Int(value) => WireValue::Int(value),
-            AppValue::Word(word) => WireValue::Declared(Name::new(word).map_err(|e| Latched(e.to_string()))?),
+            AppValue::Word(word) => {
+                WireValue::Declared(Name::new(plain(word)).map_err(|e| Latched(e.to_string()))?)
+            }
         };
-        let key = AppKey::new(key).map_err(|e| Latched(e.to_string()))?;
+        let key = AppKey::new(plain(key)).map_err(|e| Latched(e.to_string()))?;
         app.set(key, value).map_err(|e| Latched(e.to_string()))?;
     }
     Ok(app)

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::state::Phase as RunPhase;
 use super::{Driver, Exit, more_urgent, name, shorten};
+use crate::dispatch::inside;
 use crate::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Question, Verdict};
 use crate::model::{Message, ModelError, ModelErrorKind, ModelResponse};
 use crate::panics::caught;
@@ -47,8 +48,10 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let limit = self.definition.limits.model_time_limit.min(self.time_left());
         let mut stop = self.stop.clone();
         let verdict = {
-            let mut check =
-                std::pin::pin!(tokio::time::timeout(limit, caught(guardrail.check(content, &handle))));
+            let mut check = std::pin::pin!(tokio::time::timeout(
+                limit,
+                caught(Box::pin(inside(guardrail.check(content, &handle))))
+            ));
             loop {
                 tokio::select! {
                     biased;

@@ -132,6 +132,11 @@ impl Journal {
         self.latching(made)
     }
 
+    /// Whether a text may stand in a record as it is: the redactor finds nothing in it.
+    pub(crate) fn is_plain(&self, text: &str) -> bool {
+        self.redactor.redact_text(text).value().as_str() == Some(text)
+    }
+
     /// Replaces the values of secrets, for what a model gets to see.
     pub(crate) fn scrub(&self, value: Value) -> Value {
         self.redactor.scrub_secrets(value)

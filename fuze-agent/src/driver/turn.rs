@@ -15,8 +15,8 @@ use super::{Driver, Exit, more_urgent, name, shorten};
 use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse, Usage};
 use crate::panics::{caught, caught_now};
 
-/// An answer longer than this is refused: 4 MiB of text and arguments.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+/// An answer longer than this is refused: 1.5 MiB of text and arguments.
+const MAX_ANSWER_BYTES: usize = 3 << 19;
 /// More calls than this in one answer are refused.
 const MAX_CALLS: usize = 128;
 

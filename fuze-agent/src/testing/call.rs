@@ -1,6 +1,6 @@
 //! One tool, unit-tested through the pipeline that runs it: parsing, canonical bytes, gate, permit, output check.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use fuze_policy::{
@@ -90,6 +90,11 @@ impl<T: Tool> ToolTest<T> {
         T: ServedBy<D>,
     {
         let setup = |error: &dyn std::fmt::Display| CallError::Setup(error.to_string());
+        if !cfg!(debug_assertions) {
+            return Err(CallError::Setup(
+                "`testing::call` is for unit tests: build them with debug assertions".into(),
+            ));
+        }
         if is_inside() {
             return Err(CallError::Setup(
                 "a tool runs another by `ctx.invoke`, where the gate decides".into(),
@@ -108,7 +113,7 @@ impl<T: Tool> ToolTest<T> {
             requests,
             secrets: Arc::new(self.secrets),
             attributes: Mutex::new(Vec::new()),
-            blocking: Arc::new(AtomicBool::new(false)),
+            blocking: Arc::new(AtomicUsize::new(0)),
             clock: Arc::new(SystemClock::new().map_err(|error| setup(&error))?),
         };
         let gate = Gate::new(Policy::local(Permissive::dangerous_allow_everything()));

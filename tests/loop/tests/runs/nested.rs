@@ -482,7 +482,9 @@ async fn inside_a_once_tool_nothing_waits_whatever_the_policy_says() {
     let case = Case::under(policy);
     let model = ScriptedModel::new().respond(Ok(asking(&[("once_inside", "{\"what\":\"pay\"}")]))).answer(1);
     let outcome = run(&case.deployment(), Nest, &case.world, model).await;
-    assert_eq!(outcome.status(), "policy_denied", "{outcome:?}");
+    // The policy ended it, and a person must find out what had been done: that is what its end says.
+    assert_eq!(outcome.status(), "in_doubt", "{outcome:?}");
+    assert!(format!("{outcome:?}").contains("policy_denied"), "{outcome:?}");
     assert_eq!(case.world.log(), ["once_inside"]);
     // It had begun, and whether it did something is not known.
     assert_eq!(case.evidence().executions(), ["once_inside in_doubt"]);
