@@ -81,8 +81,6 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) journal: Journal,
     pub(crate) state: State,
-    /// Executions that had begun when a crash ended the process before.
-    pub(crate) begun_before: Vec<Hash>,
     /// Messages that stored progress holds already.
     pub(crate) stored_messages: usize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,

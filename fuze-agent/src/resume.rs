@@ -121,10 +121,6 @@ where
         };
         let taken = Taken::load(deployment, run).await?;
         taken.unchanged(deployment, &definition)?;
-        let begun_before = match &self.from {
-            From::Decisions(_) => Vec::new(),
-            From::Crash(_) => taken.begun(),
-        };
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
                 taken
@@ -145,7 +141,6 @@ where
             secrets: deployment.secrets(),
             journal,
             state,
-            begun_before,
             stored_messages,
             stop: self.stop.subscribe(),
             began: Instant::now(),

@@ -237,7 +237,6 @@ where
             secrets: self.deployment.secrets(),
             journal,
             state,
-            begun_before: Vec::new(),
             stored_messages: 0,
             stop: self.stop.subscribe(),
             began: Instant::now(),

@@ -150,7 +150,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     }
 
     /// The tool of a call that was decided, and the step that decided.
-    fn decided_tool(&mut self, execution: &Execution) -> Result<(&'r ToolFacts, u64), Exit> {
+    pub(super) fn decided_tool(&mut self, execution: &Execution) -> Result<(&'r ToolFacts, u64), Exit> {
         let definition = self.definition;
         let decided = execution.decided.as_ref();
         let found = decided.and_then(|d| definition.tool(&d.tool).map(|tool| (&tool.facts, d.step)));

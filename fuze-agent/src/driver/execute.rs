@@ -136,9 +136,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     ) -> Result<(), Exit> {
         let step = self.step(parent);
         let (scope, _line) = self.dispatch(id);
-        let said = Err("it began before a crash, and what it had done is not known".to_owned());
-        let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
-        self.settle(id, step, facts, approval, &scope, outcome, None).await.map(drop)
+        self.settle(id, step, facts, approval, &scope, unknown_since_crash(), None).await.map(drop)
     }
 
     /// The last check before an effect, and its mark in the ledger.
@@ -426,25 +424,16 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
 
     /// After a crash: what had begun and must not run twice is in doubt, before anything else is decided or stopped.
     pub(super) async fn conclude_begun(&mut self) -> Result<(), Exit> {
-        for id in std::mem::take(&mut self.begun_before) {
-            let definition = self.definition;
-            let Some(execution) = self.state.header.executions.get(&id).cloned() else { continue };
-            let decided = execution.decided.as_ref();
-            let Some((decided, tool)) = decided.and_then(|d| Some((d, definition.tool(&d.tool)?))) else {
-                continue;
-            };
-            let (parent, approval) = match execution.stage {
-                Stage::Approved { step } => (step, Some(step)),
-                Stage::New => (decided.step, None),
-                _ => continue,
-            };
-            if tool.facts.is_once {
-                let step = self.step(parent);
-                let (scope, _line) = self.dispatch(id);
-                let said = Err("it began before a crash, and what it had done is not known".to_owned());
-                let outcome = Outcome { kind: ToolOutcome::InDoubt, said };
-                self.conclude(id, step, &tool.facts, approval, &scope, outcome).await?;
-            }
+        let executions = &self.state.header.executions;
+        let begun = executions.iter().filter(|(_, execution)| matches!(execution.stage, Stage::Began { .. }));
+        let begun: Vec<Hash> = begun.map(|(id, _)| *id).collect();
+        for id in begun {
+            let execution = self.execution(id)?.clone();
+            let Stage::Began { approval } = execution.stage else { continue };
+            let (facts, decided) = self.decided_tool(&execution)?;
+            let step = self.step(approval.unwrap_or(decided));
+            let (scope, _line) = self.dispatch(id);
+            self.conclude(id, step, facts, approval, &scope, unknown_since_crash()).await?;
         }
         Ok(())
     }
@@ -592,6 +581,11 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.finish(id, step, &tool.facts, Some(decision), &scope, outcome).await?;
         Ok(Admission::Settled)
     }
+}
+
+fn unknown_since_crash() -> Outcome {
+    let said = Err("it began before a crash, and what it had done is not known".to_owned());
+    Outcome { kind: ToolOutcome::InDoubt, said }
 }
 
 fn in_doubt(facts: &ToolFacts) -> Exit {

@@ -146,11 +146,17 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         };
         let token = Token::issue(claims, self.deployment.signer())
             .map_err(|error| Exit::Latched(self.journal.latch(error.to_string())))?;
-        if token.as_str().len() > MAX_TOKEN_BYTES {
-            let why =
-                format!("the case of `{}` names too many approvers or trainings for a token", wait.tool);
-            return Err(Exit::Close(RunStatus::PolicyDenied, why));
+        // A token that nobody could hand in again would leave the run waiting for ever.
+        match token.as_str().len() {
+            0..=MAX_TOKEN_BYTES => Ok(token),
+            found => {
+                let why = format!(
+                    "the token of `{}` would have {found} bytes, expected at most {MAX_TOKEN_BYTES}: let the policy name \
+                     fewer approvers and trainings",
+                    wait.tool
+                );
+                Err(Exit::Close(RunStatus::PolicyDenied, why))
+            }
         }
-        Ok(token)
     }
 }

@@ -43,7 +43,7 @@ const TOKEN_BOUND: &[&str] = &[
     "keyId",
 ];
 /// What an overseer's own key cannot make good. The other members are the overseer's to choose.
-const DECISION_BOUND: &[&str] = &["tokenHash", "caseHash", "overseer", "keyId", "rationaleHash"];
+const DECISION_BOUND: &[&str] = &["tokenHash", "caseHash", "overseer", "keyId", "rationaleHash", "training"];
 
 /// A run that waits, with decisions that would be accepted.
 struct Target {

@@ -261,6 +261,54 @@ async fn row_30_no_crash_skips_a_guardrail() {
     assert!(tripped > 4);
 }
 
+/// langgraph#6603 once more, with the process ended at each write of the resume: either the claim was stored, and the run is
+/// recovered with its approval, or it was not, and the run still waits. An approved call runs at most once in all of it.
+#[tokio::test]
+async fn row_09_no_crash_of_a_resume_repeats_or_loses_an_approval() {
+    const NOTHING: &[(&str, &str)] = &[("pay", r#"{"cents":7,"to":"bakery"}"#)];
+    let mut ends = Vec::new();
+    for nth in 1.. {
+        let (place, world) = (Place::new(), World::new());
+        let deployment = place.deployment(shop_rules());
+        let run = deployment.run(Shop, world.clone(), ByHistory(NOTHING)).tenant("acme").principal("clerk-1");
+        let suspended = waiting(run.start().await.unwrap());
+        let run = suspended.run_id();
+        let decisions = place.anna().decide_all(&suspended, &Action::Approve);
+        place.store.fail_from(nth, StoreError::Io("unplugged".into()));
+        let resumable = suspended.verify(&decisions).unwrap();
+        let first = deployment.resume(Shop, world.clone(), ByHistory(NOTHING), resumable).go().await;
+        place.store.mend();
+        if matches!(&first, Ok(outcome) if outcome.status() == "completed") {
+            break;
+        }
+        let other = place.deployment(shop_rules());
+        let outcome = match other.suspended(run).await {
+            Ok(suspended) if suspended.cases()[0].token().claims().reason == SuspendReason::Tool => {
+                assert!(world.log().is_empty(), "write {nth}: paid without a claim");
+                let resumable = suspended.verify(&decisions).unwrap();
+                other.resume(Shop, world.clone(), ByHistory(NOTHING), resumable).go().await
+            }
+            Ok(suspended) => panic!("write {nth}: {suspended:?}"),
+            Err(_) => other.recover(Shop, world.clone(), ByHistory(NOTHING), run).go().await,
+        };
+        let outcome = outcome.unwrap();
+        assert!(world.log().len() <= 1, "write {nth}: {:?}", world.log());
+        match &outcome {
+            Outcome::Completed { .. } => assert_eq!(world.log(), ["pay bakery 7"], "write {nth}"),
+            Outcome::Suspended { suspended, .. } => {
+                assert_eq!(
+                    suspended.cases()[0].token().claims().reason,
+                    SuspendReason::InDoubt,
+                    "write {nth}"
+                );
+            }
+            other => panic!("write {nth}: {other:?}"),
+        }
+        ends.push(outcome.status());
+    }
+    assert!(ends.len() >= 4 && ends.contains(&"suspended") && ends.contains(&"completed"), "{ends:?}");
+}
+
 /// Fuze TS, its nonce store: the check of the nonce and its consumption were two steps, and two concurrent resumes both
 /// paid. Here one statement of the store claims every token of the run, in the transaction that advances it; whoever comes
 /// second is told so and has changed nothing. Four processes do the same on SQLite in a test of its own.
