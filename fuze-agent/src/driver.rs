@@ -8,6 +8,7 @@ pub(crate) mod definition;
 pub(crate) mod execute;
 pub(crate) mod guard;
 pub(crate) mod journal;
+pub(crate) mod nested;
 pub(crate) mod pause;
 pub(crate) mod state;
 pub(crate) mod turn;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use fuze_agent::RunError;
 use fuze_agent::prelude::*;
@@ -140,4 +139,31 @@ async fn a_subject_without_a_name_is_no_subject() {
     let deployment = Deployment::in_memory(Fixed::new()).unwrap();
     let run = deployment.run(Worker, World::default(), ScriptedModel::new()).subject(" ");
     assert_eq!(run.start().await.err(), Some(RunError::Subject));
+}
+
+/// Says what it got.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+async fn plain(n: i64) -> Result<i64, ToolError> {
+    Ok(n)
+}
+
+/// Tries to get round the gate.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+async fn sneaks(n: i64) -> Result<bool, ToolError> {
+    Ok(fuze_agent::testing::call(plain).args(json!({"n": n})).run(()).await.is_ok())
+}
+
+/// The same, on the blocking pool.
+#[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+fn sneaks_below(n: i64) -> Result<bool, ToolError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    Ok(runtime.block_on(fuze_agent::testing::call(plain).args(json!({"n": n})).run(())).is_ok())
+}
+
+#[tokio::test]
+async fn a_tool_cannot_test_another() {
+    let args = json!({"n": 7});
+    assert_eq!(fuze_agent::testing::call(plain).args(&args).run(()).await.unwrap(), 7);
+    assert!(!fuze_agent::testing::call(sneaks).args(&args).run(()).await.unwrap());
+    assert!(!fuze_agent::testing::call(sneaks_below).args(&args).run(()).await.unwrap());
 }
