@@ -190,7 +190,10 @@ impl Overseer {
 pub(crate) fn check(directory: &Path, deployment: &Deployment) -> Result<(), Anyhow> {
     let keys = TrustedKeys::new().run_key(PublicKey::from_bytes(deployment.public_key())?);
     let report = verify(directory, &keys)?;
-    println!("\nverified: {} records, {:?}, signed by {}", report.records, report.chain, report.key_id);
+    println!(
+        "\nverified: {} records of {} for {}, {:?}, signed by {}",
+        report.records, report.origin, report.tenant, report.chain, report.key_id
+    );
     println!("{}", directory.join("records.jsonl").display());
     Ok(())
 }
@@ -238,7 +241,15 @@ impl Paint {
     pub(crate) fn case(&self, case: &Case) {
         let (claims, data) = (case.token().claims(), case.data());
         println!("\n{}", self.title("A person is needed"));
-        println!("  why        {} ({})", claims.reason, data.agent);
+        let why = match claims.reason.as_str() {
+            "law" => "the law asks for one: this agent acts on people (AI Act Annex III, GDPR Art. 22)",
+            "policy" => "the policy asks for one",
+            "tool" => "the tool asks for one before it runs",
+            "requested" => "the tool asks a question",
+            _ => "a call began and its end is not known",
+        };
+        println!("  why        {why}");
+        println!("  agent      {}, for {}", data.agent, data.purpose);
         println!("  tool       {}: {}", claims.tool, data.tool_description.trim());
         println!("  arguments  {}", case.arguments());
         println!("  until      {}", claims.expires_at);

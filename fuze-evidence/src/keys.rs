@@ -40,6 +40,12 @@ pub trait Signer: Send + Sync {
 
     /// What the first record says about it, for instance `file` or the name of a device.
     fn identity(&self) -> Name;
+
+    /// Whether each signature is verified before it is relied upon: a device, a service or somebody else's code may fail
+    /// without saying so. Only a key in this process's own memory, used by this crate itself, need not be.
+    fn to_be_checked(&self) -> bool {
+        true
+    }
 }
 
 /// A signing key in memory, read from a file that only its owner may read.
@@ -86,6 +92,10 @@ impl Signer for FileSigner {
 
     fn identity(&self) -> Name {
         self.identity.clone()
+    }
+
+    fn to_be_checked(&self) -> bool {
+        false
     }
 }
 

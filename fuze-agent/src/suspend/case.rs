@@ -1,5 +1,7 @@
 //! A case: what an overseer is shown, as data, so that an offline signer can draw it too.
 
+use std::fmt;
+
 use fuze_evidence::content::{Disclosure, Opening, Salt};
 use fuze_evidence::{Hash, Name};
 use serde::{Deserialize, Serialize};
@@ -9,14 +11,14 @@ use super::decision::DecisionError;
 use super::token::Token;
 
 /// One slot of one case.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Case {
     pub(crate) token: Token,
     pub(crate) data: CaseData,
 }
 
 /// What the overseer sees. `caseHash` in a decision commits to all of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CaseData {
     /// How it is drawn: `fuze/case/v1` is a plain table of these fields.
@@ -39,6 +41,19 @@ pub struct CaseData {
     pub recorded: Option<Disclosure>,
     /// 32 random bytes, base64url: the case cannot be guessed from its hash.
     pub salt: String,
+}
+
+// A case is content: whoever logs one by `{:?}` must not log a person's data.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Case({})", self.token.hash())
+    }
+}
+
+impl fmt::Debug for CaseData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CaseData({})", self.agent)
+    }
 }
 
 impl Case {

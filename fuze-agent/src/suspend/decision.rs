@@ -102,7 +102,7 @@ pub struct Ack {
 }
 
 /// A decision with the openings of its commitments, as it travels from the overseer to the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignedDecision {
     /// The token that it answers.
@@ -121,13 +121,26 @@ pub struct SignedDecision {
 
 /// A value with the salt that opens the commitment to it: `sha256(0x00 ‖ JCS(["fuze/leaf/v1", salt, "", text]))` where
 /// `text` is the value's canonical JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opened {
     /// 32 random bytes, base64url.
     pub salt: String,
     /// The value's canonical JSON.
     pub json: String,
+}
+
+// Openings are content: `{:?}` does not print them.
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened")
+    }
+}
+
+impl fmt::Debug for SignedDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedDecision({})", fuze_evidence::sha256(self.decision.as_bytes()))
+    }
 }
 
 impl Opened {

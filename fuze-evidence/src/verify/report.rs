@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::hash::Hash;
+use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::KeyId;
 use crate::vocab::RunStatus;
@@ -70,8 +71,14 @@ pub enum Chain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a report can say that content is missing or that the run has not closed"]
 pub struct Report {
-    /// The run.
+    /// The run. Compare it with the run that was asked for: another run's files verify as well.
     pub run_id: RunId,
+    /// The deployment that ran it.
+    pub origin: Name,
+    /// On whose behalf.
+    pub tenant: Name,
+    /// The run's alias for its data subject.
+    pub subject: Option<Name>,
     /// Whether it has ended.
     pub chain: Chain,
     /// How many records there are.

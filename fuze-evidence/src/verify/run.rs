@@ -388,6 +388,9 @@ impl<'k, 'f> Walk<'k, 'f> {
         };
         Ok(Report {
             run_id: self.start.run_id,
+            origin: self.start.origin,
+            tenant: self.start.common.tenant,
+            subject: self.start.common.subject,
             chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
             records: self.next,
             head: self.head,
