@@ -18,6 +18,7 @@ import socket
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import gguf
@@ -170,6 +171,27 @@ def start(model, port):
     return xllamacpp.Server(settings)
 
 
+def wait_for_routes(address, stop):
+    """The port is open before the routes are there: until then each request is answered with 404 or 503."""
+    # No proxy of the environment stands between this process and itself.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(
+        f"{address}/v1/chat/completions",
+        data=b'{"messages":[{"role":"user","content":"ready?"}],"max_tokens":1}',
+        headers={"Content-Type": "application/json"},
+    )
+    for _ in range(600):
+        try:
+            with opener.open(request, timeout=10) as answer:
+                if answer.status == 200:
+                    return
+        except OSError as cause:
+            last = cause
+        if stop.wait(0.05):
+            return
+    raise SystemExit(f"no answer from {address}: {last}")
+
+
 def main():
     arguments = argparse.ArgumentParser(description="A tiny real model server on loopback.")
     arguments.add_argument("--port", type=int, help="default: a free one")
@@ -186,6 +208,7 @@ def main():
         write_model(model)
         server = start(model, port) if port else start_somewhere(model)
         address = server.listening_address.rstrip("/")
+        wait_for_routes(address, stop)
         print(f"listening {address}/v1", flush=True)
         print(f"ready after {time.monotonic() - began:.2f} s", flush=True)
         while not stop.wait(0.5):
