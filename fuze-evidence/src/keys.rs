@@ -4,6 +4,8 @@
 
 mod file;
 pub mod history;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod subject;
 
 use std::fmt;

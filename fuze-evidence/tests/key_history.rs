@@ -1,4 +1,5 @@
 //! Which key was in force when, and what a verifier makes of it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 
