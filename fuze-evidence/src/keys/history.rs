@@ -69,6 +69,17 @@ pub struct KeyEntry {
     pub sequence: u64,
 }
 
+impl KeyEntry {
+    /// The id of the key that is introduced or revoked.
+    ///
+    /// # Errors
+    /// When `publicKey` is none that may be relied upon.
+    pub fn subject(&self) -> Result<KeyId, SignatureError> {
+        let octets = super::decode::<32>(&self.public_key).map_err(|_| SignatureError::KeyText)?;
+        PublicKey::from_bytes(octets).map(|key| key.id())
+    }
+}
+
 impl SignedObject for KeyEntry {
     const DOMAIN: &'static str = "fuze/key/v1";
 }
@@ -289,6 +300,16 @@ impl KeyHistory {
             history.extend(line).map_err(|why| HistoryError::Line { line: number, why })?;
         }
         Ok(history)
+    }
+
+    /// The id of the first key, **not** trusted by this: for whoever holds the keys and wants to add to the history.
+    ///
+    /// # Errors
+    /// When the first line is not one.
+    pub fn first_key(bytes: &[u8]) -> Result<KeyId, HistoryError> {
+        let line = bytes.split(|&octet| octet == b'\n').next().unwrap_or_default();
+        let read = Read::new(line).map_err(|why| HistoryError::Line { line: 0, why })?;
+        Ok(read.key.id())
     }
 
     fn first(line: &[u8], trusted: KeyId) -> Result<(KeyEntry, PublicKey), HistoryError> {
