@@ -5,9 +5,11 @@
 //! to what was redacted ([`redact`], [`content`]). Not here: any knowledge of agents, tools or policies, the
 //! transparency log, the bundle.
 
+pub mod annex;
 pub mod chain;
 pub mod content;
 mod crypto;
+pub mod erase;
 pub mod hash;
 pub mod jcs;
 pub mod keys;
@@ -15,6 +17,7 @@ pub mod name;
 pub mod random;
 pub mod record;
 pub mod redact;
+pub mod retention;
 pub mod sign;
 pub mod sink;
 pub mod snapshot;
@@ -23,6 +26,7 @@ pub mod time;
 pub mod verify;
 pub mod vocab;
 
+pub use annex::Annex;
 pub use chain::{Closed, Recorder};
 pub use content::{Commitment, SealedContent};
 pub use hash::{Hash, sha256};

@@ -128,7 +128,7 @@ pub enum SignError {
     Canonical(jcs::Error),
     /// Not an object, or it has a member `domain` of its own.
     Shape,
-    /// A domain that only a recorder may sign for.
+    /// A domain that only a recorder or an annex may sign for.
     Reserved {
         /// The domain.
         domain: &'static str,
@@ -144,7 +144,9 @@ impl fmt::Display for SignError {
             Self::Shape => {
                 f.write_str("only an object without a member `domain` can be signed; the domain is added")
             }
-            Self::Reserved { domain } => write!(f, "only a recorder signs for the domain `{domain}`"),
+            Self::Reserved { domain } => {
+                write!(f, "only a recorder or an annex signs for the domain `{domain}`")
+            }
         }
     }
 }
@@ -153,7 +155,8 @@ impl std::error::Error for SignError {}
 
 /// An object that is signed under a domain. Its serialised form has no member `domain`; signing adds it.
 pub trait SignedObject: Serialize + DeserializeOwned {
-    /// Says what a signature over it means, for instance `fuze/decision/v1`. Those beginning `fuze/run-` are refused.
+    /// Says what a signature over it means, for instance `fuze/decision/v1`. Those beginning `fuze/run-` or
+    /// `fuze/annex/` are refused.
     const DOMAIN: &'static str;
 }
 
@@ -174,14 +177,15 @@ impl SignedBytes {
     }
 }
 
-const RESERVED_DOMAINS: &str = "fuze/run-";
+/// Domains that only this crate signs for: roots are minted by a recorder, statements by an annex.
+const RESERVED_DOMAINS: [&str; 2] = ["fuze/run-", "fuze/annex/"];
 
 /// Signs `object` under its domain.
 ///
 /// # Errors
 /// When it has no canonical form, its domain is reserved, or the signer fails.
 pub fn sign_object<T: SignedObject>(object: &T, signer: &dyn Signer) -> Result<SignedBytes, SignError> {
-    if T::DOMAIN.starts_with(RESERVED_DOMAINS) {
+    if RESERVED_DOMAINS.iter().any(|reserved| T::DOMAIN.starts_with(reserved)) {
         return Err(SignError::Reserved { domain: T::DOMAIN });
     }
     let bytes = with_domain(object)?;
@@ -236,7 +240,7 @@ pub fn read_object<T: SignedObject>(bytes: &[u8]) -> Result<T, SignatureError> {
 }
 
 /// Signs and checks the answer, so that a faulty device is found before the signature is relied upon.
-fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
+pub(crate) fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
     let signature = signer.sign(message)?;
     if !signer.to_be_checked() {
         return Ok(signature);
