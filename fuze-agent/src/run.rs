@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::content;
-use fuze_evidence::keys::RunKeys;
+use fuze_evidence::keys::{Person, RunKeys};
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::span::AgentInvoke;
 use fuze_evidence::vocab::{InvokeAgentOperation, Refusal, RunStatus, StartOutcome, Suite};
@@ -314,13 +314,14 @@ impl<D> Start<'_, D> {
         let clock = deployment.clock();
         let mut random = OsRandom::new();
         let run_id = RunId::generate(clock.now(), &mut random).map_err(RunError::internal)?;
-        let subject = match self.subject {
-            None => None,
-            Some(_) => Some(alias(&mut random)?),
-        };
-        let subject_key = match &subject {
-            None => None,
-            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
+        let tenant = given("tenant", self.tenant)?;
+        let (subject, subject_key) = match self.subject {
+            None => (None, None),
+            Some(reference) => {
+                let (alias, person) = (alias(&mut random)?, Person { tenant: &tenant, reference });
+                let key = deployment.subjects().create(&alias, person).map_err(RunError::internal)?;
+                (Some(alias), Some(key))
+            }
         };
         let with_key = subject.clone().zip(subject_key.as_ref());
         let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
@@ -332,7 +333,7 @@ impl<D> Start<'_, D> {
             retention: given("retention id", definition.retention.id)?,
             lawful_basis: definition.personal.then(|| known(definition.lawful_basis)).transpose()?,
             subject,
-            tenant: given("tenant", self.tenant)?,
+            tenant,
         };
         let identity = model.identity();
         let snapshot = given("model snapshot", &identity.snapshot)?;

@@ -4,6 +4,7 @@
 //! and no others; it does not know whether what was recorded is true, or what was never recorded.
 
 mod content;
+mod explain;
 mod lines;
 mod report;
 mod run;
@@ -13,10 +14,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use crate::annex::Annex;
 use crate::hash::Hash;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
-use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
 use crate::span::AgentInvoke;
@@ -32,7 +33,7 @@ pub struct TrustedKeys<'k> {
     anchored: Vec<Hash>,
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
-    erased: Vec<(RunId, Hash)>,
+    annexes: Vec<&'k Annex>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -102,15 +103,16 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// An erasure statement, verified elsewhere, explains that content under `root` of run `run_id` is gone.
+    /// What happened to runs after their close. An annex explains what is gone of the runs of its own origin and tenant, and what it
+    /// says of them must be true.
     #[must_use]
-    pub fn explain_erasure(mut self, run_id: RunId, root: Hash) -> Self {
-        self.erased.push((run_id, root));
+    pub fn annex(mut self, annex: &'k Annex) -> Self {
+        self.annexes.push(annex);
         self
     }
 
-    fn explains(&self, run_id: RunId, root: Hash) -> bool {
-        self.erased.contains(&(run_id, root))
+    pub(crate) fn find_run_key(&self, id: &KeyId) -> Option<PublicKey> {
+        self.runs.get(id).copied()
     }
 }
 

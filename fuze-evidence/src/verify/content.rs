@@ -1,10 +1,11 @@
 //! Content and key lines beside the records: in the same order, some of them perhaps gone.
 
 use super::TrustedKeys;
+use super::explain::{Explained, check_leaves, there};
 use super::lines::Lines;
 use super::report::{ContentCounts, FieldStatus, VerifyError, What};
 use super::run::{LineErrorAt, failed};
-use crate::content::{ContentLine, DisclosedLeaf, KeysLine};
+use crate::content::{ContentLine, DisclosedLeaf, KeyEntry, KeysLine};
 use crate::hash::Hash;
 use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
 use crate::name::Name;
@@ -36,6 +37,7 @@ impl<'f> ContentCheck<'f> {
         trusted: &TrustedKeys<'_>,
         run_id: RunId,
         subject: Option<&Name>,
+        explained: &Explained<'_>,
     ) -> Result<Self, VerifyError> {
         let wrong = |why: String| failed(KEYS, 0, What::Line { why }, None);
         let first = keys.peek().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?.map(<[u8]>::to_vec);
@@ -54,6 +56,9 @@ impl<'f> ContentCheck<'f> {
             Some(wrapped) => unwrap(wrapped, trusted, subject).map_err(wrong)?,
         };
         if wrapped.is_some() {
+            if let Some(sequence) = explained.whole() {
+                return Err(there(sequence, "the run's key line"));
+            }
             keys.next().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?;
         }
         Ok(Self { content, keys, access, run_id, subject: subject.cloned() })
@@ -63,16 +68,12 @@ impl<'f> ContentCheck<'f> {
     pub(super) fn record(
         &mut self,
         expected: &ContentRef,
-        trusted: &TrustedKeys<'_>,
+        explained: &Explained<'_>,
         last_good: Option<(u64, Hash)>,
     ) -> Result<ContentCounts, VerifyError> {
         let mut counts = ContentCounts::default();
         let leaves = u64::from(expected.leaves);
-        let gone = if trusted.explains(self.run_id, expected.root) {
-            FieldStatus::Erased
-        } else {
-            FieldStatus::Missing
-        };
+        let (gone, listed) = (explained.gone(expected.root), explained.fields(expected.root));
         let place = (self.content.file, self.content.number);
         let content =
             take(&mut self.content, last_good, expected.root, ContentLine::read, ContentLine::root)?;
@@ -94,22 +95,54 @@ impl<'f> ContentCheck<'f> {
         {
             return Err(wrong("the key line names another data subject than the run".to_owned()));
         }
+        if let Some(content) = &content {
+            check_leaves(expected.root, listed, content.states().map(|(hash, _)| hash))?;
+        }
+        if let Some(sequence) = gone {
+            if content.is_some() || keys.is_some() {
+                return Err(there(sequence, format!("the content {}", expected.root)));
+            }
+            counts.add(FieldStatus::Erased, leaves);
+            return Ok(counts);
+        }
         let (Some(content), Some(keys)) = (content, keys) else {
-            counts.add(gone, leaves);
+            // Statements about fields explain these fields and nothing more.
+            counts.add_explained(
+                u64::try_from(listed.len()).unwrap_or(u64::MAX),
+                FieldStatus::Missing,
+                leaves,
+            );
             return Ok(counts);
         };
+        for (hash, data) in content.states() {
+            if let Some(sequence) = listed.get(&hash).filter(|_| data) {
+                return Err(there(*sequence, format!("the cipher text of the leaf {hash}")));
+            }
+        }
+        let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         match &self.access {
-            Access::Withheld => counts.add(FieldStatus::Withheld, leaves),
-            Access::Gone => counts.add(gone, leaves),
+            Access::Withheld => counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves),
+            Access::Gone => counts.add_explained(explained_leaves, FieldStatus::Missing, leaves),
             Access::Keys(run_keys) => {
-                let disclosed = content.open(&keys, run_keys).map_err(|e| wrong(e.to_string()))?;
-                for leaf in &disclosed.leaves {
-                    match leaf {
-                        DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => {
-                            counts.add(FieldStatus::Verified, 1)
-                        }
-                        DisclosedLeaf::Hash(_) => counts.add(gone, 1),
+                let entries = keys.entries(content.leaves(), run_keys).map_err(|e| wrong(e.to_string()))?;
+                for ((hash, _), entry) in content.states().zip(&entries) {
+                    if let Some(sequence) = listed.get(&hash)
+                        && !matches!(entry, KeyEntry::Erased)
+                    {
+                        return Err(there(*sequence, format!("the salt of the leaf {hash}")));
                     }
+                }
+                let disclosed =
+                    content.open_entries(entries, self.run_id).map_err(|e| wrong(e.to_string()))?;
+                for leaf in &disclosed.leaves {
+                    counts.add(
+                        match leaf {
+                            DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => FieldStatus::Verified,
+                            DisclosedLeaf::Hash(hash) if listed.contains_key(hash) => FieldStatus::Erased,
+                            DisclosedLeaf::Hash(_) => FieldStatus::Missing,
+                        },
+                        1,
+                    );
                 }
             }
         }
