@@ -186,6 +186,11 @@ impl ContentLine {
         self.leaves.len()
     }
 
+    /// The leaf hashes in their order: all that can be shown of content without its keys.
+    pub fn hashes(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.leaves.iter().map(|leaf| leaf.hash)
+    }
+
     /// Decrypts what has not been erased; what was, comes out as its hash.
     ///
     /// # Errors
