@@ -17,7 +17,7 @@ use fuze_evidence::{RunKeys, Timestamp};
 use crate::disclose::{self, Selection};
 use crate::manifest::{Predicate, Statement, Subject};
 use crate::oversight::OversightMember;
-use crate::report::{self, Outline};
+use crate::report::{self, Made, Outline};
 use crate::source::{RunFile, RunSource};
 use crate::verify::{BundleReport, Trust, inspect};
 use crate::zip::Spool;
@@ -104,7 +104,8 @@ impl Export<'_> {
             tenant: inspected.run.tenant.clone(),
             withheld: inspected.run.content.withheld,
         };
-        let page = report::html(&outline, &inspected, self.exported_at, self.maker.key_id());
+        let made = Made { exported_at: self.exported_at, maker: self.maker.key_id() };
+        let page = report::html(&outline, &inspected, &made);
         spool.add(member::REPORT, page.as_bytes())?;
         let maker = self.maker_key()?;
         let text = readme::text(&inspected, &maker);

@@ -1,29 +1,39 @@
-//! The report for people: one HTML file. Placeholder text is replaced by the timeline below.
+//! The report for people: one HTML file without scripts and without anything from elsewhere, made from what stands in the
+//! bundle. Deterministic. It shows; it proves nothing that the other members do not.
+
+mod html;
+mod outline;
+mod scale;
+mod sections;
+mod timeline;
+mod words;
+
+pub use outline::{Outline, Row};
 
 use fuze_evidence::Timestamp;
-use fuze_evidence::content::Disclosure;
-use fuze_evidence::record::Entry;
 use fuze_evidence::sign::KeyId;
 
 use crate::verify::Inspected;
+use html::Page;
 
-/// What the report shows of a run.
-#[derive(Debug, Default)]
-pub struct Outline {
-    rows: Vec<Entry>,
+/// What the report says about its own bundle.
+pub(crate) struct Made {
+    pub(crate) exported_at: Timestamp,
+    pub(crate) maker: KeyId,
 }
 
-impl Outline {
-    /// Takes the next record.
-    pub fn add(&mut self, entry: &Entry, _disclosed: Option<&Disclosure>) {
-        self.rows.push(entry.clone());
-    }
-}
-
-pub(crate) fn html(outline: &Outline, inspected: &Inspected, exported_at: Timestamp, maker: KeyId) -> String {
-    format!(
-        "<!doctype html><title>{}</title><p>{} records, {exported_at}, {maker}\n",
-        inspected.run.run_id,
-        outline.rows.len()
-    )
+/// The report as it stands in a bundle.
+pub(crate) fn html(outline: &Outline, inspected: &Inspected, made: &Made) -> String {
+    let mut page = Page::new();
+    sections::head(&mut page, outline, inspected);
+    page.open("main");
+    sections::verdict(&mut page, outline, inspected);
+    sections::facts(&mut page, outline, inspected, made);
+    timeline::section(&mut page, outline);
+    sections::decisions(&mut page, outline);
+    sections::records(&mut page, outline);
+    sections::checked(&mut page, inspected, made);
+    sections::limits(&mut page);
+    page.close("main");
+    page.finish()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use fuze_audit::{Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
+use fuze_evidence::chain::Times;
 use fuze_evidence::content::{Opening, history};
 use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::sign::{PublicKey, sign_object, write_signature};
@@ -13,7 +14,7 @@ use fuze_evidence::vocab::{PolicyDecision, RunStatus};
 use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
 use serde_json::{Value, json};
 
-use crate::common::{self, Counter, Host, Sample, name, times};
+use crate::common::{self, Counter, Host, Sample, name};
 
 /// What a run is like. `Shape::of` makes one from a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,16 +63,18 @@ impl Run {
         let overseer = FileSigner::ephemeral(name("overseer"), sample.host.random.as_mut()).unwrap();
         let mut oversight = Vec::new();
         let (mut step, mut time, mut heard) = (1, 1_000_000, Hash::ZERO);
-        let mut next = |step: &mut u64| {
+        // Milliseconds after the step before, and how long it took, in microseconds.
+        let mut next = |step: &mut u64, pause: u64, took: u64| {
+            let from = time + pause * 1_000_000;
+            time = from + took * 1_000;
             *step += 1;
-            time += 35_000_000 * *step;
-            (*step - 1, times(time))
+            (*step - 1, Times { started_at: common::at(from), ended_at: common::at(time) })
         };
         for turn in 0..shape.turns {
             let (answer, sealed) =
                 sample.commit(json!({"role": "assistant", "text": format!("turn {turn}: é€😀\u{7f}\"\\\n")}));
             heard = history(heard, answer.root());
-            let (id, at) = next(&mut step);
+            let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
             let span = common::generate(turn as u32, heard);
             let record = recorder.append(id, 0, at, &span, Some(&answer)).unwrap();
             sample.add(&record, Some(&sealed));
@@ -82,22 +85,24 @@ impl Run {
             }));
             let waits = shape.waits && turn == 0;
             let decision = if waits { PolicyDecision::RequiresApproval } else { PolicyDecision::Allow };
-            let (policy_step, at) = next(&mut step);
+            let (policy_step, at) = next(&mut step, 1, 180);
             let policy = common::evaluate(decision, args.root());
             let record = recorder.append(policy_step, id, at, &policy, Some(&args)).unwrap();
             sample.add(&record, Some(&sealed));
             if waits {
                 recorder =
-                    wait(&mut sample, recorder, args.root(), &overseer, &mut oversight, || next(&mut step));
+                    wait(&mut sample, recorder, args.root(), &overseer, &mut oversight, |pause, took| {
+                        next(&mut step, pause, took)
+                    });
             }
             let (output, sealed) = sample.commit(json!({"ok": true, "turn": turn}));
-            let (id, at) = next(&mut step);
+            let (id, at) = next(&mut step, 2, 640_000);
             let record =
                 recorder.append(id, policy_step, at, &common::execute(args.root()), Some(&output)).unwrap();
             sample.add(&record, Some(&sealed));
         }
         if shape.closed {
-            let (id, at) = next(&mut step);
+            let (id, at) = next(&mut step, 5, 900);
             let closed = recorder.close(id, 0, at, RunStatus::Completed, &sample.host.signer).unwrap();
             sample.add(closed.record(), None);
         }
@@ -119,7 +124,7 @@ impl Run {
 
     /// When bundles are made.
     pub fn exported_at(&self) -> Timestamp {
-        common::at(3_600_000_000_000)
+        common::at(86_400_000_000_000)
     }
 
     pub fn export(&self, selection: Selection) -> Export<'_> {
@@ -160,7 +165,7 @@ fn wait(
     args: Hash,
     overseer: &FileSigner,
     oversight: &mut Vec<OversightMember>,
-    mut next: impl FnMut() -> (u64, fuze_evidence::chain::Times),
+    mut next: impl FnMut(u64, u64) -> (u64, Times),
 ) -> Recorder {
     let random = sample.host.random.as_mut();
     let mut salt = || {
@@ -197,17 +202,17 @@ fn wait(
         write_signature(&signed.signature)
     );
 
-    let (suspended, at) = next();
+    let (suspended, at) = next(1, 900);
     let Span::OversightSuspend(suspend) = common::suspend(args, 0, 1) else { unreachable!() };
     let span = OversightSuspend { token_hash, ..suspend }.into();
     let record = recorder.append(suspended, 0, at, &span, None).unwrap();
     sample.add(&record, None);
     let root = recorder.suspend(at.ended_at, &sample.host.signer).unwrap();
     sample.root(&root);
-    let (id, at) = next();
+    let (id, at) = next(8_040_000, 700);
     let record = recorder.append(id, 0, at, &common::resume(1), None).unwrap();
     sample.add(&record, None);
-    let (id, at) = next();
+    let (id, at) = next(0, 400);
     let Span::HumanDecision(human) = common::decision(args) else { unreachable!() };
     let span = HumanDecision {
         decision_hash: signed.hash(),
