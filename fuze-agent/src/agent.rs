@@ -139,7 +139,10 @@ pub const fn check_facts<A: Agent>() {
             "a training's id has 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ + -`"
         );
     }
-    assert!(A::LIMITS.max_steps > 0, "an agent needs at least one step: raise `max_steps`");
+    assert!(
+        A::LIMITS.max_steps > 0,
+        "an agent needs at least one step (AI Act Art. 14(4)(e)): raise `max_steps`"
+    );
     let () = <A::Tools as ToolList>::CHECKED;
 }
 
@@ -149,8 +152,8 @@ pub const fn check_facts<A: Agent>() {
 pub const fn check_name_of_tool<A: Agent>(position: usize) {
     assert!(
         is_new_at(<A::Tools as ToolList>::NAMES, position),
-        "two tools of this agent have the same name, and the model could not tell them apart: name one of them \
-         otherwise (`#[tool(name = \"…\", …)]`), or remove it"
+        "two tools of this agent have the same name, and neither the model nor the record could tell them apart (AI \
+         Act Art. 12, 13): name one of them otherwise (`#[tool(name = \"…\", …)]`), or remove it"
     );
 }
 

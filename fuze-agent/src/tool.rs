@@ -119,7 +119,7 @@ impl<D: Send + Sync + 'static> Lends<Uses<D>> for D {
 #[diagnostic::on_unimplemented(
     message = "tool `{Self}` needs other dependencies than the agent's `{D}`",
     label = "the `Ctx` of this tool names another type of dependencies",
-    note = "make the agent's `deps` the type that this tool's `ctx: &Ctx<'_, Deps>` names"
+    note = "GDPR Art. 5(1)(b): make the agent's `deps` the type that this tool's `ctx: &Ctx<'_, Deps>` names"
 )]
 pub trait ServedBy<D>: Tool {
     #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! The code that a person could have written: the agent's type and one `impl Agent`.
+//! The code that a person could have written: the agent's type, one `impl Agent`, and for several tools an `impl ToolOf` each.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

@@ -33,8 +33,8 @@ pub trait ToolList: SealedTools + 'static {
 // The message is for what is no list at all. No `do_not_recommend` on the implementations: where one tool does not fit,
 // the rule that failed should speak.
 #[diagnostic::on_unimplemented(
-    message = "these tools are not a list of up to sixteen tools",
-    label = "expected a tuple of up to sixteen tools, such as `(Lookup, Record)`",
+    message = "these tools are not a list of up to sixteen tools of agent `{A}`",
+    label = "expected a tuple of up to sixteen tools, such as `(Lookup, Record)`, or a `ToolsOf` of this agent",
     note = "AI Act Art. 14: what one agent can do stays within what a person can oversee; give some of its tools to another agent"
 )]
 pub trait Fits<A: Agent>: ToolList {
