@@ -32,6 +32,7 @@ use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
 use crate::suspend::Suspended;
+use crate::tool::{Answer, AsJson};
 
 pub use error::RunError;
 
@@ -273,8 +274,8 @@ pub(crate) async fn finish<A: Agent>(
     let report = Report { run_id, timeline: driven.timeline };
     Ok(match ended {
         Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
-            let output = serde_json::from_slice(&output).map_err(RunError::internal)?;
-            Outcome::Completed { output, report }
+            let output: Answer<A> = serde_json::from_slice(&output).map_err(RunError::internal)?;
+            Outcome::Completed { output: output.into_value(), report }
         }
         Ended::Closed { status, why, .. } => Outcome::Stopped { status, why, report },
         Ended::Latched(Latched(why)) => Outcome::Halted { why, report },

@@ -18,6 +18,7 @@ use crate::law::residency::Residency;
 use crate::logic::Bool;
 use crate::model::ToolSpec;
 use crate::sealed::Internal;
+use crate::tool::Answer;
 
 /// An agent as the driver holds it.
 pub(crate) struct Definition<D> {
@@ -80,9 +81,9 @@ impl<D> Definition<D> {
             specs: specs.collect(),
             tools,
             guardrails: agent.guardrails(),
-            output_schema: schemars::schema_for!(A::Output).to_value(),
+            output_schema: schemars::schema_for!(Answer<A>).to_value(),
             fingerprint: Hash([0; 32]),
-            read_output: read_output::<A::Output>,
+            read_output: read_output::<Answer<A>>,
         };
         definition.fingerprint = definition.fingerprint()?;
         Ok(definition)
