@@ -27,10 +27,11 @@ use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
 use crate::panics::caught_now;
+use crate::run::expire::over;
 use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
 use crate::sealed::Internal;
 use crate::store::{
-    Claim, EffectState, Fence, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
+    Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
 };
 use crate::suspend::decision::VerifiedDecision;
 use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
@@ -179,7 +180,7 @@ impl Taken {
         let store = Arc::clone(store);
         let stored = store.load(run).await?;
         if stored.state == RunState::Closed {
-            return Err(RunError::NotSuspended);
+            return Err(over(&stored));
         }
         let keys = unwrap_keys(deployment, &stored)?;
         let mut state = open(&stored, &keys)?;
@@ -268,7 +269,8 @@ impl Taken {
         journal.progress(Progress::Append(piece));
         let mut claim_id = [0; 16];
         OsRandom::new().fill(&mut claim_id).map_err(RunError::internal)?;
-        let claim = Claim { run, epoch, claim_id, tokens, batch: journal.take_pending() };
+        let claim =
+            Claim { run, epoch, claim_id, ground: Ground::Decided, tokens, batch: journal.take_pending() };
         store.claim(claim).await?;
         Ok((journal, state, timeline))
     }
@@ -476,7 +478,7 @@ fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, R
         None => None,
         Some(alias) => {
             let found = deployment.subjects().find(alias).map_err(RunError::internal)?;
-            Some(found.ok_or_else(|| RunError::Snapshot(format!("the data subject `{alias}` was erased")))?)
+            Some(found.ok_or(RunError::SubjectErased)?)
         }
     };
     RunKeys::unwrap(&stored.keys, deployment.master(), alias.zip(key.as_ref()))

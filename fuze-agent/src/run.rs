@@ -1,6 +1,7 @@
 //! Starting, resuming and recovering runs. All three end in the same driver.
 
 mod error;
+pub(crate) mod expire;
 
 use std::sync::Arc;
 

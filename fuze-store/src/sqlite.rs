@@ -210,6 +210,10 @@ impl RunStore for SqliteStore {
         self.ask(move |keeper| keeper.load(run)).await
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        Self::records(self, run, from, limit).await
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
         self.ask(move |keeper| keeper.take_over(run, expected_epoch)).await
     }

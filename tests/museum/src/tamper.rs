@@ -99,6 +99,10 @@ impl RunStore for Tampered {
         Ok(stored)
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        RunStore::records(&self.inner, run, from, limit).await
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
         self.inner.take_over(run, expected_epoch).await
     }

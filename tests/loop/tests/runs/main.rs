@@ -10,6 +10,7 @@
 mod cancel;
 mod crash;
 mod effects;
+mod expire;
 mod guardrails;
 mod input;
 mod nested;
