@@ -229,17 +229,20 @@ impl Taken {
         if self.stored.state != RunState::Suspended || self.stored.epoch != resumable.suspended.epoch {
             return Err(RunError::NotSuspended);
         }
-        let drift = drift(&self.state.header, definition, &resumable, model)?;
+        // Who ends a run need not say anything about its model, or put the arguments right.
+        let halt = resumable.halts();
+        let drift = if halt { None } else { drift(&self.state.header, definition, &resumable, model)? };
         for case in &resumable.resolved {
-            self.prepare(definition, case)?;
+            self.bound(case)?;
+            if !halt {
+                self.prepare(definition, case)?;
+            }
         }
         let (run, epoch) = (self.run, self.stored.epoch);
         let tokens: Vec<Hash> = resumable.suspended.cases.iter().map(|case| case.token().hash()).collect();
         let (mut journal, mut state, store) = self.journal(deployment, epoch + 1);
         state.header.segment += 1;
-        let mut halt = false;
         for case in resumable.resolved {
-            halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
             // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
             // A person decided about what the agent does; answering a tool's question or a doubt is not that.
@@ -275,15 +278,22 @@ impl Taken {
         Ok((journal, state, timeline))
     }
 
+    /// The tokens that were decided on are for the arguments that wait.
+    fn bound(&self, case: &Resolved) -> Result<(), RunError> {
+        let execution = self.state.header.executions.get(&case.execution);
+        let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+        let root = execution.decided.as_ref().map(|decided| decided.root);
+        match case.decisions.iter().all(|(token, _)| Some(token.claims().args_hash) == root) {
+            true => Ok(()),
+            false => Err(RunError::Snapshot("a token is for other arguments than those that wait".into())),
+        }
+    }
+
     /// Checks what people put in: modified arguments and stated outputs fit the tool. Nothing is claimed before.
     fn prepare<D>(&mut self, definition: &Definition<D>, case: &Resolved) -> Result<(), RunError> {
         let execution = self.state.header.executions.get_mut(&case.execution);
         let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
         let decided = execution.decided.as_ref();
-        let root = decided.map(|decided| decided.root);
-        if case.decisions.iter().any(|(token, _)| Some(token.claims().args_hash) != root) {
-            return Err(RunError::Snapshot("a token is for other arguments than those that wait".into()));
-        }
         let tool = decided.and_then(|decided| definition.tool(&decided.tool));
         match &case.action {
             Action::Modify(args) => {

@@ -183,6 +183,61 @@ async fn halted_ends_the_run_and_nothing_runs() {
 }
 
 #[tokio::test]
+async fn one_halt_among_several_cases_ends_the_run() {
+    // Of three cases one is halted; of the others one was approved, and nobody has said anything about the third.
+    for others in [vec![], vec![Action::Approve], vec![Action::Modify(json!({"amount": "no number"}))]] {
+        let case = Case::new();
+        let waiting = case.waiting(&[("file", 1), ("file", 2), ("file", 3), ("note", 4)]).await;
+        let [first, second, _] = waiting.cases() else { panic!("{waiting:?}") };
+        let mut decisions = vec![case.anna.decides(second, &Action::Halt)];
+        decisions.extend(others.iter().map(|action| case.ben.decides(first, action)));
+        let count = decisions.len();
+        let id = waiting.run_id();
+        let evidence = case.ends(waiting.verify(&decisions).unwrap(), "cancelled").await;
+        assert_eq!(case.world.log(), [""; 0]);
+        assert_eq!(evidence.count("human.oversight.decision"), count);
+        assert_eq!(evidence.executions(), [""; 0]);
+        assert!(case.deployment().suspended(id).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_halt_needs_no_second_pair_of_eyes_and_no_word_about_the_model() {
+    let case = Case::under(two());
+    let waiting = case.waiting(&[("file", 1), ("file", 2)]).await;
+    assert_eq!(waiting.cases().len(), 4);
+    // One of two has approved the first case; the second is halted by one of two.
+    let decisions = [
+        case.anna.decides(&waiting.cases()[0], &Action::Approve),
+        case.ben.decides(&waiting.cases()[3], &Action::Halt),
+    ];
+    case.ends(waiting.verify(&decisions).unwrap(), "cancelled").await;
+    assert_eq!(case.world.log(), [""; 0]);
+
+    let model = ScriptedModel::new().call("judge", json!({"verdict": 1})).answer(1);
+    let run = case.desk.deploy(allow(), &[&case.anna]).run(Judge, case.world.clone(), model);
+    let waiting = suspended(run.principal("p").subject("someone").start().await.unwrap());
+    let halt = case.anna.decides(&waiting.cases()[0], &Action::Halt);
+    let resumable = waiting.verify(&[halt]).unwrap();
+    let other = ScriptedModel::<Eu>::hosted().snapshot("scripted-2").answer(1);
+    let deployment = case.desk.deploy(allow(), &[&case.anna]);
+    let ended = deployment.resume(Judge, case.world.clone(), other, resumable).go().await.unwrap();
+    assert_eq!(ended.status(), "cancelled");
+    assert_eq!(case.desk.evidence(ended.report().run_id).count("model.drift"), 0);
+}
+
+#[tokio::test]
+async fn one_rejection_among_several_cases_waits_for_the_others() {
+    let case = Case::new();
+    let waiting = case.waiting(&[("file", 1), ("file", 2)]).await;
+    let rejection = case.anna.decides(&waiting.cases()[0], &Action::Reject);
+    let waiting = decision_refused(waiting, &[rejection], "slot 1 of 1");
+    // A halt by somebody who may not decide halts nothing.
+    let stranger = person("dora").decides(&waiting.cases()[0], &Action::Halt);
+    drop(decision_refused(waiting, &[stranger], "no overseer `dora`"));
+}
+
+#[tokio::test]
 async fn a_predicate_looks_at_the_arguments() {
     let case = Case::new();
     let waiting = case.waiting(&[("small", 100), ("small", 101)]).await;
