@@ -258,7 +258,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         }
     }
 
-    /// GDPR Art. 22(3): a solely automated decision without a person is never completed.
+    /// GDPR Art. 22(3): a solely automated decision without a person is never completed. Nor is one that a person refused.
     fn without_oversight(
         &mut self,
         status: RunStatus,
@@ -267,7 +267,9 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     ) -> (RunStatus, Why, Option<Vec<u8>>) {
         if status == RunStatus::Completed && self.definition.art22_decides && !self.state.header.human_decided
         {
-            let why = "no person decided in this run (GDPR Art. 22(3))".to_owned();
+            let why = "no person stands behind this answer (GDPR Art. 22(3)): the run's last call for a person was not \
+                       approved and done, or there was none"
+                .to_owned();
             return (RunStatus::OversightMissing, why, None);
         }
         (status, why, output)

@@ -244,10 +244,6 @@ impl Taken {
         state.header.segment += 1;
         for case in resumable.resolved {
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
-            // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
-            // A person decided about what the agent does; answering a tool's question or a doubt is not that.
-            state.header.human_decided |=
-                matches!(case.reason, SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law);
             apply(&mut state.header, &case, step)?;
         }
         state.header.waits.clear();

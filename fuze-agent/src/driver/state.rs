@@ -51,7 +51,7 @@ pub(crate) struct Header {
     pub(crate) next_step: u64,
     pub(crate) segment: u32,
     pub(crate) history: Hash,
-    /// A person decided something in this run (GDPR Art. 22(3)).
+    /// The last call that people decided on was approved and done: the answer rests on a person (GDPR Art. 22(3)).
     pub(crate) human_decided: bool,
     /// The `model.generate` step that asked for `calls`.
     pub(crate) turn_step: u64,

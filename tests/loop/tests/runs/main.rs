@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod art22;
 mod cancel;
 mod crash;
 mod effects;
