@@ -188,6 +188,13 @@ impl Evidence {
         .collect()
     }
 
+    /// The decrypted content of each record of a span that has some.
+    #[must_use]
+    pub fn contents(&self, span: &str) -> Vec<&Value> {
+        let of = self.records.iter().filter(|record| record["span"] == span);
+        of.filter_map(|record| self.content_of(record)).collect()
+    }
+
     /// Tool and outcome of each execution.
     #[must_use]
     pub fn executions(&self) -> Vec<String> {

@@ -63,6 +63,17 @@ async fn transfer(ctx: &Ctx<'_, World>, to: String, note: String) -> Result<Stri
     Ok(format!("sent to {to} ({note})"))
 }
 
+/// Asks a person about an account.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
+    threat_boundary(egress = none), effect = read, requests_oversight,
+)]
+async fn doubts(ctx: &Ctx<'_, World>, account: String) -> Result<bool, ToolError> {
+    let answer = ctx.request_oversight(format!("Is {account} really theirs?")).await;
+    Ok(matches!(answer, OversightAnswer::Approved))
+}
+
+agent! { Teller [doubts, transfer] String }
 agent! { Keeper [opens] String steps 40 retries 0 tokens 100_000 }
 agent! { Bank [transfer] String }
 
@@ -163,6 +174,39 @@ async fn personal_identifiers_are_in_no_record_and_in_no_content_but_the_tool_ge
     let aliases = [evidence, case.desk.evidence(again.run_id())]
         .map(|evidence| evidence.records[0]["common"]["fuze.subject.ref"].as_str().unwrap().to_owned());
     assert_ne!(aliases[0], aliases[1]);
+}
+
+#[tokio::test]
+async fn a_tools_question_is_content_of_its_record() {
+    let case = Case::new();
+    let deployment = case.desk.deploy(Fixed::new().allow_classification("personal"), &[&case.anna]);
+    let model = || {
+        ScriptedModel::new()
+            .calls(&[("doubts", json!({"account": IBAN})), ("transfer", json!({"to": IBAN, "note": ""}))])
+    };
+    let run = deployment.run(Teller, case.world.clone(), model().answer("end")).subject("customer 4711");
+    let waiting = suspended(run.start().await.unwrap());
+    let id = waiting.run_id();
+    // The person sees it as it is; the record commits to it redacted.
+    let shown = |case: &fuze_agent::suspend::Case| case.data().question.clone();
+    let questions: Vec<_> = waiting.cases().iter().map(shown).collect();
+    assert_eq!(questions, [None, Some(format!("Is {IBAN} really theirs?"))]);
+    let evidence = case.desk.evidence(id);
+    assert_eq!(evidence.count("oversight.suspend"), 2);
+    let [asked] = evidence.contents("oversight.suspend")[..] else { panic!("{:?}", evidence.content) };
+    let members: Vec<_> = asked.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["question"], "what waits for other reasons is the arguments");
+    let question = asked["question"].as_str().unwrap();
+    assert!(question.starts_with("Is [iban:") && question.ends_with("] really theirs?"), "{question}");
+    assert!(!evidence.files.contains(IBAN) && !evidence.said().contains(IBAN));
+    // The run goes on over a record that has content.
+    let decisions: Vec<_> =
+        waiting.cases().iter().map(|shown| case.anna.decides(shown, &Action::Approve)).collect();
+    let resumable = waiting.verify(&decisions).unwrap();
+    let model = ScriptedModel::new().answer("end");
+    let outcome = deployment.resume(Teller, case.world.clone(), model, resumable).go().await.unwrap();
+    assert_eq!(outcome.status(), "completed");
+    assert_eq!(case.desk.evidence(id).contents("oversight.suspend"), [&json!({ "question": question })]);
 }
 
 #[tokio::test]
