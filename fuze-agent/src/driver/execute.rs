@@ -89,7 +89,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     return Ok(true);
                 }
                 Start::TooLate => {
-                    let why = "the store's clock is far ahead of the deployment's: no permit is ever in time";
+                    let why = "no permit is ever in time: the store's clock is far ahead of the deployment's, or one of \
+                               them runs too fast";
                     return Err(Exit::Close(RunStatus::Halted, why.into()));
                 }
                 Start::Stopped(stop) => return Err(self.cancelled(stop)?),

@@ -142,6 +142,12 @@ impl Desk {
         Keys::new(Arc::new(signer), self.master(), self.subjects.clone())
     }
 
+    /// The key that signs runs, once more.
+    #[must_use]
+    pub fn signer(&self) -> Arc<FileSigner> {
+        self.signer.clone()
+    }
+
     /// The master key, once more.
     #[must_use]
     pub fn master(&self) -> MasterKey {

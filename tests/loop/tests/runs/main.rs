@@ -16,6 +16,7 @@ mod guardrails;
 mod input;
 mod nested;
 mod oversight;
+mod permits;
 mod policy;
 mod privacy;
 mod sqlite;

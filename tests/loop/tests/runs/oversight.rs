@@ -648,3 +648,43 @@ async fn a_run_that_does_not_wait_cannot_be_taken_up() {
     case.ends(waiting.verify(&[decision]).unwrap(), "completed").await;
     assert!(matches!(case.deployment().suspended(id).await, Err(RunError::NotSuspended)));
 }
+
+#[tokio::test]
+async fn what_is_printed_of_a_suspension_holds_no_content() {
+    let case = Case::new();
+    let waiting = case.waiting(&[("file", 424_242)]).await;
+    let shown = &waiting.cases()[0];
+    assert!(shown.data().arguments.contains("424242"));
+    let modified = case.anna.decides(shown, &Action::Modify(json!({"amount": 535_353})));
+    let openings = modified.modified_args.clone().unwrap();
+    assert!(openings.json.contains("535353"));
+    let printed = [
+        format!("{shown:?}"),
+        format!("{:?}", shown.data()),
+        format!("{:?}", waiting.cases()),
+        format!("{openings:?}"),
+        format!("{:?}", modified.rationale),
+        format!("{modified:?}"),
+        format!("{waiting:?}"),
+    ];
+    let salts = [shown.data().salt.clone(), openings.salt.clone()];
+    let refused = waiting.verify(&[modified.clone(), modified.clone()]).unwrap_err();
+    let also = [format!("{refused:?}"), format!("{refused}")];
+    let resumable = refused.suspended.verify(&[modified]).unwrap();
+    let last = format!("{resumable:?}");
+    for text in printed.iter().chain(&also).chain([&last]) {
+        for content in ["424242", "535353", "amount", "seen", &salts[0], &salts[1]] {
+            assert!(!text.contains(content), "`{content}` in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_report_names_the_tenant_the_run_was_for() {
+    let case = Case::new();
+    for tenant in ["t", "another"] {
+        let id = case.waiting_on(&case.deployment(), tenant, &[("file", 1)]).await.run_id();
+        let report = case.desk.evidence(id).report;
+        assert_eq!((report.tenant.as_str(), report.run_id), (tenant, id));
+    }
+}
