@@ -84,6 +84,8 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) state: State,
     /// Messages that stored progress holds already.
     pub(crate) stored_messages: usize,
+    /// How much of the history a model reads, in bytes: kept, because to count it each turn would cost more each turn.
+    pub(crate) history_bytes: usize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
     pub(crate) began: Instant,
     /// When the time of the tool that is running is over: what it invokes has no more.
@@ -167,6 +169,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     pub(crate) fn say(&mut self, message: Message, root: Hash) {
         let header = self.header();
         header.history = history(header.history, root);
+        self.history_bytes += turn::read_bytes(&message);
         self.state.messages.push(message);
     }
 

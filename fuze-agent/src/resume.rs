@@ -23,6 +23,7 @@ use crate::driver::Driver;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Parts};
 use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
+use crate::driver::turn::read_bytes;
 use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
@@ -133,6 +134,7 @@ where
             }
         };
         let stored_messages = state.messages.len();
+        let history_bytes = state.messages.iter().map(read_bytes).sum();
         let driver = Driver {
             deployment,
             definition: &definition,
@@ -143,6 +145,7 @@ where
             journal,
             state,
             stored_messages,
+            history_bytes,
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
@@ -460,6 +463,7 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
     if matches!(case.action, Action::Approve | Action::Modify(_)) {
         execution.approvers = case.decisions.iter().map(|(_, who)| who.claims.overseer.clone()).collect();
+        execution.approved_until = case.decisions.iter().map(|(token, _)| token.claims().expires_at).min();
     }
     execution.stage = match (&case.action, case.reason) {
         (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },

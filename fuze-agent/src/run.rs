@@ -22,7 +22,7 @@ use crate::dispatch::Boxed;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Latched, Parts, Step};
 use crate::driver::state::{Header, Phase, RunFacts, State};
-use crate::driver::turn::residency;
+use crate::driver::turn::{read_bytes, residency};
 use crate::driver::{AnyModel, Driver, Ended, name};
 use crate::law::LegalProfile;
 use crate::law::residency::{HostedWithin, Residency};
@@ -231,6 +231,7 @@ where
                 report: Report { run_id, timeline },
             });
         }
+        let history_bytes = state.messages.iter().map(read_bytes).sum();
         let driver = Driver {
             deployment: &self.deployment,
             definition: &definition,
@@ -241,6 +242,7 @@ where
             journal,
             state,
             stored_messages: 0,
+            history_bytes,
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,

@@ -242,9 +242,15 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         }
         let in_time = self.until.is_none_or(|until| until > Instant::now());
         if retriable && in_time && !facts.is_once && self.spend_retry() {
+            let now = self.journal.now();
             let execution = self.execution(id)?;
             execution.attempt += 1;
-            execution.stage = Stage::New;
+            // Either way the policy is asked again; what people approved are these bytes, for as long as their token is good.
+            let stands = execution.approved_until.is_some_and(|until| now <= until);
+            execution.stage = match approval.filter(|_| stands) {
+                Some(step) => Stage::Approved { step },
+                None => Stage::New,
+            };
             return Ok(true);
         }
         Ok(false)

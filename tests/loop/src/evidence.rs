@@ -75,10 +75,12 @@ impl Evidence {
         let mut turn: Option<&Value> = None;
         for (at, record) in self.records.iter().enumerate() {
             let attrs = &record["attrs"];
-            // A guardrail's question is no part of the history.
-            if record["span"] != "model.generate"
-                || self.content_of(record).is_some_and(|said| said.get("question").is_some())
-            {
+            if record["span"] != "model.generate" {
+                continue;
+            }
+            // A guardrail's question is sent alone, and is no part of the history.
+            if self.content_of(record).is_some_and(|said| said.get("question").is_some()) {
+                assert_eq!(attrs["fuze.model.history_hash"], history(Hash::ZERO, root(record)).to_string());
                 continue;
             }
             if let Some(answer) = turn.take() {
