@@ -29,7 +29,7 @@ use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
 use crate::panics::caught_now;
 use crate::run::expire::over;
-use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
+use crate::run::{CancelHandle, Erased, RunError, finish, redactor, snapshot};
 use crate::sealed::Internal;
 use crate::store::{
     Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
@@ -116,7 +116,7 @@ where
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
         let deployment = &self.deployment;
-        let snapshot = Name::new(model.0.identity().snapshot).map_err(RunError::internal)?;
+        let snapshot = snapshot(&model.0.identity())?;
         let run = match &self.from {
             From::Decisions(resumable) => resumable.run_id(),
             From::Crash(run) => *run,

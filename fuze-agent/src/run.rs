@@ -204,8 +204,17 @@ where
     async fn begin(self, subject: Option<String>) -> Result<Outcome<A::Output>, RunError> {
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
-        if subject.as_ref().is_some_and(|subject| subject.trim().is_empty()) {
-            return Err(RunError::Subject);
+        match &subject {
+            Some(subject) if subject.trim().is_empty() => return Err(RunError::Subject),
+            Some(subject) if subject.len() > MAX_SUBJECT_BYTES => {
+                return Err(RunError::Name {
+                    what: "data subject",
+                    // Not the text itself: it is a person's.
+                    found: format!("{} bytes", subject.len()),
+                    why: format!("expected at most {MAX_SUBJECT_BYTES} bytes"),
+                });
+            }
+            Some(_) | None => {}
         }
         let start = Start {
             deployment: &self.deployment,
@@ -298,6 +307,9 @@ struct Opened {
 /// A longer input is refused: 1 MiB. Escaped and encrypted it still fits a line of the evidence (16 MiB).
 const MAX_INPUT_BYTES: usize = 1 << 20;
 
+/// A longer reference to a data subject is refused: it is a key to look a person up by, not a file about them.
+const MAX_SUBJECT_BYTES: usize = 1024;
+
 /// What a run is opened with.
 struct Start<'a, D> {
     deployment: &'a Deployment,
@@ -321,26 +333,28 @@ impl<D> Start<'_, D> {
             None => None,
             Some(_) => Some(alias(&mut random)?),
         };
-        let subject_key = match &subject {
-            None => None,
-            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
-        };
-        let with_key = subject.clone().zip(subject_key.as_ref());
-        let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
-        let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
         let common = Common {
             annex_iii: known(definition.annex_iii)?,
             art22: known(definition.art22)?,
             principal: given("principal", self.principal)?,
             retention: given("retention id", definition.retention.id)?,
             lawful_basis: definition.personal.then(|| known(definition.lawful_basis)).transpose()?,
-            subject,
+            subject: subject.clone(),
             tenant: given("tenant", self.tenant)?,
         };
-        let identity = model.identity();
-        let snapshot = given("model snapshot", &identity.snapshot)?;
+        recordable(definition)?;
+        let snapshot = snapshot(&model.identity())?;
         let refusal = self.refusal();
         let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
+        // INVARIANT: every name was checked before. A subject's key is kept apart from runs: one that was made for a run
+        // that then could not begin would stay behind.
+        let subject_key = match &subject {
+            None => None,
+            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
+        };
+        let with_key = subject.zip(subject_key.as_ref());
+        let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
+        let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
         let redactor = redactor(deployment, &keys);
         // An input that is too long for the evidence is refused on record, by its length.
         let input = match self.input.len() > MAX_INPUT_BYTES {
@@ -448,9 +462,9 @@ impl<D> Start<'_, D> {
             model_residency: residency(model.residency()),
             model_snapshot: snapshot.clone(),
             origin: deployment.origin().clone(),
-            oversight_plan: definition.plan.map(name).transpose()?,
+            oversight_plan: definition.plan.map(|plan| given("oversight plan", plan)).transpose()?,
             registry_hash: deployment.registry_hash(),
-            training: definition.training.map(name).transpose()?,
+            training: definition.training.map(|training| given("training", training)).transpose()?,
             bundle_hash: Hash(engine.bundle_hash),
             engine: name(&engine.name)?,
             permissive: engine.permissive,
@@ -502,6 +516,21 @@ fn known<T: std::str::FromStr>(wire: &str) -> Result<T, RunError> {
 
 fn given(what: &'static str, text: &str) -> Result<Name, RunError> {
     Name::new(text).map_err(|error| RunError::Name { what, found: text.to_owned(), why: error.to_string() })
+}
+
+/// A model's snapshot, once all its names are known to fit in a record.
+pub(crate) fn snapshot(model: &ModelIdentity) -> Result<Name, RunError> {
+    given("model provider", &model.provider)?;
+    given("model", &model.model)?;
+    given("model snapshot", &model.snapshot)
+}
+
+/// Names of guardrails stand in records only later; those of tools and agents were checked as constants.
+fn recordable<D>(definition: &Definition<D>) -> Result<(), RunError> {
+    for guardrail in definition.guardrails.all() {
+        given("guardrail", guardrail.name())?;
+    }
+    Ok(())
 }
 
 /// A model with its types erased.

@@ -34,6 +34,12 @@ impl Random for Seeded {
 pub struct Erasable(MemorySubjectKeys, Mutex<BTreeSet<Name>>, Mutex<BTreeSet<Name>>);
 
 impl Erasable {
+    /// How many subjects have a key, erased or not.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.2.lock().unwrap().len()
+    }
+
     /// Erases every subject so far.
     pub fn erase_all(&self) {
         let made = self.2.lock().unwrap().clone();

@@ -14,6 +14,7 @@ mod effects;
 mod expire;
 mod guardrails;
 mod input;
+mod names;
 mod nested;
 mod oversight;
 mod permits;
