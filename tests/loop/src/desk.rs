@@ -37,7 +37,7 @@ impl Erasable {
     /// How many subjects have a key, erased or not.
     #[must_use]
     pub fn made(&self) -> usize {
-        self.2.lock().unwrap().len()
+        self.1.lock().unwrap().len()
     }
 
     /// Erases every subject so far.
