@@ -15,6 +15,7 @@ pub mod name;
 pub mod random;
 pub mod record;
 pub mod redact;
+pub mod replay;
 pub mod sign;
 pub mod sink;
 pub mod snapshot;

@@ -15,10 +15,12 @@ use std::path::Path;
 
 use crate::hash::Hash;
 use crate::keys::{MasterKey, SubjectKeys};
+use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
 
+pub(crate) use content::ContentCheck;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
 /// What a verifier relies on: which keys may sign runs, and what it was given to open content.
@@ -28,6 +30,15 @@ pub struct TrustedKeys<'k> {
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
     erased: Vec<(RunId, Hash)>,
+    expected: Expected,
+}
+
+/// What the auditor asked for. The evidence itself does not say which run, tenant or deployment somebody wanted to see.
+#[derive(Debug, Default)]
+struct Expected {
+    run_id: Option<RunId>,
+    tenant: Option<Name>,
+    origin: Option<Name>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -62,6 +73,27 @@ impl<'k> TrustedKeys<'k> {
     #[must_use]
     pub fn explain_erasure(mut self, run_id: RunId, root: Hash) -> Self {
         self.erased.push((run_id, root));
+        self
+    }
+
+    /// Another run than `run_id` is a failure: files of another run verify as well.
+    #[must_use]
+    pub const fn expect_run(mut self, run_id: RunId) -> Self {
+        self.expected.run_id = Some(run_id);
+        self
+    }
+
+    /// A run of another tenant is a failure.
+    #[must_use]
+    pub fn expect_tenant(mut self, tenant: Name) -> Self {
+        self.expected.tenant = Some(tenant);
+        self
+    }
+
+    /// A run of another deployment is a failure.
+    #[must_use]
+    pub fn expect_origin(mut self, origin: Name) -> Self {
+        self.expected.origin = Some(origin);
         self
     }
 

@@ -1,15 +1,17 @@
 //! Content and key lines beside the records: in the same order, some of them perhaps gone.
 
+use std::io::BufRead;
+
 use super::TrustedKeys;
 use super::lines::Lines;
 use super::report::{ContentCounts, FieldStatus, VerifyError, What};
 use super::run::{LineErrorAt, failed};
-use crate::content::{ContentLine, DisclosedLeaf, KeysLine};
+use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeysLine};
 use crate::hash::Hash;
 use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{ContentRef, RunId};
-use crate::sink::KEYS;
+use crate::sink::{CONTENT, KEYS};
 
 /// Why content cannot be opened, or with what it can.
 enum Access {
@@ -20,7 +22,7 @@ enum Access {
     Gone,
 }
 
-pub(super) struct ContentCheck<'f> {
+pub(crate) struct ContentCheck<'f> {
     content: Lines<'f>,
     keys: Lines<'f>,
     access: Access,
@@ -29,6 +31,17 @@ pub(super) struct ContentCheck<'f> {
 }
 
 impl<'f> ContentCheck<'f> {
+    /// Over the two files of a run.
+    pub(crate) fn over(
+        content: Box<dyn BufRead + 'f>,
+        keys: Box<dyn BufRead + 'f>,
+        trusted: &TrustedKeys<'_>,
+        run_id: RunId,
+        subject: Option<&Name>,
+    ) -> Result<Self, VerifyError> {
+        Self::begin(Lines::new(CONTENT, content), Lines::new(KEYS, keys), trusted, run_id, subject)
+    }
+
     /// Reads the first key line and finds out what can be opened.
     pub(super) fn begin(
         content: Lines<'f>,
@@ -66,6 +79,16 @@ impl<'f> ContentCheck<'f> {
         trusted: &TrustedKeys<'_>,
         last_good: Option<(u64, Hash)>,
     ) -> Result<ContentCounts, VerifyError> {
+        self.open(expected, trusted, last_good).map(|(counts, ..)| counts)
+    }
+
+    /// As [`Self::record`], with what was opened, and what holds for a leaf of it that is only a hash.
+    pub(crate) fn open(
+        &mut self,
+        expected: &ContentRef,
+        trusted: &TrustedKeys<'_>,
+        last_good: Option<(u64, Hash)>,
+    ) -> Result<(ContentCounts, Option<Disclosure>, FieldStatus), VerifyError> {
         let mut counts = ContentCounts::default();
         let leaves = u64::from(expected.leaves);
         let gone = if trusted.explains(self.run_id, expected.root) {
@@ -96,11 +119,17 @@ impl<'f> ContentCheck<'f> {
         }
         let (Some(content), Some(keys)) = (content, keys) else {
             counts.add(gone, leaves);
-            return Ok(counts);
+            return Ok((counts, None, gone));
         };
-        match &self.access {
-            Access::Withheld => counts.add(FieldStatus::Withheld, leaves),
-            Access::Gone => counts.add(gone, leaves),
+        let opened = match &self.access {
+            Access::Withheld => {
+                counts.add(FieldStatus::Withheld, leaves);
+                None
+            }
+            Access::Gone => {
+                counts.add(gone, leaves);
+                None
+            }
             Access::Keys(run_keys) => {
                 let disclosed = content.open(&keys, run_keys).map_err(|e| wrong(e.to_string()))?;
                 for leaf in &disclosed.leaves {
@@ -111,9 +140,10 @@ impl<'f> ContentCheck<'f> {
                         DisclosedLeaf::Hash(_) => counts.add(gone, 1),
                     }
                 }
+                Some(disclosed)
             }
-        }
-        Ok(counts)
+        };
+        Ok((counts, opened, gone))
     }
 
     /// Lines that no record named: the tail of a crash, or a failure. Returns how many.
