@@ -106,6 +106,8 @@ impl Annex {
     /// [`VerifyError::Failed`] with the first line that is wrong; [`VerifyError::Cannot`] when its key is not trusted.
     pub fn read(bytes: &[u8], trusted: &TrustedKeys<'_>) -> Result<Self, VerifyError> {
         let mut annex: Option<Self> = None;
+        // A line of a revoked key may have been written at any time, unless a key that was not revoked has built upon it.
+        let mut unvouched = None;
         for octets in bytes.split_inclusive(|&b| b == b'\n') {
             let number = annex.as_ref().map_or(0, Self::next_sequence);
             let failed = |what| failure(number, what);
@@ -114,17 +116,25 @@ impl Annex {
                 return Err(failed(What::LongLine));
             }
             let read = line::Line::read(line).map_err(|e| failed(What::Line { why: e.to_string() }))?;
-            let key = trusted.find_run_key(&read.entry().key_id).ok_or_else(|| VerifyError::Cannot {
-                line: number,
-                why: format!("the annex is signed by the key {}, which is not trusted", read.entry().key_id),
-            })?;
-            let entry = read.verify(&key).map_err(|e| failed(What::Line { why: e.to_string() }))?;
+            let unread = read.entry();
+            let cannot = |why: String| VerifyError::Cannot { line: number, why: format!("the annex: {why}") };
+            let key = trusted.run_key_at(&unread.origin, &unread.key_id, unread.at).map_err(cannot)?;
+            unvouched = key.revoked.map(|at| {
+                cannot(format!(
+                    "it is signed by the key {}, which was revoked at {at}, and no line of a later key follows it",
+                    unread.key_id
+                ))
+            });
+            let entry = read.verify(&key.key).map_err(|e| failed(What::Line { why: e.to_string() }))?;
             annex
                 .get_or_insert_with(|| Self::begin(entry.origin.clone(), entry.tenant.clone()))
                 .take(entry, sha256(line))
                 .map_err(failed)?;
         }
-        annex.ok_or_else(|| failure(0, What::Empty))
+        match unvouched {
+            Some(cannot) => Err(cannot),
+            None => annex.ok_or_else(|| failure(0, What::Empty)),
+        }
     }
 
     /// The annex, if it is this tenant's of this deployment.

@@ -18,11 +18,14 @@ use crate::annex::Annex;
 use crate::hash::Hash;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
+use crate::name::Name;
+use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
-use crate::span::AgentInvoke;
 use crate::time::Timestamp;
 
+pub(crate) use content::{ContentCheck, Judged};
+pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
 /// What a verifier relies on: which keys may sign runs, and what it was given to open content.
@@ -34,6 +37,15 @@ pub struct TrustedKeys<'k> {
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
     annexes: Vec<&'k Annex>,
+    expected: Expected,
+}
+
+/// What the auditor asked for. The evidence itself does not say which run, tenant or deployment somebody wanted to see.
+#[derive(Debug, Default)]
+struct Expected {
+    run_id: Option<RunId>,
+    tenant: Option<Name>,
+    origin: Option<Name>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -64,25 +76,23 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// The key that `invoke` names, if it may sign a run that began at `at`.
-    fn run_key_at(&self, invoke: &AgentInvoke, at: Timestamp) -> Result<RunKey, String> {
-        let id = &invoke.key_id;
+    /// The key `id`, if it may sign runs and annexes of `origin` that began, or were written, at `at`.
+    pub(crate) fn run_key_at(&self, origin: &Name, id: &KeyId, at: Timestamp) -> Result<RunKey, String> {
         if let Some(&key) = self.runs.get(id) {
             return Ok(RunKey { key, revoked: None });
         }
-        let of_origin =
-            |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == &invoke.origin;
-        let mut why = format!("the run is signed by the key {id}, which is not trusted");
+        let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
+        let mut why = format!("it is signed by the key {id}, which is not trusted");
         for history in self.histories.iter().filter(of_origin) {
             match history.standing(id, at) {
                 Standing::Unknown => {}
                 Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
                 Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
                 Standing::NotYet { from } => {
-                    why = format!("the run began before its key {id} was in force, which was from {from} on");
+                    why = format!("it began before its key {id} was in force, which was from {from} on");
                 }
                 Standing::RotatedOut { at } => {
-                    why = format!("the run began after its key {id} had been replaced, which was at {at}");
+                    why = format!("it began after its key {id} had been replaced, which was at {at}");
                 }
             }
         }
@@ -111,17 +121,35 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    pub(crate) fn find_run_key(&self, id: &KeyId) -> Option<PublicKey> {
-        self.runs.get(id).copied()
+    /// Another run than `run_id` is a failure: files of another run verify as well.
+    #[must_use]
+    pub const fn expect_run(mut self, run_id: RunId) -> Self {
+        self.expected.run_id = Some(run_id);
+        self
+    }
+
+    /// A run of another tenant is a failure.
+    #[must_use]
+    pub fn expect_tenant(mut self, tenant: Name) -> Self {
+        self.expected.tenant = Some(tenant);
+        self
+    }
+
+    /// A run of another deployment is a failure.
+    #[must_use]
+    pub fn expect_origin(mut self, origin: Name) -> Self {
+        self.expected.origin = Some(origin);
+        self
     }
 }
 
 /// A key that a run may be signed with.
 #[derive(Clone, Copy)]
-struct RunKey {
-    key: PublicKey,
-    /// When it was revoked: then only a root that a log had before counts.
-    revoked: Option<Timestamp>,
+pub(crate) struct RunKey {
+    pub(crate) key: PublicKey,
+    /// When it was revoked: then only what somebody else vouches for counts, a log for a root, the key that came after for
+    /// a line of the annex.
+    pub(crate) revoked: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for TrustedKeys<'_> {

@@ -76,6 +76,14 @@ fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) ->
     if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
 }
 
+fn asked_for<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: Option<&T>,
+    found: &T,
+) -> Result<(), What> {
+    expected.map_or(Ok(()), |expected| same(what, expected, found))
+}
+
 fn line(why: impl ToString) -> What {
     What::Line { why: why.to_string() }
 }
@@ -149,7 +157,12 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
+        let expected = &trusted.expected;
+        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
+        let key =
+            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -342,7 +355,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line("the signed open root is missing");
+            let missing = line(
+                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+            );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
             } else {
@@ -376,7 +391,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, &self.explained, last_good)?;
+        let counts = check.record(&content, &self.explained, last_good)?.counts;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
