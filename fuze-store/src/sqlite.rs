@@ -205,8 +205,13 @@ impl SqliteStore {
         self.evidence(run)?.verify(keys)
     }
 
+    #[cfg(test)]
+    pub(crate) const fn requests(&self) -> &mpsc::Sender<Request> {
+        &self.requests
+    }
+
     /// Hands a request to the thread and waits for its answer.
-    async fn ask<T, E>(
+    pub(crate) async fn ask<T, E>(
         &self,
         request: impl FnOnce(&mut Keeper) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
