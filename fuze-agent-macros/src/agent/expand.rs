@@ -179,22 +179,22 @@ fn limits(agent: &Declaration) -> TokenStream {
     let tokens = agent.token_budget.value().copied().unwrap_or(1);
     let depth = agent.max_depth.value().map(|_| {
         let depth = narrow(&agent.max_depth);
-        quote! { limits.max_depth = #depth; }
+        quote! { __limits.max_depth = #depth; }
     });
     let model = agent.model_time_limit_ms.value().map(|ms| {
-        quote! { limits.model_time_limit = ::core::time::Duration::from_millis(#ms); }
+        quote! { __limits.model_time_limit = ::core::time::Duration::from_millis(#ms); }
     });
     let run = agent.run_time_limit_ms.value().map(|ms| {
-        quote! { limits.run_time_limit = ::core::time::Duration::from_millis(#ms); }
+        quote! { __limits.run_time_limit = ::core::time::Duration::from_millis(#ms); }
     });
     let new = quote! { ::fuze_agent::Limits::new(#steps, #retries, #tokens) };
     if depth.is_none() && model.is_none() && run.is_none() {
         return new;
     }
     quote! {{
-        let mut limits = #new;
+        let mut __limits = #new;
         #depth #model #run
-        limits
+        __limits
     }}
 }
 

@@ -154,6 +154,7 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
     let quiet = quote! {
         #[allow(private_bounds, private_interfaces, reason = "nothing but the implementation names the parameter")]
     };
+    // A tool of the author's may have any name that a binding has here: hence the underscores.
     quote! {
         trait __Arguments {
             #(#bounds)*
@@ -180,19 +181,19 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
         impl<__T: __Arguments> #serde::Serialize for __ArgumentsOf<__T> {
             fn serialize<__S: #serde::Serializer>(
                 &self,
-                serializer: __S,
+                __serializer: __S,
             ) -> ::core::result::Result<__S::Ok, __S::Error> {
-                let written = __Written::<__T> { #(#names: ::fuze_agent::tool::AsJson::of(&self.#names),)* };
-                #serde::Serialize::serialize(&written, serializer)
+                let __written = __Written::<__T> { #(#names: ::fuze_agent::tool::AsJson::of(&self.#names),)* };
+                #serde::Serialize::serialize(&__written, __serializer)
             }
         }
         impl<'de, __T: __Arguments> #serde::Deserialize<'de> for __ArgumentsOf<__T> {
             fn deserialize<__D: #serde::Deserializer<'de>>(
-                deserializer: __D,
+                __deserializer: __D,
             ) -> ::core::result::Result<Self, __D::Error> {
-                let read = <__Read<__T> as #serde::Deserialize>::deserialize(deserializer)?;
+                let __read = <__Read<__T> as #serde::Deserialize>::deserialize(__deserializer)?;
                 ::core::result::Result::Ok(Self {
-                    #(#names: ::fuze_agent::tool::AsJson::into_value(read.#names),)*
+                    #(#names: ::fuze_agent::tool::AsJson::into_value(__read.#names),)*
                 })
             }
         }
@@ -203,8 +204,8 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
             fn schema_id() -> ::std::borrow::Cow<'static, str> {
                 <__Read<__T> as #schemars::JsonSchema>::schema_id()
             }
-            fn json_schema(generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
-                <__Read<__T> as #schemars::JsonSchema>::json_schema(generator)
+            fn json_schema(__generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
+                <__Read<__T> as #schemars::JsonSchema>::json_schema(__generator)
             }
         }
     }
