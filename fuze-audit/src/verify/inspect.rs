@@ -81,11 +81,21 @@ fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<(), 
     io::Read::take(records, MEDIUM_BYTES).read_until(b'\n', &mut line).map_err(AuditError::Io)?;
     line.pop();
     // What is no record is judged with its place by the walk over the chain.
-    let Ok(Entry { span: Span::AgentInvoke(invoke), .. }) = Entry::read(&line) else { return Ok(()) };
+    let Ok(Entry { span: Span::AgentInvoke(invoke), hash, .. }) = Entry::read(&line) else { return Ok(()) };
     if invoke.key_id == key.id() {
-        Ok(())
-    } else {
-        Err(AuditError::differs(member::RUN_HEX, "fuze.key_id", invoke.key_id, key.id()))
+        return Ok(());
+    }
+    match fuze_evidence::chain::line_hash(&line) {
+        // The record is as it was written, so that it is the key that was put in another's place.
+        Some(found) if found == hash => {
+            Err(AuditError::differs(member::RUN_HEX, "fuze.key_id", invoke.key_id, key.id()))
+        }
+        found => {
+            let (expected, found) = (found.unwrap_or(Hash::ZERO).to_string(), hash.to_string());
+            let what = What::Differs { what: "hash", expected, found };
+            let (member, line) = (member::RECORDS.to_owned(), Some(0));
+            Err(AuditError::Failed(Box::new(Failure { member, line, what, last_good: None })))
+        }
     }
 }
 
