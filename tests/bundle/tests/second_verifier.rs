@@ -87,7 +87,9 @@ fn variant(number: usize, run: &Run, other: &Run, dice: &mut Dice) -> (String, V
                     let octets = members.get_mut(name).unwrap();
                     let bit = dice.below(octets.len() * 8);
                     octets[bit / 8] ^= 1 << (bit % 8);
-                    (format!("bit of {name} under a new manifest"), repack(&members, run.signer()))
+                    let packed =
+                        if name == "manifest.json" { pack(&members) } else { repack(&members, run.signer()) };
+                    (format!("bit of {name} under a new manifest"), packed)
                 }
                 _ => {
                     let octets = members.remove(name).unwrap();
