@@ -11,6 +11,8 @@ mod facts;
 mod intent;
 mod plan;
 mod registrar;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -28,6 +30,7 @@ use crate::verify::VerifyError;
 
 pub use archive::{Archive, PersonErased, Recovered};
 pub use facts::{Close, Partition, RunFacts};
+pub(crate) use plan::reaches;
 pub use plan::{Change, Plan, Replacement};
 pub use registrar::Registrar;
 

@@ -5,10 +5,15 @@
 //! to what was redacted ([`redact`], [`content`]). Not here: any knowledge of agents, tools or policies, the
 //! transparency log, the bundle.
 
+// Unit tests share the helpers of the tests from outside, which know the crate by its name.
+#[cfg(test)]
+extern crate self as fuze_evidence;
+
 pub mod annex;
 pub mod chain;
 pub mod content;
 mod crypto;
+pub mod disclose;
 pub mod erase;
 pub mod hash;
 pub mod jcs;

@@ -29,7 +29,7 @@ pub struct Archive<'k> {
     directory: PathBuf,
     registrar: Registrar,
     keys: Keys<'k>,
-    disk: Disk,
+    pub(super) disk: Disk,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -405,12 +405,7 @@ impl<'k> Archive<'k> {
     }
 
     /// The two lines of a content; `None` when it was erased as a whole.
-    fn lines_of(
-        &self,
-        facts: &RunFacts,
-        annex: &Annex,
-        root: Hash,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, EraseError> {
+    fn lines_of(&self, facts: &RunFacts, annex: &Annex, root: Hash) -> Result<Option<Lines>, EraseError> {
         if !facts.contents.iter().any(|content| content.root == root) {
             return Err(EraseError::UnknownContent { root });
         }
@@ -491,6 +486,9 @@ impl<'k> Archive<'k> {
         }
     }
 }
+
+/// A content line and its key line.
+type Lines = (Vec<u8>, Vec<u8>);
 
 /// A tenant's annex, locked until dropped.
 struct Held {
