@@ -22,7 +22,7 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     }
     if let Ok(text) = std::str::from_utf8(secret) {
         let escaped = serde_json::to_string(text).unwrap();
-        forms.push(escaped[1..escaped.len() - 1].as_bytes().to_vec());
+        forms.push(escaped.as_bytes()[1..escaped.len() - 1].to_vec());
         let ascii: String = text
             .encode_utf16()
             .map(|unit| match u8::try_from(unit) {
