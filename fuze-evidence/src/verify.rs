@@ -15,9 +15,14 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use crate::annex::Annex;
+use crate::hash::Hash;
+use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
+use crate::name::Name;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
+use crate::span::AgentInvoke;
+use crate::time::Timestamp;
 
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
@@ -25,6 +30,8 @@ pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Repor
 #[derive(Default)]
 pub struct TrustedKeys<'k> {
     runs: HashMap<KeyId, PublicKey>,
+    histories: Vec<KeyHistory>,
+    anchored: Vec<Hash>,
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
     annexes: Vec<&'k Annex>,
@@ -42,6 +49,49 @@ impl<'k> TrustedKeys<'k> {
     pub fn run_key(mut self, key: PublicKey) -> Self {
         self.runs.insert(key.id(), key);
         self
+    }
+
+    /// Runs of the history's origin signed by a key that was in force when they began are accepted.
+    #[must_use]
+    pub fn history(mut self, history: KeyHistory) -> Self {
+        self.histories.push(history);
+        self
+    }
+
+    /// A log proof, verified elsewhere, shows that the signed root, or the line of the annex, with this hash stood there before its
+    /// key was revoked.
+    #[must_use]
+    pub fn stood_before_revocation(mut self, root: Hash) -> Self {
+        self.anchored.push(root);
+        self
+    }
+
+    /// The key that `invoke` names, if it may sign a run that began at `at`.
+    fn run_key_at(&self, invoke: &AgentInvoke, at: Timestamp) -> Result<RunKey, String> {
+        self.key_at(&invoke.key_id, &invoke.origin, at)
+    }
+
+    /// The key `id`, if it may sign for runs of `origin` at `at`.
+    pub(crate) fn key_at(&self, id: &KeyId, origin: &Name, at: Timestamp) -> Result<RunKey, String> {
+        if let Some(&key) = self.runs.get(id) {
+            return Ok(RunKey { key, revoked: None });
+        }
+        let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
+        let mut why = format!("it is signed by the key {id}, which is not trusted");
+        for history in self.histories.iter().filter(of_origin) {
+            match history.standing(id, at) {
+                Standing::Unknown => {}
+                Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
+                Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
+                Standing::NotYet { from } => {
+                    why = format!("it began before its key {id} was in force, which was from {from} on");
+                }
+                Standing::RotatedOut { at } => {
+                    why = format!("it began after its key {id} had been replaced, which was at {at}");
+                }
+            }
+        }
+        Err(why)
     }
 
     /// Content is opened with `master`; without it, content is withheld.
@@ -66,9 +116,18 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    pub(crate) fn find_run_key(&self, id: &KeyId) -> Option<PublicKey> {
-        self.runs.get(id).copied()
+    /// Whether a log had this before a revocation.
+    pub(crate) fn stood(&self, hash: &Hash) -> bool {
+        self.anchored.contains(hash)
     }
+}
+
+/// A key that a run may be signed with.
+#[derive(Clone, Copy)]
+pub(crate) struct RunKey {
+    pub(crate) key: PublicKey,
+    /// When it was revoked: then only what a log had before counts.
+    pub(crate) revoked: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for TrustedKeys<'_> {

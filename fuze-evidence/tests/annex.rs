@@ -8,6 +8,7 @@ use fuze_evidence::annex::{
     AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
 };
 use fuze_evidence::keys::Signer as _;
+use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::{PublicKey, SignError, SignedObject, sign_object};
 use fuze_evidence::verify::{TrustedKeys, VerifyError, What};
@@ -323,6 +324,53 @@ fn a_clock_that_fell_back_is_not_believed() {
     value["signature"] = json!(fuze_evidence::sign::write_signature(&host.signer.sign(&message).unwrap()));
     let octets = [&first[..], b"\n", &jcs::to_vec(&value).unwrap(), b"\n"].concat();
     assert!(matches!(refused(Annex::read(&octets, &keys)), (1, What::Differs { what: "at", .. })));
+}
+
+/// Keys over time: a line counts if its key was in force at its time, and by a revoked key only as far as a log had it before.
+#[test]
+fn a_line_counts_as_its_key_stood() {
+    let (first, second) = (Host::new(), Host::new());
+    let history = || {
+        let mut history =
+            KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(100), &first.signer).unwrap();
+        history.rotate(at(200), &first.signer, &second.signer).unwrap();
+        history
+    };
+    let revoked = || {
+        let mut history = history();
+        history.revoke(at(400), first.signer.key_id(), Some(at(150)), &second.signer).unwrap();
+        history
+    };
+    let line = |annex: &mut Annex, nanos, host: &Host| {
+        let mut line = annex.append(at(nanos), name("l"), held(HoldScope::Tenant), &host.signer).unwrap();
+        line.push(b'\n');
+        line
+    };
+    let read = |nanos, host: &Host| {
+        Annex::read(&line(&mut begin(), nanos, host), &TrustedKeys::new().history(history()))
+    };
+    assert!(matches!(read(99, &first), Err(VerifyError::Cannot { line: 0, .. })));
+    assert!(read(100, &first).is_ok());
+    assert!(read(200, &first).is_ok());
+    assert!(matches!(read(201, &first), Err(VerifyError::Cannot { .. })));
+    assert!(matches!(read(199, &second), Err(VerifyError::Cannot { .. })));
+    assert!(read(200, &second).is_ok());
+    // Two lines by the key that was revoked, one by the other.
+    let mut annex = begin();
+    let lines =
+        [line(&mut annex, 120, &first), line(&mut annex, 130, &first), line(&mut annex, 500, &second)];
+    let with = |anchored: Option<usize>| {
+        let keys = TrustedKeys::new().history(revoked());
+        let keys = match anchored {
+            None => keys,
+            Some(at) => keys.stood_before_revocation(sha256(lines[at].strip_suffix(b"\n").unwrap())),
+        };
+        Annex::read(&lines.concat(), &keys)
+    };
+    assert!(matches!(with(None), Err(VerifyError::Cannot { line: 1, .. })));
+    assert!(matches!(with(Some(0)), Err(VerifyError::Cannot { line: 1, .. })));
+    assert!(with(Some(1)).is_ok());
+    assert!(with(Some(2)).is_ok());
 }
 
 /// Nobody signs for the annex but the annex.

@@ -8,14 +8,14 @@ use super::content::ContentCheck;
 use super::explain::Explained;
 use super::lines::{LineError, Lines};
 use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
-use super::{RunFiles, TrustedKeys};
+use super::{RunFiles, RunKey, TrustedKeys};
 use crate::chain::{Steps, line_hash};
 use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
 use crate::retention::{Windows, is_oversight};
-use crate::sign::{PublicKey, Root, RootDomain, SignatureError, SignedRoot};
+use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
 use crate::time::Timestamp;
@@ -26,13 +26,14 @@ struct Start {
     run_id: RunId,
     common: Common,
     origin: Name,
-    key: PublicKey,
+    key: RunKey,
     opened_at: Timestamp,
     refused: bool,
     windows: Windows,
 }
 
 struct Walk<'k, 'f> {
+    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
@@ -43,6 +44,7 @@ struct Walk<'k, 'f> {
     next: u64,
     head: Hash,
     prev_root: Hash,
+    last_root: Option<Hash>,
     segment: u32,
     steps: Steps,
     closed: Option<RunStatus>,
@@ -118,7 +120,7 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
                     ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
                 });
                 let content = content.transpose().map_err(Finding::Elsewhere)?;
-                walk.insert(Walk::new(start, roots.take(), content, explained)).step(&octets, &entry)
+                walk.insert(Walk::new(trusted, start, roots.take(), content, explained)).step(&octets, &entry)
             }
         });
         done.map_err(|finding| match finding {
@@ -148,12 +150,7 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let Some(&key) = trusted.runs.get(&invoke.key_id) else {
-            return Err(Finding::Cannot(format!(
-                "the run is signed by the key {}, which is not trusted",
-                invoke.key_id
-            )));
-        };
+        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -168,12 +165,14 @@ impl Start {
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
+        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
         explained: Explained<'k>,
     ) -> Self {
         Self {
+            trusted,
             start,
             roots,
             content,
@@ -182,6 +181,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             next: 0,
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
+            last_root: None,
             segment: 0,
             steps: Steps::new(),
             closed: None,
@@ -277,7 +277,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         same("root's domain", &domain, &root.domain)?;
         same("root's count", &count, &root.count)?;
         same("root's head", &self.head, &root.head)?;
-        same("root's keyId", &self.start.key.id(), &root.key_id)?;
+        same("root's keyId", &self.start.key.key.id(), &root.key_id)?;
         same("root's origin", &self.start.origin, &root.origin)?;
         same("root's runId", &self.start.run_id, &root.run_id)?;
         same("root's segment", &self.segment, &root.segment)?;
@@ -286,7 +286,7 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     fn read_root(&self, octets: &[u8]) -> Result<SignedRoot, What> {
-        SignedRoot::read(octets, |id| (*id == self.start.key.id()).then_some(self.start.key)).map_err(
+        SignedRoot::read(octets, |id| (*id == self.start.key.key.id()).then_some(self.start.key.key)).map_err(
             |error| match error {
                 SignatureError::Key => line("a root is signed by another key than the run's"),
                 other => line(other),
@@ -316,6 +316,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         )?;
         same("root's at", &entry.ended_at.to_string(), &root.at.to_string())?;
         self.closed = Some(status);
+        self.last_root = Some(signed.hash());
         self.verified_roots += 1;
         self.signed_records = self.next + 1;
         Ok(())
@@ -359,6 +360,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.check_root(signed.root(), domain, self.next, Some(self.prev_root)).map_err(at_roots)?;
         roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?;
         self.prev_root = sha256(&octets);
+        self.last_root = Some(self.prev_root);
         self.verified_roots += 1;
         self.signed_records = self.next;
         Ok(())
@@ -389,6 +391,20 @@ impl<'k, 'f> Walk<'k, 'f> {
         Ok(())
     }
 
+    /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
+    fn check_revocation(&self) -> Result<(), VerifyError> {
+        let Some(at) = self.start.key.revoked else { return Ok(()) };
+        let covers_all = self.signed_records == self.next;
+        if covers_all && self.last_root.is_some_and(|root| self.trusted.stood(&root)) {
+            return Ok(());
+        }
+        let why = format!(
+            "the run's key {} was revoked at {at}, and no log proof shows that the run's last signed root stood there before",
+            self.start.key.key.id()
+        );
+        Err(VerifyError::Cannot { line: 0, why })
+    }
+
     fn finish(mut self) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
@@ -404,6 +420,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             None => 0,
         };
         self.explained.finish(self.last_at, self.start.windows)?;
+        self.check_revocation()?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
@@ -412,7 +429,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
             records: self.next,
             head: self.head,
-            key_id: self.start.key.id(),
+            last_root: self.last_root,
+            key_id: self.start.key.key.id(),
             roots: self.verified_roots,
             signed_records: self.signed_records,
             content: self.counts,
