@@ -8,6 +8,8 @@
 mod archive;
 mod disk;
 mod facts;
+#[cfg(test)]
+mod guess;
 mod intent;
 mod plan;
 mod registrar;

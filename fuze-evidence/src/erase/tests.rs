@@ -1,7 +1,7 @@
 //! A crash after each step of an erasure, and after each step of the recovery from it.
 
 #[path = "../../tests/common/mod.rs"]
-mod common;
+pub(super) mod common;
 
 use std::fs;
 
