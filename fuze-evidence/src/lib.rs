@@ -22,6 +22,7 @@ pub mod name;
 pub mod random;
 pub mod record;
 pub mod redact;
+pub mod replay;
 pub mod retention;
 pub mod sign;
 pub mod sink;

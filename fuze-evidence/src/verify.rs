@@ -19,11 +19,14 @@ use crate::hash::Hash;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
 use crate::name::Name;
+use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
 use crate::span::AgentInvoke;
 use crate::time::Timestamp;
 
+pub(crate) use content::ContentCheck;
+pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
 /// What a verifier relies on: which keys may sign runs, and what it was given to open content.
@@ -35,6 +38,15 @@ pub struct TrustedKeys<'k> {
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
     annexes: Vec<&'k Annex>,
+    expected: Expected,
+}
+
+/// What the auditor asked for. The evidence itself does not say which run, tenant or deployment somebody wanted to see.
+#[derive(Debug, Default)]
+struct Expected {
+    run_id: Option<RunId>,
+    tenant: Option<Name>,
+    origin: Option<Name>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -114,6 +126,37 @@ impl<'k> TrustedKeys<'k> {
     pub fn annex(mut self, annex: &'k Annex) -> Self {
         self.annexes.push(annex);
         self
+    }
+
+    /// Another run than `run_id` is a failure: files of another run verify as well.
+    #[must_use]
+    pub const fn expect_run(mut self, run_id: RunId) -> Self {
+        self.expected.run_id = Some(run_id);
+        self
+    }
+
+    /// A run of another tenant is a failure.
+    #[must_use]
+    pub fn expect_tenant(mut self, tenant: Name) -> Self {
+        self.expected.tenant = Some(tenant);
+        self
+    }
+
+    /// A run of another deployment is a failure.
+    #[must_use]
+    pub fn expect_origin(mut self, origin: Name) -> Self {
+        self.expected.origin = Some(origin);
+        self
+    }
+
+    /// What the annexes say of the run.
+    pub(crate) fn explained(
+        &self,
+        origin: &Name,
+        tenant: &Name,
+        run: RunId,
+    ) -> Result<Explained<'k>, VerifyError> {
+        Explained::new(&self.annexes, origin, tenant, run)
     }
 
     /// Whether a log had this before a revocation.

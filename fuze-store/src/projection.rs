@@ -115,11 +115,16 @@ impl Projection {
     /// Waits for the run's files.
     pub(crate) fn take_turn(&self, run: RunId) -> Result<Turn, StoreError> {
         let directory = self.directory(run);
-        make_directory(&directory)?;
         let path = directory.join(Stream::Records.file_name());
         let begun = Instant::now();
         loop {
-            let records = open(&path)?;
+            let records = match open(&path) {
+                Err(error) if !directory.exists() => {
+                    make_directory(&directory).map_err(|_| error)?;
+                    open(&path)?
+                }
+                opened => opened?,
+            };
             match records.try_lock() {
                 // Still under its name: else somebody put another in its place while this one was waited for.
                 Ok(()) if is_at(&records, &path)? => return Ok(Turn { directory, records }),
@@ -154,7 +159,9 @@ impl Projection {
             let work = Work { path: &path, stream, connection, id };
             match stream {
                 Stream::Records => *known = work.complete(&turn.records, *known)?,
-                Stream::Anchors if !path.exists() && !work.any()? => {}
+                // Nothing to write. What else may have happened to it is found when the whole is compared.
+                _ if known.lines > 0 && !work.any(known.next)? => {}
+                Stream::Anchors if !work.any(stream::FIRST)? && (depth == Depth::Tail || !path.exists()) => {}
                 Stream::Anchors | Stream::Content | Stream::Keys | Stream::Roots => {
                     *known = work.complete(&open(&path)?, *known)?;
                 }
@@ -231,23 +238,27 @@ fn make_directory(path: &Path) -> Result<(), StoreError> {
 
 /// Opens a file of a run to read and append, made if it is not there. Links are not followed.
 fn open(path: &Path) -> Result<File, StoreError> {
-    let io = |e| error::io(path, &e);
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => {
-            return Err(StoreError::Io(format!(
-                "`{}` is no regular file; links are not followed",
-                path.display()
-            )));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io(error)),
-    }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(io)
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NO_LINKS);
+    options.open(path).map_err(|found| match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => irregular(path),
+        Ok(_) | Err(_) => error::io(path, &found),
+    })
+}
+
+/// `open` refuses a link instead of following it, and does not wait for the other end of a pipe.
+#[cfg(unix)]
+const NO_LINKS: i32 = {
+    use rustix::fs::OFlags;
+    OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed()
+};
+
+fn irregular(path: &Path) -> StoreError {
+    StoreError::Io(format!("`{}` is no regular file; links are not followed", path.display()))
 }
 
 fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
@@ -268,16 +279,19 @@ struct Work<'w> {
 }
 
 impl Work<'_> {
-    /// Whether the tables have any line.
-    fn any(&self) -> Result<bool, StoreError> {
+    /// Whether the tables have a line from this position on.
+    fn any(&self, position: i64) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached(self.stream.query()).map_err(sql)?;
-        statement.exists(params![self.id, stream::FIRST]).map_err(sql)
+        statement.exists(params![self.id, position]).map_err(sql)
     }
 
     /// Compares what stands beyond `known` with the tables and appends what is missing.
     fn complete(&self, mut file: &File, known: Known) -> Result<Known, StoreError> {
         let io = |e: io::Error| error::io(self.path, &e);
         let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(irregular(self.path));
+        }
         let this = file_id(&metadata);
         let start = if known.file == this && known.bytes <= metadata.len() {
             known

@@ -1,16 +1,18 @@
 //! Content and key lines beside the records: in the same order, some of them perhaps gone.
 
+use std::io::BufRead;
+
 use super::TrustedKeys;
 use super::explain::{Explained, check_leaves, there};
 use super::lines::Lines;
 use super::report::{ContentCounts, FieldStatus, VerifyError, What};
 use super::run::{LineErrorAt, failed};
-use crate::content::{ContentLine, DisclosedLeaf, KeyEntry, KeysLine};
+use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeyEntry, KeysLine};
 use crate::hash::Hash;
 use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{ContentRef, RunId};
-use crate::sink::KEYS;
+use crate::sink::{CONTENT, KEYS};
 
 /// Why content cannot be opened, or with what it can.
 enum Access {
@@ -21,7 +23,7 @@ enum Access {
     Gone,
 }
 
-pub(super) struct ContentCheck<'f> {
+pub(crate) struct ContentCheck<'f> {
     content: Lines<'f>,
     keys: Lines<'f>,
     access: Access,
@@ -30,6 +32,19 @@ pub(super) struct ContentCheck<'f> {
 }
 
 impl<'f> ContentCheck<'f> {
+    /// Over the two files of a run.
+    pub(crate) fn over(
+        content: Box<dyn BufRead + 'f>,
+        keys: Box<dyn BufRead + 'f>,
+        trusted: &TrustedKeys<'_>,
+        run_id: RunId,
+        subject: Option<&Name>,
+        explained: &Explained<'_>,
+    ) -> Result<Self, VerifyError> {
+        let (content, keys) = (Lines::new(CONTENT, content), Lines::new(KEYS, keys));
+        Self::begin(content, keys, trusted, run_id, subject, explained)
+    }
+
     /// Reads the first key line and finds out what can be opened.
     pub(super) fn begin(
         content: Lines<'f>,
@@ -71,6 +86,16 @@ impl<'f> ContentCheck<'f> {
         explained: &Explained<'_>,
         last_good: Option<(u64, Hash)>,
     ) -> Result<ContentCounts, VerifyError> {
+        self.open(expected, explained, last_good).map(|(counts, ..)| counts)
+    }
+
+    /// As [`Self::record`], with what was opened, and what holds for the leaves of it that are only hashes: erased if every one is.
+    pub(crate) fn open(
+        &mut self,
+        expected: &ContentRef,
+        explained: &Explained<'_>,
+        last_good: Option<(u64, Hash)>,
+    ) -> Result<(ContentCounts, Option<Disclosure>, FieldStatus), VerifyError> {
         let mut counts = ContentCounts::default();
         let leaves = u64::from(expected.leaves);
         let (gone, listed) = (explained.gone(expected.root), explained.fields(expected.root));
@@ -103,7 +128,7 @@ impl<'f> ContentCheck<'f> {
                 return Err(there(sequence, format!("the content {}", expected.root)));
             }
             counts.add(FieldStatus::Erased, leaves);
-            return Ok(counts);
+            return Ok((counts, None, FieldStatus::Erased));
         }
         let (Some(content), Some(keys)) = (content, keys) else {
             // Statements about fields explain these fields and nothing more.
@@ -112,7 +137,7 @@ impl<'f> ContentCheck<'f> {
                 FieldStatus::Missing,
                 leaves,
             );
-            return Ok(counts);
+            return Ok((counts, None, FieldStatus::Missing));
         };
         for (hash, data) in content.states() {
             if let Some(sequence) = listed.get(&hash).filter(|_| data) {
@@ -120,9 +145,15 @@ impl<'f> ContentCheck<'f> {
             }
         }
         let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
-        match &self.access {
-            Access::Withheld => counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves),
-            Access::Gone => counts.add_explained(explained_leaves, FieldStatus::Missing, leaves),
+        let opened = match &self.access {
+            Access::Withheld => {
+                counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves);
+                None
+            }
+            Access::Gone => {
+                counts.add_explained(explained_leaves, FieldStatus::Missing, leaves);
+                None
+            }
             Access::Keys(run_keys) => {
                 let entries = keys.entries(content.leaves(), run_keys).map_err(|e| wrong(e.to_string()))?;
                 for ((hash, _), entry) in content.states().zip(&entries) {
@@ -144,9 +175,11 @@ impl<'f> ContentCheck<'f> {
                         1,
                     );
                 }
+                Some(disclosed)
             }
-        }
-        Ok(counts)
+        };
+        let gone = if counts.missing == 0 { FieldStatus::Erased } else { FieldStatus::Missing };
+        Ok((counts, opened, gone))
     }
 
     /// Lines that no record named: the tail of a crash, or a failure. Returns how many.

@@ -11,7 +11,7 @@ use crate::retention::Windows;
 use crate::time::Timestamp;
 
 /// The statements about one run.
-pub(super) struct Explained<'a> {
+pub(crate) struct Explained<'a> {
     statements: Vec<&'a AnnexEntry>,
     /// The line that says that all content and the run's keys are gone.
     whole: Option<u64>,

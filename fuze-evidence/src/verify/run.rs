@@ -77,6 +77,14 @@ fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) ->
     if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
 }
 
+fn asked_for<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: Option<&T>,
+    found: &T,
+) -> Result<(), What> {
+    expected.map_or(Ok(()), |expected| same(what, expected, found))
+}
+
 fn line(why: impl ToString) -> What {
     What::Line { why: why.to_string() }
 }
@@ -151,6 +159,10 @@ impl Start {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
         let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
+        let expected = &trusted.expected;
+        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -345,7 +357,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line("the signed open root is missing");
+            let missing = line(
+                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+            );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
             } else {
