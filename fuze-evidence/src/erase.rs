@@ -33,7 +33,7 @@ use crate::verify::VerifyError;
 pub use archive::{Archive, PersonErased, Recovered};
 pub use facts::{Close, Partition, RunFacts};
 pub(crate) use plan::reaches;
-pub use plan::{Change, Plan, Replacement};
+pub use plan::{Change, Lines, Plan, Replacement};
 pub use registrar::Registrar;
 
 /// What is to be erased of a run.

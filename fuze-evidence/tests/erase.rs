@@ -268,7 +268,7 @@ fn a_hold_stands_against_every_erasure() {
 
 /// All files but the annex.
 fn snapshot(desk: &Desk) -> BTreeMap<String, Vec<u8>> {
-    let files = common::desk::walk(desk.place.path()).into_iter();
+    let files = common::scan::walk(desk.place.path()).into_iter();
     let files = files.map(|path| (path.display().to_string(), fs::read(path).unwrap()));
     files.filter(|(path, _)| !path.contains("/annex/")).collect()
 }

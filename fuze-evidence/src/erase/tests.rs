@@ -7,8 +7,8 @@ use std::fs;
 
 use serde_json::json;
 
-use self::common::desk::{Desk, Made, Says, walk};
-use self::common::scan::find;
+use self::common::desk::{Desk, Made, Says};
+use self::common::scan::{find, walk};
 use self::common::{at, name, person, times};
 use super::{Archive, Done, EraseError, Order, Repeat, Target};
 use crate::annex::{ErasureReason, Event, Hold, HoldReason, HoldScope};

@@ -3,11 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
-
-use super::desk::walk;
 
 /// The forms of `secret`. Base64 at each of three alignments, without the characters that the neighbours share.
 pub(crate) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
@@ -73,4 +71,15 @@ pub(crate) fn prove_itself() {
     }
     fs::write(&file, "Zoe").unwrap();
     assert_eq!(find(place.path(), secret.as_bytes()), None);
+}
+
+/// Every file below a directory.
+pub(crate) fn walk(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
 }
