@@ -178,6 +178,7 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
         struct __Written<'__a, __T: __Arguments> {
             #(#names: &'__a <__T::#parameters as #argument>::Itself,)*
         }
+        // Bindings begin with `__`: a tool's own name is a unit struct, which a binding of that name could not shadow.
         impl<__T: __Arguments> #serde::Serialize for __ArgumentsOf<__T> {
             fn serialize<__S: #serde::Serializer>(
                 &self,
