@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::content;
-use fuze_evidence::keys::RunKeys;
+use fuze_evidence::keys::{Person, RunKeys};
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::span::AgentInvoke;
 use fuze_evidence::vocab::{InvokeAgentOperation, Refusal, RunStatus, StartOutcome, Suite};
@@ -33,6 +33,7 @@ use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
 use crate::suspend::Suspended;
+use crate::tool::{Answer, AsJson};
 
 pub use error::RunError;
 
@@ -285,8 +286,8 @@ pub(crate) async fn finish<A: Agent>(
     let report = Report { run_id, timeline: driven.timeline };
     Ok(match ended {
         Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
-            let output = serde_json::from_slice(&output).map_err(RunError::internal)?;
-            Outcome::Completed { output, report }
+            let output: Answer<A> = serde_json::from_slice(&output).map_err(RunError::internal)?;
+            Outcome::Completed { output: output.into_value(), report }
         }
         Ended::Closed { status, why, .. } => Outcome::Stopped { status, why, report },
         Ended::Latched(Latched(why)) => Outcome::Halted { why, report },
@@ -348,9 +349,12 @@ impl<D> Start<'_, D> {
         let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
         // INVARIANT: every name was checked before. A subject's key is kept apart from runs: one that was made for a run
         // that then could not begin would stay behind.
-        let subject_key = match &subject {
+        let subject_key = match subject.as_ref().zip(self.subject) {
             None => None,
-            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
+            Some((alias, reference)) => {
+                let person = Person { tenant: &common.tenant, reference };
+                Some(deployment.subjects().create(alias, person).map_err(RunError::internal)?)
+            }
         };
         let with_key = subject.zip(subject_key.as_ref());
         let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;

@@ -20,7 +20,8 @@ use crate::random::{Random, RandomError};
 use crate::record::ContentRef;
 use crate::redact::Redacted;
 
-pub use merkle::{Proof, inclusion_proof, merkle_root, verify_inclusion};
+pub use merkle::{Proof, inclusion_proof, inclusion_root, merkle_root, node_hash, verify_inclusion};
+pub(crate) use seal::KeyEntry;
 pub use seal::{ContentLine, KeysLine, OpenError, SealedContent, seal};
 
 /// 32 random octets that keep a leaf from being guessed.
@@ -294,6 +295,20 @@ pub enum DisclosedLeaf {
     Decoy(Salt),
     /// Withheld or erased: only the hash.
     Hash(Hash),
+}
+
+impl DisclosedLeaf {
+    /// Its leaf hash.
+    ///
+    /// # Errors
+    /// When its value has no canonical form.
+    pub fn hash(&self) -> Result<Hash, jcs::Error> {
+        match self {
+            Self::Leaf(opening) => opening.leaf_hash(),
+            Self::Decoy(salt) => Ok(decoy_hash(&mut Vec::with_capacity(80), salt)),
+            Self::Hash(hash) => Ok(*hash),
+        }
+    }
 }
 
 /// What opens a commitment, wholly or in part: travels beside tokens and in snapshots.

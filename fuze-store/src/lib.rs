@@ -8,14 +8,23 @@
 mod apply;
 mod claim;
 mod database;
+mod erase;
 mod error;
+mod evidence;
+mod group;
+mod keeper;
 mod network;
 mod place;
 mod projection;
+mod query;
 mod read;
 mod rows;
 mod schema;
 mod sqlite;
+mod stream;
+mod summary;
 
-pub use read::RunSummary;
+pub use erase::{Eraser, EraserError};
+pub use evidence::{Agreement, EvidenceError, StoreReader, StoredEvidence, StoredReport};
+pub use query::{Cursor, Page, Query, RunSummary};
 pub use sqlite::{Options, SqliteStore};

@@ -18,6 +18,7 @@ use crate::law::residency::Residency;
 use crate::logic::Bool;
 use crate::model::ToolSpec;
 use crate::sealed::Internal;
+use crate::tool::Answer;
 
 /// An agent as the driver holds it.
 pub(crate) struct Definition<D> {
@@ -59,7 +60,7 @@ impl<D> Definition<D> {
             .into_iter()
             .map(|tool| DefinedTool { facts: tool.facts(Internal), tool })
             .collect();
-        let output_schema = schemars::schema_for!(A::Output).to_value();
+        let output_schema = schemars::schema_for!(Answer<A>).to_value();
         let described = tools
             .iter()
             .map(|t| t.facts.name.len() + t.facts.description.len() + t.facts.arguments.to_string().len());
@@ -91,7 +92,7 @@ impl<D> Definition<D> {
             output_schema,
             request_bytes,
             fingerprint: Hash([0; 32]),
-            read_output: read_output::<A::Output>,
+            read_output: read_output::<Answer<A>>,
         };
         definition.fingerprint = definition.fingerprint()?;
         Ok(definition)

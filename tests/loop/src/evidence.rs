@@ -3,8 +3,9 @@
 use fuze_evidence::SealedContent;
 use fuze_evidence::content::history;
 use fuze_evidence::keys::{SubjectKeys, WrappedRunKeys};
+use fuze_evidence::replay::replay;
 use fuze_evidence::sign::PublicKey;
-use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys, verify_files};
+use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys};
 use fuze_evidence::vocab::RunStatus;
 use fuze_evidence::{Hash, RunKeys};
 use serde_json::Value;
@@ -41,7 +42,9 @@ impl Evidence {
             roots: Some(Box::new(file("roots.jsonl"))),
             content: Some((Box::new(file("content.jsonl")), Box::new(file("keys.jsonl")))),
         };
-        let report = verify_files(streams, &trusted).unwrap_or_else(|error| panic!("{error}"));
+        let replay = replay(streams, &trusted).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(replay.findings, [], "{:#?}", replay.steps);
+        let report = replay.verdict.unwrap_or_else(|error| panic!("{error}"));
         let content = report.content;
         assert_eq!((content.missing, content.withheld, report.orphans), (0, 0, 0), "{report:?}");
         let lines = |name: &str| -> Vec<Vec<u8>> {
