@@ -6,9 +6,11 @@
 //! transparency log itself (`fuze-log`), the bundle.
 
 pub mod anchor;
+pub mod annex;
 pub mod chain;
 pub mod content;
 mod crypto;
+pub mod erase;
 pub mod hash;
 pub mod jcs;
 pub mod keys;
@@ -16,6 +18,8 @@ pub mod name;
 pub mod random;
 pub mod record;
 pub mod redact;
+pub mod replay;
+pub mod retention;
 pub mod sign;
 pub mod sink;
 pub mod snapshot;
@@ -25,6 +29,7 @@ pub mod verify;
 pub mod vocab;
 
 pub use anchor::Anchor;
+pub use annex::Annex;
 pub use chain::{Closed, Recorder};
 pub use content::{Commitment, SealedContent};
 pub use hash::{Hash, sha256};

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::content::ContentCheck;
+use super::explain::Explained;
 use super::lines::{LineError, Lines};
 use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 use super::{RunFiles, RunKey, TrustedKeys};
@@ -13,6 +14,7 @@ use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
+use crate::retention::{Windows, is_oversight};
 use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
@@ -27,13 +29,16 @@ struct Start {
     key: RunKey,
     opened_at: Timestamp,
     refused: bool,
+    windows: Windows,
 }
 
 struct Walk<'k, 'f> {
-    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
+    explained: Explained<'k>,
+    /// When the last record ended.
+    last_at: Option<Timestamp>,
     /// The sequence of the next record.
     next: u64,
     head: Hash,
@@ -71,6 +76,14 @@ fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) ->
     if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
 }
 
+fn asked_for<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: Option<&T>,
+    found: &T,
+) -> Result<(), What> {
+    expected.map_or(Ok(()), |expected| same(what, expected, found))
+}
+
 fn line(why: impl ToString) -> What {
     What::Line { why: why.to_string() }
 }
@@ -106,11 +119,15 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
             Some(walk) => walk.step(&octets, &entry),
             None => {
                 let start = Start::read(&entry, trusted)?;
+                let explained =
+                    Explained::new(&trusted.annexes, &start.origin, &start.common.tenant, start.run_id)
+                        .map_err(Finding::Elsewhere)?;
+                let subject = start.common.subject.as_ref();
                 let content = content.take().map(|(content, keys)| {
-                    ContentCheck::begin(content, keys, trusted, start.run_id, start.common.subject.as_ref())
+                    ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
                 });
                 let content = content.transpose().map_err(Finding::Elsewhere)?;
-                walk.insert(Walk::new(trusted, start, roots.take(), content)).step(&octets, &entry)
+                walk.insert(Walk::new(start, roots.take(), content, explained)).step(&octets, &entry)
             }
         });
         done.map_err(|finding| match finding {
@@ -119,7 +136,7 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
             Finding::Elsewhere(error) => error,
         })?;
     }
-    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
+    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish(trusted)
 }
 
 /// Reads a line strictly, and again with the second implementation of the canonical form.
@@ -140,7 +157,12 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
+        let expected = &trusted.expected;
+        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
+        let key =
+            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -148,22 +170,24 @@ impl Start {
             key,
             opened_at: entry.started_at,
             refused: invoke.outcome == StartOutcome::Refused,
+            windows: Windows::of(invoke),
         })
     }
 }
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
-        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
+        explained: Explained<'k>,
     ) -> Self {
         Self {
-            trusted,
             start,
             roots,
             content,
+            explained,
+            last_at: None,
             next: 0,
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
@@ -205,6 +229,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.steps.insert(entry.step_id);
         self.next += 1;
         self.head = entry.hash;
+        self.last_at = Some(entry.ended_at);
         self.last_is_suspend = matches!(entry.span, Span::OversightSuspend(_));
         if let Span::RunResume(resume) = &entry.span {
             self.segment = resume.segment;
@@ -330,7 +355,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line("the signed open root is missing");
+            let missing = line(
+                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+            );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
             } else {
@@ -354,12 +381,17 @@ impl<'k, 'f> Walk<'k, 'f> {
     fn check_content(&mut self, entry: &Entry) -> Result<(), VerifyError> {
         let Some(content) = entry.content else { return Ok(()) };
         let last_good = self.last_good();
-        let leaves = u64::from(content.leaves);
+        self.explained.see(&content, is_oversight(&entry.span));
         let Some(check) = &mut self.content else {
-            self.counts.add(FieldStatus::Withheld, leaves);
+            let leaves = u64::from(content.leaves);
+            let explained = match self.explained.gone(content.root) {
+                Some(_) => leaves,
+                None => u64::try_from(self.explained.fields(content.root).len()).unwrap_or(leaves),
+            };
+            self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, self.trusted, last_good)?;
+        let counts = check.record(&content, &self.explained, last_good)?.counts;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
@@ -372,10 +404,10 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
-    fn check_revocation(&self) -> Result<(), VerifyError> {
+    fn check_revocation(&self, trusted: &TrustedKeys<'_>) -> Result<(), VerifyError> {
         let Some(at) = self.start.key.revoked else { return Ok(()) };
         let covers_all = self.signed_records == self.next;
-        if covers_all && self.last_root.is_some_and(|root| self.trusted.anchored.contains(&root)) {
+        if covers_all && self.last_root.is_some_and(|root| trusted.anchored.contains(&root)) {
             return Ok(());
         }
         let why = format!(
@@ -385,7 +417,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         Err(VerifyError::Cannot { line: 0, why })
     }
 
-    fn finish(mut self) -> Result<Report, VerifyError> {
+    fn finish(mut self, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
@@ -399,7 +431,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
-        self.check_revocation()?;
+        self.check_revocation(trusted)?;
+        self.explained.finish(self.last_at, self.start.windows)?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
