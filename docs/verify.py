@@ -2,7 +2,8 @@
 """Checks evidence bundles. Written from docs/evidence-format.md alone (section numbers in brackets); shares nothing with the
 Rust code. Needs Python 3.9 or later and `cryptography`.  verify.py --key-id HEX [--exporter HEX | --any-exporter] BUNDLE...
 Exit: 0 verified, 1 failed, 2 usage, 3 could not be verified (not closed, no key), 4 not readable; of several, the greatest.
-Left to fuller verifiers: the table of attributes of each span (4), beyond those that the chain itself rests on."""
+Left to fuller verifiers: the table of attributes of each span (4) beyond those that the chain itself rests on, cosignatures of
+witnesses (13); and what needs an annex (12) or a key history (14), where it says that it cannot."""
 import argparse, base64, binascii, hashlib, json, re, struct, sys, zlib
 from datetime import datetime
 from cryptography.exceptions import InvalidSignature
@@ -347,6 +348,7 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     files, bad_crc = unzip(data)
     need(all(KNOWN.fullmatch(name) for name in files), "an unknown member")
     need({"README.txt", "keys/run.hex", "keys/run.pem", "manifest.json", "records.jsonl", "report.html", "roots/roots.jsonl"} <= set(files), "a missing member")
+    if {"annex/annex.jsonl", "keys/run.history.jsonl"} & set(files): raise Cannot("this verifier reads neither annex nor key history")
     key = public_key(files, "keys/run")
     try: named = record(files["records.jsonl"].split(b"\n")[0], 0)["payload"]["attrs"].get("fuze.key_id", sha(key))
     except (Failed, Cannot): named = sha(key)

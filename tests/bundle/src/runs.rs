@@ -260,3 +260,13 @@ signed_value!(DecisionClaims, "fuze/decision/v1");
 pub fn random(seed: u64) -> impl fuze_evidence::random::Random {
     Counter(u64::MAX / 2 + (seed << 10))
 }
+
+/// The key that signs the runs of a deployment, once more.
+pub fn signer_of(deployment: u64) -> FileSigner {
+    FileSigner::ephemeral(name("test"), &mut Counter(deployment << 40)).unwrap()
+}
+
+/// A moment after all runs have closed.
+pub fn later() -> Timestamp {
+    common::at(90_000_000_000_000)
+}
