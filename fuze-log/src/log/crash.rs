@@ -408,6 +408,8 @@ fn whatever_operation_fails_the_log_goes_on_as_if_it_had_not() {
     calm.disk.arm(None);
     calm.work().unwrap();
     let steps = calm.disk.steps();
+    let undurable = calm.disk.0.lock().unwrap().undurable.clone();
+    assert!(undurable.is_empty(), "what was acknowledged stands on {undurable:?}");
     calm.check("calm");
     assert_eq!(calm.acknowledged.len(), 258);
     // Two commits, two checkpoints, tiles and bundles of two batches, and what is removed.
