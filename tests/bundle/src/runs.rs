@@ -33,7 +33,14 @@ impl Shape {
         let closed = seed % 17 != 3;
         // A run that has not closed has at least something that can be taken away.
         let turns = if closed { seed % 3 } else { 1 + seed % 2 };
-        Self { seed, deployment: seed % 7, turns, subject: seed % 2 == 0, waits: seed % 5 < 2, closed }
+        Self {
+            seed,
+            deployment: seed % 7,
+            turns,
+            subject: seed.is_multiple_of(2),
+            waits: seed % 5 < 2,
+            closed,
+        }
     }
 
     /// With everything in it.
