@@ -234,7 +234,7 @@ fn content(page: &mut Page, row: &Row) {
         return;
     }
     if row.fields.is_empty() {
-        page.raw("withheld");
+        page.raw(if row.erased { "erased" } else { "withheld" });
         return;
     }
     page.raw("<details><summary>").text(row.fields.len() as u64 + row.more_fields).raw(" fields disclosed");

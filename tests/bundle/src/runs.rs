@@ -74,8 +74,9 @@ impl Run {
             (*step - 1, Times { started_at: common::at(from), ended_at: common::at(time) })
         };
         for turn in 0..shape.turns {
-            let (answer, sealed) =
-                sample.commit(json!({"role": "assistant", "text": format!("turn {turn}: é€😀\u{7f}\"\\\n")}));
+            let (answer, sealed) = sample.commit(
+                json!({"role": "assistant", "text": format!("turn {turn}: <b onclick=x>é€😀\u{7f}\"\\\n")}),
+            );
             heard = history(heard, answer.root());
             let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
             let span = common::generate(turn as u32, heard);
