@@ -1,7 +1,7 @@
 //! A place in octets, and what both readers do there: look, step over literals, count depth, say what is wrong.
 
-use super::error::{ReadError, ReadErrorKind};
 use super::MAX_DEPTH;
+use super::error::{ReadError, ReadErrorKind};
 use super::number::Number;
 
 /// Where a reader stands.
@@ -174,10 +174,11 @@ impl<'b> Cursor<'b> {
         let mut value = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            value = value << 4 | digit.ok_or_else(|| match self.rest {
-                [] => self.unexpected("four hex digits"),
-                _ => self.error(ReadErrorKind::Escape),
-            })?;
+            value = value << 4
+                | digit.ok_or_else(|| match self.rest {
+                    [] => self.unexpected("four hex digits"),
+                    _ => self.error(ReadErrorKind::Escape),
+                })?;
             self.skip(1);
         }
         Ok(value)
