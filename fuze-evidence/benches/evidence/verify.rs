@@ -1,77 +1,102 @@
-//! TODO
-use crate::common::*;
-use crate::measure::Clock;
-use crate::measure::Figures;
-use fuze_evidence::verify::*;
-use fuze_evidence::vocab::*;
-use fuze_evidence::*;
+//! Verifying stored octets, beside SHA-256 over the same octets, and beside parsing and writing them again.
+
+use std::hint::black_box;
+use std::num::NonZeroUsize;
+
+use fuze_evidence::sha256;
+use fuze_evidence::verify::{
+    ChainHead, Look, Octets, Options, RunFiles, TrustedKeys, check_chain, verify_files_with,
+};
+use fuze_evidence::vocab::{PolicyDecision, RunStatus};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::common::{Host, Sample, evaluate, times};
+use crate::measure::{Clock, Figures};
+
+const RECORDS: u64 = 20_000;
 
 pub(crate) fn measure(figures: &mut Figures) {
-    let (mut sample, mut recorder) = Sample::begin_as(Host::new(), |_| {}, |_| {});
-    for step in 1..2000 {
-        let record = recorder
-            .append(step, 0, times(step), &evaluate(PolicyDecision::Allow, sha256(&step.to_be_bytes())), None)
-            .unwrap();
-        sample.add(&record, None);
-    }
-    let closed = recorder.close(2000, 0, times(3000), RunStatus::Completed, &sample.host.signer).unwrap();
-    sample.add(closed.record(), None);
-    let keys = TrustedKeys::new().run_key(sample.host.public_key());
-    let records = sample.files.records.clone();
-    let [a, b, c, d, e] = figures.compare(
+    let sample = run(if figures.in_earnest() { RECORDS } else { 50 });
+    let records = sample.files.records.as_slice();
+    let count = memchr::memchr_iter(b'\n', records).count();
+    let on = |threads| Options::new().with_threads(NonZeroUsize::new(threads).unwrap());
+    let chain = |look, threads| -> ChainHead {
+        check_chain(Octets::Slice(black_box(records)), look, &on(threads)).unwrap()
+    };
+    let raw = || drop(black_box(Sha256::digest(black_box(records))));
+    println!("verifying {count} records, {} octets", records.len());
+    assert_eq!(chain(Look::Hashes, 2).records, u64::try_from(count).unwrap());
+
+    let [one, sha] = figures.compare(
         Clock::Cpu,
         [
+            ("the chain, one thread", Box::new(|| drop(black_box(chain(Look::Hashes, 1))))),
+            ("SHA-256 of the same octets", Box::new(raw)),
+        ],
+    );
+    figures.at_least("chain on one core: speed as a share of SHA-256's", sha, one, 0.9);
+    let [two, sha] = figures.compare(
+        Clock::Wall,
+        [
+            ("the chain, two threads", Box::new(|| drop(black_box(chain(Look::Hashes, 2))))),
+            ("SHA-256 of the same octets, one thread", Box::new(raw)),
+        ],
+    );
+    figures.at_least("chain on two cores: times as fast as SHA-256 on one", sha, two, 1.8);
+
+    let [strict, again] = figures.compare(
+        Clock::Cpu,
+        [
+            ("the chain and canonical form", Box::new(|| drop(black_box(chain(Look::Canonical, 1))))),
+            ("the chain, parsed and written again", Box::new(|| parse_and_write_again(records))),
+        ],
+    );
+    figures.at_least("strict: times as fast as parsing and writing again", again, strict, 3.0);
+
+    // All that `verify` does, for the figure of a million records.
+    let keys = TrustedKeys::new().run_key(sample.host.public_key());
+    let whole = |options: Options| {
+        let files = RunFiles { records: Box::new(records), roots: None, content: None };
+        assert!(verify_files_with(files, &keys, &options).unwrap().is_verified());
+    };
+    figures.compare(
+        Clock::Wall,
+        [
+            ("verify, whole, one thread", Box::new(|| whole(on(1)))),
+            ("verify, whole, two threads", Box::new(|| whole(on(2)))),
             (
-                "verify",
-                Box::new(|| {
-                    drop(
-                        verify_files(
-                            RunFiles { records: Box::new(records.as_slice()), roots: None, content: None },
-                            &keys,
-                        )
-                        .unwrap(),
-                    )
-                }),
-            ),
-            (
-                "validate",
-                Box::new(|| {
-                    for l in records.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-                        jcs::validate(l).unwrap()
-                    }
-                }),
-            ),
-            (
-                "parse",
-                Box::new(|| {
-                    for l in records.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-                        std::hint::black_box(jcs::parse(l).unwrap());
-                    }
-                }),
-            ),
-            (
-                "entry",
-                Box::new(|| {
-                    for l in records.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-                        std::hint::black_box(fuze_evidence::record::Entry::read(l).unwrap());
-                    }
-                }),
-            ),
-            (
-                "serde",
-                Box::new(|| {
-                    for l in records.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-                        std::hint::black_box(
-                            serde_jcs::to_vec(&serde_json::from_slice::<serde_json::Value>(l).unwrap())
-                                .unwrap(),
-                        );
-                    }
-                }),
+                "verify, whole, two threads, with the second reader",
+                Box::new(|| whole(on(2).with_second_reader())),
             ),
         ],
     );
-    println!("{} octets, per record", records.len());
-    for x in [a, b, c, d, e] {
-        println!("{} us", x * 1e6 / 2001.0);
+}
+
+fn run(records: u64) -> Sample {
+    let (mut sample, mut recorder) = Sample::begin(Host::new());
+    for step in 1..records {
+        let span = evaluate(PolicyDecision::Allow, sha256(&step.to_be_bytes()));
+        let record = recorder.append(step, 0, times(step), &span, None).unwrap();
+        sample.add(&record, None);
+    }
+    let closed =
+        recorder.close(records, 0, times(records), RunStatus::Completed, &sample.host.signer).unwrap();
+    sample.add(closed.record(), None);
+    sample
+}
+
+/// What a verifier does that has `serde_json`, `serde_jcs` and `sha2`.
+fn parse_and_write_again(records: &[u8]) {
+    let mut head = Value::String("0".repeat(64));
+    for line in records.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut record: Value = serde_json::from_slice(line).unwrap();
+        assert!(serde_jcs::to_vec(&record).unwrap() == line);
+        let members = record.as_object_mut().unwrap();
+        let hash = members.remove("hash").unwrap();
+        assert_eq!(members.get("prevHash"), Some(&head));
+        let found = sha256(&serde_jcs::to_vec(&record).unwrap());
+        assert_eq!(hash.as_str(), Some(found.to_string().as_str()));
+        head = hash;
     }
 }
