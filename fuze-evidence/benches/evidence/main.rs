@@ -1,7 +1,8 @@
 //! What evidence costs, beside the least it could cost: a loop that only writes the octets and hashes them, SHA-256 alone, and the
 //! plain composition of `serde_jcs` and `sha2`.
 //!
-//! `cargo bench -p fuze-evidence` prints the figures; with `-- --check` it fails where one is missed. Everything compared is measured
+//! `cargo bench -p fuze-evidence` prints the figures; with `-- --check` it fails where one is missed, and with
+//! `append`, `commit` or `verify` it measures only these. Everything compared is measured
 //! in one process, taking turns, in CPU time of the one thread where there is one, so that a busy machine counts little.
 #![expect(
     clippy::expect_used,
@@ -25,9 +26,12 @@ fn main() {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     // `cargo test --benches`: that it runs, not how fast.
     let mut figures = Figures::new(has("--bench"));
-    append::measure(&mut figures);
-    commit::measure(&mut figures);
-    verify::measure(&mut figures);
+    let parts: [(&str, fn(&mut Figures)); 3] =
+        [("append", append::measure), ("commit", commit::measure), ("verify", verify::measure)];
+    let named = parts.iter().any(|(name, _)| has(name));
+    for (_, measure) in parts.iter().filter(|(name, _)| !named || has(name)) {
+        measure(&mut figures);
+    }
     if figures.missed() && has("--check") {
         std::process::exit(1);
     }

@@ -83,18 +83,27 @@ impl Link {
         std::str::from_utf8(&self.head).ok()?.parse().ok()
     }
 
-    /// Whether what begins at `other` goes on from here.
+    /// Whether the piece that begins at `other` goes on from here.
     pub(super) fn joins(&self, other: &Self) -> Result<(), What> {
-        if self.next != other.next {
-            let (expected, found) = (self.next.to_string(), other.next.to_string());
-            return Err(What::Differs { what: "sequence", expected, found });
-        }
-        if self.head == other.head { Ok(()) } else { Err(differs("prevHash", &self.head, &other.head)) }
+        self.names(other.next, &other.head)
     }
 
-    /// Goes on over the record of `frame`, if that joins and its hash is right.
+    /// Whether the record of `frame` goes on from here; its own hash is not looked at.
+    pub(super) fn precedes(&self, frame: &Frame<'_>) -> Result<(), What> {
+        self.names(frame.sequence, frame.prev_hash)
+    }
+
+    fn names(&self, sequence: u64, prev_hash: &Hex) -> Result<(), What> {
+        if self.next != sequence {
+            let (expected, found) = (self.next.to_string(), sequence.to_string());
+            return Err(What::Differs { what: "sequence", expected, found });
+        }
+        if self.head == *prev_hash { Ok(()) } else { Err(differs("prevHash", &self.head, prev_hash)) }
+    }
+
+    /// Goes on over the record of `frame`, if that follows and its hash is right.
     pub(super) fn follow(&mut self, frame: &Frame<'_>) -> Result<(), What> {
-        self.joins(&Self::before(frame))?;
+        self.precedes(frame)?;
         frame.check_hash()?;
         self.advance(frame);
         Ok(())

@@ -249,7 +249,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         if self.closed.is_some() {
             return Err(line("a record after `run.close`").into());
         }
-        self.link.joins(&Link::before(frame))?;
+        self.link.precedes(frame)?;
         judged.hash.clone()?;
         same("runId", &self.start.run_id, &entry.run_id)?;
         if entry.common != self.start.common {
