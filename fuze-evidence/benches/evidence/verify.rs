@@ -24,19 +24,19 @@ pub(crate) fn measure(figures: &mut Figures) {
     let chain = |look, threads| -> ChainHead {
         check_chain(Octets::Slice(black_box(records)), look, &on(threads)).unwrap()
     };
-    let raw = || drop(black_box(Sha256::digest(black_box(records))));
+    let raw = || _ = black_box(Sha256::digest(black_box(records)));
     println!("verifying {count} records, {} octets", records.len());
     assert_eq!(chain(Look::Hashes, 2).records, u64::try_from(count).unwrap());
 
     let [one, sha] = figures.compare(
         Clock::Cpu,
         [
-            ("the chain, one thread", Box::new(|| drop(black_box(chain(Look::Hashes, 1))))),
+            ("the chain, one thread", Box::new(|| _ = black_box(chain(Look::Hashes, 1)))),
             ("SHA-256 of the same octets", Box::new(raw)),
         ],
     );
     figures.at_least("chain on one core: speed as a share of SHA-256's", sha, one, 0.9);
-    let two = || drop(black_box(chain(Look::Hashes, 2)));
+    let two = || _ = black_box(chain(Look::Hashes, 2));
     let [both, sha] = figures.compare(
         Clock::Process,
         [
@@ -54,7 +54,7 @@ pub(crate) fn measure(figures: &mut Figures) {
     let [strict, again] = figures.compare(
         Clock::Cpu,
         [
-            ("the chain and canonical form", Box::new(|| drop(black_box(chain(Look::Canonical, 1))))),
+            ("the chain and canonical form", Box::new(|| _ = black_box(chain(Look::Canonical, 1)))),
             ("the chain, parsed and written again", Box::new(|| parse_and_write_again(records))),
         ],
     );
