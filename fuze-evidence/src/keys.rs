@@ -1,8 +1,11 @@
 //! Keys: the signing key, the master key, a data subject's key, and what a run derives from its one secret.
 //!
-//! Secrets are wiped when dropped, never printed and never serialised. Not here: rotation and revocation.
+//! Secrets are wiped when dropped, never printed and never serialised. Which key was in force when: [`history`].
 
 mod file;
+pub mod history;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod subject;
 
 use std::fmt;

@@ -19,10 +19,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::hash::Hash;
+use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
 use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
+use crate::span::AgentInvoke;
+use crate::time::Timestamp;
 
 pub use chain::{ChainHead, Look, check_chain};
 pub use chunks::Octets;
@@ -32,6 +35,8 @@ pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Repor
 #[derive(Default)]
 pub struct TrustedKeys<'k> {
     runs: HashMap<KeyId, PublicKey>,
+    histories: Vec<KeyHistory>,
+    anchored: Vec<Hash>,
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
     erased: Vec<(RunId, Hash)>,
@@ -49,6 +54,45 @@ impl<'k> TrustedKeys<'k> {
     pub fn run_key(mut self, key: PublicKey) -> Self {
         self.runs.insert(key.id(), key);
         self
+    }
+
+    /// Runs of the history's origin signed by a key that was in force when they began are accepted.
+    #[must_use]
+    pub fn history(mut self, history: KeyHistory) -> Self {
+        self.histories.push(history);
+        self
+    }
+
+    /// A log proof, verified elsewhere, shows that the signed root with this hash stood there before its key was revoked.
+    #[must_use]
+    pub fn stood_before_revocation(mut self, root: Hash) -> Self {
+        self.anchored.push(root);
+        self
+    }
+
+    /// The key that `invoke` names, if it may sign a run that began at `at`.
+    fn run_key_at(&self, invoke: &AgentInvoke, at: Timestamp) -> Result<RunKey, String> {
+        let id = &invoke.key_id;
+        if let Some(&key) = self.runs.get(id) {
+            return Ok(RunKey { key, revoked: None });
+        }
+        let of_origin =
+            |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == &invoke.origin;
+        let mut why = format!("the run is signed by the key {id}, which is not trusted");
+        for history in self.histories.iter().filter(of_origin) {
+            match history.standing(id, at) {
+                Standing::Unknown => {}
+                Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
+                Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
+                Standing::NotYet { from } => {
+                    why = format!("the run began before its key {id} was in force, which was from {from} on");
+                }
+                Standing::RotatedOut { at } => {
+                    why = format!("the run began after its key {id} had been replaced, which was at {at}");
+                }
+            }
+        }
+        Err(why)
     }
 
     /// Content is opened with `master`; without it, content is withheld.
@@ -75,6 +119,14 @@ impl<'k> TrustedKeys<'k> {
     fn explains(&self, run_id: RunId, root: Hash) -> bool {
         self.erased.contains(&(run_id, root))
     }
+}
+
+/// A key that a run may be signed with.
+#[derive(Clone, Copy)]
+struct RunKey {
+    key: PublicKey,
+    /// When it was revoked: then only a root that a log had before counts.
+    revoked: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for TrustedKeys<'_> {

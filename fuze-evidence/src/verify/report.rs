@@ -85,6 +85,8 @@ pub struct Report {
     pub records: u64,
     /// The hash of the last.
     pub head: Hash,
+    /// SHA-256 of the last signed root: what a log's leaf commits to.
+    pub last_root: Option<Hash>,
     /// The key that signs it.
     pub key_id: KeyId,
     /// How many signed roots were verified, the close root included.

@@ -12,13 +12,13 @@ use super::frame::{Frame, Link};
 use super::lines::{LineError, Lines};
 use super::ordered::in_order;
 use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
-use super::{Options, RunFiles, TrustedKeys};
+use super::{Options, RunFiles, RunKey, TrustedKeys};
 use crate::chain::Steps;
 use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
-use crate::sign::{PublicKey, Root, RootDomain, SignatureError, SignedRoot};
+use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
 use crate::time::Timestamp;
@@ -29,7 +29,7 @@ struct Start {
     run_id: RunId,
     common: Common,
     origin: Name,
-    key: PublicKey,
+    key: RunKey,
     opened_at: Timestamp,
     refused: bool,
 }
@@ -43,6 +43,7 @@ struct Walk<'k, 'f> {
     /// The hash of the last record.
     head: Hash,
     prev_root: Hash,
+    last_root: Option<Hash>,
     segment: u32,
     steps: Steps,
     closed: Option<RunStatus>,
@@ -197,12 +198,7 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let Some(&key) = trusted.runs.get(&invoke.key_id) else {
-            return Err(Finding::Cannot(format!(
-                "the run is signed by the key {}, which is not trusted",
-                invoke.key_id
-            )));
-        };
+        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -229,6 +225,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             link: Link::genesis(),
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
+            last_root: None,
             segment: 0,
             steps: Steps::new(),
             closed: None,
@@ -322,7 +319,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         same("root's domain", &domain, &root.domain)?;
         same("root's count", &count, &root.count)?;
         same("root's head", &self.head, &root.head)?;
-        same("root's keyId", &self.start.key.id(), &root.key_id)?;
+        same("root's keyId", &self.start.key.key.id(), &root.key_id)?;
         same("root's origin", &self.start.origin, &root.origin)?;
         same("root's runId", &self.start.run_id, &root.run_id)?;
         same("root's segment", &self.segment, &root.segment)?;
@@ -331,7 +328,7 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     fn read_root(&self, octets: &[u8]) -> Result<SignedRoot, What> {
-        SignedRoot::read(octets, |id| (*id == self.start.key.id()).then_some(self.start.key)).map_err(
+        SignedRoot::read(octets, |id| (*id == self.start.key.key.id()).then_some(self.start.key.key)).map_err(
             |error| match error {
                 SignatureError::Key => line("a root is signed by another key than the run's"),
                 other => line(other),
@@ -358,6 +355,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         )?;
         same("root's at", &entry.ended_at.to_string(), &root.at.to_string())?;
         self.closed = Some(status);
+        self.last_root = Some(signed.hash());
         self.verified_roots += 1;
         self.signed_records = self.link.next + 1;
         Ok(())
@@ -401,6 +399,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.check_root(signed.root(), domain, self.link.next, Some(self.prev_root)).map_err(at_roots)?;
         roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?;
         self.prev_root = sha256(&octets);
+        self.last_root = Some(self.prev_root);
         self.verified_roots += 1;
         self.signed_records = self.link.next;
         Ok(())
@@ -426,6 +425,20 @@ impl<'k, 'f> Walk<'k, 'f> {
         Ok(())
     }
 
+    /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
+    fn check_revocation(&self) -> Result<(), VerifyError> {
+        let Some(at) = self.start.key.revoked else { return Ok(()) };
+        let covers_all = self.signed_records == self.link.next;
+        if covers_all && self.last_root.is_some_and(|root| self.trusted.anchored.contains(&root)) {
+            return Ok(());
+        }
+        let why = format!(
+            "the run's key {} was revoked at {at}, and no log proof shows that the run's last signed root stood there before",
+            self.start.key.key.id()
+        );
+        Err(VerifyError::Cannot { line: 0, why })
+    }
+
     fn finish(mut self) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
@@ -440,6 +453,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
+        self.check_revocation()?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
@@ -448,7 +462,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
             records: self.link.next,
             head: self.head,
-            key_id: self.start.key.id(),
+            last_root: self.last_root,
+            key_id: self.start.key.key.id(),
             roots: self.verified_roots,
             signed_records: self.signed_records,
             content: self.counts,
