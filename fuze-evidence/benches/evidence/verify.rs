@@ -1,13 +1,16 @@
 //! Verifying stored octets, beside SHA-256 over the same octets, and beside parsing and writing them again.
 
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
+use std::path::Path;
 
-use fuze_evidence::sha256;
 use fuze_evidence::verify::{
     ChainHead, Look, Octets, Options, RunFiles, TrustedKeys, check_chain, verify_files_with,
 };
 use fuze_evidence::vocab::{PolicyDecision, RunStatus};
+use fuze_evidence::{Record, sha256};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -80,16 +83,37 @@ pub(crate) fn measure(figures: &mut Figures) {
 }
 
 fn run(records: u64) -> Sample {
-    let (mut sample, mut recorder) = Sample::begin(Host::new());
+    let mut octets = Vec::new();
+    let mut sample = write(records, &mut octets);
+    sample.files.records = octets;
+    sample
+}
+
+/// Writes a closed run of so many records and its close; its first record is in the files of what comes back, too.
+fn write(records: u64, out: &mut dyn Write) -> Sample {
+    let (sample, mut recorder) = Sample::begin(Host::new());
+    out.write_all(&sample.files.records).unwrap();
+    let mut line = |record: &Record| {
+        out.write_all(record.bytes()).unwrap();
+        out.write_all(b"\n").unwrap();
+    };
     for step in 1..records {
         let span = evaluate(PolicyDecision::Allow, sha256(&step.to_be_bytes()));
-        let record = recorder.append(step, 0, times(step), &span, None).unwrap();
-        sample.add(&record, None);
+        line(&recorder.append(step, 0, times(step), &span, None).unwrap());
     }
     let closed =
         recorder.close(records, 0, times(records), RunStatus::Completed, &sample.host.signer).unwrap();
-    sample.add(closed.record(), None);
+    line(closed.record());
     sample
+}
+
+/// `--write N FILE`: a run of N records for `fuze audit verify FILE --key …`.
+pub(crate) fn write_file(records: u64, file: &Path) {
+    let mut out = BufWriter::new(File::create(file).unwrap());
+    let sample = write(records, &mut out);
+    out.flush().unwrap();
+    let key = sample.host.public_key().to_bytes().map(|byte| format!("{byte:02x}")).concat();
+    println!("fuze audit verify {} --key {key}", file.display());
 }
 
 /// What a verifier does that has `serde_json`, `serde_jcs` and `sha2`.
