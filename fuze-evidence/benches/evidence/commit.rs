@@ -23,6 +23,7 @@ pub(crate) fn measure(figures: &mut Figures) {
             (0..24).map(|n| (format!("field-{n}"), json!("thirty-two characters of content"))).collect(),
             100,
         ),
+        ("a text of 16 KB", json!("a sentence of some forty characters. ".repeat(440)), 50),
         ("an answer of 256 fields", answer, 10),
     ] {
         let redacted = || redactor.redact(value.clone());
