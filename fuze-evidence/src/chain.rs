@@ -558,7 +558,16 @@ const LINE_START: &[u8] = b"{\"hash\":\"";
 pub(crate) fn line_hash(line: &[u8]) -> Option<Hash> {
     let rest = line.strip_prefix(LINE_START)?.get(64..)?.strip_prefix(b"\",")?;
     let mut hasher = Sha256::new();
-    hasher.update(b"{");
-    hasher.update(rest);
+    // A whole block first, so that what follows is hashed where it stands.
+    if let Some((start, rest)) = rest.split_first_chunk::<63>() {
+        let mut block = [b'{'; 64];
+        let [_, after @ ..] = &mut block;
+        *after = *start;
+        hasher.update(block);
+        hasher.update(rest);
+    } else {
+        hasher.update(b"{");
+        hasher.update(rest);
+    }
     Some(Hash(hasher.finalize().into()))
 }

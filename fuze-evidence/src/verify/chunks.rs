@@ -8,7 +8,7 @@ use super::lines::{LineError, MAX_LINE_BYTES};
 use super::report::What;
 
 /// What one thread takes at a time: large beside the cost of handing it over, small beside a processor's own memory.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Stored lines: in memory, or as they come.
 pub enum Octets<'f> {
