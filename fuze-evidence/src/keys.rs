@@ -15,7 +15,7 @@ use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::crypto::{self, NONCE_BYTES, Secret};
+use crate::crypto::{self, NONCE_BYTES};
 use crate::hash::Hash;
 use crate::jcs;
 use crate::name::Name;
@@ -23,9 +23,12 @@ use crate::random::{Random, RandomError};
 use crate::record::RunId;
 use crate::sign::{KeyId, SignError};
 
+pub use crate::crypto::Secret;
 pub(crate) use file::sync_parent;
 pub use file::{KeyFileError, MasterKeyFile};
-pub use subject::{FileSubjectKeys, MemorySubjectKeys, SubjectKeyError, SubjectKeys};
+pub use subject::{
+    FileSubjectKeys, MemorySubjectKeys, Person, SubjectIndexKey, SubjectKeyError, SubjectKeys,
+};
 
 /// Signs raw octets. Trusted: its identity stands in a run's first record.
 pub trait Signer: Send + Sync {
@@ -135,6 +138,14 @@ impl fmt::Debug for MasterKey {
 
 /// A data subject's key: with it gone, what it protected cannot be read by anyone.
 pub struct SubjectKey(Secret);
+
+impl SubjectKey {
+    /// From 32 secret random octets: for stores of subject keys.
+    #[must_use]
+    pub const fn from_secret(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
 
 impl fmt::Debug for SubjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

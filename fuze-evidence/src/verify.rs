@@ -6,6 +6,7 @@
 mod chain;
 mod chunks;
 mod content;
+mod explain;
 mod frame;
 mod lines;
 mod ordered;
@@ -18,17 +19,20 @@ use std::io::{self, BufRead, BufReader};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use crate::annex::Annex;
 use crate::hash::Hash;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
+use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
-use crate::span::AgentInvoke;
 use crate::time::Timestamp;
 
 pub use chain::{ChainHead, Look, check_chain};
 pub use chunks::Octets;
+pub(crate) use content::{ContentCheck, Judged};
+pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
 /// What a verifier relies on: which keys may sign runs, and what it was given to open content.
@@ -39,7 +43,16 @@ pub struct TrustedKeys<'k> {
     anchored: Vec<Hash>,
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
-    erased: Vec<(RunId, Hash)>,
+    annexes: Vec<&'k Annex>,
+    expected: Expected,
+}
+
+/// What the auditor asked for. The evidence itself does not say which run, tenant or deployment somebody wanted to see.
+#[derive(Debug, Default)]
+struct Expected {
+    run_id: Option<RunId>,
+    tenant: Option<Name>,
+    origin: Option<Name>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -70,25 +83,23 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// The key that `invoke` names, if it may sign a run that began at `at`.
-    fn run_key_at(&self, invoke: &AgentInvoke, at: Timestamp) -> Result<RunKey, String> {
-        let id = &invoke.key_id;
+    /// The key `id`, if it may sign runs and annexes of `origin` that began, or were written, at `at`.
+    pub(crate) fn run_key_at(&self, origin: &Name, id: &KeyId, at: Timestamp) -> Result<RunKey, String> {
         if let Some(&key) = self.runs.get(id) {
             return Ok(RunKey { key, revoked: None });
         }
-        let of_origin =
-            |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == &invoke.origin;
-        let mut why = format!("the run is signed by the key {id}, which is not trusted");
+        let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
+        let mut why = format!("it is signed by the key {id}, which is not trusted");
         for history in self.histories.iter().filter(of_origin) {
             match history.standing(id, at) {
                 Standing::Unknown => {}
                 Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
                 Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
                 Standing::NotYet { from } => {
-                    why = format!("the run began before its key {id} was in force, which was from {from} on");
+                    why = format!("it began before its key {id} was in force, which was from {from} on");
                 }
                 Standing::RotatedOut { at } => {
-                    why = format!("the run began after its key {id} had been replaced, which was at {at}");
+                    why = format!("it began after its key {id} had been replaced, which was at {at}");
                 }
             }
         }
@@ -109,24 +120,43 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// An erasure statement, verified elsewhere, explains that content under `root` of run `run_id` is gone.
+    /// What happened to runs after their close. An annex explains what is gone of the runs of its own origin and tenant, and what it
+    /// says of them must be true.
     #[must_use]
-    pub fn explain_erasure(mut self, run_id: RunId, root: Hash) -> Self {
-        self.erased.push((run_id, root));
+    pub fn annex(mut self, annex: &'k Annex) -> Self {
+        self.annexes.push(annex);
         self
     }
 
-    fn explains(&self, run_id: RunId, root: Hash) -> bool {
-        self.erased.contains(&(run_id, root))
+    /// Another run than `run_id` is a failure: files of another run verify as well.
+    #[must_use]
+    pub const fn expect_run(mut self, run_id: RunId) -> Self {
+        self.expected.run_id = Some(run_id);
+        self
+    }
+
+    /// A run of another tenant is a failure.
+    #[must_use]
+    pub fn expect_tenant(mut self, tenant: Name) -> Self {
+        self.expected.tenant = Some(tenant);
+        self
+    }
+
+    /// A run of another deployment is a failure.
+    #[must_use]
+    pub fn expect_origin(mut self, origin: Name) -> Self {
+        self.expected.origin = Some(origin);
+        self
     }
 }
 
 /// A key that a run may be signed with.
 #[derive(Clone, Copy)]
-struct RunKey {
-    key: PublicKey,
-    /// When it was revoked: then only a root that a log had before counts.
-    revoked: Option<Timestamp>,
+pub(crate) struct RunKey {
+    pub(crate) key: PublicKey,
+    /// When it was revoked: then only what somebody else vouches for counts, a log for a root, the key that came after for
+    /// a line of the annex.
+    pub(crate) revoked: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for TrustedKeys<'_> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::chunks::{Chunks, Octets, lines};
 use super::content::ContentCheck;
+use super::explain::Explained;
 use super::frame::{Frame, Link};
 use super::lines::{LineError, Lines};
 use super::ordered::in_order;
@@ -18,6 +19,7 @@ use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
+use crate::retention::{Windows, is_oversight};
 use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
@@ -32,13 +34,16 @@ struct Start {
     key: RunKey,
     opened_at: Timestamp,
     refused: bool,
+    windows: Windows,
 }
 
 struct Walk<'k, 'f> {
-    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
+    explained: Explained<'k>,
+    /// When the last record ended.
+    last_at: Option<Timestamp>,
     link: Link,
     /// The hash of the last record.
     head: Hash,
@@ -76,6 +81,14 @@ fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) ->
     if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
 }
 
+fn asked_for<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: Option<&T>,
+    found: &T,
+) -> Result<(), What> {
+    expected.map_or(Ok(()), |expected| same(what, expected, found))
+}
+
 fn line(why: impl ToString) -> What {
     What::Line { why: why.to_string() }
 }
@@ -109,24 +122,24 @@ pub(super) fn verify_run(
         |chunk, judged| judged.into_iter().try_for_each(|judged| progress.take(&chunk, judged)),
     )?;
     ended.map_err(|error| LineErrorAt(error).at(RECORDS, progress.lines, progress.last_good()))?;
-    progress.walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
+    progress.walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish(trusted)
 }
 
 /// A record by itself: read, and its hash compared. Where it stands is judged by [`Walk`].
-struct Judged {
+struct JudgedLine {
     line: Range<usize>,
     entry: Entry,
     hash: Result<(), What>,
 }
 
 /// Judges the lines of `chunk` up to the first that is no record.
-fn judge(chunk: &[u8], options: &Options) -> Vec<Result<Judged, Finding>> {
+fn judge(chunk: &[u8], options: &Options) -> Vec<Result<JudgedLine, Finding>> {
     let mut judged = Vec::with_capacity(chunk.len() / 512);
     for line in lines(chunk) {
         let record = line.map_err(Finding::What).and_then(|range| {
             let octets = chunk.get(range.clone()).unwrap_or_default();
             let entry = read_entry(octets, options)?;
-            Ok(Judged { line: range, entry, hash: Frame::read(octets)?.check_hash() })
+            Ok(JudgedLine { line: range, entry, hash: Frame::read(octets)?.check_hash() })
         });
         let wrong = record.is_err();
         judged.push(record);
@@ -152,7 +165,7 @@ impl Progress<'_, '_> {
         self.walk.as_ref().and_then(Walk::last_good)
     }
 
-    fn take(&mut self, chunk: &[u8], judged: Result<Judged, Finding>) -> Result<(), VerifyError> {
+    fn take(&mut self, chunk: &[u8], judged: Result<JudgedLine, Finding>) -> Result<(), VerifyError> {
         let last_good = self.last_good();
         let number = self.lines;
         self.lines += 1;
@@ -163,17 +176,21 @@ impl Progress<'_, '_> {
         })
     }
 
-    fn step(&mut self, chunk: &[u8], judged: &Judged) -> Result<(), Finding> {
+    fn step(&mut self, chunk: &[u8], judged: &JudgedLine) -> Result<(), Finding> {
         let frame = Frame::read(chunk.get(judged.line.clone()).unwrap_or_default())?;
         if let Some(walk) = &mut self.walk {
             return walk.step(&frame, judged);
         }
-        let start = Start::read(&judged.entry, self.trusted)?;
+        let trusted = self.trusted;
+        let start = Start::read(&judged.entry, trusted)?;
+        let explained = Explained::new(&trusted.annexes, &start.origin, &start.common.tenant, start.run_id)
+            .map_err(Finding::Elsewhere)?;
+        let subject = start.common.subject.as_ref();
         let content = self.content.take().map(|(content, keys)| {
-            ContentCheck::begin(content, keys, self.trusted, start.run_id, start.common.subject.as_ref())
+            ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
         });
         let content = content.transpose().map_err(Finding::Elsewhere)?;
-        let walk = Walk::new(self.trusted, start, self.roots.take(), content);
+        let walk = Walk::new(start, self.roots.take(), content, explained);
         self.walk.insert(walk).step(&frame, judged)
     }
 }
@@ -198,7 +215,12 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
+        let expected = &trusted.expected;
+        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
+        let key =
+            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -206,22 +228,24 @@ impl Start {
             key,
             opened_at: entry.started_at,
             refused: invoke.outcome == StartOutcome::Refused,
+            windows: Windows::of(invoke),
         })
     }
 }
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
-        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
+        explained: Explained<'k>,
     ) -> Self {
         Self {
-            trusted,
             start,
             roots,
             content,
+            explained,
+            last_at: None,
             link: Link::genesis(),
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
@@ -241,7 +265,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.link.next.checked_sub(1).map(|last| (last, self.head))
     }
 
-    fn step(&mut self, frame: &Frame<'_>, judged: &Judged) -> Result<(), Finding> {
+    fn step(&mut self, frame: &Frame<'_>, judged: &JudgedLine) -> Result<(), Finding> {
         let entry = &judged.entry;
         if self.closed.is_some() {
             return Err(line("a record after `run.close`").into());
@@ -262,6 +286,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.steps.insert(entry.step_id);
         self.link.advance(frame);
         self.head = entry.hash;
+        self.last_at = Some(entry.ended_at);
         self.last_is_suspend = matches!(entry.span, Span::OversightSuspend(_));
         if let Span::RunResume(resume) = &entry.span {
             self.segment = resume.segment;
@@ -384,7 +409,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line("the signed open root is missing");
+            let missing = line(
+                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+            );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
             } else {
@@ -408,12 +435,17 @@ impl<'k, 'f> Walk<'k, 'f> {
     fn check_content(&mut self, entry: &Entry) -> Result<(), VerifyError> {
         let Some(content) = entry.content else { return Ok(()) };
         let last_good = self.last_good();
-        let leaves = u64::from(content.leaves);
+        self.explained.see(&content, is_oversight(&entry.span));
         let Some(check) = &mut self.content else {
-            self.counts.add(FieldStatus::Withheld, leaves);
+            let leaves = u64::from(content.leaves);
+            let explained = match self.explained.gone(content.root) {
+                Some(_) => leaves,
+                None => u64::try_from(self.explained.fields(content.root).len()).unwrap_or(leaves),
+            };
+            self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, self.trusted, last_good)?;
+        let counts = check.record(&content, &self.explained, last_good)?.counts;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
@@ -426,10 +458,10 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
-    fn check_revocation(&self) -> Result<(), VerifyError> {
+    fn check_revocation(&self, trusted: &TrustedKeys<'_>) -> Result<(), VerifyError> {
         let Some(at) = self.start.key.revoked else { return Ok(()) };
         let covers_all = self.signed_records == self.link.next;
-        if covers_all && self.last_root.is_some_and(|root| self.trusted.anchored.contains(&root)) {
+        if covers_all && self.last_root.is_some_and(|root| trusted.anchored.contains(&root)) {
             return Ok(());
         }
         let why = format!(
@@ -439,7 +471,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         Err(VerifyError::Cannot { line: 0, why })
     }
 
-    fn finish(mut self) -> Result<Report, VerifyError> {
+    fn finish(mut self, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
@@ -453,7 +485,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
-        self.check_revocation()?;
+        self.check_revocation(trusted)?;
+        self.explained.finish(self.last_at, self.start.windows)?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
