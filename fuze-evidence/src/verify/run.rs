@@ -38,6 +38,7 @@ struct Start {
 }
 
 struct Walk<'k, 'f> {
+    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
@@ -122,7 +123,7 @@ pub(super) fn verify_run(
         |chunk, judged| judged.into_iter().try_for_each(|judged| progress.take(&chunk, judged)),
     )?;
     ended.map_err(|error| LineErrorAt(error).at(RECORDS, progress.lines, progress.last_good()))?;
-    progress.walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish(trusted)
+    progress.walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
 }
 
 /// A record by itself: read, and its hash compared. Where it stands is judged by [`Walk`].
@@ -190,7 +191,7 @@ impl Progress<'_, '_> {
             ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
         });
         let content = content.transpose().map_err(Finding::Elsewhere)?;
-        let walk = Walk::new(start, self.roots.take(), content, explained);
+        let walk = Walk::new(trusted, start, self.roots.take(), content, explained);
         self.walk.insert(walk).step(&frame, judged)
     }
 }
@@ -215,12 +216,11 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
+        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
         let expected = &trusted.expected;
         asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
         asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
         asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
-        let key =
-            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -235,12 +235,14 @@ impl Start {
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
+        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
         explained: Explained<'k>,
     ) -> Self {
         Self {
+            trusted,
             start,
             roots,
             content,
@@ -445,7 +447,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, &self.explained, last_good)?.counts;
+        let counts = check.record(&content, &self.explained, last_good)?;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
@@ -458,10 +460,10 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
-    fn check_revocation(&self, trusted: &TrustedKeys<'_>) -> Result<(), VerifyError> {
+    fn check_revocation(&self) -> Result<(), VerifyError> {
         let Some(at) = self.start.key.revoked else { return Ok(()) };
         let covers_all = self.signed_records == self.link.next;
-        if covers_all && self.last_root.is_some_and(|root| trusted.anchored.contains(&root)) {
+        if covers_all && self.last_root.is_some_and(|root| self.trusted.stood(&root)) {
             return Ok(());
         }
         let why = format!(
@@ -471,7 +473,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         Err(VerifyError::Cannot { line: 0, why })
     }
 
-    fn finish(mut self, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    fn finish(mut self) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
@@ -485,8 +487,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
-        self.check_revocation(trusted)?;
         self.explained.finish(self.last_at, self.start.windows)?;
+        self.check_revocation()?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
