@@ -3,12 +3,13 @@
 //! `docs/evidence-format.md` describes every byte; the modules here write and read them. What goes in is closed: spans
 //! hold enumerations, bounded integers and the framework's ids ([`span`]); content is only ever a salted commitment
 //! to what was redacted ([`redact`], [`content`]). Not here: any knowledge of agents, tools or policies, the
-//! transparency log, the bundle.
+//! transparency log itself (`fuze-log`), the bundle.
 
 // Unit tests share the helpers of the tests from outside, which know the crate by its name.
 #[cfg(test)]
 extern crate self as fuze_evidence;
 
+pub mod anchor;
 pub mod annex;
 pub mod chain;
 pub mod content;
@@ -32,6 +33,7 @@ pub mod time;
 pub mod verify;
 pub mod vocab;
 
+pub use anchor::Anchor;
 pub use annex::Annex;
 pub use chain::{Closed, Recorder};
 pub use content::{Commitment, SealedContent};
@@ -40,7 +42,7 @@ pub use keys::{RunKeys, Signer};
 pub use name::Name;
 pub use record::{Common, Record, RunId};
 pub use redact::{Redacted, Redactor};
-pub use sign::{Anchor, SignedRoot};
+pub use sign::SignedRoot;
 pub use sink::{Sink, SinkBatch};
 pub use span::Span;
 pub use time::Timestamp;

@@ -273,8 +273,12 @@ pub fn read_object<T: SignedObject>(bytes: &[u8]) -> Result<T, SignatureError> {
     }
 }
 
-/// Signs and checks the answer, so that a faulty device is found before the signature is relied upon.
-pub(crate) fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
+/// Signs and checks the answer, so that a faulty device is found before the signature is relied upon. For messages that are
+/// no [`SignedObject`]: whoever calls sees to it that they cannot be taken for one.
+///
+/// # Errors
+/// When the signer fails, or answers with what its own public key refuses.
+pub fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
     let signature = signer.sign(message)?;
     if !signer.to_be_checked() {
         return Ok(signature);
@@ -438,18 +442,4 @@ impl SignedRoot {
     pub fn hash(&self) -> Hash {
         sha256(&self.bytes)
     }
-}
-
-/// Somewhere outside that keeps roots: a transparency log, a time stamp. It takes only what is signed.
-pub trait Anchor: Send + Sync {
-    /// What the place gives as its receipt.
-    type Receipt;
-    /// What can go wrong there.
-    type Error: std::error::Error;
-
-    /// Keeps `root`.
-    ///
-    /// # Errors
-    /// The place's own.
-    fn anchor(&self, root: &SignedRoot) -> Result<Self::Receipt, Self::Error>;
 }

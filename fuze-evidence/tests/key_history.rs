@@ -196,3 +196,25 @@ fn a_weak_key_is_refused() {
     let error = KeyHistory::read(&bytes, a.key_id()).unwrap_err();
     assert!(error.to_string().contains("full order"), "{error}");
 }
+
+/// Whoever holds a revoked key can write statements of any time; the key that came after vouches for those before its own.
+#[test]
+fn an_annex_of_a_revoked_key_needs_a_line_of_the_next() {
+    use fuze_evidence::annex::{Annex, Event, Hold, HoldReason, HoldScope};
+    let Keys { a, b, c, mut history } = keys();
+    let hold = |run| Event::Hold(Hold { scope: HoldScope::Run(run), reason: HoldReason::LegalClaims });
+    let run = || fuze_evidence::RunId::generate(at(0), &mut OsRandom::new()).unwrap();
+    let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
+    let mut bytes = annex.append(at(120), name("dpo"), hold(run()), &a).unwrap();
+    bytes.push(b'\n');
+    let read = |bytes: &[u8], history: &KeyHistory| {
+        Annex::read(bytes, &TrustedKeys::new().history(history.clone())).map(|annex| annex.entries().len())
+    };
+    let alone = read(&bytes, &history).unwrap_err();
+    assert!(matches!(&alone, VerifyError::Cannot { line: 0, why } if why.contains("revoked")), "{alone}");
+    bytes.extend(annex.append(at(250), name("dpo"), hold(run()), &b).unwrap());
+    bytes.push(b'\n');
+    assert_eq!(read(&bytes, &history).unwrap(), 2);
+    history.revoke(at(500), b.key_id(), None, &c).unwrap();
+    assert!(read(&bytes, &history).is_err());
+}

@@ -205,6 +205,11 @@ impl ContentLine {
         jcs::to_vec(&line).map_err(|_| OpenError::Malformed)
     }
 
+    /// The leaf hashes in their order: all that can be shown of content without its keys.
+    pub fn hashes(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.leaves.iter().map(|leaf| leaf.hash)
+    }
+
     /// Decrypts what has not been erased; what was, comes out as its hash.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ impl Random for Seeded {
 pub struct Erasable(MemorySubjectKeys, Mutex<BTreeSet<Name>>);
 
 impl Erasable {
+    /// How many subjects have a key, erased or not.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.1.lock().unwrap().len()
+    }
+
     /// Erases every subject so far.
     pub fn erase_all(&self) {
         for alias in &*self.1.lock().unwrap() {
@@ -146,6 +152,12 @@ impl Desk {
     pub fn keys(&self) -> Keys {
         let signer = Shared(self.signer.clone());
         Keys::new(Arc::new(signer), self.master(), self.subjects.clone())
+    }
+
+    /// The key that signs runs, once more.
+    #[must_use]
+    pub fn signer(&self) -> Arc<FileSigner> {
+        self.signer.clone()
     }
 
     /// The master key, once more.
