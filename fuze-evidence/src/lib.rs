@@ -5,11 +5,11 @@
 //! to what was redacted ([`redact`], [`content`]). Not here: any knowledge of agents, tools or policies, the
 //! transparency log itself (`fuze-log`), the bundle.
 
+pub mod anchor;
 // Unit tests share the helpers of the tests from outside, which know the crate by its name.
 #[cfg(test)]
 extern crate self as fuze_evidence;
 
-pub mod anchor;
 pub mod annex;
 pub mod chain;
 pub mod content;

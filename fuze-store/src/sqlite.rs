@@ -206,6 +206,11 @@ impl SqliteStore {
         self.evidence(run)?.verify(keys)
     }
 
+    #[cfg(test)]
+    pub(crate) const fn requests(&self) -> &mpsc::Sender<Request> {
+        &self.requests
+    }
+
     /// Hands a request to the thread and waits for its answer.
     pub(crate) async fn ask<T, E>(
         &self,
