@@ -66,12 +66,13 @@ impl Story {
     }
 
     fn told(self) -> Sample {
-        let (mut sample, mut recorder) = Sample::begin_as(Host::with(Box::new(Counter(1))), self.common, |start| {
-            if self.refused {
-                start.outcome = StartOutcome::Refused;
-                start.refusal = Some(Refusal::SubjectMissing);
-            }
-        });
+        let (mut sample, mut recorder) =
+            Sample::begin_as(Host::with(Box::new(Counter(1))), self.common, |start| {
+                if self.refused {
+                    start.outcome = StartOutcome::Refused;
+                    start.refusal = Some(Refusal::SubjectMissing);
+                }
+            });
         for (step, span) in (1..).zip(&self.spans) {
             let record = recorder.append(step, 0, times(step * 10), span, None).unwrap();
             sample.add(&record, None);
@@ -325,7 +326,8 @@ fn content_is_opened_field_by_field() {
     let full = read(&sample, &sample.files);
     let first = full.steps[0].content.as_ref().unwrap();
     assert_eq!(first.value, Some(json!({"applicant": "17", "task": "recommend"})));
-    let paths: Vec<_> = first.fields.iter().map(|f| (f.status, f.opened.as_ref().unwrap().0.as_str())).collect();
+    let paths: Vec<_> =
+        first.fields.iter().map(|f| (f.status, f.opened.as_ref().unwrap().0.as_str())).collect();
     assert_eq!(paths, [(FieldStatus::Verified, "/applicant"), (FieldStatus::Verified, "/task")]);
     // Without the key nothing is opened, and with the lines gone and explained it is erased.
     let keys = TrustedKeys::new().run_key(sample.host.public_key());
@@ -357,7 +359,9 @@ fn what_does_not_verify_is_marked_and_not_opened() {
     let cut = read(&sample, &files);
     assert!(matches!(cut.verdict, Err(VerifyError::Failed(_))), "{:?}", cut.verdict);
     assert_eq!(cut.steps.len(), 11, "what is left is shown");
-    assert!(cut.steps.iter().all(|step| step.trust == Trust::Unverified && step.content.as_ref().is_none_or(|c| c.value.is_none())));
+    assert!(cut.steps.iter().all(
+        |step| step.trust == Trust::Unverified && step.content.as_ref().is_none_or(|c| c.value.is_none())
+    ));
     let stranger = replay((&sample.files).into(), &TrustedKeys::new()).unwrap();
     assert!(matches!(stranger.verdict, Err(VerifyError::Cannot { .. })));
     assert!(stranger.steps.iter().all(|step| step.trust == Trust::Unverified));
@@ -376,7 +380,8 @@ fn what_does_not_verify_is_marked_and_not_opened() {
 
 #[test]
 fn after_a_refusal_nothing_happens() {
-    let refused = Story { refused: true, spans: vec![], status: RunStatus::Error, ..Story::approved() }.told();
+    let refused =
+        Story { refused: true, spans: vec![], status: RunStatus::Error, ..Story::approved() }.told();
     // No recorder writes this, and no verifier accepts it.
     let first = refused.files.records.split_inclusive(|&b| b == b'\n').next().unwrap();
     let others = Story::approved().told();
@@ -399,8 +404,12 @@ fn two_runs_are_compared_by_what_they_did() {
     other.status = RunStatus::Tripwire;
     let other = other.told();
     let found = diff(&one, &read(&other, &other.files));
-    let [Difference::Run(status), Difference::Changed { left, right, changes }, Difference::OnlyRight { sequence }, Difference::Changed { changes: close, .. }] =
-        found.as_slice()
+    let [
+        Difference::Run(status),
+        Difference::Changed { left, right, changes },
+        Difference::OnlyRight { sequence },
+        Difference::Changed { changes: close, .. },
+    ] = found.as_slice()
     else {
         panic!("{found:?}");
     };
@@ -416,7 +425,8 @@ fn another_run_than_was_asked_for_fails() {
     let other = Sample::closed();
     let keys = || TrustedKeys::new().run_key(sample.host.public_key());
     let check = |keys: TrustedKeys<'_>| verify_files(RunFiles::from(&sample.files), &keys);
-    let right = keys().expect_run(sample.run_id).expect_tenant(name("acme")).expect_origin(name("hr.example.eu"));
+    let right =
+        keys().expect_run(sample.run_id).expect_tenant(name("acme")).expect_origin(name("hr.example.eu"));
     assert!(check(right).is_ok());
     for (what, keys) in [
         ("run", keys().expect_run(other.run_id)),
@@ -424,7 +434,10 @@ fn another_run_than_was_asked_for_fails() {
         ("deployment", keys().expect_origin(name("hr.example.org"))),
     ] {
         let Err(VerifyError::Failed(failure)) = check(keys) else { panic!("{what}") };
-        assert!(matches!(failure.what, What::Differs { what: found, .. } if found.contains(what)), "{failure}");
+        assert!(
+            matches!(failure.what, What::Differs { what: found, .. } if found.contains(what)),
+            "{failure}"
+        );
         assert_eq!(failure.line, 0);
     }
 }

@@ -61,8 +61,18 @@ fn main() {
     together.print();
     println!();
     let held = [
-        figure("p99 of an append, of the device's", store / device, |found| found <= MOST_OF_DEVICE, "at most 2"),
-        figure("records/s of 256 runs together", together.rate, |found| found >= LEAST_A_SECOND, "at least 5000"),
+        figure(
+            "p99 of an append, of the device's",
+            store / device,
+            |found| found <= MOST_OF_DEVICE,
+            "at most 2",
+        ),
+        figure(
+            "records/s of 256 runs together",
+            together.rate,
+            |found| found >= LEAST_A_SECOND,
+            "at least 5000",
+        ),
     ];
     if has("--check") && held.contains(&false) {
         std::process::exit(1);

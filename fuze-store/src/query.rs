@@ -200,7 +200,8 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-const COLUMNS: &str = "SELECT runs.run, tenant, summaries.subject, agent, opened, closed, status, state, epoch, count, head,
+const COLUMNS: &str =
+    "SELECT runs.run, tenant, summaries.subject, agent, opened, closed, status, state, epoch, count, head,
     (SELECT count(*) FROM anchors WHERE anchors.run = runs.id)
     FROM summaries JOIN runs ON runs.id = summaries.run";
 
@@ -314,7 +315,11 @@ mod tests {
     fn a_cursor_is_read_as_it_was_written() {
         let text = "2026-11-21T20:50:56.123456789Z/01a1ffe0-5b80-72ec-8aea-5ec1eadfffe1";
         assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
-        for wrong in ["", "2026-11-21T20:50:56.123456789Z", "2026-11-21T20:50:56Z/01a1ffe0-5b80-72ec-8aea-5ec1eadfffe1"] {
+        for wrong in [
+            "",
+            "2026-11-21T20:50:56.123456789Z",
+            "2026-11-21T20:50:56Z/01a1ffe0-5b80-72ec-8aea-5ec1eadfffe1",
+        ] {
             assert_eq!(wrong.parse::<Cursor>(), Err(NotACursor), "{wrong}");
         }
     }

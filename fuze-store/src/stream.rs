@@ -44,7 +44,9 @@ impl Stream {
             Self::Records => {
                 "SELECT line, sequence FROM records WHERE run = ?1 AND sequence >= ?2 ORDER BY sequence"
             }
-            Self::Roots => "SELECT line, position FROM roots WHERE run = ?1 AND position >= ?2 ORDER BY position",
+            Self::Roots => {
+                "SELECT line, position FROM roots WHERE run = ?1 AND position >= ?2 ORDER BY position"
+            }
             Self::Anchors => {
                 "SELECT line, position FROM anchors WHERE run = ?1 AND position >= ?2 ORDER BY position"
             }

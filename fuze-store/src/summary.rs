@@ -41,7 +41,9 @@ impl Opened {
 
     pub(crate) fn insert(&self, connection: &Connection, id: i64) -> Result<(), StoreError> {
         connection
-            .prepare_cached("INSERT INTO summaries (run, tenant, subject, agent, opened) VALUES (?1, ?2, ?3, ?4, ?5)")
+            .prepare_cached(
+                "INSERT INTO summaries (run, tenant, subject, agent, opened) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
             .and_then(|mut statement| {
                 statement.execute(params![
                     id,

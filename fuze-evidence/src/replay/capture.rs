@@ -79,9 +79,10 @@ pub(super) fn verify(
     keys: &TrustedKeys<'_>,
 ) -> Result<(Result<Report, VerifyError>, Captured), VerifyError> {
     let (records, seen_records) = tee(files.records);
-    let (content, seen_content) = files.content.map(|(a, b)| (tee(a), tee(b))).map_or((None, None), |(a, b)| {
-        (Some((a.0, b.0)), Some((a.1, b.1)))
-    });
+    let (content, seen_content) = files
+        .content
+        .map(|(a, b)| (tee(a), tee(b)))
+        .map_or((None, None), |(a, b)| (Some((a.0, b.0)), Some((a.1, b.1))));
     let verdict = match verify_files(RunFiles { records, roots: files.roots, content }, keys) {
         Err(error @ VerifyError::Io { .. }) => return Err(error),
         verdict => verdict,

@@ -223,9 +223,7 @@ impl<'r> Walk<'r> {
             }
             ToolOutcome::Rejected | ToolOutcome::NotRun => false,
         };
-        let says = |wanted: &[OversightAction]| {
-            matches!(approval, Some(Some(human)) if human.outcome == DecisionOutcome::Accepted && wanted.contains(&human.action))
-        };
+        let says = |wanted: &[OversightAction]| matches!(approval, Some(Some(human)) if human.outcome == DecisionOutcome::Accepted && wanted.contains(&human.action));
         use OversightAction as A;
         let rests = match tool.outcome {
             ToolOutcome::DoneByStatement => says(&[A::Done]),

@@ -140,10 +140,7 @@ async fn a_run_is_verified_and_read_again_from_the_tables() {
     let read = replay(reader.evidence(sample.run).expect("evidence").files(), &keys).expect("streams");
     assert!(read.is_sound() && read.steps.len() == 3, "{:?}", read.findings);
     let unknown = Sample::begin().expect("a sample").0.run;
-    assert!(matches!(
-        reader.verify(unknown, &keys),
-        Err(EvidenceError::Store(StoreError::NotFound))
-    ));
+    assert!(matches!(reader.verify(unknown, &keys), Err(EvidenceError::Store(StoreError::NotFound))));
     // Files that lack something are behind; files that have something else are wrong.
     let path = store.run_directory(sample.run).join("content.jsonl");
     let whole = fs::read(&path).expect("a file");
@@ -250,9 +247,17 @@ async fn nothing_goes_without_a_line_of_the_annex() {
     assert!(connection.execute("DELETE FROM contents WHERE run = 1 AND position = 1", []).is_err());
     assert!(connection.execute("UPDATE runs SET keys = x'' WHERE id = 1", []).is_err());
     assert!(connection.execute("DELETE FROM records WHERE run = 1", []).is_err());
-    assert!(connection.execute("UPDATE contents SET root = zeroblob(32) WHERE run = 1 AND position = 0", []).is_err());
-    connection.execute("UPDATE contents SET content = x'7b' WHERE run = 1 AND position = 0", []).expect("a field");
-    connection.execute("DELETE FROM contents WHERE run = 1 AND position = 0", []).expect("the record's content");
+    assert!(
+        connection
+            .execute("UPDATE contents SET root = zeroblob(32) WHERE run = 1 AND position = 0", [])
+            .is_err()
+    );
+    connection
+        .execute("UPDATE contents SET content = x'7b' WHERE run = 1 AND position = 0", [])
+        .expect("a field");
+    connection
+        .execute("DELETE FROM contents WHERE run = 1 AND position = 0", [])
+        .expect("the record's content");
     connection
         .execute_batch(&format!(
             "INSERT INTO annex (tenant, sequence, run, erases, line) VALUES ('tenant', 2, '{run}', 'content', x'7b7d')"
@@ -270,7 +275,10 @@ async fn nothing_goes_without_a_line_of_the_annex() {
         .expect("a line about its evidence");
     for table in ["records", "roots", "anchors", "summaries"] {
         connection.execute(&format!("DELETE FROM {table} WHERE run = 1"), []).expect(table);
-        assert!(connection.execute(&format!("DELETE FROM {table} WHERE run = 2"), []).is_err() || table == "anchors");
+        assert!(
+            connection.execute(&format!("DELETE FROM {table} WHERE run = 2"), []).is_err()
+                || table == "anchors"
+        );
     }
 }
 
@@ -282,8 +290,20 @@ fn as_version_1(directory: &Path) {
         .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .expect("the schema");
     let old = [
-        "runs", "records", "contents", "roots", "progress", "effects", "tokens", "runs_to_project",
-        "tokens_of_run", "runs_go_forward", "records_stay", "roots_stay", "effects_go_forward", "tokens_once",
+        "runs",
+        "records",
+        "contents",
+        "roots",
+        "progress",
+        "effects",
+        "tokens",
+        "runs_to_project",
+        "tokens_of_run",
+        "runs_go_forward",
+        "records_stay",
+        "roots_stay",
+        "effects_go_forward",
+        "tokens_once",
     ];
     connection.execute_batch("PRAGMA foreign_keys = OFF").expect("a pragma");
     for kind in ["trigger", "index", "table"] {
@@ -333,8 +353,12 @@ async fn one_unreadable_run_does_not_block_the_step_from_version_1() {
     let bad = closed(&store).await.run;
     let good = closed(&store).await.run;
     store.close().await.expect("closed");
-    without_trigger(&place, "records_stay", "UPDATE records SET line = x'7b7d' WHERE run = 1 AND sequence = 0")
-        .expect("changed");
+    without_trigger(
+        &place,
+        "records_stay",
+        "UPDATE records SET line = x'7b7d' WHERE run = 1 AND sequence = 0",
+    )
+    .expect("changed");
     as_version_1(&place.directory);
     let store = place.open();
     assert_eq!(store.bad_runs().keys().collect::<Vec<_>>(), [&bad]);

@@ -215,7 +215,10 @@ async fn a_run_that_the_store_does_not_know_halts() {
     store.close().await.expect("closed");
     let store = written.open().expect("a store");
     let said: Vec<_> = store.bad_runs().iter().collect();
-    assert!(matches!(said.as_slice(), [(run, StoreError::Projection(_))] if **run == stranger.0.run), "{said:?}");
+    assert!(
+        matches!(said.as_slice(), [(run, StoreError::Projection(_))] if **run == stranger.0.run),
+        "{said:?}"
+    );
     store.close().await.expect("closed");
     fs::remove_dir(&directory).expect("removed");
     fs::create_dir(written.directory().join("runs/notes")).expect("a directory");
