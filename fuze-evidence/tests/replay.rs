@@ -3,13 +3,16 @@
 
 mod common;
 
-use common::{Counter, Host, Sample, decision, evaluate, execute, generate, name, resume, suspend, times};
+use common::{
+    Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
+};
+use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
 use fuze_evidence::span::{Guardrail, RunCancel};
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
-use fuze_evidence::{Common, Hash, Span, sha256};
+use fuze_evidence::{Annex, Common, Hash, Span, sha256};
 use serde_json::json;
 
 const ARGS: &[u8] = b"the arguments' commitment";
@@ -335,12 +338,10 @@ fn content_is_opened_field_by_field() {
     let first = closed.steps[0].content.as_ref().unwrap();
     assert_eq!((first.counts.withheld, first.fields.len(), &first.value), (8, 0, &None));
     let files = MemoryRun { content: vec![], keys: vec![], ..sample.files.clone() };
-    let mut keys = TrustedKeys::new().run_key(sample.host.public_key());
-    for step in &full.steps {
-        if let Some(content) = &step.content {
-            keys = keys.explain_erasure(sample.run_id, content.root);
-        }
-    }
+    let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
+    let erasure = Erasure { run_id: sample.run_id, reason: ErasureReason::Request, what: Erased::Run };
+    annex.append(at(1_000), name("dpo"), Event::Erased(erasure), &sample.host.signer).unwrap();
+    let keys = TrustedKeys::new().run_key(sample.host.public_key()).annex(&annex);
     let erased = replay((&files).into(), &keys).unwrap();
     let first = erased.steps[0].content.as_ref().unwrap();
     assert_eq!((first.counts.erased, first.counts.missing), (8, 0));

@@ -316,6 +316,10 @@ impl RunStore for SqliteStore {
         self.ask(move |keeper| keeper.load(run)).await
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        Self::records(self, run, from, limit).await
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
         let apply = move |connection: &Connection, projection: &mut Projection| {
             let row = rows::require(connection, run)?;

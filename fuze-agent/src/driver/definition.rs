@@ -18,6 +18,7 @@ use crate::law::residency::Residency;
 use crate::logic::Bool;
 use crate::model::ToolSpec;
 use crate::sealed::Internal;
+use crate::tool::Answer;
 
 /// An agent as the driver holds it.
 pub(crate) struct Definition<D> {
@@ -39,6 +40,8 @@ pub(crate) struct Definition<D> {
     pub(crate) specs: Vec<ToolSpec>,
     pub(crate) guardrails: Guardrails,
     pub(crate) output_schema: Value,
+    /// How much a model reads beside the history, in bytes: instructions, tools, the schema of the output.
+    pub(crate) request_bytes: usize,
     pub(crate) fingerprint: Hash,
     /// Text of a final answer to canonical bytes of the agent's output.
     pub(crate) read_output: fn(&str) -> Result<Vec<u8>, String>,
@@ -57,6 +60,12 @@ impl<D> Definition<D> {
             .into_iter()
             .map(|tool| DefinedTool { facts: tool.facts(Internal), tool })
             .collect();
+        let output_schema = schemars::schema_for!(Answer<A>).to_value();
+        let described = tools
+            .iter()
+            .map(|t| t.facts.name.len() + t.facts.description.len() + t.facts.arguments.to_string().len());
+        let request_bytes =
+            A::INSTRUCTIONS.len() + output_schema.to_string().len() + described.sum::<usize>();
         let specs = tools.iter().map(|t| ToolSpec {
             name: t.facts.name,
             description: t.facts.description,
@@ -80,9 +89,10 @@ impl<D> Definition<D> {
             specs: specs.collect(),
             tools,
             guardrails: agent.guardrails(),
-            output_schema: schemars::schema_for!(A::Output).to_value(),
+            output_schema,
+            request_bytes,
             fingerprint: Hash([0; 32]),
-            read_output: read_output::<A::Output>,
+            read_output: read_output::<Answer<A>>,
         };
         definition.fingerprint = definition.fingerprint()?;
         Ok(definition)

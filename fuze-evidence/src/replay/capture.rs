@@ -4,11 +4,10 @@ use std::io::{self, BufRead, Read};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::content::Disclosure;
 use crate::record::ContentRef;
 use crate::sink::{CONTENT, KEYS, RECORDS};
 use crate::verify::{
-    ContentCheck, ContentCounts, FieldStatus, Report, RunFiles, TrustedKeys, VerifyError, verify_files,
+    ContentCheck, Explained, Judged, Report, RunFiles, TrustedKeys, VerifyError, verify_files,
 };
 
 /// A run's files as they were read.
@@ -103,30 +102,24 @@ impl Captured {
     /// What opens the content of the verified records.
     pub(super) fn content<'c>(
         &'c self,
-        keys: &TrustedKeys<'_>,
+        keys: &TrustedKeys<'c>,
         report: &Report,
     ) -> Result<Option<Opener<'c>>, VerifyError> {
         let Some((content, key_lines)) = &self.content else { return Ok(None) };
-        let check = ContentCheck::over(
-            Box::new(content.as_slice()),
-            Box::new(key_lines.as_slice()),
-            keys,
-            report.run_id,
-            report.subject.as_ref(),
-        )?;
-        Ok(Some(Opener(check)))
+        let (content, key_lines) = (Box::new(content.as_slice()), Box::new(key_lines.as_slice()));
+        let (check, explained) = ContentCheck::over(content, key_lines, keys, report)?;
+        Ok(Some(Opener { check, explained }))
     }
 }
 
 /// Opens content as verification did, record by record.
-pub(super) struct Opener<'c>(ContentCheck<'c>);
+pub(super) struct Opener<'c> {
+    check: ContentCheck<'c>,
+    explained: Explained<'c>,
+}
 
 impl Opener<'_> {
-    pub(super) fn open(
-        &mut self,
-        reference: &ContentRef,
-        keys: &TrustedKeys<'_>,
-    ) -> Result<(ContentCounts, Option<Disclosure>, FieldStatus), VerifyError> {
-        self.0.open(reference, keys, None)
+    pub(super) fn open(&mut self, reference: &ContentRef) -> Result<Judged, VerifyError> {
+        self.check.record(reference, &self.explained, None)
     }
 }

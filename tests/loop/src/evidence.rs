@@ -78,10 +78,12 @@ impl Evidence {
         let mut turn: Option<&Value> = None;
         for (at, record) in self.records.iter().enumerate() {
             let attrs = &record["attrs"];
-            // A guardrail's question is no part of the history.
-            if record["span"] != "model.generate"
-                || self.content_of(record).is_some_and(|said| said.get("question").is_some())
-            {
+            if record["span"] != "model.generate" {
+                continue;
+            }
+            // A guardrail's question is sent alone, and is no part of the history.
+            if self.content_of(record).is_some_and(|said| said.get("question").is_some()) {
+                assert_eq!(attrs["fuze.model.history_hash"], history(Hash::ZERO, root(record)).to_string());
                 continue;
             }
             if let Some(answer) = turn.take() {
@@ -189,6 +191,13 @@ impl Evidence {
             other => other.to_string(),
         })
         .collect()
+    }
+
+    /// The decrypted content of each record of a span that has some.
+    #[must_use]
+    pub fn contents(&self, span: &str) -> Vec<&Value> {
+        let of = self.records.iter().filter(|record| record["span"] == span);
+        of.filter_map(|record| self.content_of(record)).collect()
     }
 
     /// Tool and outcome of each execution.
