@@ -190,6 +190,15 @@ impl Database {
         }
     }
 
+    /// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it.
+    pub(crate) fn truncate_log(&self) -> Result<(), StoreError> {
+        let busy: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(sql)?;
+        if busy == 0 { Ok(()) } else { Err(StoreError::Locked) }
+    }
+
     /// Closes the file. The last one to do so moves the log into it.
     pub(crate) fn close(self) -> Result<(), StoreError> {
         self.connection.close().map_err(|(_, error)| sql(error))

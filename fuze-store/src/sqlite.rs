@@ -105,6 +105,7 @@ impl SqliteStore {
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;
         let projection = Projection::new(&directory, options.busy_timeout)?;
         let mut keeper = Keeper { database, projection };
+        keeper.settle_files()?;
         let bad = keeper.sweep()?;
         let identity = Name::new(concat!("fuze-store-sqlite/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| StoreError::Io(error.to_string()))?;
