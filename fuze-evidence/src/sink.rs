@@ -1,7 +1,10 @@
 //! Where a run's lines go. A sink keeps what it is given, in order, or says that it did not; it judges nothing.
 
+mod answer;
+mod disk;
 mod jsonl;
 mod memory;
+mod recover;
 
 use std::fmt;
 use std::io;
@@ -15,9 +18,10 @@ use crate::name::Name;
 use crate::record::{Record, RunId};
 use crate::sign::SignedRoot;
 
+pub use jsonl::JsonlSink;
 pub(crate) use jsonl::{CONTENT, KEYS, RECORDS, ROOTS};
-pub use jsonl::{JsonlSink, Recovered, recover};
 pub use memory::{MemoryRun, MemorySink};
+pub use recover::{Recovered, recover};
 
 /// What one step adds to a run.
 #[derive(Debug)]
@@ -77,6 +81,15 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// A crash does not explain what is there.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How many of its lines are good.
+        line: u64,
+        /// Why it is no crash.
+        why: &'static str,
+    },
     /// A first batch without the run's keys, or a later one with them.
     Keys,
     /// Records that do not continue the run.
@@ -100,6 +113,11 @@ impl fmt::Display for SinkError {
                 write!(f, "run `{}` exists already; a run is written once", path.display())
             }
             Self::Locked { path } => write!(f, "`{}` is being written by another process", path.display()),
+            Self::Damaged { path, line, why } => write!(
+                f,
+                "`{}` is damaged after {line} good lines, and no crash explains it: {why}; nothing was changed, keep it for whoever looks into it",
+                path.display()
+            ),
             Self::Keys => f.write_str("the first batch of a run, and no other, brings its wrapped keys"),
             Self::Sequence { expected, found } => write!(f, "expected record {expected}, found {found}"),
             Self::Stopped => f.write_str("an earlier batch of this run was not kept; the run must stop"),

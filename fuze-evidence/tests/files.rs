@@ -255,8 +255,31 @@ async fn a_torn_line_is_an_error_until_it_is_recovered() {
         assert_eq!(verify(&run, &keys).unwrap().chain, Chain::NotClosed);
     }
     fs::write(&path, b"no line feed at all").unwrap();
-    let _ = recover(&run).unwrap();
-    assert!(matches!(verify(&run, &keys), Err(VerifyError::Failed { .. })));
+    // Not one record: nobody can have been told that the run had begun. It is put aside as it is, and said.
+    let aside = recover(&run).unwrap().unbegun.unwrap();
+    assert_eq!(aside, run.with_extension("unbegun"));
+    assert_eq!(fs::read(aside.join("records.jsonl")).unwrap(), b"no line feed at all");
+    assert!(!run.exists());
+}
+
+/// A crash between record 0 and its open root.
+#[tokio::test]
+async fn a_run_without_its_open_root_is_put_aside() {
+    let mut host = Host::new();
+    let directory = tempfile::tempdir().unwrap();
+    let sink = JsonlSink::new(directory.path());
+    let (run_id, [first, _]) = batches(&mut host);
+    sink.append(&first, true).await.unwrap();
+    sink.finish(run_id);
+    let run = sink.run_directory(run_id);
+    fs::write(run.join("roots.jsonl"), b"").unwrap();
+    let keys = TrustedKeys::new().run_key(host.public_key());
+    let failed = verify(&run, &keys).unwrap_err().to_string();
+    assert!(failed.contains("`recover`"), "{failed}");
+    let recovered = recover(&run).unwrap();
+    assert!(recovered.cut.is_empty());
+    assert!(recovered.unbegun.unwrap().join("records.jsonl").exists());
+    assert!(matches!(recover(&run), Err(SinkError::Io { .. })), "there is no such run any more");
 }
 
 /// A file system that takes nothing: the batch fails, and so does everything after it.

@@ -1,7 +1,8 @@
 //! Another process that holds a store: claims or writes, and says each outcome on its own line as soon as it is known.
 //!
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
-//! at once. `holder write <directory>`: writes runs until it is killed.
+//! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
+//! close, with everything that a store is asked for.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as _, Start};
 use fuze_evidence::{Hash, RunId, Signer as _, sha256};
 use fuze_store::{Options, SqliteStore};
-use fuze_store_suite::{Sample, claim_from, far};
+use fuze_store_suite::{Sample, claim_from, far, token};
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -32,7 +33,12 @@ async fn main() -> Fallible<()> {
     match what.as_str() {
         "claim" => claim(store, next()?.parse()?, next()?.parse()?, next()?.parse()?).await,
         "write" => write(&store).await,
-        other => Err(format!("expected `claim` or `write`, found `{other}`").into()),
+        "story" => {
+            story(&store).await?;
+            Arc::into_inner(store).ok_or("the store is held")?.close().await?;
+            say("closed")
+        }
+        other => Err(format!("expected `claim`, `write` or `story`, found `{other}`").into()),
     }
 }
 
@@ -84,4 +90,36 @@ async fn write(store: &SqliteStore) -> Fallible<()> {
             say(&format!("started {exec_id}"))?;
         }
     }
+}
+
+/// Each line says what the store has acknowledged: the run's records, its epoch, and what has started.
+async fn story(store: &SqliteStore) -> Fallible<()> {
+    let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
+    for _ in 0..2 {
+        let (mut sample, batch) = Sample::begin().map_err(wrong)?;
+        let run = sample.run;
+        let key: String = sample.signer.public_key().iter().map(|b| format!("{b:02x}")).collect();
+        say(&format!("key {run} {key}"))?;
+        let fence = store.create(run, batch).await?;
+        say(&format!("has {run} {} 1", sample.head().0))?;
+        let exec_id = sha256(run.to_string().as_bytes());
+        let effects = vec![EffectEntry { exec_id, state: EffectState::Intent }];
+        store.commit(fence, Batch { effects, ..sample.go_on().map_err(wrong)? }).await?;
+        say(&format!("has {run} {} 1", sample.head().0))?;
+        if store.start_effect(fence, exec_id, far()).await? != Start::Go {
+            return Err("an effect did not start".into());
+        }
+        say(&format!("started {run} {exec_id}"))?;
+        let tokens = [token(run, 0, far())];
+        store.commit(fence, sample.suspend(1, &tokens).map_err(wrong)?).await?;
+        say(&format!("has {run} {} 1", sample.head().0))?;
+        let fence = store.claim(sample.claim(1, &tokens).map_err(wrong)?).await?;
+        say(&format!("has {run} {} 2", sample.head().0))?;
+        store.commit(fence, sample.go_on().map_err(wrong)?).await?;
+        say(&format!("has {run} {} 2", sample.head().0))?;
+        let records = sample.head().0 + 1;
+        store.commit(fence, sample.close().map_err(wrong)?).await?;
+        say(&format!("has {run} {records} 2"))?;
+    }
+    Ok(())
 }
