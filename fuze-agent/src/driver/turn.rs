@@ -137,8 +137,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let request = ModelRequest {
             system: if question.is_some() { "Answer the question." } else { self.definition.instructions },
             messages,
-            tools: if question.is_some() { &[] } else { &self.definition.specs },
-            output_schema: question.is_none().then_some(&self.definition.output_schema),
+            tools: if question.is_some() { &[] } else { &self.definition.declared.specs },
+            output_schema: question.is_none().then_some(&self.definition.declared.output_schema),
             parameters: self.deployment.parameters(),
             time_limit: limit,
         };
