@@ -270,6 +270,9 @@ async fn resume(office: &Office, run: RunId, arguments: &Arguments) -> Result<()
             Ok(())
         }
         Outcome::Completed { .. } | Outcome::Stopped { .. } | Outcome::Halted { .. } => {
+            if let Outcome::Stopped { why, .. } = &outcome {
+                println!("{why}");
+            }
             support::check(&office.store.run_directory(run), &office.deployment)
         }
     }

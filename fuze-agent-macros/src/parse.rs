@@ -86,6 +86,13 @@ pub(crate) struct Form {
     pub(crate) keys: &'static [&'static str],
 }
 
+impl Form {
+    /// A line to paste.
+    fn line(self, key: impl std::fmt::Display, example: &str) -> String {
+        if self.separator == ':' { format!("{key}: {example},") } else { format!("{key} = {example},") }
+    }
+}
+
 /// What the author says under one key of a form.
 pub(crate) enum Entry<'a, 'b> {
     /// The known key, given for the first time. The input stands behind it.
@@ -186,7 +193,7 @@ pub(crate) fn separator(
     if has_value {
         return Some(());
     }
-    let line = if separator == ':' { format!("{key}: {example},") } else { format!("{key} = {example},") };
+    let line = form.line(key, example);
     if !found && !input.is_empty() && !input.peek(Token![,]) {
         mistakes
             .at_span(input.span(), Mistake::new(format!("expected `{separator}` after `{key}`")).write(line));
@@ -296,7 +303,7 @@ pub(crate) fn is_name(text: &str, longest: usize, signs: &str) -> bool {
     !text.is_empty() && text.len() <= longest && text.chars().all(plain)
 }
 
-/// A whole number from `least` to `most`.
+/// A limit: a whole number from `least` to `most`.
 pub(crate) fn number(
     key: &str,
     least: u64,
@@ -308,7 +315,9 @@ pub(crate) fn number(
     let number = input.parse::<LitInt>().ok().filter(|number| number.suffix().is_empty());
     let value = number.and_then(|number| number.base10_parse::<u64>().ok());
     let what = match value {
-        Some(value) if value < least => format!("`{key}` is at least {least}"),
+        Some(value) if value < least => {
+            format!("`{key}` is at least {least}: it says where work stops by itself (AI Act Art. 14(4)(e))")
+        }
         Some(value) if value > most => format!("`{key}` is at most {most}"),
         Some(value) => return Some(value),
         None => format!("`{key}` takes a whole number without suffix, of at least {least}"),
@@ -325,6 +334,17 @@ pub(crate) fn expression(key: &str, input: ParseStream<'_>, mistakes: &mut Mista
         mistakes.at_span(span, format!("`{key}` takes an expression, such as the name of a constant"));
     }
     value
+}
+
+/// How long something is kept: the name of a constant, or what makes a `Retention`.
+pub(crate) fn retention(form: Form, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Option<Expr> {
+    let value = expression("retention", input, mistakes)?;
+    if !matches!(value, Expr::Lit(_)) {
+        return Some(value);
+    }
+    let what = "`retention` has three windows, for content, hashes and decisions (GDPR Art. 5(1)(e)): name a `const` of type `Retention`";
+    mistakes.at(&value, Mistake::new(what).write(form.line("retention", "RETENTION")));
+    None
 }
 
 /// Goes to the next element of a list.

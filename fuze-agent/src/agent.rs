@@ -1,21 +1,18 @@
 //! Agents: a purpose, a lawful basis, an oversight, and the tools that fit them.
 
+mod list;
+
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::dispatch::Dispatch;
 use crate::guardrail::Guardrails;
-use crate::law::data::{AdmittedBy, Classification};
-use crate::law::lawful::{self, AllowedUnder};
-use crate::law::oversight::{Approval, Covers, Overseen, Oversight};
-use crate::law::residency::{MayReach, Residency};
+use crate::law::lawful;
+use crate::law::oversight::{Covers, Overseen, Oversight};
+use crate::law::residency::Residency;
 use crate::law::{Retention, annex_iii, art22, retention_is_name};
-use crate::logic::{Bool, No};
-use crate::sealed::{Internal, SealedTools};
-use crate::tool::{self, ServedBy, Tool};
+use crate::logic::Bool;
+use crate::tool::ToolOutput;
+
+pub use list::{Fits, ToolList, ToolOf, ToolsOf};
 
 /// An agent and its facts.
 #[diagnostic::on_unimplemented(
@@ -37,8 +34,8 @@ pub trait Agent: Sized + Send + Sync + 'static {
     /// What its tools share.
     type Deps: Send + Sync + 'static;
     /// The answer.
-    type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
-    /// Its tools: a tuple of up to sixteen.
+    type Output: ToolOutput + Send + 'static;
+    /// Its tools: a tuple of up to sixteen, by itself or in a [`ToolsOf`].
     type Tools: Fits<Self> + Overseen<Self>;
 
     /// The agent's name.
@@ -100,85 +97,23 @@ impl Limits {
     }
 }
 
-/// A tuple of tools, so that questions about all of them have answers in the type system.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a list of tools",
-    label = "expected a tuple of up to sixteen tools, such as `(Lookup, Record)`",
-    note = "each element must implement `fuze_agent::Tool`"
-)]
-pub trait ToolList: SealedTools + 'static {
-    /// Whether any of them touches personal data.
-    type Personal: Bool;
-    /// Whether any of them always needs approval.
-    type Approval: Bool;
-    #[doc(hidden)]
-    const NAMES: &'static [&'static str];
-    #[doc(hidden)]
-    const CHECKED: ();
-}
-
-/// These tools fit the agent `A`: lawful basis, model residency, Art. 22, dependencies.
-// No message of its own and no `do_not_recommend` on its impls: the rule that failed should speak, at the tool that failed.
-pub trait Fits<A: Agent>: ToolList {
-    #[doc(hidden)]
-    fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<A::Deps>>>;
-}
-
-impl SealedTools for () {}
-impl ToolList for () {
-    type Personal = No;
-    type Approval = No;
-    const NAMES: &'static [&'static str] = &[];
-    const CHECKED: () = ();
-}
-impl<G: Agent> Fits<G> for () {
-    fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<G::Deps>>> {
-        Vec::new()
-    }
-}
-
-type Personal<T> = <<T as Tool>::Data as Classification>::Personal;
-type Always<T> = <<T as Tool>::Approval as Approval<<T as Tool>::Args>>::Always;
-
-macro_rules! any {
-    ($is:ident $a:ident) => { $is<$a> };
-    ($is:ident $a:ident $($rest:ident)+) => { <$is<$a> as Bool>::Or<any!($is $($rest)+)> };
-}
-macro_rules! tuples {
-    ($(($($a:ident)+))*) => { $(
-        impl<$($a: Tool),+> SealedTools for ($($a,)+) {}
-        impl<$($a: Tool),+> ToolList for ($($a,)+) {
-            type Personal = any!(Personal $($a)+);
-            type Approval = any!(Always $($a)+);
-            const NAMES: &'static [&'static str] = &[$($a::NAME),+];
-            const CHECKED: () = { $(tool::check::<$a>();)+ };
-        }
-        impl<G: Agent, $($a),+> Fits<G> for ($($a,)+)
-        where $($a: Tool
-            + AllowedUnder<G::LawfulBasis>
-            + MayReach<G::ModelResidency>
-            + AdmittedBy<G::Art22>
-            + ServedBy<G::Deps>),+
-        {
-            #[expect(non_snake_case, reason = "the type parameters name the values too")]
-            fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<G::Deps>>> {
-                let ($($a,)+) = self;
-                vec![$(Box::new($a)),+]
-            }
-        }
-    )* };
-}
-tuples! {
-    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F H) (A B C D E F H I) (A B C D E F H I J)
-    (A B C D E F H I J K) (A B C D E F H I J K L) (A B C D E F H I J K L M) (A B C D E F H I J K L M N)
-    (A B C D E F H I J K L M N O) (A B C D E F H I J K L M N O P) (A B C D E F H I J K L M N O P Q)
-}
-
-/// Fails the build of a constant when an agent's constants do not fit together. The macro puts it beside each agent, so
-/// that `cargo check` sees it; for a hand-written agent the run builder asks for it, so that the build fails.
+/// Fails the build of a constant when an agent's constants do not fit together. For a hand-written agent the run builder
+/// asks for it, so that the build fails.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check<A: Agent>() {
+    check_facts::<A>();
+    let mut position = 0;
+    while position < <A::Tools as ToolList>::NAMES.len() {
+        check_name_of_tool::<A>(position);
+        position += 1;
+    }
+}
+
+/// What an agent says of itself. The macro puts it beside each agent, so that `cargo check` sees it.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_facts<A: Agent>() {
     assert!(
         retention_is_name(A::NAME),
         "an agent's name has 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ + -`"
@@ -204,26 +139,32 @@ pub const fn check<A: Agent>() {
             "a training's id has 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ + -`"
         );
     }
-    assert!(A::LIMITS.max_steps > 0, "an agent needs at least one step: raise `max_steps`");
-    let () = <A::Tools as ToolList>::CHECKED;
     assert!(
-        all_different(<A::Tools as ToolList>::NAMES),
-        "two tools of this agent have the same name: the model could not tell them apart"
+        A::LIMITS.max_steps > 0,
+        "an agent needs at least one step (AI Act Art. 14(4)(e)): raise `max_steps`"
+    );
+    let () = <A::Tools as ToolList>::CHECKED;
+}
+
+/// The name of the tool at this position in its agent's list. The macro puts it beside each agent, for each tool.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_name_of_tool<A: Agent>(position: usize) {
+    assert!(
+        is_new_at(<A::Tools as ToolList>::NAMES, position),
+        "two tools of this agent have the same name, and neither the model nor the record could tell them apart (AI \
+         Act Art. 12, 13): name one of them otherwise (`#[tool(name = \"…\", …)]`), or remove it"
     );
 }
 
 #[expect(clippy::indexing_slicing, reason = "all indices are below the lengths; const code has no `get`")]
-const fn all_different(names: &[&str]) -> bool {
-    let mut i = 0;
-    while i < names.len() {
-        let mut j = i + 1;
-        while j < names.len() {
-            if same(names[i].as_bytes(), names[j].as_bytes()) {
-                return false;
-            }
-            j += 1;
+const fn is_new_at(names: &[&str], position: usize) -> bool {
+    let mut earlier = 0;
+    while earlier < position {
+        if same(names[earlier].as_bytes(), names[position].as_bytes()) {
+            return false;
         }
-        i += 1;
+        earlier += 1;
     }
     true
 }

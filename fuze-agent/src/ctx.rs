@@ -17,7 +17,7 @@ use crate::deployment::Clock;
 use crate::dispatch::{Boxed, inside_blocking};
 use crate::effect::{MayInvoke, MayRequestOversight};
 use crate::secret::{Secret, Secrets};
-use crate::tool::{Need, Tool};
+use crate::tool::{Arguments, AsJson, Need, Output, Tool};
 
 /// What every tool may use, for the time of one dispatch `'c`.
 pub struct Ctx<'c, D> {
@@ -252,13 +252,13 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     {
         // The value shows which tool is meant; the agent's own instance runs.
         drop(tool);
-        let args = fuze_evidence::jcs::to_vec(&args);
+        let args = fuze_evidence::jcs::to_vec(Arguments::<U>::of(&args));
         Box::pin(async move {
             let unfit =
                 |error| ToolError::new(format!("the arguments of `{}` cannot be recorded: {error}", U::NAME));
             let args = args.map_err(unfit)?;
             let request = |reply| FromTool::Invoke { name: U::NAME, tool: TypeId::of::<U>(), args, reply };
-            parse::<U::Output>(&self.ask(request).await?)
+            parse::<Output<U>>(&self.ask(request).await?).map(AsJson::into_value)
         })
     }
 

@@ -26,7 +26,7 @@ use crate::law::oversight::Approval;
 use crate::law::residency::Residency;
 use crate::logic::Bool;
 use crate::sealed::Internal;
-use crate::tool::{ServedBy, Tool};
+use crate::tool::{Arguments, AsJson, Output, ServedBy, Tool};
 
 tokio::task_local! {
     /// Set while a tool runs, so that nothing but the pipeline runs another from inside it.
@@ -62,11 +62,11 @@ impl<T: Tool> Call for ToolCall<T> {
 
     fn open(self, _: Opening) -> Result<T::Args, ToolError> {
         let refused = |why: String| ToolError::not_applied(format!("the decided arguments {why}"));
-        let args: T::Args = serde_json::from_slice(&self.canonical)
+        let args: Arguments<T> = serde_json::from_slice(&self.canonical)
             .map_err(|error| refused(format!("do not parse again: {error}")))?;
         // What the tool gets is what was decided on, also where the program changed while a person thought it over.
         match jcs::to_vec(&args) {
-            Ok(again) if again == self.canonical => Ok(args),
+            Ok(again) if again == self.canonical => Ok(args.into_value()),
             Ok(_) | Err(_) => Err(refused("parse to something else".into())),
         }
     }
@@ -218,8 +218,8 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
 
     fn schemas(&self, _: Internal) -> Schemas {
         Schemas {
-            arguments: schemars::schema_for!(T::Args).to_value(),
-            output: schemars::schema_for!(T::Output).to_value(),
+            arguments: schemars::schema_for!(Arguments<T>).to_value(),
+            output: schemars::schema_for!(Output<T>).to_value(),
         }
     }
 
@@ -229,7 +229,7 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
             false => ArgumentsError::OutOfProfile(error.to_string()),
         })?;
         let listed = inside.is_array();
-        let args: T::Args =
+        let args: Arguments<T> =
             serde_json::from_value(inside).map_err(|error| ArgumentsError::Invalid(error.to_string()))?;
         let canonical =
             jcs::to_vec(&args).map_err(|error| ArgumentsError::OutOfProfile(error.to_string()))?;
@@ -240,7 +240,7 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
         if let Some(why) = too_large(&canonical) {
             return Err(ArgumentsError::OutOfProfile(why));
         }
-        match is_stable::<T::Args>(&canonical) {
+        match is_stable::<Arguments<T>>(&canonical) {
             true => Ok(canonical),
             false => Err(ArgumentsError::Unstable),
         }
@@ -250,7 +250,7 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
         if let Some(why) = too_large(canonical) {
             return Err(why);
         }
-        match is_stable::<T::Output>(canonical) {
+        match is_stable::<Output<T>>(canonical) {
             true => Ok(()),
             false => Err("it does not parse as the tool's output and write to the same again".into()),
         }
@@ -263,11 +263,10 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
         Box::pin(async move {
             let Ask { gate, request, law, approved } = ask;
             let canonical = request.call.args.to_vec();
-            let args: T::Args = serde_json::from_slice(&canonical).map_err(|error| {
+            let args: Arguments<T> = serde_json::from_slice(&canonical).map_err(|error| {
                 EngineError::Evaluation(format!("the arguments do not parse again: {error}"))
             })?;
-            let tool = T::Approval::needed(&args).then(Obligation::default);
-            drop(args);
+            let tool = T::Approval::needed(&args.into_value()).then(Obligation::default);
             let call = ToolCall::<T> { canonical, tool: PhantomData };
             Ok(match gate.decide(call, &request, Conditions { tool, law, approved }).await? {
                 Decided::Permitted { permit, rule, approved_for } => Ruling::Permitted {
@@ -299,12 +298,12 @@ impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permi
         Box::pin(async move {
             let ctx = ToolCtx::new(<T as ServedBy<D>>::lend(deps, key), scope);
             let output = inside(self.tool.run(self.permit, ctx)).await.map_err(ToolFailure::Failed)?;
-            let canonical =
-                jcs::to_vec(&output).map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
+            let canonical = jcs::to_vec(Output::<T>::of(&output))
+                .map_err(|error| ToolFailure::OutputInvalid(error.to_string()))?;
             if let Some(why) = too_large(&canonical) {
                 return Err(ToolFailure::OutputInvalid(why));
             }
-            match is_stable::<T::Output>(&canonical) {
+            match is_stable::<Output<T>>(&canonical) {
                 true => Ok(canonical),
                 false => Err(ToolFailure::OutputInvalid("it does not parse to what was written".into())),
             }

@@ -84,6 +84,8 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) state: State,
     /// Messages that stored progress holds already.
     pub(crate) stored_messages: usize,
+    /// How much of the history a model reads, in bytes: kept, because to count it each turn would cost more each turn.
+    pub(crate) history_bytes: usize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
     pub(crate) began: Instant,
     /// When the time of the tool that is running is over: what it invokes has no more.
@@ -167,6 +169,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     pub(crate) fn say(&mut self, message: Message, root: Hash) {
         let header = self.header();
         header.history = history(header.history, root);
+        self.history_bytes += turn::read_bytes(&message);
         self.state.messages.push(message);
     }
 
@@ -258,7 +261,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         }
     }
 
-    /// GDPR Art. 22(3): a solely automated decision without a person is never completed.
+    /// GDPR Art. 22(3): a solely automated decision without a person is never completed. Nor is one that a person refused.
     fn without_oversight(
         &mut self,
         status: RunStatus,
@@ -267,7 +270,9 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     ) -> (RunStatus, Why, Option<Vec<u8>>) {
         if status == RunStatus::Completed && self.definition.art22_decides && !self.state.header.human_decided
         {
-            let why = "no person decided in this run (GDPR Art. 22(3))".to_owned();
+            let why = "no person stands behind this answer (GDPR Art. 22(3)): the run's last call for a person was not \
+                       approved and done, or there was none"
+                .to_owned();
             return (RunStatus::OversightMissing, why, None);
         }
         (status, why, output)

@@ -1,6 +1,6 @@
 //! Type-level booleans. Sets, orders and "any of these tools" all reduce to them: one sealed place to get wrong.
 
-use crate::sealed::Sealed;
+use crate::sealed::{Sealed, SealedAnswer};
 
 /// True.
 pub struct Yes;
@@ -39,6 +39,11 @@ impl Bool for No {
     type Not = Yes;
 }
 
-/// What the compiler is asked to show.
-pub trait True: Bool {}
-impl True for Yes {}
+/// What the compiler is asked to show, as the answer to `Question`: by default to any.
+///
+/// A question names whom it is about. Of errors that rest on the same unmet bound the compiler shows one only; so the
+/// same rule broken by two tools, or two rules broken by one, are two questions.
+// INVARIANT: sealed with its parameter. An open `True<Mine>` would be an author's to implement for `No`.
+pub trait True<Question = ()>: Bool + SealedAnswer<Question> {}
+impl<Question> SealedAnswer<Question> for Yes {}
+impl<Question> True<Question> for Yes {}

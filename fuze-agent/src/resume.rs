@@ -23,14 +23,16 @@ use crate::driver::Driver;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Parts};
 use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
+use crate::driver::turn::read_bytes;
 use crate::law::residency::HostedWithin;
 use crate::model::{Message, Model};
 use crate::outcome::{Outcome, Timeline};
 use crate::panics::caught_now;
-use crate::run::{CancelHandle, Erased, RunError, finish, redactor};
+use crate::run::expire::over;
+use crate::run::{CancelHandle, Erased, RunError, finish, redactor, snapshot};
 use crate::sealed::Internal;
 use crate::store::{
-    Claim, EffectState, Fence, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
+    Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
 };
 use crate::suspend::decision::VerifiedDecision;
 use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
@@ -114,7 +116,7 @@ where
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
         let deployment = &self.deployment;
-        let snapshot = Name::new(model.0.identity().snapshot).map_err(RunError::internal)?;
+        let snapshot = snapshot(&model.0.identity())?;
         let run = match &self.from {
             From::Decisions(resumable) => resumable.run_id(),
             From::Crash(run) => *run,
@@ -132,6 +134,7 @@ where
             }
         };
         let stored_messages = state.messages.len();
+        let history_bytes = state.messages.iter().map(read_bytes).sum();
         let driver = Driver {
             deployment,
             definition: &definition,
@@ -142,6 +145,7 @@ where
             journal,
             state,
             stored_messages,
+            history_bytes,
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
@@ -179,7 +183,7 @@ impl Taken {
         let store = Arc::clone(store);
         let stored = store.load(run).await?;
         if stored.state == RunState::Closed {
-            return Err(RunError::NotSuspended);
+            return Err(over(&stored));
         }
         let keys = unwrap_keys(deployment, &stored)?;
         let mut state = open(&stored, &keys)?;
@@ -228,22 +232,21 @@ impl Taken {
         if self.stored.state != RunState::Suspended || self.stored.epoch != resumable.suspended.epoch {
             return Err(RunError::NotSuspended);
         }
-        let drift = drift(&self.state.header, definition, &resumable, model)?;
+        // Who ends a run need not say anything about its model, or put the arguments right.
+        let halt = resumable.halts();
+        let drift = if halt { None } else { drift(&self.state.header, definition, &resumable, model)? };
         for case in &resumable.resolved {
-            self.prepare(definition, case)?;
+            self.bound(case)?;
+            if !halt {
+                self.prepare(definition, case)?;
+            }
         }
         let (run, epoch) = (self.run, self.stored.epoch);
         let tokens: Vec<Hash> = resumable.suspended.cases.iter().map(|case| case.token().hash()).collect();
         let (mut journal, mut state, store) = self.journal(deployment, epoch + 1);
         state.header.segment += 1;
-        let mut halt = false;
         for case in resumable.resolved {
-            halt |= case.action == Action::Halt;
             let step = record_decisions(&mut journal, &mut state.header, &case, &mut timeline)?;
-            // To find out whether something happened is not to decide about a person (GDPR Art. 22(3)).
-            // A person decided about what the agent does; answering a tool's question or a doubt is not that.
-            state.header.human_decided |=
-                matches!(case.reason, SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law);
             apply(&mut state.header, &case, step)?;
         }
         state.header.waits.clear();
@@ -268,9 +271,21 @@ impl Taken {
         journal.progress(Progress::Append(piece));
         let mut claim_id = [0; 16];
         OsRandom::new().fill(&mut claim_id).map_err(RunError::internal)?;
-        let claim = Claim { run, epoch, claim_id, tokens, batch: journal.take_pending() };
+        let claim =
+            Claim { run, epoch, claim_id, ground: Ground::Decided, tokens, batch: journal.take_pending() };
         store.claim(claim).await?;
         Ok((journal, state, timeline))
+    }
+
+    /// The tokens that were decided on are for the arguments that wait.
+    fn bound(&self, case: &Resolved) -> Result<(), RunError> {
+        let execution = self.state.header.executions.get(&case.execution);
+        let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
+        let root = execution.decided.as_ref().map(|decided| decided.root);
+        match case.decisions.iter().all(|(token, _)| Some(token.claims().args_hash) == root) {
+            true => Ok(()),
+            false => Err(RunError::Snapshot("a token is for other arguments than those that wait".into())),
+        }
     }
 
     /// Checks what people put in: modified arguments and stated outputs fit the tool. Nothing is claimed before.
@@ -278,10 +293,6 @@ impl Taken {
         let execution = self.state.header.executions.get_mut(&case.execution);
         let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
         let decided = execution.decided.as_ref();
-        let root = decided.map(|decided| decided.root);
-        if case.decisions.iter().any(|(token, _)| Some(token.claims().args_hash) != root) {
-            return Err(RunError::Snapshot("a token is for other arguments than those that wait".into()));
-        }
         let tool = decided.and_then(|decided| definition.tool(&decided.tool));
         match &case.action {
             Action::Modify(args) => {
@@ -452,6 +463,7 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
     let execution = execution.ok_or_else(|| RunError::Snapshot("a case names no call".into()))?;
     if matches!(case.action, Action::Approve | Action::Modify(_)) {
         execution.approvers = case.decisions.iter().map(|(_, who)| who.claims.overseer.clone()).collect();
+        execution.approved_until = case.decisions.iter().map(|(token, _)| token.claims().expires_at).min();
     }
     execution.stage = match (&case.action, case.reason) {
         (Action::Approve, SuspendReason::Requested) => Stage::Answered { approved: true },
@@ -476,7 +488,7 @@ fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, R
         None => None,
         Some(alias) => {
             let found = deployment.subjects().find(alias).map_err(RunError::internal)?;
-            Some(found.ok_or_else(|| RunError::Snapshot(format!("the data subject `{alias}` was erased")))?)
+            Some(found.ok_or(RunError::SubjectErased)?)
         }
     };
     RunKeys::unwrap(&stored.keys, deployment.master(), alias.zip(key.as_ref()))

@@ -1,12 +1,13 @@
 //! Starting, resuming and recovering runs. All three end in the same driver.
 
 mod error;
+pub(crate) mod expire;
 
 use std::sync::Arc;
 
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::content;
-use fuze_evidence::keys::RunKeys;
+use fuze_evidence::keys::{Person, RunKeys};
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::span::AgentInvoke;
 use fuze_evidence::vocab::{InvokeAgentOperation, Refusal, RunStatus, StartOutcome, Suite};
@@ -21,7 +22,7 @@ use crate::dispatch::Boxed;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Latched, Parts, Step};
 use crate::driver::state::{Header, Phase, RunFacts, State};
-use crate::driver::turn::residency;
+use crate::driver::turn::{read_bytes, residency};
 use crate::driver::{AnyModel, Driver, Ended, name};
 use crate::law::LegalProfile;
 use crate::law::residency::{HostedWithin, Residency};
@@ -32,6 +33,7 @@ use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
 use crate::suspend::Suspended;
+use crate::tool::{Answer, AsJson};
 
 pub use error::RunError;
 
@@ -203,8 +205,17 @@ where
     async fn begin(self, subject: Option<String>) -> Result<Outcome<A::Output>, RunError> {
         let definition = Definition::of(&self.agent).map_err(RunError::internal)?;
         let model = Erased(self.model);
-        if subject.as_ref().is_some_and(|subject| subject.trim().is_empty()) {
-            return Err(RunError::Subject);
+        match &subject {
+            Some(subject) if subject.trim().is_empty() => return Err(RunError::Subject),
+            Some(subject) if subject.len() > MAX_SUBJECT_BYTES => {
+                return Err(RunError::Name {
+                    what: "data subject",
+                    // Not the text itself: it is a person's.
+                    found: format!("{} bytes", subject.len()),
+                    why: format!("expected at most {MAX_SUBJECT_BYTES} bytes"),
+                });
+            }
+            Some(_) | None => {}
         }
         let start = Start {
             deployment: &self.deployment,
@@ -230,6 +241,7 @@ where
                 report: Report { run_id, timeline },
             });
         }
+        let history_bytes = state.messages.iter().map(read_bytes).sum();
         let driver = Driver {
             deployment: &self.deployment,
             definition: &definition,
@@ -240,6 +252,7 @@ where
             journal,
             state,
             stored_messages: 0,
+            history_bytes,
             stop: self.stop.subscribe(),
             began: Instant::now(),
             until: None,
@@ -273,8 +286,8 @@ pub(crate) async fn finish<A: Agent>(
     let report = Report { run_id, timeline: driven.timeline };
     Ok(match ended {
         Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
-            let output = serde_json::from_slice(&output).map_err(RunError::internal)?;
-            Outcome::Completed { output, report }
+            let output: Answer<A> = serde_json::from_slice(&output).map_err(RunError::internal)?;
+            Outcome::Completed { output: output.into_value(), report }
         }
         Ended::Closed { status, why, .. } => Outcome::Stopped { status, why, report },
         Ended::Latched(Latched(why)) => Outcome::Halted { why, report },
@@ -294,6 +307,9 @@ struct Opened {
 
 /// A longer input is refused: 1 MiB. Escaped and encrypted it still fits a line of the evidence (16 MiB).
 const MAX_INPUT_BYTES: usize = 1 << 20;
+
+/// A longer reference to a data subject is refused: it is a key to look a person up by, not a file about them.
+const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// What a run is opened with.
 struct Start<'a, D> {
@@ -318,26 +334,31 @@ impl<D> Start<'_, D> {
             None => None,
             Some(_) => Some(alias(&mut random)?),
         };
-        let subject_key = match &subject {
-            None => None,
-            Some(alias) => Some(deployment.subjects().create(alias).map_err(RunError::internal)?),
-        };
-        let with_key = subject.clone().zip(subject_key.as_ref());
-        let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
-        let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
         let common = Common {
             annex_iii: known(definition.annex_iii)?,
             art22: known(definition.art22)?,
             principal: given("principal", self.principal)?,
             retention: given("retention id", definition.retention.id)?,
             lawful_basis: definition.personal.then(|| known(definition.lawful_basis)).transpose()?,
-            subject,
+            subject: subject.clone(),
             tenant: given("tenant", self.tenant)?,
         };
-        let identity = model.identity();
-        let snapshot = given("model snapshot", &identity.snapshot)?;
+        recordable(definition)?;
+        let snapshot = snapshot(&model.identity())?;
         let refusal = self.refusal();
         let (invoke, facts) = self.first_record(&common, &snapshot, refusal.as_ref())?;
+        // INVARIANT: every name was checked before. A subject's key is kept apart from runs: one that was made for a run
+        // that then could not begin would stay behind.
+        let subject_key = match subject.as_ref().zip(self.subject) {
+            None => None,
+            Some((alias, reference)) => {
+                let person = Person { tenant: &common.tenant, reference };
+                Some(deployment.subjects().create(alias, person).map_err(RunError::internal)?)
+            }
+        };
+        let with_key = subject.zip(subject_key.as_ref());
+        let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
+        let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
         let redactor = redactor(deployment, &keys);
         // An input that is too long for the evidence is refused on record, by its length.
         let input = match self.input.len() > MAX_INPUT_BYTES {
@@ -445,9 +466,9 @@ impl<D> Start<'_, D> {
             model_residency: residency(model.residency()),
             model_snapshot: snapshot.clone(),
             origin: deployment.origin().clone(),
-            oversight_plan: definition.plan.map(name).transpose()?,
+            oversight_plan: definition.plan.map(|plan| given("oversight plan", plan)).transpose()?,
             registry_hash: deployment.registry_hash(),
-            training: definition.training.map(name).transpose()?,
+            training: definition.training.map(|training| given("training", training)).transpose()?,
             bundle_hash: Hash(engine.bundle_hash),
             engine: name(&engine.name)?,
             permissive: engine.permissive,
@@ -499,6 +520,21 @@ fn known<T: std::str::FromStr>(wire: &str) -> Result<T, RunError> {
 
 fn given(what: &'static str, text: &str) -> Result<Name, RunError> {
     Name::new(text).map_err(|error| RunError::Name { what, found: text.to_owned(), why: error.to_string() })
+}
+
+/// A model's snapshot, once all its names are known to fit in a record.
+pub(crate) fn snapshot(model: &ModelIdentity) -> Result<Name, RunError> {
+    given("model provider", &model.provider)?;
+    given("model", &model.model)?;
+    given("model snapshot", &model.snapshot)
+}
+
+/// Names of guardrails stand in records only later; those of tools and agents were checked as constants.
+fn recordable<D>(definition: &Definition<D>) -> Result<(), RunError> {
+    for guardrail in definition.guardrails.all() {
+        given("guardrail", guardrail.name())?;
+    }
+    Ok(())
 }
 
 /// A model with its types erased.

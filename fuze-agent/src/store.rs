@@ -47,6 +47,12 @@ pub trait RunStore: Send + Sync {
     /// [`StoreError::NotFound`]; else why the store cannot.
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError>;
 
+    /// At most `limit` lines of a run's records, from the sequence `from` on, without their line feeds.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; else why the store cannot.
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError>;
+
     /// Takes a run over after a crash: the epoch grows by one, so that whoever held it is fenced off.
     ///
     /// # Errors
@@ -54,9 +60,10 @@ pub trait RunStore: Send + Sync {
     /// else why the store cannot.
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError>;
 
-    /// Claims every token of a suspended run and continues it, in one transaction: each token is unused and, by the
-    /// store's own clock, not expired; the epoch is `claim.epoch` and grows by one; the batch is applied. A claim that
-    /// returns `Ok` has been committed. After a commit whose result is unclear the store reads back the claim id.
+    /// Claims every token of a suspended run and continues or closes it, in one transaction: each token is unused; by the
+    /// store's own clock they are in time or not, as [`Ground`] demands; the epoch is `claim.epoch` and grows by one; the
+    /// batch is applied. A claim that returns `Ok` has been committed. After a commit whose result is unclear the store
+    /// reads back the claim id.
     ///
     /// # Errors
     /// [`ClaimError`]: then nothing has changed, except where it says that the result is unclear.
@@ -233,7 +240,19 @@ pub enum Stop {
     Abort,
 }
 
-/// All that continues a suspended run.
+/// What entitles to claim a suspended run's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// People decided: every token is in time.
+    Decided,
+    /// Nobody did: the time of at least one token is over, so that no decision can continue the run. The batch closes it.
+    Silence,
+    /// The data subject was erased, so that nobody can open what the run was; tokens may be in time or not. The batch
+    /// closes it.
+    Erased,
+}
+
+/// All that continues, or closes, a suspended run.
 #[derive(Debug)]
 pub struct Claim {
     /// The run.
@@ -242,6 +261,8 @@ pub struct Claim {
     pub epoch: u64,
     /// A random id, by which a claim whose commit was unclear is recognised.
     pub claim_id: [u8; 16],
+    /// What entitles to it.
+    pub ground: Ground,
     /// The tokens, all of them.
     pub tokens: Vec<Hash>,
     /// What the transaction also writes.
@@ -316,6 +337,8 @@ pub enum ClaimError {
     Used(Hash),
     /// The token has expired.
     Expired(Hash),
+    /// Every token is in time: people may still decide.
+    InTime,
     /// The store never issued this token for this run.
     Unknown(Hash),
     /// The run waits for more tokens than were given.
@@ -327,8 +350,11 @@ pub enum ClaimError {
 impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Used(token) => write!(f, "the token {token} was used before: a suspended run resumes once"),
+            Self::Used(token) => {
+                write!(f, "the token {token} was used before: a suspended run is resumed or closed once")
+            }
             Self::Expired(token) => write!(f, "the token {token} has expired: silence counts as a denial"),
+            Self::InTime => f.write_str("every token is in time: people may still decide"),
             Self::Unknown(token) => write!(f, "the token {token} was never issued for this run"),
             Self::Incomplete => f.write_str("the run waits for more decisions than were given"),
             Self::Store(error) => error.fmt(f),

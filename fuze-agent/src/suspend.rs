@@ -99,6 +99,8 @@ impl Suspended {
     /// Verifies decisions: every slot filled, one set of arguments for each case, distinct persons and keys, none of them
     /// the principal, each in the registry, trained, in time, and shown this very case.
     ///
+    /// One `halt` decides for the whole run, whatever the other cases wait for (AI Act Art. 14(4)(e)).
+    ///
     /// # Errors
     /// The run back, with everything that is missing or wrong.
     pub fn verify(self, decisions: &[SignedDecision]) -> Result<Resumable, Box<NotResumable>> {
@@ -114,9 +116,12 @@ impl Suspended {
                 Err(problem) => problems.push((Some(at), problem)),
             }
         }
+        let halted = answers.values().any(|(_, verified)| verified.action == Action::Halt);
         let mut resolved = Vec::new();
         for wait in &self.state.header.waits {
-            match self.resolve(wait, &mut answers) {
+            match self.resolve(wait, &mut answers, halted) {
+                // Nobody said anything about it, and nobody needs to: the run ends.
+                Ok(case) if halted && case.decisions.is_empty() => {}
                 Ok(case) => resolved.push(case),
                 Err(error) => problems.push((None, Problem::Decision(error))),
             }
@@ -157,11 +162,12 @@ impl Suspended {
         Ok((token, verified))
     }
 
-    /// One case: what its slots together come to.
+    /// One case: what its slots together come to. Where somebody halted the run, what is open stays open.
     fn resolve(
         &self,
         wait: &Wait,
         answers: &mut BTreeMap<Hash, (Token, VerifiedDecision)>,
+        halted: bool,
     ) -> Result<Resolved, DecisionError> {
         let slots = self.cases.iter().filter(|case| case.token.claims().call_id == wait.execution);
         let mut decisions = Vec::new();
@@ -186,13 +192,15 @@ impl Suspended {
             .or_else(|| all().find(|action| **action == Action::Reject));
         let action = match (refusal, open) {
             (Some(refusal), _) => refusal.clone(),
+            (None, Some(_)) if halted => Action::Halt,
             (None, Some((slot, of))) => return Err(DecisionError::SlotOpen { slot, of }),
             (None, None) => {
                 let first = all().next().cloned().ok_or(DecisionError::SlotOpen { slot: 0, of: 1 })?;
-                if all().any(|action| *action != first) {
-                    return Err(DecisionError::Disagree);
+                match all().all(|action| *action == first) {
+                    true => first,
+                    false if halted => Action::Halt,
+                    false => return Err(DecisionError::Disagree),
                 }
-                first
             }
         };
         Ok(Resolved { execution: wait.execution, reason: wait.reason, decisions, action })
@@ -264,6 +272,11 @@ impl Resumable {
     #[must_use]
     pub fn run_id(&self) -> RunId {
         self.suspended.run
+    }
+
+    /// Whether somebody ends the run.
+    pub(crate) fn halts(&self) -> bool {
+        self.resolved.iter().any(|case| case.action == Action::Halt)
     }
 
     /// Whether every decision-maker acknowledged this change of the model.

@@ -2,11 +2,9 @@
 //!
 //! `#[tool]` writes an implementation that a person could write by hand, so going round the macro gains nothing.
 
-use std::time::Duration;
+mod value;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 use crate::boundary::{Egress, FileSystem, Within};
 use crate::ctx::ToolCtx;
@@ -19,6 +17,9 @@ use crate::logic::Bool;
 use crate::sealed::{Internal, Sealed};
 use crate::{Permit, ToolCall, ToolError};
 
+pub(crate) use value::{Answer, Arguments, Output};
+pub use value::{AsJson, ToolArgument, ToolOutput};
+
 /// A tool and its facts. What one declaration settles is a required item: leaving it out is a compile error.
 ///
 /// Arguments and output are JSON in the closed profile of the evidence format; arguments refuse unknown fields
@@ -30,9 +31,9 @@ use crate::{Permit, ToolCall, ToolError};
 )]
 pub trait Tool: Sized + Send + Sync + 'static {
     /// The arguments.
-    type Args: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    type Args: ToolArgument + Send + Sync + 'static;
     /// The output.
-    type Output: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    type Output: ToolOutput + Send + Sync + 'static;
     /// What the tool touches, with everything that the law asks of that class.
     type Data: Classification;
     /// Where it may send data: never wider than the data's residency.
@@ -118,7 +119,7 @@ impl<D: Send + Sync + 'static> Lends<Uses<D>> for D {
 #[diagnostic::on_unimplemented(
     message = "tool `{Self}` needs other dependencies than the agent's `{D}`",
     label = "the `Ctx` of this tool names another type of dependencies",
-    note = "make the agent's `deps` the type that this tool's `ctx: &Ctx<'_, Deps>` names"
+    note = "GDPR Art. 5(1)(b): make the agent's `deps` the type that this tool's `ctx: &Ctx<'_, Deps>` names"
 )]
 pub trait ServedBy<D>: Tool {
     #[doc(hidden)]

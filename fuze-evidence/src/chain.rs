@@ -4,6 +4,7 @@
 //! so a signed close can only be of a run that has closed.
 
 mod error;
+mod replay;
 mod steps;
 
 use serde::{Deserialize, Serialize};

@@ -20,7 +20,8 @@ use crate::random::{Random, RandomError};
 use crate::record::ContentRef;
 use crate::redact::Redacted;
 
-pub use merkle::{Proof, inclusion_proof, merkle_root, verify_inclusion};
+pub use merkle::{Proof, inclusion_proof, inclusion_root, merkle_root, node_hash, verify_inclusion};
+pub(crate) use seal::KeyEntry;
 pub use seal::{ContentLine, KeysLine, OpenError, SealedContent, seal};
 
 /// 32 random octets that keep a leaf from being guessed.

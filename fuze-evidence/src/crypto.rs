@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 pub(crate) const NONCE_BYTES: usize = 24;
 
 /// 32 secret octets, wiped when dropped, never printed.
-pub(crate) type Secret = Zeroizing<[u8; 32]>;
+pub type Secret = Zeroizing<[u8; 32]>;
 
 /// HMAC-SHA256 over the parts, one after the other.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {

@@ -1,8 +1,11 @@
 //! Keys: the signing key, the master key, a data subject's key, and what a run derives from its one secret.
 //!
-//! Secrets are wiped when dropped, never printed and never serialised. Not here: rotation and revocation.
+//! Secrets are wiped when dropped, never printed and never serialised. Which key was in force when: [`history`].
 
 mod file;
+pub mod history;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod subject;
 
 use std::fmt;
@@ -12,7 +15,7 @@ use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::crypto::{self, NONCE_BYTES, Secret};
+use crate::crypto::{self, NONCE_BYTES};
 use crate::hash::Hash;
 use crate::jcs;
 use crate::name::Name;
@@ -20,9 +23,12 @@ use crate::random::{Random, RandomError};
 use crate::record::RunId;
 use crate::sign::{KeyId, SignError};
 
+pub use crate::crypto::Secret;
 pub(crate) use file::sync_parent;
 pub use file::{KeyFileError, MasterKeyFile};
-pub use subject::{FileSubjectKeys, MemorySubjectKeys, SubjectKeyError, SubjectKeys};
+pub use subject::{
+    FileSubjectKeys, MemorySubjectKeys, Person, SubjectIndexKey, SubjectKeyError, SubjectKeys,
+};
 
 /// Signs raw octets. Trusted: its identity stands in a run's first record.
 pub trait Signer: Send + Sync {
@@ -132,6 +138,14 @@ impl fmt::Debug for MasterKey {
 
 /// A data subject's key: with it gone, what it protected cannot be read by anyone.
 pub struct SubjectKey(Secret);
+
+impl SubjectKey {
+    /// From 32 secret random octets: for stores of subject keys.
+    #[must_use]
+    pub const fn from_secret(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
 
 impl fmt::Debug for SubjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

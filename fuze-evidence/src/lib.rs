@@ -3,11 +3,14 @@
 //! `docs/evidence-format.md` describes every byte; the modules here write and read them. What goes in is closed: spans
 //! hold enumerations, bounded integers and the framework's ids ([`span`]); content is only ever a salted commitment
 //! to what was redacted ([`redact`], [`content`]). Not here: any knowledge of agents, tools or policies, the
-//! transparency log, the bundle.
+//! transparency log itself (`fuze-log`), the bundle.
 
+pub mod anchor;
+pub mod annex;
 pub mod chain;
 pub mod content;
 mod crypto;
+pub mod erase;
 pub mod hash;
 pub mod jcs;
 pub mod keys;
@@ -15,6 +18,8 @@ pub mod name;
 pub mod random;
 pub mod record;
 pub mod redact;
+pub mod replay;
+pub mod retention;
 pub mod sign;
 pub mod sink;
 pub mod snapshot;
@@ -23,6 +28,8 @@ pub mod time;
 pub mod verify;
 pub mod vocab;
 
+pub use anchor::Anchor;
+pub use annex::Annex;
 pub use chain::{Closed, Recorder};
 pub use content::{Commitment, SealedContent};
 pub use hash::{Hash, sha256};
@@ -30,7 +37,7 @@ pub use keys::{RunKeys, Signer};
 pub use name::Name;
 pub use record::{Common, Record, RunId};
 pub use redact::{Redacted, Redactor};
-pub use sign::{Anchor, SignedRoot};
+pub use sign::SignedRoot;
 pub use sink::{Sink, SinkBatch};
 pub use span::Span;
 pub use time::Timestamp;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,11 @@ const FIELD_PRIME: [u8; 32] = {
     prime
 };
 
+/// What precedes the raw key in its SubjectPublicKeyInfo (RFC 8410 section 4).
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+const PEM_END: &str = "-----END PUBLIC KEY-----";
+
 impl PublicKey {
     /// Checks the raw octets.
     ///
@@ -49,6 +54,32 @@ impl PublicKey {
         }
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| SignatureError::Key)?;
         if key.is_weak() { Err(SignatureError::Key) } else { Ok(Self(key)) }
+    }
+
+    /// Reads 64 hexadecimal digits, or a PEM `PUBLIC KEY` (RFC 8410); white space around either is ignored.
+    ///
+    /// # Errors
+    /// When it is neither, or no key that may be relied upon.
+    pub fn from_text(text: &str) -> Result<Self, SignatureError> {
+        let text = text.trim();
+        if let Ok(octets) = text.parse::<Hash>() {
+            return Self::from_bytes(octets.0);
+        }
+        let body = text
+            .strip_prefix(PEM_BEGIN)
+            .and_then(|rest| rest.strip_suffix(PEM_END))
+            .ok_or(SignatureError::KeyText)?;
+        let body: String = body.split_ascii_whitespace().collect();
+        let der = Base64::decode_vec(&body).map_err(|_| SignatureError::KeyText)?;
+        let raw = der.strip_prefix(&SPKI_PREFIX).ok_or(SignatureError::KeyText)?;
+        Self::from_bytes(raw.try_into().map_err(|_| SignatureError::KeyText)?)
+    }
+
+    /// As a PEM `PUBLIC KEY` (SubjectPublicKeyInfo, RFC 8410), for other people's tools.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let der = [SPKI_PREFIX.as_slice(), self.0.as_bytes()].concat();
+        format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", Base64::encode_string(&der))
     }
 
     /// The raw octets.
@@ -86,6 +117,8 @@ impl fmt::Debug for PublicKey {
 pub enum SignatureError {
     /// A public key that is no canonical point of full order.
     Key,
+    /// Neither 64 hexadecimal digits nor a PEM public key.
+    KeyText,
     /// The signature does not hold.
     Signature,
     /// Not 64 octets in base64url without padding.
@@ -105,6 +138,9 @@ impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key => f.write_str("the public key is no canonical Ed25519 point of full order"),
+            Self::KeyText => f.write_str(
+                "expected an Ed25519 public key: 64 lowercase hexadecimal digits or a PEM `PUBLIC KEY`",
+            ),
             Self::Signature => f.write_str("the signature does not hold for this key and message"),
             Self::Encoding => f.write_str("expected a signature of 64 octets in base64url without padding"),
             Self::Canonical(error) => write!(f, "the signed object is not canonical: {error}"),
@@ -128,7 +164,7 @@ pub enum SignError {
     Canonical(jcs::Error),
     /// Not an object, or it has a member `domain` of its own.
     Shape,
-    /// A domain that only a recorder may sign for.
+    /// A domain that only the framework signs for.
     Reserved {
         /// The domain.
         domain: &'static str,
@@ -144,7 +180,7 @@ impl fmt::Display for SignError {
             Self::Shape => {
                 f.write_str("only an object without a member `domain` can be signed; the domain is added")
             }
-            Self::Reserved { domain } => write!(f, "only a recorder signs for the domain `{domain}`"),
+            Self::Reserved { domain } => write!(f, "the framework alone signs for the domain `{domain}`"),
         }
     }
 }
@@ -153,7 +189,8 @@ impl std::error::Error for SignError {}
 
 /// An object that is signed under a domain. Its serialised form has no member `domain`; signing adds it.
 pub trait SignedObject: Serialize + DeserializeOwned {
-    /// Says what a signature over it means, for instance `fuze/decision/v1`. Those beginning `fuze/run-` are refused.
+    /// Says what a signature over it means, for instance `fuze/decision/v1`. Those beginning `fuze/run-`, `fuze/annex/` and
+    /// `fuze/key/` are refused.
     const DOMAIN: &'static str;
 }
 
@@ -174,14 +211,15 @@ impl SignedBytes {
     }
 }
 
-const RESERVED_DOMAINS: &str = "fuze/run-";
+/// Only this crate's own code signs for these.
+const RESERVED_DOMAINS: [&str; 3] = ["fuze/run-", "fuze/annex/", "fuze/key/"];
 
 /// Signs `object` under its domain.
 ///
 /// # Errors
 /// When it has no canonical form, its domain is reserved, or the signer fails.
 pub fn sign_object<T: SignedObject>(object: &T, signer: &dyn Signer) -> Result<SignedBytes, SignError> {
-    if T::DOMAIN.starts_with(RESERVED_DOMAINS) {
+    if RESERVED_DOMAINS.iter().any(|reserved| T::DOMAIN.starts_with(reserved)) {
         return Err(SignError::Reserved { domain: T::DOMAIN });
     }
     let bytes = with_domain(object)?;
@@ -235,8 +273,12 @@ pub fn read_object<T: SignedObject>(bytes: &[u8]) -> Result<T, SignatureError> {
     }
 }
 
-/// Signs and checks the answer, so that a faulty device is found before the signature is relied upon.
-fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
+/// Signs and checks the answer, so that a faulty device is found before the signature is relied upon. For messages that are
+/// no [`SignedObject`]: whoever calls sees to it that they cannot be taken for one.
+///
+/// # Errors
+/// When the signer fails, or answers with what its own public key refuses.
+pub fn sign_checked(message: &[u8], signer: &dyn Signer) -> Result<[u8; 64], SignError> {
     let signature = signer.sign(message)?;
     if !signer.to_be_checked() {
         return Ok(signature);
@@ -405,18 +447,4 @@ impl SignedRoot {
     pub fn hash(&self) -> Hash {
         sha256(&self.bytes)
     }
-}
-
-/// Somewhere outside that keeps roots: a transparency log, a time stamp. It takes only what is signed.
-pub trait Anchor: Send + Sync {
-    /// What the place gives as its receipt.
-    type Receipt;
-    /// What can go wrong there.
-    type Error: std::error::Error;
-
-    /// Keeps `root`.
-    ///
-    /// # Errors
-    /// The place's own.
-    fn anchor(&self, root: &SignedRoot) -> Result<Self::Receipt, Self::Error>;
 }

@@ -16,6 +16,16 @@ const MAX_NANOS: u128 = 253_402_300_800 * NANOS_PER_SECOND - 1;
 pub struct Timestamp(u128);
 
 impl Timestamp {
+    /// The last one: the end of the year 9999.
+    pub const MAX: Self = Self(MAX_NANOS);
+
+    /// So many days of 24 hours later; `None` beyond the year 9999.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Option<Self> {
+        let nanos = self.0.checked_add(u128::from(days) * u128::from(SECONDS_PER_DAY) * NANOS_PER_SECOND)?;
+        (nanos <= MAX_NANOS).then_some(Self(nanos))
+    }
+
     /// From nanoseconds since the Unix epoch.
     ///
     /// # Errors

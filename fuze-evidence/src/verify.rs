@@ -4,6 +4,7 @@
 //! and no others; it does not know whether what was recorded is true, or what was never recorded.
 
 mod content;
+mod explain;
 mod lines;
 mod report;
 mod run;
@@ -13,21 +14,38 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use crate::annex::Annex;
 use crate::hash::Hash;
+use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
+use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
+use crate::time::Timestamp;
 
+pub(crate) use content::{ContentCheck, Judged};
+pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
 /// What a verifier relies on: which keys may sign runs, and what it was given to open content.
 #[derive(Default)]
 pub struct TrustedKeys<'k> {
     runs: HashMap<KeyId, PublicKey>,
+    histories: Vec<KeyHistory>,
+    anchored: Vec<Hash>,
     master: Option<&'k MasterKey>,
     subjects: Option<&'k dyn SubjectKeys>,
-    erased: Vec<(RunId, Hash)>,
+    annexes: Vec<&'k Annex>,
+    expected: Expected,
+}
+
+/// What the auditor asked for. The evidence itself does not say which run, tenant or deployment somebody wanted to see.
+#[derive(Debug, Default)]
+struct Expected {
+    run_id: Option<RunId>,
+    tenant: Option<Name>,
+    origin: Option<Name>,
 }
 
 impl<'k> TrustedKeys<'k> {
@@ -44,6 +62,43 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
+    /// Runs of the history's origin signed by a key that was in force when they began are accepted.
+    #[must_use]
+    pub fn history(mut self, history: KeyHistory) -> Self {
+        self.histories.push(history);
+        self
+    }
+
+    /// A log proof, verified elsewhere, shows that the signed root with this hash stood there before its key was revoked.
+    #[must_use]
+    pub fn stood_before_revocation(mut self, root: Hash) -> Self {
+        self.anchored.push(root);
+        self
+    }
+
+    /// The key `id`, if it may sign runs and annexes of `origin` that began, or were written, at `at`.
+    pub(crate) fn run_key_at(&self, origin: &Name, id: &KeyId, at: Timestamp) -> Result<RunKey, String> {
+        if let Some(&key) = self.runs.get(id) {
+            return Ok(RunKey { key, revoked: None });
+        }
+        let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
+        let mut why = format!("it is signed by the key {id}, which is not trusted");
+        for history in self.histories.iter().filter(of_origin) {
+            match history.standing(id, at) {
+                Standing::Unknown => {}
+                Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
+                Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
+                Standing::NotYet { from } => {
+                    why = format!("it began before its key {id} was in force, which was from {from} on");
+                }
+                Standing::RotatedOut { at } => {
+                    why = format!("it began after its key {id} had been replaced, which was at {at}");
+                }
+            }
+        }
+        Err(why)
+    }
+
     /// Content is opened with `master`; without it, content is withheld.
     #[must_use]
     pub const fn master_key(mut self, master: &'k MasterKey) -> Self {
@@ -58,16 +113,43 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// An erasure statement, verified elsewhere, explains that content under `root` of run `run_id` is gone.
+    /// What happened to runs after their close. An annex explains what is gone of the runs of its own origin and tenant, and what it
+    /// says of them must be true.
     #[must_use]
-    pub fn explain_erasure(mut self, run_id: RunId, root: Hash) -> Self {
-        self.erased.push((run_id, root));
+    pub fn annex(mut self, annex: &'k Annex) -> Self {
+        self.annexes.push(annex);
         self
     }
 
-    fn explains(&self, run_id: RunId, root: Hash) -> bool {
-        self.erased.contains(&(run_id, root))
+    /// Another run than `run_id` is a failure: files of another run verify as well.
+    #[must_use]
+    pub const fn expect_run(mut self, run_id: RunId) -> Self {
+        self.expected.run_id = Some(run_id);
+        self
     }
+
+    /// A run of another tenant is a failure.
+    #[must_use]
+    pub fn expect_tenant(mut self, tenant: Name) -> Self {
+        self.expected.tenant = Some(tenant);
+        self
+    }
+
+    /// A run of another deployment is a failure.
+    #[must_use]
+    pub fn expect_origin(mut self, origin: Name) -> Self {
+        self.expected.origin = Some(origin);
+        self
+    }
+}
+
+/// A key that a run may be signed with.
+#[derive(Clone, Copy)]
+pub(crate) struct RunKey {
+    pub(crate) key: PublicKey,
+    /// When it was revoked: then only what somebody else vouches for counts, a log for a root, the key that came after for
+    /// a line of the annex.
+    pub(crate) revoked: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for TrustedKeys<'_> {

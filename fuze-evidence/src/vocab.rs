@@ -335,8 +335,15 @@ wire_enum! {
     /// Why a run went on.
     ResumeCause { Decision = "decision", Recovery = "recovery", }
 
-    /// Who stopped a run.
-    CancelledBy { Operator = "operator", Abort = "abort", SubjectErased = "subject_erased", }
+    /// Who or what stopped a run.
+    CancelledBy {
+        Operator = "operator",
+        Abort = "abort",
+        /// The data subject was erased while it waited (GDPR Art. 17):
+        SubjectErased = "subject_erased",
+        /// Nobody decided in time, and silence is a denial:
+        Expired = "expired",
+    }
 
     /// What was under way and has no known end.
     Gap { ModelRequest = "model_request", Tool = "tool", Process = "process", }

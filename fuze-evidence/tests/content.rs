@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Counter, Host, Sample, at, name};
+use common::{Counter, Host, Sample, at, name, person};
 use fuze_evidence::content::{
     CommitError, DisclosedLeaf, Disclosure, DisclosureError, OpenError, Opening, SealedContent, commit,
     history, inclusion_proof, seal, verify_inclusion,
@@ -214,7 +214,7 @@ fn content_opens_with_its_run_and_subject_only() {
     assert!(matches!(sealed.open(&keys()), Err(OpenError::Key(_))));
     let other_subject = MemorySubjectKeys::default();
     let alias = name("subject-1f8a");
-    let other = other_subject.create(&alias).unwrap();
+    let other = other_subject.create(&alias, person(&name("acme"))).unwrap();
     let wrapped = sample.keys.wrap(&sample.host.master, &mut OsRandom::new()).unwrap();
     let wrong = RunKeys::unwrap(&wrapped, &sample.host.master, Some((alias.clone(), &other))).unwrap();
     assert_eq!(sealed.open(&wrong), Err(OpenError::Refused));

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Host, Sample, at, name, start, times};
+use common::{Host, Sample, at, name, person, start, times};
 use fuze_evidence::chain::Opened;
 use fuze_evidence::keys::{
     FileSigner, FileSubjectKeys, KeyFileError, MasterKeyFile, Signer as _, SubjectKeyError, SubjectKeys as _,
@@ -15,7 +15,7 @@ use fuze_evidence::random::OsRandom;
 use fuze_evidence::sink::{JsonlSink, MemorySink, SinkError, recover};
 use fuze_evidence::verify::{Chain, TrustedKeys, VerifyError, verify, verify_files};
 use fuze_evidence::vocab::RunStatus;
-use fuze_evidence::{Recorder, RunId, RunKeys, Sink, SinkBatch};
+use fuze_evidence::{Recorder, RunId, RunKeys, Sink, SinkBatch, sha256};
 
 fn create(path: &Path) -> Result<FileSigner, KeyFileError> {
     FileSigner::create(path, name("file"), &mut OsRandom::new())
@@ -97,19 +97,72 @@ fn a_key_that_others_can_use_or_that_is_elsewhere_is_refused() {
 #[test]
 fn a_subjects_key_is_kept_apart_and_can_be_gone() {
     let directory = tempfile::tempdir().unwrap();
-    let subjects = FileSubjectKeys::new(directory.path().join("subjects"));
+    let place = directory.path().join("subjects");
+    let subjects = FileSubjectKeys::new(&place);
+    let (acme, other) = (name("acme"), name("other"));
     // An alias may look like a path; it never becomes one.
-    let alias = name("../../etc/x");
+    let (alias, second) = (name("../../etc/x"), name("s-2"));
     assert!(subjects.find(&alias).unwrap().is_none());
-    subjects.create(&alias).unwrap();
+    assert_eq!(subjects.aliases(person(&acme)).unwrap(), []);
+    subjects.create(&alias, person(&acme)).unwrap();
+    subjects.create(&second, person(&acme)).unwrap();
     assert!(subjects.find(&alias).unwrap().is_some());
-    assert!(matches!(subjects.create(&alias), Err(SubjectKeyError::Exists { .. })));
-    let files: Vec<_> = fs::read_dir(directory.path().join("subjects")).unwrap().collect();
-    assert_eq!(files.len(), 1);
-    for file in files {
-        fs::remove_file(file.unwrap().path()).unwrap();
+    assert!(matches!(subjects.create(&alias, person(&acme)), Err(SubjectKeyError::Exists { .. })));
+    assert_eq!(subjects.aliases(person(&acme)).unwrap(), [alias.clone(), second.clone()]);
+    // The same reference of another tenant is another person.
+    assert_eq!(subjects.aliases(person(&other)).unwrap(), []);
+    let reopened = FileSubjectKeys::new(&place);
+    assert_eq!(reopened.aliases(person(&acme)).unwrap().len(), 2);
+    assert_eq!(walk(directory.path()).iter().filter(|path| !path.starts_with(&place)).count(), 0);
+    for octets in walk(&place).iter().map(|path| fs::read(path).unwrap()) {
+        assert!(!String::from_utf8_lossy(&octets).contains("applicant-17"));
     }
+    subjects.erase(&alias).unwrap();
+    subjects.erase(&alias).unwrap();
     assert!(subjects.find(&alias).unwrap().is_none());
+    assert!(subjects.find(&second).unwrap().is_some());
+    assert_eq!(subjects.aliases(person(&acme)).unwrap(), [second.clone()]);
+    subjects.erase(&second).unwrap();
+    // Nothing is left but the secret of an empty index: not even that there was somebody.
+    assert_eq!(walk(&place), [place.join("index.key")]);
+    assert_eq!(fs::read_dir(place.join("index")).unwrap().count(), 0);
+}
+
+/// A key that exists is found by its person, wherever a crash cut its making or its erasing short.
+#[test]
+fn no_key_stands_outside_the_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("subjects");
+    let subjects = FileSubjectKeys::new(&place);
+    let (acme, alias) = (name("acme"), name("s-1"));
+    subjects.create(&alias, person(&acme)).unwrap();
+    let hash = sha256(alias.as_str().as_bytes());
+    let (key, marker) = (place.join(format!("{hash}.key")), place.join(format!("{hash}.index")));
+    let octets = fs::read(&key).unwrap();
+    // The key went and the rest did not: the alias is still found, and erased again to its end.
+    fs::remove_file(&key).unwrap();
+    assert_eq!(subjects.aliases(person(&acme)).unwrap(), [alias.clone()]);
+    subjects.erase(&alias).unwrap();
+    assert_eq!(subjects.aliases(person(&acme)).unwrap(), []);
+    assert_eq!(walk(&place), [place.join("index.key")]);
+    // A marker that was cut short: there is no key yet, and erasing goes on.
+    fs::write(&marker, "abc").unwrap();
+    subjects.erase(&alias).unwrap();
+    assert_eq!(walk(&place), [place.join("index.key")]);
+    fs::write(&key, octets).unwrap();
+    subjects.erase(&alias).unwrap();
+    assert!(!key.exists());
+}
+
+/// Every file below a directory.
+fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
 }
 
 /// A run's batches: the first with keys, content and root, the second with the close.

@@ -208,3 +208,20 @@ fn a_signature_has_one_spelling() {
         assert_eq!(read_signature(&wrong), Err(SignatureError::Encoding), "{wrong}");
     }
 }
+
+#[test]
+fn a_public_key_is_read_from_hex_and_from_pem() {
+    // RFC 8410 section 10.1.
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let key = PublicKey::from_text(pem).unwrap();
+    assert_eq!(key.to_pem(), pem);
+    let text = Hash(key.to_bytes()).to_string();
+    assert_eq!(PublicKey::from_text(&format!(" {text}\n")).unwrap(), key);
+    let x25519 = pem.replace("MCowBQYDK2Vw", "MCowBQYDK2Vu");
+    for other in
+        ["", "abc", &text[..62], &text.to_uppercase(), &pem[..60], &x25519, &pem.replace("PUBLIC", "PRIVATE")]
+    {
+        assert_eq!(PublicKey::from_text(other), Err(SignatureError::KeyText), "{other}");
+    }
+    assert_eq!(PublicKey::from_text(&"0".repeat(64)), Err(SignatureError::Key));
+}

@@ -4,21 +4,33 @@
 mod common;
 
 use common::{Host, Sample, at, decision, evaluate, execute, generate, name, push, resume, suspend, times};
+use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::chain::{AppendError, Times};
 use fuze_evidence::keys::{FileSigner, MasterKey, Signer as _};
 use fuze_evidence::sink::MemoryRun;
 use fuze_evidence::span::{AttrError, RunClose};
 use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::{PolicyDecision, Refusal, RunStatus, StartOutcome};
-use fuze_evidence::{Hash, Recorder, Span, jcs, sha256};
+use fuze_evidence::{Annex, Hash, Recorder, Span, jcs, sha256};
 use serde_json::{Value, json};
 
-fn check(sample: &Sample, files: &MemoryRun) -> Result<Report, VerifyError> {
-    let keys = TrustedKeys::new()
+fn trusted(sample: &Sample) -> TrustedKeys<'_> {
+    TrustedKeys::new()
         .run_key(sample.host.public_key())
         .master_key(&sample.host.master)
-        .subject_keys(&sample.host.subjects);
-    verify_files(files.into(), &keys)
+        .subject_keys(&sample.host.subjects)
+}
+
+fn check(sample: &Sample, files: &MemoryRun) -> Result<Report, VerifyError> {
+    verify_files(files.into(), &trusted(sample))
+}
+
+/// An annex with one statement.
+fn erased(sample: &Sample, what: Erased) -> Annex {
+    let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
+    let erasure = Erasure { run_id: sample.run_id, reason: ErasureReason::Request, what };
+    annex.append(at(1_000_000), name("dpo-1"), Event::Erased(erasure), &sample.host.signer).unwrap();
+    annex
 }
 
 fn lines(file: &[u8]) -> Vec<Vec<u8>> {
@@ -390,14 +402,18 @@ fn content_that_is_gone_is_missing_unless_an_erasure_explains_it() {
         assert!(!report.is_verified());
         assert_eq!((report.content.missing, report.content.verified), (8, 24));
         assert_eq!((report.missing[0].sequence, report.missing[0].root), (2, root));
-        let trusted = TrustedKeys::new()
-            .run_key(sample.host.public_key())
-            .master_key(&sample.host.master)
-            .subject_keys(&sample.host.subjects)
-            .explain_erasure(sample.run_id, root);
-        let report = verify_files((&files).into(), &trusted).unwrap();
-        assert!(report.is_verified());
-        assert_eq!((report.content.erased, report.content.missing), (8, 0));
+        let annex = erased(&sample, Erased::Record { root });
+        let explained = verify_files((&files).into(), &trusted(&sample).annex(&annex));
+        // Half of a record's lines is not what the statement says.
+        if files.content.len() < sample.files.content.len() && files.keys.len() < sample.files.keys.len() {
+            let report = explained.unwrap();
+            assert!(report.is_verified());
+            assert_eq!((report.content.erased, report.content.missing), (8, 0));
+        } else {
+            let (line, what, file) = failure(explained);
+            assert!(matches!(what, What::StillThere { .. }), "{what}");
+            assert_eq!((line, file), (0, "annex.jsonl"));
+        }
     }
     // One leaf's cipher text.
     let mut line: Value = serde_json::from_slice(&content[2]).unwrap();

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{rejected, sql};
 use crate::rows::{self, RunRow, effect_of, signed, state_name, stop_name};
+use crate::summary::{Closed, Opened};
 
 /// The longest line of a file of evidence, without its line feed.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024 - 1;
@@ -30,11 +31,7 @@ pub(crate) fn examine(run: RunId, batch: &Batch, first: bool) -> Result<(), Stor
             "tokens belong to a suspension: a batch that suspends issues at least one, another none",
         ));
     }
-    let lines = batch.records.iter().map(Record::bytes);
-    let lines = lines.chain(batch.contents.iter().flat_map(|c| [c.content_line(), c.keys_line()]));
-    if lines.chain(batch.roots.iter().map(SignedRoot::bytes)).any(|line| line.len() > MAX_LINE_BYTES) {
-        return Err(rejected("a line is longer than 16 MiB"));
-    }
+    lines(batch).try_for_each(examine_line)?;
     for record in &batch.records {
         examine_record(run, record)?;
     }
@@ -52,6 +49,33 @@ pub(crate) fn examine(run: RunId, batch: &Batch, first: bool) -> Result<(), Stor
         return Err(rejected("its records do not follow each other"));
     }
     Ok(())
+}
+
+/// All that a batch adds to the files, but the wrapped keys.
+fn lines(batch: &Batch) -> impl Iterator<Item = &[u8]> {
+    let lines = batch.records.iter().map(Record::bytes);
+    let lines = lines.chain(batch.contents.iter().flat_map(|c| [c.content_line(), c.keys_line()]));
+    lines.chain(batch.roots.iter().map(SignedRoot::bytes))
+}
+
+/// What fits on a line of a file.
+pub(crate) fn examine_line(line: &[u8]) -> Result<(), StoreError> {
+    if line.len() > MAX_LINE_BYTES {
+        return Err(rejected("a line is longer than 16 MiB"));
+    }
+    if line.is_empty() || line.contains(&b'\n') {
+        return Err(rejected("a line is empty or has a line feed in it"));
+    }
+    Ok(())
+}
+
+/// How many octets a batch brings, about.
+pub(crate) fn bytes(batch: &Batch) -> usize {
+    let progress = match &batch.progress {
+        None => 0,
+        Some(Progress::Append(piece) | Progress::Replace(piece)) => piece.bytes.len(),
+    };
+    lines(batch).map(<[u8]>::len).sum::<usize>().saturating_add(progress)
 }
 
 /// Its octets must be those of its hash and of this run; how it is built otherwise is the recorder's affair.
@@ -81,6 +105,7 @@ pub(crate) fn line_hash(line: &[u8]) -> Option<Hash> {
 pub(crate) fn create(connection: &Connection, run: RunId, batch: &Batch) -> Result<Fence, StoreError> {
     let keys = batch.keys.as_ref().ok_or_else(|| rejected("a run's first batch brings its wrapped keys"))?;
     let keys = keys.to_line().map_err(|error| rejected(error.to_string()))?;
+    let opened = Opened::of(&batch.records)?;
     // `count` and `head` are put right by the batch, in the same transaction.
     let id = connection
         .prepare_cached(
@@ -91,6 +116,7 @@ pub(crate) fn create(connection: &Connection, run: RunId, batch: &Batch) -> Resu
             statement.insert(params![run.to_string(), keys, batch.subject.as_ref().map(Name::as_str)])
         })
         .map_err(sql)?;
+    opened.insert(connection, id)?;
     let row = RunRow { id, epoch: 1, state: RunState::Running, stop: None, count: 0, head: Hash::ZERO };
     write(connection, run, &row, 1, batch)?;
     Ok(Fence { run, epoch: 1 })
@@ -127,6 +153,9 @@ pub(crate) fn write(
     write_roots(connection, run, row.id, count, &batch.roots)?;
     for entry in &batch.effects {
         write_effect(connection, row.id, *entry)?;
+    }
+    if batch.state == RunState::Closed {
+        Closed::of(&batch.records)?.update(connection, row.id)?;
     }
     if let Some(progress) = &batch.progress {
         write_progress(connection, row.id, epoch, count, progress)?;
@@ -235,6 +264,17 @@ fn write_roots(
             })
             .map_err(sql)?;
     }
+    Ok(())
+}
+
+/// One line more of what opens a run's leaves in a log.
+pub(crate) fn add_anchor(connection: &Connection, id: i64, line: &[u8]) -> Result<(), StoreError> {
+    let next =
+        next_position(connection, "SELECT ifnull(max(position) + 1, 0) FROM anchors WHERE run = ?1", id)?;
+    connection
+        .prepare_cached("INSERT INTO anchors (run, position, line) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| statement.execute(params![id, next, line]))
+        .map_err(sql)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fuze_agent::store::{Claim, ClaimError, Fence, RunState, StoreError};
+use fuze_agent::store::{Claim, ClaimError, Fence, Ground, RunState, StoreError};
 use fuze_evidence::Hash;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -19,26 +19,31 @@ pub(crate) fn tokens(connection: &Connection, claim: &Claim) -> Result<RunRow, C
     if given.is_empty() {
         return Err(ClaimError::Incomplete);
     }
+    // INVARIANT: without a decision a run only ends.
+    if claim.ground != Ground::Decided && claim.batch.state != RunState::Closed {
+        return Err(rejected("silence and erasure close a run, they do not continue it").into());
+    }
     let epoch = signed(claim.epoch)?;
+    let in_time = claim.ground == Ground::Decided;
     for &token in &given {
         let won = connection
             .prepare_cached(concat!(
                 "UPDATE tokens SET claim_id = ?4, claimed_at_ms = ",
                 now_sql!(),
-                " WHERE token_hash = ?1 AND run = ?2 AND epoch = ?3 AND claim_id IS NULL AND expires_at_ms > ",
+                " WHERE token_hash = ?1 AND run = ?2 AND epoch = ?3 AND claim_id IS NULL AND (NOT ?5 OR expires_at_ms > ",
                 now_sql!(),
-                " RETURNING token_hash"
+                ") RETURNING token_hash"
             ))
             .and_then(|mut statement| {
                 statement
-                    .query_row(params![token.as_bytes(), row.id, epoch, claim.claim_id], |row| {
+                    .query_row(params![token.as_bytes(), row.id, epoch, claim.claim_id, in_time], |row| {
                         row.get::<_, [u8; 32]>(0)
                     })
                     .optional()
             })
             .map_err(sql)?;
         if won != Some(token.0) {
-            return Err(why_not(connection, row.id, token)?);
+            return Err(why_not(connection, row.id, token, in_time)?);
         }
     }
     let left: i64 = connection
@@ -48,13 +53,28 @@ pub(crate) fn tokens(connection: &Connection, claim: &Claim) -> Result<RunRow, C
     if left > 0 {
         return Err(ClaimError::Incomplete);
     }
+    if claim.ground == Ground::Silence && !any_expired(connection, row.id, epoch)? {
+        return Err(ClaimError::InTime);
+    }
     if row.epoch != claim.epoch || row.state != RunState::Suspended {
         return Err(StoreError::Fenced.into());
     }
     Ok(row)
 }
 
-fn why_not(connection: &Connection, id: i64, token: Hash) -> Result<ClaimError, StoreError> {
+/// Whether the time of any token of this suspension is over. By the same statement's clock for all of them.
+fn any_expired(connection: &Connection, id: i64, epoch: i64) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT EXISTS (SELECT 1 FROM tokens WHERE run = ?1 AND epoch = ?2 AND expires_at_ms <= ",
+            now_sql!(),
+            ")"
+        ))
+        .and_then(|mut statement| statement.query_row(params![id, epoch], |row| row.get(0)))
+        .map_err(sql)
+}
+
+fn why_not(connection: &Connection, id: i64, token: Hash, in_time: bool) -> Result<ClaimError, StoreError> {
     let found: Option<(bool, bool)> = connection
         .prepare_cached(concat!(
             "SELECT claim_id IS NOT NULL, expires_at_ms <= ",
@@ -70,9 +90,9 @@ fn why_not(connection: &Connection, id: i64, token: Hash) -> Result<ClaimError, 
     Ok(match found {
         None => ClaimError::Unknown(token),
         Some((true, _)) => ClaimError::Used(token),
-        Some((false, true)) => ClaimError::Expired(token),
+        Some((false, true)) if in_time => ClaimError::Expired(token),
         // It stands, but at another epoch than the claim names.
-        Some((false, false)) => StoreError::Fenced.into(),
+        Some((false, _)) => StoreError::Fenced.into(),
     })
 }
 

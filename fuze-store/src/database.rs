@@ -1,7 +1,7 @@
 //! One connection and its transactions. A transaction's end has three outcomes, because a failed COMMIT may still have
 //! taken place; nothing here writes outside a transaction.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fuze_agent::store::StoreError;
@@ -12,6 +12,7 @@ use crate::error::sql;
 use crate::schema;
 
 /// How a transaction ended.
+#[derive(Debug)]
 pub(crate) enum Ended<T, E> {
     /// Committed, durably.
     Committed(T),
@@ -89,15 +90,68 @@ impl Database {
                 self.roll_back();
                 Ended::RolledBack(error)
             }
-            Ok(value) => match self.commit() {
-                Ok(()) => Ended::Committed(value),
-                // SQLite refused before it began (a broken constraint, say): the transaction is still open.
-                Err(error) if !self.connection.is_autocommit() => {
+            Ok(value) => self.end(value),
+        }
+    }
+
+    /// Runs `count` writes in one transaction with one COMMIT, each under a savepoint of its own: `write` says of the one
+    /// with the given number whether it stands. One that does not is undone and spoils no other.
+    pub(crate) fn write_together(
+        &mut self,
+        count: usize,
+        mut write: impl FnMut(&Connection, usize) -> bool,
+    ) -> Ended<(), StoreError> {
+        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            return Ended::RolledBack(sql(error));
+        }
+        let mut any = false;
+        for number in 0..count {
+            let stands = self.savepoint(|connection| write(connection, number));
+            match stands {
+                Ok(stands) => any |= stands,
+                Err(error) => {
                     self.roll_back();
-                    Ended::RolledBack(error.into())
+                    return Ended::RolledBack(error);
                 }
-                Err(error) => Ended::Unclear(value, error),
-            },
+            }
+        }
+        if any {
+            return self.end(());
+        }
+        self.roll_back();
+        Ended::Committed(())
+    }
+
+    fn savepoint(&self, write: impl FnOnce(&Connection) -> bool) -> Result<bool, StoreError> {
+        let run = |text: &str| {
+            self.connection
+                .prepare_cached(text)
+                .and_then(|mut statement| statement.execute([]))
+                .map(drop)
+                .map_err(sql)
+        };
+        run("SAVEPOINT one")?;
+        let stands = write(&self.connection);
+        // After some errors SQLite has rolled back all of it, the writes before this one too.
+        if self.connection.is_autocommit() {
+            return Err(StoreError::Io("SQLite gave up the transaction".into()));
+        }
+        if !stands {
+            run("ROLLBACK TO one")?;
+        }
+        run("RELEASE one")?;
+        Ok(stands)
+    }
+
+    fn end<T, E: From<StoreError>>(&mut self, value: T) -> Ended<T, E> {
+        match self.commit() {
+            Ok(()) => Ended::Committed(value),
+            // SQLite refused before it began (a broken constraint, say): the transaction is still open.
+            Err(error) if !self.connection.is_autocommit() => {
+                self.roll_back();
+                Ended::RolledBack(error.into())
+            }
+            Err(error) => Ended::Unclear(value, error),
         }
     }
 
@@ -140,8 +194,20 @@ impl Database {
     }
 }
 
-fn connect(path: &std::path::Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+/// A connection that reads, to a file that is there.
+pub(crate) fn read_only(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let connection = connect_as(OpenFlags::SQLITE_OPEN_READ_ONLY, path, busy_timeout)?;
+    connection.pragma_update(None, "trusted_schema", "OFF").map_err(sql)?;
+    connection.pragma_update(None, "cell_size_check", "ON").map_err(sql)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    connect_as(OpenFlags::SQLITE_OPEN_READ_WRITE, path, busy_timeout)
+}
+
+fn connect_as(access: OpenFlags, path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let flags = access
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW
         | OpenFlags::SQLITE_OPEN_EXRESCODE;

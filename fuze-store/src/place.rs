@@ -8,6 +8,11 @@ use fuze_agent::store::StoreError;
 
 use crate::error;
 
+/// The file below a store's directory that counts.
+pub(crate) fn file(directory: &Path) -> PathBuf {
+    directory.join("fuze.sqlite")
+}
+
 /// Opens or makes a directory of the store and returns its real path.
 pub(crate) fn directory(path: &Path) -> Result<PathBuf, StoreError> {
     let io = |e| error::io(path, &e);

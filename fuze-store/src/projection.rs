@@ -15,46 +15,7 @@ use fuze_evidence::RunId;
 use rusqlite::{Connection, Rows, params};
 
 use crate::error::{self, sql};
-
-/// One of a run's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stream {
-    Content,
-    Keys,
-    Records,
-    Roots,
-}
-
-/// In the order in which they are written: content and keys stand there before the records that name them.
-const STREAMS: [Stream; 4] = [Stream::Content, Stream::Keys, Stream::Records, Stream::Roots];
-
-impl Stream {
-    const fn file_name(self) -> &'static str {
-        match self {
-            Self::Content => "content.jsonl",
-            Self::Keys => "keys.jsonl",
-            Self::Records => "records.jsonl",
-            Self::Roots => "roots.jsonl",
-        }
-    }
-
-    /// The lines from the number `?2` on of the run `?1`.
-    const fn query(self) -> &'static str {
-        match self {
-            Self::Content => {
-                "SELECT content FROM contents WHERE run = ?1 AND position >= ?2 ORDER BY position"
-            }
-            Self::Keys => {
-                "SELECT keys, -1 AS position FROM runs WHERE id = ?1 AND ?2 = 0
-                 UNION ALL
-                 SELECT keys, position FROM contents WHERE run = ?1 AND position >= ?2 - 1
-                 ORDER BY position"
-            }
-            Self::Records => "SELECT line FROM records WHERE run = ?1 AND sequence >= ?2 ORDER BY sequence",
-            Self::Roots => "SELECT line FROM roots WHERE run = ?1 AND position >= ?2 ORDER BY position",
-        }
-    }
-}
+use crate::stream::{self, STREAMS, Stream};
 
 /// How much of the files is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +27,19 @@ pub(crate) enum Depth {
 }
 
 /// Up to where a file is known to agree with the tables.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Known {
-    lines: i64,
+    lines: u64,
     bytes: u64,
+    /// The position after the last one, in the table.
+    next: i64,
     file: FileId,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { lines: 0, bytes: 0, next: stream::FIRST, file: FileId::default() }
+    }
 }
 
 /// Which file it is, whatever its name.
@@ -99,7 +68,7 @@ const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 pub(crate) struct Projection {
     runs: PathBuf,
     patience: Duration,
-    known: HashMap<RunId, [Known; 4]>,
+    known: HashMap<RunId, [Known; STREAMS.len()]>,
     behind: HashSet<RunId>,
 }
 
@@ -146,11 +115,16 @@ impl Projection {
     /// Waits for the run's files.
     pub(crate) fn take_turn(&self, run: RunId) -> Result<Turn, StoreError> {
         let directory = self.directory(run);
-        make_directory(&directory)?;
         let path = directory.join(Stream::Records.file_name());
         let begun = Instant::now();
         loop {
-            let records = open(&path)?;
+            let records = match open(&path) {
+                Err(error) if !directory.exists() => {
+                    make_directory(&directory).map_err(|_| error)?;
+                    open(&path)?
+                }
+                opened => opened?,
+            };
             match records.try_lock() {
                 // Still under its name: else somebody put another in its place while this one was waited for.
                 Ok(()) if is_at(&records, &path)? => return Ok(Turn { directory, records }),
@@ -174,7 +148,7 @@ impl Projection {
         depth: Depth,
     ) -> Result<(), StoreError> {
         let mut known = match depth {
-            Depth::Whole => [Known::default(); 4],
+            Depth::Whole => [Known::default(); STREAMS.len()],
             Depth::Tail => self.known.get(&run).copied().unwrap_or_default(),
         };
         // INVARIANT: stays behind unless everything below succeeds.
@@ -182,11 +156,15 @@ impl Projection {
         self.behind.insert(run);
         for (stream, known) in STREAMS.into_iter().zip(&mut known) {
             let path = turn.directory.join(stream.file_name());
-            if stream == Stream::Records {
-                *known = complete(&turn.records, &path, stream, connection, id, *known)?;
-            } else {
-                let file = open(&path)?;
-                *known = complete(&file, &path, stream, connection, id, *known)?;
+            let work = Work { path: &path, stream, connection, id };
+            match stream {
+                Stream::Records => *known = work.complete(&turn.records, *known)?,
+                // Nothing to write. What else may have happened to it is found when the whole is compared.
+                _ if known.lines > 0 && !work.any(known.next)? => {}
+                Stream::Anchors if !work.any(stream::FIRST)? && (depth == Depth::Tail || !path.exists()) => {}
+                Stream::Anchors | Stream::Content | Stream::Keys | Stream::Roots => {
+                    *known = work.complete(&open(&path)?, *known)?;
+                }
             }
         }
         if self.known.len() >= MAX_KNOWN {
@@ -224,6 +202,9 @@ impl Turn {
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         for stream in STREAMS {
             let path = self.directory.join(stream.file_name());
+            if stream == Stream::Anchors && !path.exists() {
+                continue;
+            }
             open(&path)?.sync_all().map_err(|e| error::io(&path, &e))?;
         }
         File::open(&self.directory)
@@ -257,23 +238,27 @@ fn make_directory(path: &Path) -> Result<(), StoreError> {
 
 /// Opens a file of a run to read and append, made if it is not there. Links are not followed.
 fn open(path: &Path) -> Result<File, StoreError> {
-    let io = |e| error::io(path, &e);
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => {
-            return Err(StoreError::Io(format!(
-                "`{}` is no regular file; links are not followed",
-                path.display()
-            )));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io(error)),
-    }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(io)
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NO_LINKS);
+    options.open(path).map_err(|found| match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => irregular(path),
+        Ok(_) | Err(_) => error::io(path, &found),
+    })
+}
+
+/// `open` refuses a link instead of following it, and does not wait for the other end of a pipe.
+#[cfg(unix)]
+const NO_LINKS: i32 = {
+    use rustix::fs::OFlags;
+    OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed()
+};
+
+fn irregular(path: &Path) -> StoreError {
+    StoreError::Io(format!("`{}` is no regular file; links are not followed", path.display()))
 }
 
 fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
@@ -285,51 +270,64 @@ fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Compares what stands beyond `known` with the tables and appends what is missing.
-fn complete(
-    mut file: &File,
-    path: &Path,
+/// One file and what the tables have for it.
+struct Work<'w> {
+    path: &'w Path,
     stream: Stream,
-    connection: &Connection,
+    connection: &'w Connection,
     id: i64,
-    known: Known,
-) -> Result<Known, StoreError> {
-    let io = |e: io::Error| error::io(path, &e);
-    let metadata = file.metadata().map_err(io)?;
-    let this = file_id(&metadata);
-    let start = if known.file == this && known.bytes <= metadata.len() {
-        known
-    } else {
-        Known { file: this, ..Known::default() }
-    };
-    let mut statement = connection.prepare_cached(stream.query()).map_err(sql)?;
-    let mut rows = statement.query(params![id, start.lines]).map_err(sql)?;
-    let mut now = start;
-    if metadata.len() > start.bytes {
-        file.seek(SeekFrom::Start(start.bytes)).map_err(io)?;
-        now = compare(file, path, &mut rows, start)?;
+}
+
+impl Work<'_> {
+    /// Whether the tables have a line from this position on.
+    fn any(&self, position: i64) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(self.stream.query()).map_err(sql)?;
+        statement.exists(params![self.id, position]).map_err(sql)
     }
-    let mut next = next_line(&mut rows)?;
-    if now.bytes < metadata.len() {
-        if next.is_none() {
-            return Err(differs(path, now.lines, "the store lacks"));
+
+    /// Compares what stands beyond `known` with the tables and appends what is missing.
+    fn complete(&self, mut file: &File, known: Known) -> Result<Known, StoreError> {
+        let io = |e: io::Error| error::io(self.path, &e);
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(irregular(self.path));
         }
-        // A crash cut this line short; it is written again below.
-        file.set_len(now.bytes).map_err(io)?;
-    }
-    let mut chunk = Vec::new();
-    while let Some(line) = next {
-        chunk.extend_from_slice(&line);
-        chunk.push(b'\n');
-        now.lines += 1;
-        next = next_line(&mut rows)?;
-        if chunk.len() >= CHUNK_BYTES || next.is_none() {
-            file.write_all(&chunk).map_err(io)?;
-            now.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            chunk.clear();
+        let this = file_id(&metadata);
+        let start = if known.file == this && known.bytes <= metadata.len() {
+            known
+        } else {
+            Known { file: this, ..Known::default() }
+        };
+        let mut statement = self.connection.prepare_cached(self.stream.query()).map_err(sql)?;
+        let mut rows = statement.query(params![self.id, start.next]).map_err(sql)?;
+        let mut now = start;
+        if metadata.len() > start.bytes {
+            file.seek(SeekFrom::Start(start.bytes)).map_err(io)?;
+            now = compare(file, self.path, &mut rows, start)?;
         }
+        let mut next = next_line(&mut rows)?;
+        if now.bytes < metadata.len() {
+            if next.is_none() {
+                return Err(differs(self.path, now.lines, "the store lacks"));
+            }
+            // A crash cut this line short; it is written again below.
+            file.set_len(now.bytes).map_err(io)?;
+        }
+        let mut chunk = Vec::new();
+        while let Some((line, position)) = next {
+            chunk.extend_from_slice(&line);
+            chunk.push(b'\n');
+            now.lines += 1;
+            now.next = position + 1;
+            next = next_line(&mut rows)?;
+            if chunk.len() >= CHUNK_BYTES || next.is_none() {
+                file.write_all(&chunk).map_err(io)?;
+                now.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+                chunk.clear();
+            }
+        }
+        Ok(now)
     }
-    Ok(now)
 }
 
 /// Walks over the whole lines that stand in the file beyond `from`; stops before a last one without its line feed.
@@ -348,7 +346,7 @@ fn compare(file: &File, path: &Path, rows: &mut Rows<'_>, from: Known) -> Result
             return Ok(now);
         };
         match next_line(rows)? {
-            Some(expected) if expected == text => {}
+            Some((expected, position)) if expected == text => now.next = position + 1,
             Some(_) => return Err(differs(path, now.lines, "the store has otherwise")),
             None => return Err(differs(path, now.lines, "the store lacks")),
         }
@@ -357,14 +355,15 @@ fn compare(file: &File, path: &Path, rows: &mut Rows<'_>, from: Known) -> Result
     }
 }
 
-fn next_line(rows: &mut Rows<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+/// A line and its position.
+fn next_line(rows: &mut Rows<'_>) -> Result<Option<(Vec<u8>, i64)>, StoreError> {
     match rows.next().map_err(sql)? {
         None => Ok(None),
-        Some(row) => row.get(0).map(Some).map_err(sql),
+        Some(row) => row.get(0).and_then(|line| Ok(Some((line, row.get(1)?)))).map_err(sql),
     }
 }
 
-fn differs(path: &Path, lines_before: i64, what: &str) -> StoreError {
+pub(crate) fn differs(path: &Path, lines_before: u64, what: &str) -> StoreError {
     StoreError::Projection(format!(
         "line {} of `{}` is one that {what}; keep that file as it is for whoever looks into it, and move the run's directory away to have it written again",
         lines_before + 1,

@@ -1,26 +1,13 @@
-//! What the store knows of a run, and which runs it knows. Writes nothing.
+//! What the store knows of a run. Writes nothing.
 
-use fuze_agent::store::{EffectEntry, RunState, SealedProgress, StoreError, StoredRun};
+use fuze_agent::store::{EffectEntry, SealedProgress, StoreError, StoredRun};
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::apply::line_hash;
 use crate::error::{corrupt, sql};
-use crate::rows::{self, effect_of, signed, state_of, unsigned};
-
-/// A run in a listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunSummary {
-    /// The run.
-    pub run: RunId,
-    /// Where it stands.
-    pub state: RunState,
-    /// Its epoch.
-    pub epoch: u64,
-    /// How many records it has.
-    pub count: u64,
-}
+use crate::rows::{self, effect_of, signed, unsigned};
 
 /// Everything about a run, at one moment.
 pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, StoreError> {
@@ -127,36 +114,4 @@ pub(crate) fn lines(
             statement.query_map(params![id, from, limit], |row| row.get(0))?.collect()
         })
         .map_err(sql)
-}
-
-/// At most `limit` runs whose ids come after `after`, in the order of their ids, which is that of their beginning.
-pub(crate) fn runs(
-    connection: &Connection,
-    after: Option<RunId>,
-    limit: u32,
-) -> Result<Vec<RunSummary>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT run, state, epoch, count FROM runs WHERE run > ?1 ORDER BY run LIMIT ?2")
-        .map_err(sql)?;
-    let after = after.map(|run| run.to_string()).unwrap_or_default();
-    let rows = statement
-        .query_map(params![after, limit], |row| {
-            Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, i64>(2)?,
-                row.get::<_, i64>(3)?,
-            ))
-        })
-        .map_err(sql)?;
-    rows.map(|row| {
-        let (run, state, epoch, count) = row.map_err(sql)?;
-        Ok(RunSummary {
-            run: run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?,
-            state: state_of(&state)?,
-            epoch: unsigned(epoch)?,
-            count: unsigned(count)?,
-        })
-    })
-    .collect()
 }

@@ -1,10 +1,12 @@
 //! The store: one thread that owns the connection and the files, and the callers who wait for its answers.
 //!
-//! One request is one transaction. Requests are closures over [`Keeper`] that end in an answer, so several that wait in the
-//! queue could later share a COMMIT; nothing else would change, because an answer is only given after it.
+//! One request is one step that stands or does not; those that wait share a transaction (see `group`). An answer is only
+//! given after its COMMIT.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -12,19 +14,18 @@ use async_trait::async_trait;
 use fuze_agent::store::{
     Batch, Claim, ClaimError, Fence, RunState, RunStore, Start, Stop, StoreError, StoredRun,
 };
+use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{Hash, Name, RunId};
-use rusqlite::params;
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{Database, Ended};
-use crate::error::{corrupt, sql};
-use crate::projection::{Depth, Projection, unknown_run};
-use crate::read::{self, RunSummary};
-use crate::rows::{self, state_name};
-use crate::{apply, claim, network, place};
-
-/// The file below a store's directory that counts.
-const FILE: &str = "fuze.sqlite";
+use crate::evidence::{EvidenceError, StoredEvidence, StoredReport};
+use crate::group::{self, Pending, Request};
+use crate::keeper::{Keeper, known};
+use crate::projection::Projection;
+use crate::query::{Page, Query};
+use crate::{apply, claim, network, place, query, read, rows};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -63,12 +64,10 @@ impl Options {
     }
 }
 
-type Request = Box<dyn FnOnce(&mut Keeper) + Send>;
-
 /// Runs in one SQLite file, shared by the processes of one machine.
 ///
-/// Writes go through one thread; a request that was handed over is carried out even if its caller stops waiting. When
-/// the store is dropped, what is in the queue is still carried out; [`SqliteStore::close`] waits for that.
+/// Writes go through one thread, and those that wait share a COMMIT. A request that was handed over is carried out even if its caller
+/// stops waiting. When the store is dropped, what is in the queue is still carried out; [`SqliteStore::close`] waits for that.
 ///
 /// After a COMMIT the run's files under `runs/<id>/` are brought up to date. If that fails the batch stands all the same: [`RunStore::commit`]
 /// returns the failure for a run that goes on or has closed, so that it stops; when a run was suspended or claimed the
@@ -78,6 +77,7 @@ pub struct SqliteStore {
     ended: oneshot::Receiver<Result<(), StoreError>>,
     identity: Name,
     directory: PathBuf,
+    bad: BTreeMap<RunId, StoreError>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -87,21 +87,25 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in `directory`, which is made if it is not there (with the rights 0700), and completes the files of runs that
-    /// a crash left behind. Reads and writes files on the calling thread: open it where that may block.
+    /// Opens the store in `directory`, which is made if it is not there (with the rights 0700), brings a file of an earlier version up to
+    /// date, and completes the files of runs that a crash left behind. Reads and writes files on the calling thread: open it where that
+    /// may block.
+    ///
+    /// A run whose files hold what the store does not, or cannot be written, does not keep the store from opening: see
+    /// [`SqliteStore::bad_runs`].
     ///
     /// # Errors
     /// When the directory or the file is a link, open to others or on a network file system; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
-    /// the file is something else; [`StoreError::Projection`] when a run's files hold what the store does not; else why not.
+    /// the file is something else; else why not.
     pub fn open(directory: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let directory = place::directory(directory.as_ref())?;
         network::refuse(&directory)?;
-        let file = directory.join(FILE);
+        let file = place::file(&directory);
         place::database(&file)?;
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;
         let projection = Projection::new(&directory, options.busy_timeout)?;
         let mut keeper = Keeper { database, projection };
-        keeper.sweep()?;
+        let bad = keeper.sweep()?;
         let identity = Name::new(concat!("fuze-store-sqlite/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| StoreError::Io(error.to_string()))?;
         let (requests, mut queue) = mpsc::channel::<Request>(options.queue);
@@ -109,14 +113,12 @@ impl SqliteStore {
         thread::Builder::new()
             .name("fuze-store".into())
             .spawn(move || {
-                while let Some(request) = queue.blocking_recv() {
-                    request(&mut keeper);
-                }
+                group::serve(&mut keeper, &mut queue);
                 // Nobody may be waiting; then nobody wants to know.
                 drop(end.send(keeper.database.close()));
             })
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
-        Ok(Self { requests, ended, identity, directory })
+        Ok(Self { requests, ended, identity, directory, bad })
     }
 
     /// Waits until everything asked for is done and the file is closed.
@@ -127,6 +129,19 @@ impl SqliteStore {
         let Self { requests, ended, .. } = self;
         drop(requests);
         ended.await.map_err(|_| gone())?
+    }
+
+    /// The runs that were not in order when the store was opened, and why: each refuses to go on until it is mended, the others
+    /// go on. Among them directories under `runs/` of runs that the store does not know: was the database replaced?
+    #[must_use]
+    pub const fn bad_runs(&self) -> &BTreeMap<RunId, StoreError> {
+        &self.bad
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where a run's files are, or will be: what `fuze_evidence::verify` reads.
@@ -149,12 +164,45 @@ impl SqliteStore {
         .await
     }
 
-    /// At most `limit` runs whose ids come after `after`, oldest first.
+    /// The runs that `query` asks for, oldest first.
     ///
     /// # Errors
     /// Why the store cannot.
-    pub async fn runs(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunSummary>, StoreError> {
-        self.ask(move |keeper| keeper.database.snapshot(|c| read::runs(c, after, limit))).await
+    pub async fn query(&self, query: Query) -> Result<Page, StoreError> {
+        self.ask(move |keeper| keeper.database.snapshot(|c| query::page(c, &query))).await
+    }
+
+    /// Adds a line of `anchors.jsonl` (`docs/evidence-format.md` section 13) to a run, open or closed. What it says is not judged here.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Rejected`] for what is no line; else why the store cannot.
+    pub async fn add_anchor(&self, run: RunId, line: Vec<u8>) -> Result<(), StoreError> {
+        apply::examine_line(&line)?;
+        let apply = move |connection: &Connection, _: &mut Projection| {
+            let row = rows::require(connection, run)?;
+            apply::add_anchor(connection, row.id, &line).map(|()| (row.id, row.state))
+        };
+        let finish = move |keeper: &mut Keeper, ended| {
+            let (id, state) = known(ended)?;
+            keeper.project(run, id, state).map(|()| (id, state))
+        };
+        self.write(run, 0, apply, finish).await.map(drop)
+    }
+
+    /// A run as it stands now, to be read as files. Reads on the calling thread, beside whoever writes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; else why the store cannot.
+    pub fn evidence(&self, run: RunId) -> Result<StoredEvidence, StoreError> {
+        StoredEvidence::open(&self.directory, run)
+    }
+
+    /// Verifies a run straight from the tables, and that its files hold nothing else. Reads on the calling thread.
+    ///
+    /// # Errors
+    /// When it is not found, not intact, or its files differ.
+    pub fn verify(&self, run: RunId, keys: &TrustedKeys<'_>) -> Result<StoredReport, EvidenceError> {
+        self.evidence(run)?.verify(keys)
     }
 
     /// Hands a request to the thread and waits for its answer.
@@ -167,10 +215,35 @@ impl SqliteStore {
         E: From<StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request: Request = Box::new(move |keeper| {
+        let request = move |keeper: &mut Keeper| {
             // A caller that stopped waiting reads the outcome from the store, as after a crash.
             drop(answer.send(request(keeper)));
-        });
+        };
+        self.hand_over(Request::Alone(Box::new(request)), answered).await
+    }
+
+    /// Hands a write to the thread, which may carry it out together with others, and waits for its answer.
+    async fn write<T, E>(
+        &self,
+        run: RunId,
+        bytes: usize,
+        apply: impl FnMut(&Connection, &mut Projection) -> Result<T, E> + Send + 'static,
+        finish: impl FnOnce(&mut Keeper, Ended<T, E>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending { run, bytes, apply, finish, applied: None, answer };
+        self.hand_over(Request::Write(Box::new(pending)), answered).await
+    }
+
+    async fn hand_over<T, E: From<StoreError>>(
+        &self,
+        request: Request,
+        answered: oneshot::Receiver<Result<T, E>>,
+    ) -> Result<T, E> {
         self.requests.send(request).await.map_err(|_| E::from(gone()))?;
         answered.await.map_err(|_| E::from(gone()))?
     }
@@ -187,11 +260,39 @@ impl RunStore for SqliteStore {
     }
 
     async fn create(&self, run: RunId, batch: Batch) -> Result<Fence, StoreError> {
-        self.ask(move |keeper| keeper.create(run, &batch)).await
+        apply::examine(run, &batch, true)?;
+        let (state, bytes) = (batch.state, apply::bytes(&batch));
+        let apply = move |connection: &Connection, projection: &mut Projection| {
+            if rows::find(connection, run)?.is_some() {
+                return Err(StoreError::Exists);
+            }
+            projection.must_be_absent(run)?;
+            let fence = apply::create(connection, run, &batch)?;
+            Ok((rows::require(connection, run)?.id, fence))
+        };
+        let finish = move |keeper: &mut Keeper, ended| {
+            let (id, fence) = known(ended)?;
+            keeper.project(run, id, state).map(|()| (id, fence))
+        };
+        self.write(run, bytes, apply, finish).await.map(|(_, fence)| fence)
     }
 
     async fn commit(&self, fence: Fence, batch: Batch) -> Result<(), StoreError> {
-        self.ask(move |keeper| keeper.commit(fence, &batch)).await
+        let run = fence.run;
+        apply::examine(run, &batch, false)?;
+        let (state, bytes) = (batch.state, apply::bytes(&batch));
+        let apply = move |connection: &Connection, projection: &mut Projection| {
+            let row = rows::require(connection, run)?;
+            if projection.is_behind(run) {
+                projection.check(connection, run, row.id)?;
+            }
+            apply::commit(connection, &row, fence, &batch).map(|()| row.id)
+        };
+        let finish = move |keeper: &mut Keeper, ended| {
+            let id = known(ended)?;
+            keeper.project(run, id, state).map(|()| id)
+        };
+        self.write(run, bytes, apply, finish).await.map(drop)
     }
 
     async fn start_effect(
@@ -200,208 +301,55 @@ impl RunStore for SqliteStore {
         exec_id: Hash,
         deadline_unix_ms: u64,
     ) -> Result<Start, StoreError> {
-        self.ask(move |keeper| {
-            known(keeper.database.write(|c| apply::start_effect(c, fence, exec_id, deadline_unix_ms)))
-        })
-        .await
+        let apply = move |connection: &Connection, _: &mut Projection| {
+            apply::start_effect(connection, fence, exec_id, deadline_unix_ms)
+        };
+        self.write(fence.run, 0, apply, |_, ended| known(ended)).await
     }
 
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
         self.ask(move |keeper| keeper.load(run)).await
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        Self::records(self, run, from, limit).await
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
-        self.ask(move |keeper| keeper.take_over(run, expected_epoch)).await
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
-        self.ask(move |keeper| keeper.claim(&claim)).await
-    }
-
-    async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
-        self.ask(move |keeper| known(keeper.database.write(|c| apply::request_stop(c, run, stop)))).await
-    }
-
-    async fn stop_requested(&self, run: RunId) -> Result<Option<Stop>, StoreError> {
-        self.ask(move |keeper| keeper.database.snapshot(|c| Ok(rows::require(c, run)?.stop))).await
-    }
-}
-
-/// What the thread owns.
-#[derive(Debug)]
-pub(crate) struct Keeper {
-    pub(crate) database: Database,
-    pub(crate) projection: Projection,
-}
-
-/// The outcome of a transaction for a caller who can be told that it is unclear.
-fn known<T>(ended: Ended<T, StoreError>) -> Result<T, StoreError> {
-    match ended {
-        Ended::Committed(value) => Ok(value),
-        Ended::RolledBack(error) => Err(error),
-        Ended::Unclear(_, error) => Err(unclear(error)),
-    }
-}
-
-/// A full disk keeps its name, because there is something to be done about it; the run is loaded afterwards in either case.
-fn unclear(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Full => StoreError::Full,
-        other => StoreError::Unclear(other.to_string()),
-    }
-}
-
-impl Keeper {
-    fn create(&mut self, run: RunId, batch: &Batch) -> Result<Fence, StoreError> {
-        apply::examine(run, batch, true)?;
-        let projection = &self.projection;
-        let (id, fence) = known(self.database.write(|connection| {
-            if rows::find(connection, run)?.is_some() {
-                return Err(StoreError::Exists);
-            }
-            projection.must_be_absent(run)?;
-            let fence = apply::create(connection, run, batch)?;
-            Ok((rows::require(connection, run)?.id, fence))
-        }))?;
-        self.project(run, id, batch.state)?;
-        Ok(fence)
-    }
-
-    fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), StoreError> {
-        apply::examine(fence.run, batch, false)?;
-        let projection = &mut self.projection;
-        let id = known(self.database.write(|connection| {
-            let row = rows::require(connection, fence.run)?;
-            if projection.is_behind(fence.run) {
-                projection.check(connection, fence.run, row.id)?;
-            }
-            apply::commit(connection, &row, fence, batch)?;
-            Ok(row.id)
-        }))?;
-        self.project(fence.run, id, batch.state)
-    }
-
-    fn load(&mut self, run: RunId) -> Result<StoredRun, StoreError> {
-        // Asked first, so that no directory is made for a run that is not there.
-        self.database.snapshot(|connection| rows::require(connection, run).map(drop))?;
-        let projection = &mut self.projection;
-        let turn = projection.take_turn(run)?;
-        self.database.snapshot(|connection| {
-            let row = rows::require(connection, run)?;
-            projection.reconcile(&turn, connection, run, row.id, Depth::Whole)?;
-            read::load(connection, run)
-        })
-    }
-
-    fn take_over(&mut self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
-        let projection = &mut self.projection;
-        known(self.database.write(|connection| {
+        let apply = move |connection: &Connection, projection: &mut Projection| {
             let row = rows::require(connection, run)?;
             if row.epoch != expected_epoch || row.state != RunState::Running {
                 return Err(StoreError::Fenced);
             }
             projection.check(connection, run, row.id)?;
             apply::take_over(connection, &row, run)
-        }))
-    }
-
-    fn claim(&mut self, claim: &Claim) -> Result<Fence, ClaimError> {
-        apply::examine(claim.run, &claim.batch, false)?;
-        let projection = &mut self.projection;
-        let ended = self.database.write(|connection| {
-            let row = claim::tokens(connection, claim)?;
-            projection.check(connection, claim.run, row.id)?;
-            let fence = claim::advance(connection, &row, claim)?;
-            Ok((row.id, fence))
-        });
-        let (id, fence) = match ended {
-            Ended::Committed(won) => won,
-            Ended::RolledBack(error) => return Err(error),
-            // Whether it stands is read by a connection that did not take part.
-            Ended::Unclear(won, error) => {
-                match self.database.fresh().and_then(|fresh| claim::stands(&fresh, claim)) {
-                    Ok(true) => won,
-                    Ok(false) => return Err(unclear(error).into()),
-                    Err(second) => {
-                        return Err(StoreError::Unclear(format!("{error}; asked again: {second}")).into());
-                    }
-                }
-            }
         };
-        // INVARIANT: the claim stands, so this is `Ok`, whatever the files say. The run is marked, and its next operation fails.
-        if self.bring_up(claim.run, id, claim.batch.state).is_err() {
-            self.projection.fell_behind(claim.run);
-        }
-        Ok(fence)
+        self.write(run, 0, apply, |_, ended| known(ended)).await
     }
 
-    /// Brings the files up to date after a COMMIT.
-    fn project(&mut self, run: RunId, id: i64, state: RunState) -> Result<(), StoreError> {
-        let Err(error) = self.bring_up(run, id, state) else { return Ok(()) };
-        self.projection.fell_behind(run);
-        match state {
-            // The tokens are issued and must reach people. The claim compares the files before anything else.
-            RunState::Suspended => Ok(()),
-            RunState::Running | RunState::Closed => Err(error),
-        }
+    async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
+        apply::examine(claim.run, &claim.batch, false)?;
+        let bytes = apply::bytes(&claim.batch);
+        let claim = Arc::new(claim);
+        let (run, same) = (claim.run, Arc::clone(&claim));
+        let apply = move |connection: &Connection, projection: &mut Projection| {
+            let row = claim::tokens(connection, &claim)?;
+            projection.check(connection, claim.run, row.id)?;
+            let fence = claim::advance(connection, &row, &claim)?;
+            Ok((row.id, fence))
+        };
+        let finish = move |keeper: &mut Keeper, ended| keeper.claimed(&same, ended);
+        self.write(run, bytes, apply, finish).await.map(|(_, fence)| fence)
     }
 
-    fn bring_up(&mut self, run: RunId, id: i64, state: RunState) -> Result<(), StoreError> {
-        let projection = &mut self.projection;
-        let turn = projection.take_turn(run)?;
-        self.database.snapshot(|c| projection.reconcile(&turn, c, run, id, Depth::Tail))?;
-        if state != RunState::Running {
-            turn.sync()?;
-            projection.forget(run);
-        }
-        Ok(())
+    async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
+        let apply =
+            move |connection: &Connection, _: &mut Projection| apply::request_stop(connection, run, stop);
+        self.write(run, 0, apply, |_, ended| known(ended)).await
     }
 
-    /// Compares the files of every run that was not closed, or was closed since the last time, and completes them.
-    fn sweep(&mut self) -> Result<(), StoreError> {
-        // Listed before the tables are read: a run is in the tables before it has files.
-        let present = self.projection.present()?;
-        for run in present {
-            let known = self.database.snapshot(|connection| rows::find(connection, run))?.is_some();
-            if !known {
-                return Err(unknown_run(&self.projection.directory(run)));
-            }
-        }
-        let runs: Vec<(i64, String)> = self.database.snapshot(|connection| {
-            connection
-                .prepare("SELECT id, run FROM runs WHERE projected = 0 ORDER BY id")
-                .and_then(|mut statement| {
-                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-                })
-                .map_err(sql)
-        })?;
-        let mut complete = Vec::new();
-        for (id, run) in runs {
-            let run: RunId = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
-            let projection = &mut self.projection;
-            let turn = projection.take_turn(run)?;
-            let state = self.database.snapshot(|connection| {
-                projection.reconcile(&turn, connection, run, id, Depth::Whole)?;
-                Ok(rows::require(connection, run)?.state)
-            })?;
-            projection.forget(run);
-            if state == RunState::Closed {
-                turn.sync()?;
-                complete.push(id);
-            }
-        }
-        if complete.is_empty() {
-            return Ok(());
-        }
-        known(self.database.write(|connection| {
-            for id in complete {
-                connection
-                    .prepare_cached("UPDATE runs SET projected = 1 WHERE id = ?1 AND state = ?2")
-                    .and_then(|mut statement| statement.execute(params![id, state_name(RunState::Closed)]))
-                    .map_err(sql)?;
-            }
-            Ok(())
-        }))
+    async fn stop_requested(&self, run: RunId) -> Result<Option<Stop>, StoreError> {
+        self.ask(move |keeper| keeper.database.snapshot(|c| Ok(rows::require(c, run)?.stop))).await
     }
 }
 

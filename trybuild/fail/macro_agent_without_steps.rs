@@ -1,4 +1,4 @@
-// rule 8 · AI Act Art. 14(4)(e) · an agent that may take no step · no article
+// rule 8 · AI Act Art. 14(4)(e) · an agent that may take no step
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -1,4 +1,4 @@
-// rule 4 · GDPR Art. 6(1) · the agent's lawful basis is not in the tools' sets
+// rule 4 · GDPR Art. 6(1) · the agent's lawful basis is not in the tools' sets · 2 errors
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

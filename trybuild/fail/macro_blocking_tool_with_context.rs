@@ -1,4 +1,4 @@
-// rule 19 · AI Act Art. 12, 14 · a tool for blocking work that borrows the dispatch · no article
+// rule 19 · AI Act Art. 12, 14 · a tool for blocking work that borrows the dispatch
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

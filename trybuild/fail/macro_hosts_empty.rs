@@ -1,4 +1,4 @@
-// rule 2 · GDPR Art. 32 · hosts without their names · no article
+// rule 2 · GDPR Art. 32 · hosts without their names
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -1,4 +1,4 @@
-// rule 2 · GDPR Art. 44 · hosts that do not say where they are · no article
+// rule 2 · GDPR Art. 44 · hosts that do not say where they are
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -1,4 +1,4 @@
-// rule 5 · GDPR Art. 44 · a model anywhere for data of the EU
+// rule 5 · GDPR Art. 44 · a model anywhere for data of the EU · 2 errors
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

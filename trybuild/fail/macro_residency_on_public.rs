@@ -1,4 +1,4 @@
-// rule 2 · GDPR Art. 44 · a residency on a public tool · no article
+// rule 2 · GDPR Art. 44 · a residency on a public tool
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

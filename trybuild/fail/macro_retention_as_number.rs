@@ -1,4 +1,4 @@
-// rule 2 · GDPR Art. 5(1)(e) · a number of days where a retention belongs · no article
+// rule 2 · GDPR Art. 5(1)(e) · a number of days where a retention belongs
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

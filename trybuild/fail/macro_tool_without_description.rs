@@ -1,4 +1,4 @@
-// rule 2 · AI Act Art. 14(4)(a) · a tool without a doc comment · no article
+// rule 2 · AI Act Art. 14(4)(a) · a tool without a doc comment
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

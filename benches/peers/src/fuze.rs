@@ -33,7 +33,7 @@ define_agent! {
         output: i64,
         max_steps: 10_000,
         retry_budget: 1,
-        token_budget: 10_000_000,
+        token_budget: 10_000_000_000,
     }
 }
 

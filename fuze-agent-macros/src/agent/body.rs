@@ -181,7 +181,7 @@ impl Declaration {
             "art22" => fact!(art22, art22(input, m)),
             "oversight" => fact!(oversight, oversight(input, m)),
             "model_residency" => fact!(model_residency, parse::word(k, vocabulary::RESIDENCY, input, m)),
-            "retention" => fact!(retention, parse::expression(k, input, m)),
+            "retention" => fact!(retention, parse::retention(FORM, input, m)),
             "tools" => fact!(tools, tools(input, m)),
             "deps" => fact!(deps, parse::ty(k, input, m)),
             "output" => fact!(output, parse::ty(k, input, m)),
@@ -427,7 +427,10 @@ fn tools(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Tools> {
         parse::next_in_list("tools", &content, m, before);
     }
     if let Some(extra) = paths.get(16) {
-        m.at(extra, "an agent has up to 16 tools: give some of them to another agent");
+        m.at(
+            extra,
+            "an agent has up to 16 tools, so that a person can oversee what it does (AI Act Art. 14): make another agent of the others",
+        );
     }
     (m.count() == before).then_some(Tools { span, paths })
 }

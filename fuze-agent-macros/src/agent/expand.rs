@@ -1,4 +1,4 @@
-//! The code that a person could have written: the agent's type and one `impl Agent`.
+//! The code that a person could have written: the agent's type, one `impl Agent`, and for several tools an `impl ToolOf` each.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -16,15 +16,22 @@ pub(crate) fn agent(agent: &Declaration) -> TokenStream {
     let lints = &agent.attributes.lints;
     let deprecated = agent.attributes.allow_deprecated();
     let items = items(agent, false);
-    // What the constants of an agent can still break, after what the macro has checked, is above all the retention.
+    // What the constants of an agent can still break, after what the macro has checked: the retention, and the tools'
+    // names.
     let at = agent.retention.value().map_or(name.span(), Spanned::span);
-    let check = quote_spanned! { at=> ::fuze_agent::agent::check::<#name>() };
-    quote! {
-        #items
-        #(#cfg)* #(#lints)*
-        #deprecated
-        const _: () = #check;
-    }
+    let facts = quote_spanned! { at=> ::fuze_agent::agent::check_facts::<#name>() };
+    let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
+    let names = paths.iter().enumerate().map(|(position, path)| {
+        quote_spanned! { path.span()=> ::fuze_agent::agent::check_name_of_tool::<#name>(#position) }
+    });
+    let checks = [facts].into_iter().chain(names).map(|check| {
+        quote! {
+            #(#cfg)* #(#lints)*
+            #deprecated
+            const _: () = #check;
+        }
+    });
+    quote! { #items #(#checks)* }
 }
 
 /// The errors, and an agent that keeps the rest of the program quiet: without risk and without tools, so that every rule
@@ -43,6 +50,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
     let plan = plan(agent);
     let tools = tool_aliases(agent);
     let implementation = implementation(agent, stub);
+    let fit = tools_fit(agent, stub);
     // Where the compiler points at the agent, it points at its name.
     let unit = quote_spanned! { name.span()=> struct #name; };
     quote! {
@@ -56,6 +64,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
             #plan
             #tools
             #implementation
+            #fit
         };
     }
 }
@@ -170,22 +179,22 @@ fn limits(agent: &Declaration) -> TokenStream {
     let tokens = agent.token_budget.value().copied().unwrap_or(1);
     let depth = agent.max_depth.value().map(|_| {
         let depth = narrow(&agent.max_depth);
-        quote! { limits.max_depth = #depth; }
+        quote! { __limits.max_depth = #depth; }
     });
     let model = agent.model_time_limit_ms.value().map(|ms| {
-        quote! { limits.model_time_limit = ::core::time::Duration::from_millis(#ms); }
+        quote! { __limits.model_time_limit = ::core::time::Duration::from_millis(#ms); }
     });
     let run = agent.run_time_limit_ms.value().map(|ms| {
-        quote! { limits.run_time_limit = ::core::time::Duration::from_millis(#ms); }
+        quote! { __limits.run_time_limit = ::core::time::Duration::from_millis(#ms); }
     });
     let new = quote! { ::fuze_agent::Limits::new(#steps, #retries, #tokens) };
     if depth.is_none() && model.is_none() && run.is_none() {
         return new;
     }
     quote! {{
-        let mut limits = #new;
+        let mut __limits = #new;
         #depth #model #run
-        limits
+        __limits
     }}
 }
 
@@ -200,21 +209,24 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
             fn tools(&#this) -> Self::Tools {}
         };
     }
-    // The caret of what does not fit: on the only tool, or on the author's list.
-    let at = match paths.as_slice() {
-        [only] => only.span(),
-        _ => *span,
-    };
     let types = paths.iter().enumerate().map(|(position, path)| tool_alias(position, path));
-    let list = quote_spanned! { at=> type Tools = (#(#types,)*); };
     let values = paths.iter().enumerate().map(|(position, path)| {
         let alias = tool_alias(position, path);
         quote_spanned! { path.span()=> #alias {} }
     });
+    // The caret of what does not fit: on the only tool, or on each as `tools_fit` says; of what all of them lack, on the
+    // author's list.
+    let (list, values) = match paths.as_slice() {
+        [only] => (quote_spanned! { only.span()=> type Tools = (#(#types,)*); }, quote! { (#(#values,)*) }),
+        _ => (
+            quote_spanned! { *span=> type Tools = ::fuze_agent::agent::ToolsOf<Self, (#(#types,)*)>; },
+            quote! { ::fuze_agent::agent::ToolsOf::new((#(#values,)*)) },
+        ),
+    };
     quote! {
         #list
         fn tools(&#this) -> Self::Tools {
-            (#(#values,)*)
+            #values
         }
     }
 }
@@ -227,6 +239,20 @@ fn tool_aliases(agent: &Declaration) -> TokenStream {
         quote_spanned! { path.span()=> type #alias = #path; }
     });
     quote! { #(#aliases)* }
+}
+
+/// Says of each of several tools that it fits the agent, at the tool: so that what does not fit is an error there.
+fn tools_fit(agent: &Declaration, stub: bool) -> TokenStream {
+    let name = &agent.agent;
+    let paths = agent.tools.value().filter(|_| !stub).map(|tools| tools.paths.as_slice()).unwrap_or_default();
+    if paths.len() == 1 {
+        return TokenStream::new();
+    }
+    let fit = paths.iter().enumerate().map(|(position, path)| {
+        let alias = tool_alias(position, path);
+        quote_spanned! { path.span()=> impl ::fuze_agent::agent::ToolOf<#name> for #alias {} }
+    });
+    quote! { #(#fit)* }
 }
 
 fn tool_alias(position: usize, path: &Path) -> Ident {

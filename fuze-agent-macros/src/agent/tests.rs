@@ -72,7 +72,10 @@ fn an_agent_states_every_key_that_is_required() {
         "how many repetitions a run may spend",
         "how many tokens a run may spend",
     ];
-    let mut all = vec!["A: agent `A` has no description: overseers read its documentation".to_owned()];
+    let mut all = vec![
+        "A: agent `A` has no description: overseers read its documentation (AI Act Art. 13, 14(4)(a))"
+            .to_owned(),
+    ];
     for ((key, _), why) in KEYS.iter().zip(why) {
         let error = format!("A: `{key}` is missing: agent `A` does not say {why}");
         check_with(&[(key, "")], &[&error]);
@@ -95,7 +98,7 @@ fn all_mistakes_appear_at_once() {
             "contracts: unknown value `contracts` of `lawful_basis`: did you mean `contract`?",
             "decides: `decides` is missing its basis: a solely automated decision needs one (GDPR Art. 22(2))",
             "a: tool `a` stands twice in `tools`: keep one of the two",
-            "0: `max_steps` is at least 1",
+            "0: `max_steps` is at least 1: it says where work stops by itself (AI Act Art. 14(4)(e))",
             "oversigt: unknown key `oversigt` of `define_agent!`: did you mean `oversight`?",
         ],
     );
@@ -207,6 +210,11 @@ fn values_have_their_form() {
         "\"a purpose\": `purpose` has 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ + -`",
     );
     wrong("purpose", "p", "p: `purpose` takes a string: write it in quotes");
+    wrong(
+        "retention",
+        "365",
+        "365: `retention` has three windows, for content, hashes and decisions (GDPR Art. 5(1)(e)): name a `const` of type `Retention`",
+    );
     wrong("instructions", "\" \"", "\" \": `instructions` is empty");
     wrong("tools", "a", "a: `tools` takes a list of tools");
     wrong(
@@ -223,7 +231,7 @@ fn values_have_their_form() {
     wrong(
         "tools",
         &format!("[{}]", many.join(", ")),
-        "t16: an agent has up to 16 tools: give some of them to another agent",
+        "t16: an agent has up to 16 tools, so that a person can oversee what it does (AI Act Art. 14): make another agent of the others",
     );
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn check(agent: &Declaration, m: &mut Mistakes) {
     if agent.attributes.description.is_empty() {
         m.at(
             name,
-            Mistake::new(format!("agent `{name}` has no description: overseers read its documentation"))
+            Mistake::new(format!("agent `{name}` has no description: overseers read its documentation (AI Act Art. 13, 14(4)(a))"))
                 .write("/// What this agent does, in a sentence."),
         );
     }

@@ -127,7 +127,7 @@ impl Attribute {
                 self.residency = Fact::stated(key, value);
             }
             "retention" => {
-                let value = is(key, input, "RETENTION", m).and_then(|()| parse::expression(k, input, m));
+                let value = is(key, input, "RETENTION", m).and_then(|()| parse::retention(FORM, input, m));
                 self.retention = Fact::stated(key, value);
             }
             "threat_boundary" => self.threat_boundary = Fact::stated(key, Boundary::parse(key, input, m)),
@@ -344,6 +344,16 @@ fn egress(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Egress> {
         m.at(&ident, Mistake::new("`hosts` takes the place of the hosts and their names").write(EXAMPLE));
         return None;
     }
+    if content.peek(LitStr) {
+        m.at_span(
+            parse::next_span(&content),
+            Mistake::new("`hosts` begins with the place where the hosts are (GDPR Art. 44)")
+                .allowed(vocabulary::RESIDENCY.iter().map(|term| term.name))
+                .write(EXAMPLE),
+        );
+        let _ = content.parse::<TokenStream>();
+        return None;
+    }
     let place = parse::word("hosts", vocabulary::RESIDENCY, &content, m);
     parse::next_in_list("hosts", &content, m, before);
     let mut names: Vec<LitStr> = Vec::new();
@@ -360,7 +370,11 @@ fn egress(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Egress> {
         parse::next_in_list("hosts", &content, m, before);
     }
     if names.is_empty() && m.count() == before {
-        m.at(&ident, Mistake::new("`hosts` names no host").write(EXAMPLE));
+        m.at(
+            &ident,
+            Mistake::new("`hosts` names no host: the threat boundary names each (GDPR Art. 32)")
+                .write(EXAMPLE),
+        );
     }
     let place = place.filter(|_| m.count() == before)?;
     Some(Egress::Hosts { hosts: ident, place, names })

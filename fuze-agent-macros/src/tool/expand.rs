@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Ident, LitStr};
+use syn::{Ident, LitStr, Visibility};
 
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
@@ -78,10 +78,7 @@ fn wire_name(tool: &Declaration) -> LitStr {
 fn helpers(tool: &Declaration) -> TokenStream {
     let Function { visibility, arguments, .. } = &tool.function;
     let args = args_type();
-    let wire_name = wire_name(tool);
-    let fields = arguments.iter().map(|Argument { docs, name, ty, .. }| {
-        quote! { #(#docs)* #visibility #name: #ty }
-    });
+    let arguments = arguments_type(visibility, arguments, &wire_name(tool));
     let law = law(&tool.attribute).map(|law| {
         quote! {
             #visibility struct __Law;
@@ -114,19 +111,103 @@ fn helpers(tool: &Declaration) -> TokenStream {
         Some(NeedsApproval::Always(_)) | None => None,
     };
     quote! {
-        #[derive(
-            ::fuze_agent::__private::serde::Serialize,
-            ::fuze_agent::__private::serde::Deserialize,
-            ::fuze_agent::__private::schemars::JsonSchema,
-        )]
-        #[serde(crate = "::fuze_agent::__private::serde", deny_unknown_fields)]
-        #[schemars(crate = "::fuze_agent::__private::schemars", rename = #wire_name)]
-        #visibility struct #args {
-            #(#fields,)*
-        }
+        #arguments
         #law
         #hosts
         #predicate
+    }
+}
+
+/// The type of all arguments together.
+///
+/// Everything about it is written over any types that can be arguments; the author's are put in by one implementation,
+/// which says at each type that it can. One that cannot is an error there, once, and nowhere else: with the author's types
+/// in the derived code, it would be one wherever that code touches it.
+fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &LitStr) -> TokenStream {
+    let args = args_type();
+    let serde = quote! { ::fuze_agent::__private::serde };
+    let schemars = quote! { ::fuze_agent::__private::schemars };
+    let expecting = format!("an object with the arguments of `{}`", wire_name.value());
+    let read = quote! {
+        #[derive(#serde::Deserialize, #schemars::JsonSchema)]
+        #[serde(crate = "::fuze_agent::__private::serde", deny_unknown_fields, bound = "", expecting = #expecting)]
+        #[schemars(crate = "::fuze_agent::__private::schemars", rename = #wire_name, bound = "")]
+    };
+    if arguments.is_empty() {
+        return quote! { #read #[derive(#serde::Serialize)] #visibility struct #args {} };
+    }
+    let argument = quote! { ::fuze_agent::tool::ToolArgument };
+    // At the author's types, where the compiler shows what it asks for.
+    let parameters: Vec<_> = arguments
+        .iter()
+        .enumerate()
+        .map(|(at, Argument { ty, .. })| format_ident!("__Argument{at}", span = ty.span()))
+        .collect();
+    let bounds = arguments.iter().zip(&parameters).map(|(Argument { ty, .. }, parameter)| {
+        quote_spanned! { ty.span()=> type #parameter: ::fuze_agent::tool::ToolArgument; }
+    });
+    let given = arguments.iter().zip(&parameters).map(|(Argument { ty, .. }, parameter)| {
+        quote_spanned! { ty.span()=> type #parameter = #ty; }
+    });
+    let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
+    let docs = arguments.iter().map(|Argument { docs, .. }| quote! { #(#docs)* });
+    let quiet = quote! {
+        #[allow(private_bounds, private_interfaces, reason = "nothing but the implementation names the parameter")]
+    };
+    quote! {
+        trait __Arguments {
+            #(#bounds)*
+        }
+        #visibility struct __Given;
+        impl __Arguments for __Given {
+            #(#given)*
+        }
+        #quiet
+        #visibility struct __ArgumentsOf<__T: __Arguments> {
+            #(#visibility #names: __T::#parameters,)*
+        }
+        #visibility type #args = __ArgumentsOf<__Given>;
+
+        #read
+        struct __Read<__T: __Arguments> {
+            #(#docs #names: <__T::#parameters as #argument>::Itself,)*
+        }
+        #[derive(#serde::Serialize)]
+        #[serde(crate = "::fuze_agent::__private::serde", bound = "")]
+        struct __Written<'__a, __T: __Arguments> {
+            #(#names: &'__a <__T::#parameters as #argument>::Itself,)*
+        }
+        // Bindings begin with `__`: a tool's own name is a unit struct, which a binding of that name could not shadow.
+        impl<__T: __Arguments> #serde::Serialize for __ArgumentsOf<__T> {
+            fn serialize<__S: #serde::Serializer>(
+                &self,
+                __serializer: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                let __written = __Written::<__T> { #(#names: ::fuze_agent::tool::AsJson::of(&self.#names),)* };
+                #serde::Serialize::serialize(&__written, __serializer)
+            }
+        }
+        impl<'de, __T: __Arguments> #serde::Deserialize<'de> for __ArgumentsOf<__T> {
+            fn deserialize<__D: #serde::Deserializer<'de>>(
+                __deserializer: __D,
+            ) -> ::core::result::Result<Self, __D::Error> {
+                let __read = <__Read<__T> as #serde::Deserialize>::deserialize(__deserializer)?;
+                ::core::result::Result::Ok(Self {
+                    #(#names: ::fuze_agent::tool::AsJson::into_value(__read.#names),)*
+                })
+            }
+        }
+        impl<__T: __Arguments> #schemars::JsonSchema for __ArgumentsOf<__T> {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                <__Read<__T> as #schemars::JsonSchema>::schema_name()
+            }
+            fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                <__Read<__T> as #schemars::JsonSchema>::schema_id()
+            }
+            fn json_schema(__generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
+                <__Read<__T> as #schemars::JsonSchema>::json_schema(__generator)
+            }
+        }
     }
 }
 

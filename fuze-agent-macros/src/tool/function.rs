@@ -202,7 +202,7 @@ fn ctx_parameter(
         m.at(
             typed,
             Mistake::new(
-                "a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch",
+                "a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch (AI Act Art. 12, 14)",
             )
             .write(format!("async fn {}", signature.ident)),
         );

@@ -48,7 +48,7 @@ fn every_tool_states_three_keys_and_a_description() {
             "f: `classification` is missing: tool `f` does not say what data it touches (GDPR Art. 4(1), 9(1))",
             "f: `retention` is missing: tool `f` does not say how long what it leaves is kept (GDPR Art. 5(1)(e))",
             "f: `threat_boundary` is missing: tool `f` does not say where it may send data (GDPR Art. 32, 44)",
-            "f: tool `f` has no description: the model and the overseer read its documentation",
+            "f: tool `f` has no description: the model and the overseer read its documentation (AI Act Art. 14(4)(a))",
         ],
     );
 }
@@ -90,7 +90,7 @@ fn what_does_not_apply_to_a_class_is_an_error() {
         &[
             "art9_basis: `art9_basis` does not apply to `public` data: GDPR Art. 9(2) is about special categories; leave the key out, or change the class",
             "lawful_bases: `lawful_bases` do not apply to `public` data: GDPR Art. 6(1) is about personal data; leave the key out, or change the class",
-            "residency: `residency` does not apply to `public` data: it may be anywhere; leave the key out",
+            "residency: `residency` does not apply to `public` data: it may be anywhere (GDPR Art. 44); leave the key out",
         ],
     );
     check_attribute(
@@ -222,8 +222,14 @@ fn a_threat_boundary_states_its_egress() {
     check_boundary(" = none", &["threat_boundary: `threat_boundary` takes its facts in parentheses"]);
     check_boundary("(egress = nowhere)", &["nowhere: unknown value `nowhere` of `egress`"]);
     check_boundary("(egress = hosts)", &["hosts: `hosts` takes the place of the hosts and their names"]);
-    check_boundary("(egress = hosts(eu))", &["hosts: `hosts` names no host"]);
-    check_boundary("(egress = hosts(\"a.b\"))", &["\"a.b\": `hosts` takes a word"]);
+    check_boundary(
+        "(egress = hosts(eu))",
+        &["hosts: `hosts` names no host: the threat boundary names each (GDPR Art. 32)"],
+    );
+    check_boundary(
+        "(egress = hosts(\"a.b\"))",
+        &["\"a.b\": `hosts` begins with the place where the hosts are (GDPR Art. 44)"],
+    );
     check_boundary(
         "(egress = hosts(eu, \"https://a.b\", \"a.b\", \"a.b\"))",
         &[
@@ -285,7 +291,16 @@ fn values_have_their_form() {
         "effect = read time_limit_ms = 3",
         &["time_limit_ms: expected `,` between `effect` and `time_limit_ms`"],
     );
-    check_key("time_limit_ms = 0", &["0: `time_limit_ms` is at least 1"]);
+    check_attribute(
+        "classification = public, retention = 30, threat_boundary(egress = none)",
+        &[
+            "30: `retention` has three windows, for content, hashes and decisions (GDPR Art. 5(1)(e)): name a `const` of type `Retention`",
+        ],
+    );
+    check_key(
+        "time_limit_ms = 0",
+        &["0: `time_limit_ms` is at least 1: it says where work stops by itself (AI Act Art. 14(4)(e))"],
+    );
     check_key(
         "time_limit_ms = -1",
         &["-: `time_limit_ms` takes a whole number without suffix, of at least 1"],
@@ -362,7 +377,7 @@ fn ctx_is_lent_to_an_async_function_first() {
     check_function(
         "/// Does.\nfn f(ctx: &Ctx<'_, Deps>) -> Result<(), ToolError> { Ok(()) }",
         &[
-            "ctx: &Ctx<'_, Deps>: a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch",
+            "ctx: &Ctx<'_, Deps>: a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch (AI Act Art. 12, 14)",
         ],
     );
 }

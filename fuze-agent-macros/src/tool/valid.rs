@@ -17,7 +17,7 @@ pub(crate) fn check(tool: &Declaration, m: &mut Mistakes) {
         m.at(
             name,
             Mistake::new(format!(
-                "tool `{name}` has no description: the model and the overseer read its documentation"
+                "tool `{name}` has no description: the model and the overseer read its documentation (AI Act Art. 14(4)(a))"
             ))
             .write("/// What this tool does, in a sentence."),
         );
@@ -82,7 +82,7 @@ fn public(attribute: &Attribute, m: &mut Mistakes) {
         m.at(
             key,
             Mistake::new(
-                "`residency` does not apply to `public` data: it may be anywhere; leave the key out",
+                "`residency` does not apply to `public` data: it may be anywhere (GDPR Art. 44); leave the key out",
             )
             .write("classification = confidential,"),
         );

@@ -380,6 +380,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         execution.decided = Some(decided);
         execution.stage = Stage::Waiting;
         execution.approvers.clear();
+        execution.approved_until = None;
         self.wait(id, obligation, reason, None)?;
         Ok(Admission::Settled)
     }

@@ -20,6 +20,7 @@ use crate::law::lawful::Basis;
 use crate::law::oversight::Oversight;
 use crate::logic::Bool;
 use crate::sealed::Internal;
+use crate::tool::Answer;
 
 use declared::Declared;
 
@@ -79,7 +80,7 @@ impl<D> Definition<D> {
             fingerprint: declared.fingerprint(&guardrails)?,
             guardrails,
             declared,
-            read_output: read_output::<A::Output>,
+            read_output: read_output::<Answer<A>>,
         })
     }
 

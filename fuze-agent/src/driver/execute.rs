@@ -89,7 +89,8 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     return Ok(true);
                 }
                 Start::TooLate => {
-                    let why = "the store's clock is far ahead of the deployment's: no permit is ever in time";
+                    let why = "no permit is ever in time: the store's clock is far ahead of the deployment's, or one of \
+                               them runs too fast";
                     return Err(Exit::Close(RunStatus::Halted, why.into()));
                 }
                 Start::Stopped(stop) => return Err(self.cancelled(stop)?),
@@ -241,9 +242,15 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         }
         let in_time = self.until.is_none_or(|until| until > Instant::now());
         if retriable && in_time && !facts.is_once && self.spend_retry() {
+            let now = self.journal.now();
             let execution = self.execution(id)?;
             execution.attempt += 1;
-            execution.stage = Stage::New;
+            // Either way the policy is asked again; what people approved are these bytes, for as long as their token is good.
+            let stands = execution.approved_until.is_some_and(|until| now <= until);
+            execution.stage = match approval.filter(|_| stands) {
+                Some(step) => Stage::Approved { step },
+                None => Stage::New,
+            };
             return Ok(true);
         }
         Ok(false)
@@ -321,6 +328,9 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         };
         let root = self.journal.record_content(step, span, said)?;
+        if let Some(theirs) = decided_by_people(outcome.kind, facts, &execution) {
+            self.header().human_decided = theirs;
+        }
         self.timeline.tool(step, facts.name, outcome.kind, &self.journal);
         let in_doubt = outcome.kind == ToolOutcome::InDoubt;
         // As it will be found if the process ends before anything further is said of it.
@@ -408,6 +418,20 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         self.finish(id, step, &tool.facts, Some(decision), &scope, outcome).await?;
         Ok(Admission::Settled)
     }
+}
+
+/// Whether people answer for what the run did, by the call that ended so. `None`: it says nothing about that.
+///
+/// GDPR Art. 22(3): an answer counts as a person's only while the last call that people decided on was approved and done.
+/// After a refusal, or where what they approved did not happen, the answer would be the model's own.
+fn decided_by_people(kind: ToolOutcome, facts: &ToolFacts, execution: &Execution) -> Option<bool> {
+    if kind == ToolOutcome::Rejected {
+        return Some(false);
+    }
+    // To let an agent look at something is not to decide, unless the tool is declared as what people decide by.
+    let decides = !facts.is_read || facts.always_approval;
+    (decides && !execution.approvers.is_empty())
+        .then_some(matches!(kind, ToolOutcome::Ok | ToolOutcome::DoneByStatement))
 }
 
 fn unknown_since_crash() -> Outcome {

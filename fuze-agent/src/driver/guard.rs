@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::state::Phase as RunPhase;
+use super::turn::{QUESTION_SYSTEM, alone};
 use super::{Driver, Exit, more_urgent, name, shorten};
 use crate::dispatch::inside;
 use crate::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Question, Verdict};
@@ -110,19 +111,18 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         self.flush().await?;
         let step = self.step(0);
         let answer = self.request_model(Some(&question.text)).await?;
-        self.count_tokens(&answer);
-        let span = self.span(1, answer.as_ref())?;
-        let (said, text) = match answer {
-            Ok(ModelResponse { text: Some(text), .. }) => {
-                (json!({"question": question.text, "text": text}), Ok(text))
-            }
-            Ok(ModelResponse { text: None, .. }) => {
-                let error = ModelError::new(ModelErrorKind::Malformed, "no text");
-                (json!({"question": question.text}), Err(error))
-            }
-            Err(error) => (json!({"question": question.text, "error": error.message}), Err(error)),
+        self.count_tokens(&answer, QUESTION_SYSTEM.len() + question.text.len());
+        let said = match &answer {
+            Ok(ModelResponse { text: Some(text), .. }) => json!({"question": question.text, "text": text}),
+            Ok(ModelResponse { text: None, .. }) => json!({"question": question.text}),
+            Err(error) => json!({"question": question.text, "error": shorten(error.message.clone())}),
         };
-        self.journal.record_content(step, span, said)?;
+        // The run's history is not sent with it.
+        let said = self.journal.commit(said)?;
+        let span = self.span(1, answer.as_ref(), alone(said.root()))?;
+        self.journal.record(step, span, Some(&said))?;
+        let no_text = || ModelError::new(ModelErrorKind::Malformed, "no text");
+        let text = answer.and_then(|answer| answer.text.ok_or_else(no_text));
         // A guardrail that no longer waits has ended by itself; its verdict follows.
         question.reply.send(text).ok();
         Ok(())

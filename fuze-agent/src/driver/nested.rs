@@ -59,6 +59,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                         step: None,
                         modified: None,
                         approvers: Vec::new(),
+                        approved_until: None,
                         ledger: Ledger::Absent,
                     };
                     if !known {
@@ -174,6 +175,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             step: None,
             modified: None,
             approvers: Vec::new(),
+            approved_until: None,
             ledger: Ledger::Absent,
             ..caller
         };

@@ -4,6 +4,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use fuze_evidence::span::OversightSuspend;
 use fuze_evidence::vocab::{RunStatus, SuspendReason};
 use fuze_evidence::{Hash, Timestamp};
+use serde_json::json;
 
 use super::state::Wait;
 use super::{Driver, Ended, Exit, name};
@@ -31,7 +32,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             for slot in 0..u32::from(wait.approvers) {
                 let token = self.issue(&wait, slot, issued_at)?;
                 wait.tokens.push(token.as_str().to_owned());
-                tokens.push((token, wait.index, wait.reason));
+                tokens.push((token, wait.index, wait.reason, wait.case.question.clone()));
             }
             waiting.push(wait);
         }
@@ -41,7 +42,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let (snapshot, snapshot_hash) = self.journal.seal_piece(&self.state.header, &self.state.messages)?;
         self.journal.progress(Progress::Replace(snapshot));
         let epoch = self.journal.epoch();
-        for (token, index, reason) in tokens {
+        for (token, index, reason, question) in tokens {
             let claims = token.claims();
             let step = self.step(0);
             let span = OversightSuspend {
@@ -56,7 +57,12 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 call_index: Some(index),
                 tool: Some(claims.tool.clone()),
             };
-            self.journal.record(step, span, None)?;
+            match question {
+                None => self.journal.record(step, span, None)?,
+                Some(question) => {
+                    self.journal.record_content(step, span, json!({ "question": question }))?;
+                }
+            }
             self.timeline.suspended(step, claims.tool.as_str(), &self.journal);
             let expires_at_unix_ms = claims.expires_at.as_millis();
             self.journal.token(IssuedToken { token_hash: token.hash(), expires_at_unix_ms });

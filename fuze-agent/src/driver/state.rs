@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use fuze_evidence::chain::RecorderState;
 use fuze_evidence::content::Disclosure;
 use fuze_evidence::vocab::SuspendReason;
-use fuze_evidence::{Common, Hash, Name};
+use fuze_evidence::{Common, Hash, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Message, RequestedCall};
@@ -51,7 +51,7 @@ pub(crate) struct Header {
     pub(crate) next_step: u64,
     pub(crate) segment: u32,
     pub(crate) history: Hash,
-    /// A person decided something in this run (GDPR Art. 22(3)).
+    /// The last call that people decided on was approved and done: the answer rests on a person (GDPR Art. 22(3)).
     pub(crate) human_decided: bool,
     /// The `model.generate` step that asked for `calls`.
     pub(crate) turn_step: u64,
@@ -114,6 +114,9 @@ pub(crate) struct Execution {
     /// Who approved it.
     #[serde(default)]
     pub(crate) approvers: Vec<Name>,
+    /// When the first of their tokens expires: until then the approval stands for a retry of the same bytes.
+    #[serde(default)]
+    pub(crate) approved_until: Option<Timestamp>,
     /// What this run has written into the ledger of effects, `started` not counted.
     #[serde(default)]
     pub(crate) ledger: Ledger,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fuze_evidence::Hash;
+use fuze_evidence::content::history;
 use fuze_evidence::span::{ModelGenerate, RunGap};
 use fuze_evidence::vocab::{
     ChatOperation, FinishReason as WireFinish, Gap, ModelErrorCode, ModelOutcome, Residency, RunStatus,
@@ -15,6 +16,8 @@ use super::{Driver, Exit, more_urgent, name, shorten};
 use crate::model::{FinishReason, Message, ModelError, ModelErrorKind, ModelRequest, ModelResponse, Usage};
 use crate::panics::{caught, caught_now};
 
+/// What stands before a guardrail's question.
+pub(super) const QUESTION_SYSTEM: &str = "Answer the question.";
 /// An answer longer than this is refused: 1.5 MiB of text and arguments.
 const MAX_ANSWER_BYTES: usize = 3 << 19;
 /// More calls than this in one answer are refused.
@@ -35,9 +38,10 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         self.header().phase = Phase::Asking { attempt };
         self.flush().await?;
         let step = self.step(0);
+        let sent = self.definition.declared.request_bytes + self.history_bytes;
         let answer = self.request_model(None).await?;
         let answer = answer.and_then(usable);
-        self.count_tokens(&answer);
+        self.count_tokens(&answer, sent);
         match answer {
             Ok(response) => self.answered(step, attempt, response),
             Err(error) => self.unanswered(step, attempt, &error),
@@ -62,7 +66,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     }
 
     fn answered(&mut self, step: Step, attempt: u32, response: ModelResponse) -> Result<(), Exit> {
-        let span = self.span(attempt, Ok(&response))?;
+        let span = self.span(attempt, Ok(&response), self.state.header.history)?;
         let root = self.journal.record_content(step, span, describe(&response))?;
         self.timeline.model(step, &response, &self.journal);
         let ModelResponse { text, calls, .. } = response;
@@ -93,6 +97,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 step: None,
                 modified: None,
                 approvers: Vec::new(),
+                approved_until: None,
                 ledger: Ledger::Absent,
             };
             let header = self.header();
@@ -104,7 +109,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     }
 
     fn unanswered(&mut self, step: Step, attempt: u32, error: &ModelError) -> Result<(), Exit> {
-        let span = self.span(attempt, Err(error))?;
+        let span = self.span(attempt, Err(error), self.state.header.history)?;
         self.journal.record_content(step, span, json!({ "error": shorten(error.message.clone()) }))?;
         self.timeline.model_failed(step, error, &self.journal);
         if self.header().tokens > self.definition.limits.token_budget {
@@ -126,16 +131,16 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         question: Option<&str>,
     ) -> Result<Result<ModelResponse, ModelError>, Exit> {
         let limit = self.definition.limits.model_time_limit.min(self.time_left());
-        let alone;
+        let single;
         let messages = match question {
             None => self.state.messages.as_slice(),
             Some(text) => {
-                alone = [Message::User { text: text.to_owned() }];
-                alone.as_slice()
+                single = [Message::User { text: text.to_owned() }];
+                single.as_slice()
             }
         };
         let request = ModelRequest {
-            system: if question.is_some() { "Answer the question." } else { self.definition.instructions },
+            system: if question.is_some() { QUESTION_SYSTEM } else { self.definition.instructions },
             messages,
             tools: if question.is_some() { &[] } else { &self.definition.declared.specs },
             output_schema: question.is_none().then_some(&self.definition.declared.output_schema),
@@ -161,19 +166,29 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             Err(Some(stop)) => {
                 let step = self.step(0);
                 let error = ModelError::new(ModelErrorKind::Transport, "cancelled");
-                let mut span = self.span(1, Err(&error))?;
+                let asked = match question {
+                    None => None,
+                    Some(text) => Some(self.journal.commit(json!({ "question": text }))?),
+                };
+                let history = match &asked {
+                    None => self.state.header.history,
+                    Some(asked) => alone(asked.root()),
+                };
+                let mut span = self.span(1, Err(&error), history)?;
                 span.error = Some(ModelErrorCode::Cancelled);
-                self.journal.record(step, span, None)?;
+                self.journal.record(step, span, asked.as_ref())?;
                 Err(self.cancelled(stop)?)
             }
             Err(None) => Err(self.journal.latch("the run's own handle is gone").into()),
         }
     }
 
+    /// What the record of a request says; `history` is over the messages that it sent.
     pub(super) fn span(
-        &mut self,
+        &self,
         attempt: u32,
         answer: Result<&ModelResponse, &ModelError>,
+        history: Hash,
     ) -> Result<ModelGenerate, Exit> {
         let identity = self.model.identity();
         let header = &self.state.header;
@@ -181,7 +196,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             attempt,
             error: answer.err().map(code),
             finish_reason: answer.map_or(WireFinish::None, |response| finish(response.finish)),
-            history_hash: header.history,
+            history_hash: history,
             outcome: if answer.is_ok() { ModelOutcome::Ok } else { ModelOutcome::Error },
             residency: residency(self.model.residency()),
             tool_calls: answer.map_or(0, |response| u32::try_from(response.calls.len()).unwrap_or(u32::MAX)),
@@ -192,14 +207,14 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         })
     }
 
-    pub(super) fn count_tokens(&mut self, answer: &Result<ModelResponse, ModelError>) {
-        // Where the provider does not count, four bytes are a token.
+    /// Counts an answer and the `sent` bytes that it answers. Where the provider does not count, four bytes are a token.
+    pub(super) fn count_tokens(&mut self, answer: &Result<ModelResponse, ModelError>, sent: usize) {
         let Ok(response) = answer else { return };
         let written = response.text.as_ref().map_or(0, String::len)
             + response.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
         let guess = |bytes: usize| u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX);
         let output = response.usage.output_tokens.unwrap_or_else(|| guess(written));
-        let input = response.usage.input_tokens.unwrap_or(0);
+        let input = response.usage.input_tokens.unwrap_or_else(|| guess(sent));
         let header = self.header();
         header.tokens = header.tokens.saturating_add(input).saturating_add(output);
     }
@@ -232,6 +247,23 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
 
     fn last_root(&self) -> Hash {
         self.state.header.history
+    }
+}
+
+/// The history of a request that sends one question and nothing else: the record that holds the question is its root.
+pub(super) fn alone(root: Hash) -> Hash {
+    history(Hash::ZERO, root)
+}
+
+/// How much of a message a model reads, in bytes.
+pub(crate) fn read_bytes(message: &Message) -> usize {
+    match message {
+        Message::User { text } => text.len(),
+        Message::Assistant { text, calls } => {
+            let asked = calls.iter().map(|call| call.name.len() + call.arguments.len());
+            text.as_ref().map_or(0, String::len) + asked.sum::<usize>()
+        }
+        Message::Tool { name, content, .. } => name.len() + content.len(),
     }
 }
 

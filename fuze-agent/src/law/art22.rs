@@ -1,7 +1,8 @@
 //! GDPR Art. 22: decisions based solely on automated processing.
 //!
 //! An agent that declares one gets a human before the decision takes effect; a run that ends without that human decision
-//! is `oversight_missing`, never `completed`.
+//! is `oversight_missing`, never `completed`. An answer is let out only while the last call that people decided on was
+//! approved and done: after a refusal it would be the model's own.
 
 use core::marker::PhantomData;
 

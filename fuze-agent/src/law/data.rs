@@ -108,6 +108,6 @@ impl<B: art9::Basis, S: Bases, R: EuOnly> Classification for SpecialCategory<B, 
 pub trait AdmittedBy<D: art22::Declaration>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<D: art22::Declaration, T: Tool> AdmittedBy<D> for T where
-    <D::Decides as Bool>::Implies<<T::Data as Classification>::AdmitsAutomatedDecisions>: True
+    <D::Decides as Bool>::Implies<<T::Data as Classification>::AdmitsAutomatedDecisions>: True<(T, D)>
 {
 }

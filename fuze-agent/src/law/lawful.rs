@@ -120,6 +120,6 @@ sets! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
 pub trait AllowedUnder<B: Basis>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<B: Basis, T: Tool> AllowedUnder<B> for T where
-    <T::Data as crate::law::data::Classification>::Under<B>: True
+    <T::Data as crate::law::data::Classification>::Under<B>: True<(T, B)>
 {
 }

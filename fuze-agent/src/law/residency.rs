@@ -80,7 +80,7 @@ impl EuOnly for Eu {}
 pub trait MayReach<Host: Residency>: Tool {}
 #[diagnostic::do_not_recommend]
 impl<Host: Residency, T: Tool> MayReach<Host> for T where
-    <<T::Data as Classification>::Residency as Residency>::Admits<Host>: True
+    <<T::Data as Classification>::Residency as Residency>::Admits<Host>: True<(T, Host)>
 {
 }
 

@@ -29,8 +29,14 @@ pub enum RunError {
     Claim(crate::store::ClaimError),
     /// The run does not wait.
     NotSuspended,
+    /// Nobody decided in time: the run was closed.
+    Expired,
+    /// The data subject was erased while the run waited: nobody can open it any more.
+    SubjectErased,
     /// The run is not one that a crash left behind.
     NotRunning,
+    /// The run's records do not hold.
+    Records(String),
     /// What is stored of the run cannot be opened.
     Snapshot(String),
     /// A later version of this library wrote the snapshot.
@@ -100,6 +106,13 @@ impl fmt::Display for RunError {
             Self::Store(error) => error.fmt(f),
             Self::Claim(error) => error.fmt(f),
             Self::NotSuspended => f.write_str("the run does not wait for anybody"),
+            Self::Expired => {
+                f.write_str("nobody decided in time, and silence is a denial: the run was closed")
+            }
+            Self::SubjectErased => f.write_str(
+                "the data subject was erased (GDPR Art. 17): nobody can continue the run; `Deployment::expire` closes it",
+            ),
+            Self::Records(why) => write!(f, "the run's records do not hold: {why}"),
             Self::NotRunning => f.write_str("the run was not left behind by a crash: it waits, or is closed"),
             Self::Snapshot(why) => write!(f, "what is stored of the run cannot be opened: {why}"),
             Self::SnapshotVersion { found, known } => {
@@ -111,7 +124,7 @@ impl fmt::Display for RunError {
             Self::Drift { began, now } => write!(
                 f,
                 "the agent's definition has changed since the run began (fingerprint {began}, now {now}): finish the \
-                 run with the definition that began it, or reject its cases"
+                 run with the definition that began it, or let its time run out and close it with `Deployment::expire`"
             ),
             Self::OtherDeployment { began } => write!(f, "the run is of the deployment `{began}`"),
             Self::OtherRegistry => f.write_str(

@@ -16,7 +16,7 @@ use crate::dispatch::{Ask, Dispatch, Ready, Ruling, ToolFailure, is_inside};
 use crate::panics::caught;
 use crate::sealed::Internal;
 use crate::secret::{Secret, Secrets};
-use crate::tool::{ServedBy, Tool};
+use crate::tool::{AsJson, Output, ServedBy, Tool};
 
 /// A call of one tool, with a permissive gate and without a run: for unit tests, because it leaves no evidence. Approval is
 /// taken for granted; nested calls are not available. From inside a tool it is refused.
@@ -151,6 +151,7 @@ impl<T: Tool> ToolTest<T> {
             Ok(Err(ToolFailure::OutputInvalid(why))) => return Err(CallError::Output(why)),
             Err(panic) => return Err(CallError::Panicked(panic)),
         };
-        serde_json::from_slice(&output).map_err(|error| CallError::Output(error.to_string()))
+        let output: Result<Output<T>, _> = serde_json::from_slice(&output);
+        output.map(AsJson::into_value).map_err(|error| CallError::Output(error.to_string()))
     }
 }

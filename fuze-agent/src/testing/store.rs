@@ -1,6 +1,6 @@
 //! A store of runs in memory: durable as long as the process, and able to fail where a test says so.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -9,8 +9,8 @@ use fuze_evidence::{Hash, Name, RunId};
 
 use crate::deployment::{Clock, ConfigError, SystemClock};
 use crate::store::{
-    Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Progress, RunState, RunStore, SealedProgress,
-    Start, Stop, StoreError, StoredRun,
+    Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, IssuedToken, Progress, RunState,
+    RunStore, SealedProgress, Start, Stop, StoreError, StoredRun,
 };
 
 /// A [`RunStore`] in memory. Clones share their runs, as processes share a database.
@@ -156,6 +156,7 @@ impl RunStore for MemoryStore {
     }
 
     async fn create(&self, run: RunId, mut batch: Batch) -> Result<Fence, StoreError> {
+        examine(run, &batch)?;
         let mut runs = self.write()?;
         if runs.by_id.contains_key(&run) {
             return Err(StoreError::Exists);
@@ -182,8 +183,24 @@ impl RunStore for MemoryStore {
     }
 
     async fn commit(&self, fence: Fence, batch: Batch) -> Result<(), StoreError> {
+        examine(fence.run, &batch)?;
         let mut runs = self.write()?;
-        runs.held(fence)?.apply(batch)
+        let issued =
+            |token: &IssuedToken| runs.by_id.values().any(|r| r.tokens.contains_key(&token.token_hash));
+        if batch.tokens.iter().any(issued) {
+            return Err(StoreError::Rejected("a token was issued before".into()));
+        }
+        let stored = runs.by_id.get_mut(&fence.run).ok_or(StoreError::NotFound)?;
+        // Only a claim lets a run that waits go on; it may be closed without one.
+        let held = match stored.state {
+            RunState::Running => true,
+            RunState::Suspended => batch.state == RunState::Closed,
+            RunState::Closed => false,
+        };
+        match held && stored.epoch == fence.epoch {
+            true => stored.apply(batch),
+            false => Err(StoreError::Fenced),
+        }
     }
 
     async fn start_effect(
@@ -194,11 +211,10 @@ impl RunStore for MemoryStore {
     ) -> Result<Start, StoreError> {
         let now = self.now_unix_ms();
         let mut runs = self.write()?;
-        let stored = match runs.held(fence) {
-            Ok(stored) => stored,
-            Err(StoreError::Fenced) => return Ok(Start::Fenced),
-            Err(error) => return Err(error),
-        };
+        let stored = runs.by_id.get_mut(&fence.run).ok_or(StoreError::NotFound)?;
+        if stored.epoch != fence.epoch || stored.state != RunState::Running {
+            return Ok(Start::Fenced);
+        }
         if let Some(stop) = stored.stop {
             return Ok(Start::Stopped(stop));
         }
@@ -240,6 +256,14 @@ impl RunStore for MemoryStore {
         })
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let runs = self.lock();
+        let stored = runs.by_id.get(&run).ok_or(StoreError::NotFound)?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(stored.records.iter().skip(from).take(limit).cloned().collect())
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
         let mut runs = self.write()?;
         let stored = runs.by_id.get_mut(&run).ok_or(StoreError::NotFound)?;
@@ -251,22 +275,34 @@ impl RunStore for MemoryStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
+        if claim.ground != Ground::Decided && claim.batch.state != RunState::Closed {
+            let why = "silence and erasure close a run, they do not continue it";
+            return Err(StoreError::Rejected(why.into()).into());
+        }
         let now = self.now_unix_ms();
         let mut runs = self.write()?;
         let stored = runs.by_id.get_mut(&claim.run).ok_or(StoreError::NotFound)?;
+        let mut silent = false;
         for token in &claim.tokens {
             match stored.tokens.get(token) {
                 None | Some(Token { state: TokenState::Void, .. }) => {
                     return Err(ClaimError::Unknown(*token));
                 }
                 Some(Token { state: TokenState::Used, .. }) => return Err(ClaimError::Used(*token)),
-                Some(known) if known.expires_at_unix_ms <= now => return Err(ClaimError::Expired(*token)),
+                Some(known) if known.expires_at_unix_ms <= now => match claim.ground {
+                    Ground::Decided => return Err(ClaimError::Expired(*token)),
+                    Ground::Silence | Ground::Erased => silent = true,
+                },
                 Some(_) => {}
             }
         }
         let open = stored.tokens.values().filter(|token| token.state == TokenState::Open).count();
-        if open != claim.tokens.len() {
+        let given: BTreeSet<Hash> = claim.tokens.iter().copied().collect();
+        if given.is_empty() || open != given.len() {
             return Err(ClaimError::Incomplete);
+        }
+        if claim.ground == Ground::Silence && !silent {
+            return Err(ClaimError::InTime);
         }
         if stored.epoch != claim.epoch || stored.state != RunState::Suspended {
             return Err(StoreError::Fenced.into());
@@ -294,15 +330,22 @@ impl RunStore for MemoryStore {
     }
 }
 
-impl Runs {
-    /// A run that this fence still holds.
-    fn held(&mut self, fence: Fence) -> Result<&mut Stored, StoreError> {
-        let stored = self.by_id.get_mut(&fence.run).ok_or(StoreError::NotFound)?;
-        match stored.epoch == fence.epoch && stored.state == RunState::Running {
-            true => Ok(stored),
-            false => Err(StoreError::Fenced),
-        }
+/// Whether a batch agrees with itself and is of this run.
+fn examine(run: RunId, batch: &Batch) -> Result<(), StoreError> {
+    let rejected = |why: &str| Err(StoreError::Rejected(why.into()));
+    if batch.keys.as_ref().is_some_and(|keys| keys.run_id() != run) {
+        return rejected("the wrapped keys are another run's");
     }
+    // No string inside a record can hold an unescaped quotation mark, so this is the member and nothing else.
+    let member = format!("\"runId\":\"{run}\"");
+    let ours = |bytes: &[u8]| bytes.windows(member.len()).any(|window| window == member.as_bytes());
+    if !batch.records.iter().all(|record| ours(record.bytes())) {
+        return rejected("a record is another run's");
+    }
+    if (batch.state == RunState::Suspended) == batch.tokens.is_empty() {
+        return rejected("tokens belong to a suspension");
+    }
+    Ok(())
 }
 
 impl Stored {

@@ -4,7 +4,9 @@ use sha2::{Digest, Sha256};
 
 use crate::hash::Hash;
 
-fn node(left: Hash, right: Hash) -> Hash {
+/// The hash of a node over its two children (RFC 6962 section 2.1).
+#[must_use]
+pub fn node_hash(left: Hash, right: Hash) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update([1]);
     hasher.update(left.0);
@@ -19,13 +21,13 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
     for leaf in leaves {
         let mut tree = (0, leaf);
         while let Some((_, left)) = subtrees.pop_if(|(levels, _)| *levels == tree.0) {
-            tree = (tree.0 + 1, node(left, tree.1));
+            tree = (tree.0 + 1, node_hash(left, tree.1));
         }
         subtrees.push(tree);
     }
     let Some((_, mut root)) = subtrees.pop() else { return crate::hash::sha256(b"") };
     while let Some((_, left)) = subtrees.pop() {
-        root = node(left, root);
+        root = node_hash(left, root);
     }
     root
 }
@@ -62,27 +64,33 @@ pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Proof> {
 /// Whether `leaf` is number `index` of `size` leaves under `root` (RFC 9162 section 2.1.3.2). The root must come from elsewhere.
 #[must_use]
 pub fn verify_inclusion(root: Hash, leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> bool {
+    inclusion_root(leaf, index, size, proof) == Some(root)
+}
+
+/// The root that `proof` leads to; `None` if there is no such leaf or the proof has not as many hashes as it must.
+#[must_use]
+pub fn inclusion_root(leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> Option<Hash> {
     if index >= size {
-        return false;
+        return None;
     }
     let (mut at, mut last, mut hash) = (index, size - 1, leaf);
     for &beside in proof {
         if last == 0 {
-            return false;
+            return None;
         }
         if at & 1 == 1 || at == last {
-            hash = node(beside, hash);
+            hash = node_hash(beside, hash);
             while at & 1 == 0 && at != 0 {
                 at >>= 1;
                 last >>= 1;
             }
         } else {
-            hash = node(hash, beside);
+            hash = node_hash(hash, beside);
         }
         at >>= 1;
         last >>= 1;
     }
-    last == 0 && hash == root
+    (last == 0).then_some(hash)
 }
 
 #[cfg(test)]
@@ -104,7 +112,7 @@ mod tests {
                 while k * 2 < many.len() {
                     k *= 2;
                 }
-                node(by_definition(&many[..k]), by_definition(&many[k..]))
+                node_hash(by_definition(&many[..k]), by_definition(&many[k..]))
             }
         }
     }

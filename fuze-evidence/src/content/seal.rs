@@ -1,6 +1,8 @@
 //! Content under keys: each leaf encrypted once under a key of its own, those keys and the salts wrapped under the run's (and the
 //! data subject's) key. Content and keys are separate lines, so that the keys can be thrown away.
 
+mod entries;
+
 use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -18,6 +20,8 @@ use crate::keys::{KeyError, RunKeys, decode};
 use crate::name::Name;
 use crate::random::Random;
 use crate::record::RunId;
+
+pub(crate) use entries::KeyEntry;
 
 const ERASED: u8 = 0;
 const LEAF: u8 = 1;
@@ -186,6 +190,26 @@ impl ContentLine {
         self.leaves.len()
     }
 
+    /// Each leaf hash, and whether its cipher text is there.
+    pub(crate) fn states(&self) -> impl ExactSizeIterator<Item = (Hash, bool)> {
+        self.leaves.iter().map(|leaf| (leaf.hash, leaf.data.is_some()))
+    }
+
+    /// The same line without the cipher text of the leaves that `erased` names.
+    pub(crate) fn without(&self, erased: &std::collections::BTreeSet<Hash>) -> Result<Vec<u8>, OpenError> {
+        let leaves = self.leaves.iter().map(|leaf| match erased.contains(&leaf.hash) {
+            true => ContentLeaf { data: None, hash: leaf.hash },
+            false => leaf.clone(),
+        });
+        let line = Self { leaves: leaves.collect(), root: self.root, v: self.v };
+        jcs::to_vec(&line).map_err(|_| OpenError::Malformed)
+    }
+
+    /// The leaf hashes in their order: all that can be shown of content without its keys.
+    pub fn hashes(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.leaves.iter().map(|leaf| leaf.hash)
+    }
+
     /// Decrypts what has not been erased; what was, comes out as its hash.
     ///
     /// # Errors
@@ -194,50 +218,32 @@ impl ContentLine {
         if line.root != self.root {
             return Err(OpenError::Malformed);
         }
-        if line.subject.as_ref() != keys.subject() {
-            return Err(OpenError::Key(KeyError::Subject));
-        }
-        let nonce = decode::<NONCE_BYTES>(&line.nonce).map_err(OpenError::Key)?;
-        let aad = keys_aad(keys.run_id(), self.root);
-        let entries =
-            crypto::open(keys.kek(), &nonce, &aad, &bytes(&line.wrapped)?).map_err(|_| OpenError::Refused)?;
-        let mut rest = entries.as_slice();
+        let entries = line.entries(self.leaves.len(), keys)?;
+        self.open_entries(entries, keys.run_id())
+    }
+
+    /// As [`ContentLine::open`], with entries that were decrypted before.
+    pub(crate) fn open_entries(
+        &self,
+        entries: Vec<KeyEntry>,
+        run_id: RunId,
+    ) -> Result<Disclosure, OpenError> {
         let mut buffer = Vec::with_capacity(256);
         let mut leaves = Vec::with_capacity(self.leaves.len());
-        for leaf in &self.leaves {
-            let (kind, after) = rest.split_first().ok_or(OpenError::Malformed)?;
-            rest = after;
-            let disclosed = match (*kind, &leaf.data) {
-                (ERASED, None) => DisclosedLeaf::Hash(leaf.hash),
-                (DECOY, None) => {
-                    let salt = Salt(*take_secret(&mut rest)?);
-                    if decoy_hash(&mut buffer, &salt) != leaf.hash {
-                        return Err(OpenError::Leaf { hash: leaf.hash });
-                    }
+        for (leaf, entry) in self.leaves.iter().zip(entries) {
+            leaves.push(match (entry, &leaf.data) {
+                (KeyEntry::Erased | KeyEntry::Leaf { .. }, None) => DisclosedLeaf::Hash(leaf.hash),
+                (KeyEntry::Decoy { salt }, None) if decoy_hash(&mut buffer, &salt) == leaf.hash => {
                     DisclosedLeaf::Decoy(salt)
                 }
-                (LEAF, data) => {
-                    let salt = Salt(*take_secret(&mut rest)?);
-                    let key = take_secret(&mut rest)?;
-                    match data {
-                        None => DisclosedLeaf::Hash(leaf.hash),
-                        Some(data) => DisclosedLeaf::Leaf(open_leaf(
-                            keys.run_id(),
-                            leaf.hash,
-                            salt,
-                            &key,
-                            &bytes(data)?,
-                        )?),
-                    }
+                (KeyEntry::Leaf { salt, key }, Some(data)) => {
+                    DisclosedLeaf::Leaf(open_leaf(run_id, leaf.hash, salt, &key, &bytes(data)?)?)
                 }
-                // Cipher text that nothing opens any more, or that a decoy never has.
-                (ERASED | DECOY, Some(_)) => return Err(OpenError::Leaf { hash: leaf.hash }),
-                _ => return Err(OpenError::Malformed),
-            };
-            leaves.push(disclosed);
-        }
-        if !rest.is_empty() {
-            return Err(OpenError::Malformed);
+                // Not what was committed to, or cipher text that nothing opens any more, or that a decoy never has.
+                (KeyEntry::Decoy { .. }, None) | (KeyEntry::Erased | KeyEntry::Decoy { .. }, Some(_)) => {
+                    return Err(OpenError::Leaf { hash: leaf.hash });
+                }
+            });
         }
         Ok(Disclosure { leaves, root: self.root })
     }
@@ -256,12 +262,6 @@ fn open_leaf(
     let Ok([Value::String(path), value]) = <[Value; 2]>::try_from(pair) else { return Err(wrong()) };
     let opening = Opening { path, value, salt };
     if opening.leaf_hash() == Ok(hash) { Ok(opening) } else { Err(wrong()) }
-}
-
-fn take_secret(rest: &mut &[u8]) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-    let (secret, after) = rest.split_first_chunk::<32>().ok_or(OpenError::Malformed)?;
-    *rest = after;
-    Ok(Zeroizing::new(*secret))
 }
 
 impl KeysLine {

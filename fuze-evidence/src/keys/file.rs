@@ -16,6 +16,7 @@ use crate::random::Random;
 const SIGNING: &str = "fuze-signing-key-v1:";
 const MASTER: &str = "fuze-master-key-v1:";
 pub(super) const SUBJECT: &str = "fuze-subject-key-v1:";
+pub(super) const INDEX: &str = "fuze-subject-index-v1:";
 /// Prefix, 43 characters, line feed; anything longer is no key file.
 const MAX_BYTES: u64 = 128;
 

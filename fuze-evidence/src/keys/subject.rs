@@ -1,33 +1,69 @@
 //! Data subjects' keys: kept apart from runs, so that deleting one erases what it protected everywhere, backups of runs included.
+//!
+//! A key stands under the alias of one run. So that "erase this person" finds all of them, an index leads from the deployment's
+//! own reference for the person to the aliases; it holds no reference, only an HMAC under a secret that stays in here.
 
-use std::collections::HashMap;
+mod files;
+mod memory;
+
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::Path;
 
-use super::file::{self, KeyFileError, SUBJECT};
-use super::{SubjectKey, fresh};
-use crate::hash::sha256;
+use super::file::KeyFileError;
+use super::{Secret, SubjectKey};
+use crate::crypto;
+use crate::hash::Hash;
+use crate::jcs;
 use crate::name::Name;
-use crate::random::{OsRandom, RandomError};
+use crate::random::RandomError;
+
+pub use files::FileSubjectKeys;
+pub use memory::MemorySubjectKeys;
+
+/// A person, as the deployment calls them on behalf of one tenant: two tenants may give the same reference to different people.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Person<'a> {
+    /// The tenant.
+    pub tenant: &'a Name,
+    /// The deployment's own reference. Identifies the person, and is therefore never stored in clear.
+    pub reference: &'a str,
+}
+
+impl fmt::Debug for Person<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Person({})", self.tenant)
+    }
+}
 
 /// Keeps data subjects' keys under the run's alias for the subject.
 pub trait SubjectKeys: Send + Sync {
-    /// Makes the key for `alias`.
+    /// Makes the key for `alias`, the alias of `person` in one run. Durable when this returns, the index before the key.
     ///
     /// # Errors
     /// When there is one already, or it cannot be stored durably.
-    fn create(&self, alias: &Name) -> Result<SubjectKey, SubjectKeyError>;
+    fn create(&self, alias: &Name, person: Person<'_>) -> Result<SubjectKey, SubjectKeyError>;
 
     /// The key for `alias`, `None` if it was erased or never was.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn find(&self, alias: &Name) -> Result<Option<SubjectKey>, SubjectKeyError>;
+
+    /// Every alias of `person` that was not erased, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn aliases(&self, person: Person<'_>) -> Result<Vec<Name>, SubjectKeyError>;
+
+    /// Deletes the key for `alias`, and then the alias from the index. Durable when this returns; done again, it does nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be written. The key may be gone all the same; do it again.
+    fn erase(&self, alias: &Name) -> Result<(), SubjectKeyError>;
 }
 
-/// Why a subject's key was not made or found.
+/// Why a subject's key was not made, found or erased.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SubjectKeyError {
@@ -59,85 +95,41 @@ impl fmt::Display for SubjectKeyError {
 
 impl std::error::Error for SubjectKeyError {}
 
-/// One file for each alias in a directory of its own.
-#[derive(Debug)]
-pub struct FileSubjectKeys {
-    directory: PathBuf,
-}
-
-impl FileSubjectKeys {
-    /// Keys are in `directory`, which is made when the first key is.
-    pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
-    }
-
-    /// A hash of the alias, so that no alias can name a file elsewhere.
-    fn path(&self, alias: &Name) -> PathBuf {
-        self.directory.join(format!("{}.key", sha256(alias.as_str().as_bytes())))
+impl From<KeyFileError> for SubjectKeyError {
+    fn from(error: KeyFileError) -> Self {
+        Self::File(error)
     }
 }
 
-impl SubjectKeys for FileSubjectKeys {
-    fn create(&self, alias: &Name) -> Result<SubjectKey, SubjectKeyError> {
-        let path = self.path(alias);
-        let made = create_private_directory(&self.directory)
-            .map_err(|source| KeyFileError::Io { path: self.directory.clone(), source })
-            .and_then(|()| file::create(&path, SUBJECT, &mut OsRandom::new()));
-        match made {
-            Ok(secret) => Ok(SubjectKey(secret)),
-            Err(KeyFileError::Exists { .. }) => Err(SubjectKeyError::Exists { alias: alias.clone() }),
-            Err(error) => Err(SubjectKeyError::File(error)),
-        }
-    }
+/// Finds a person's entry in an index without naming them. For stores of subject keys; as secret as their keys.
+pub struct SubjectIndexKey(Secret);
 
-    fn find(&self, alias: &Name) -> Result<Option<SubjectKey>, SubjectKeyError> {
-        match file::load(&self.path(alias), SUBJECT) {
-            Ok(secret) => Ok(Some(SubjectKey(secret))),
-            Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(SubjectKeyError::File(error)),
-        }
-    }
-}
-
-fn create_private_directory(directory: &std::path::Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
-    file::sync_parent(directory)
-}
-
-/// Keys in memory: for tests and for runs that leave nothing behind.
-#[derive(Default)]
-pub struct MemorySubjectKeys(Mutex<HashMap<Name, crate::crypto::Secret>>);
-
-impl fmt::Debug for MemorySubjectKeys {
+impl fmt::Debug for SubjectIndexKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MemorySubjectKeys")
+        f.write_str("SubjectIndexKey")
     }
 }
 
-impl MemorySubjectKeys {
-    fn locked(
-        &self,
-    ) -> Result<std::sync::MutexGuard<'_, HashMap<Name, crate::crypto::Secret>>, SubjectKeyError> {
-        self.0.lock().map_err(|_| SubjectKeyError::Store("a thread panicked while it held the keys".into()))
+impl SubjectIndexKey {
+    /// From 32 secret random octets.
+    #[must_use]
+    pub const fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// Where the index has `person`: an HMAC of tenant and reference.
+    ///
+    /// # Errors
+    /// None in practice; the canonical writer's own.
+    pub fn tag(&self, person: Person<'_>) -> Result<Hash, SubjectKeyError> {
+        let message = jcs::to_vec(&("fuze/subject-index/v1", person.tenant, person.reference))
+            .map_err(|e| SubjectKeyError::Store(e.to_string()))?;
+        Ok(Hash(crypto::hmac(&self.0, &[&message])))
     }
 }
 
-impl SubjectKeys for MemorySubjectKeys {
-    fn create(&self, alias: &Name) -> Result<SubjectKey, SubjectKeyError> {
-        let secret = fresh(&mut OsRandom::new()).map_err(SubjectKeyError::Random)?;
-        let mut keys = self.locked()?;
-        if keys.contains_key(alias) {
-            return Err(SubjectKeyError::Exists { alias: alias.clone() });
-        }
-        keys.insert(alias.clone(), secret.clone());
-        Ok(SubjectKey(secret))
-    }
-
-    fn find(&self, alias: &Name) -> Result<Option<SubjectKey>, SubjectKeyError> {
-        Ok(self.locked()?.get(alias).cloned().map(SubjectKey))
-    }
+/// An error of the file system at `path`.
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> SubjectKeyError {
+    let path = path.to_owned();
+    move |source| SubjectKeyError::File(KeyFileError::Io { path, source })
 }

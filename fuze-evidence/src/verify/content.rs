@@ -1,15 +1,18 @@
 //! Content and key lines beside the records: in the same order, some of them perhaps gone.
 
+use std::io::BufRead;
+
 use super::TrustedKeys;
+use super::explain::{Explained, check_leaves, there};
 use super::lines::Lines;
-use super::report::{ContentCounts, FieldStatus, VerifyError, What};
+use super::report::{ContentCounts, FieldStatus, Report, VerifyError, What};
 use super::run::{LineErrorAt, failed};
-use crate::content::{ContentLine, DisclosedLeaf, KeysLine};
+use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeyEntry, KeysLine};
 use crate::hash::Hash;
 use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{ContentRef, RunId};
-use crate::sink::KEYS;
+use crate::sink::{CONTENT, KEYS};
 
 /// Why content cannot be opened, or with what it can.
 enum Access {
@@ -20,7 +23,15 @@ enum Access {
     Gone,
 }
 
-pub(super) struct ContentCheck<'f> {
+/// What holds for the content of one record.
+pub(crate) struct Judged {
+    /// How many leaves have which status.
+    pub(crate) counts: ContentCounts,
+    /// What was opened, and the status of each leaf in its order.
+    pub(crate) opened: Option<(Disclosure, Vec<FieldStatus>)>,
+}
+
+pub(crate) struct ContentCheck<'f> {
     content: Lines<'f>,
     keys: Lines<'f>,
     access: Access,
@@ -29,6 +40,20 @@ pub(super) struct ContentCheck<'f> {
 }
 
 impl<'f> ContentCheck<'f> {
+    /// Over the two files of a run that was verified, with what the annex says of it.
+    pub(crate) fn over<'k>(
+        content: Box<dyn BufRead + 'f>,
+        keys: Box<dyn BufRead + 'f>,
+        trusted: &TrustedKeys<'k>,
+        report: &Report,
+    ) -> Result<(Self, Explained<'k>), VerifyError> {
+        let explained = Explained::new(&trusted.annexes, &report.origin, &report.tenant, report.run_id)?;
+        let lines = (Lines::new(CONTENT, content), Lines::new(KEYS, keys));
+        let subject = report.subject.as_ref();
+        let check = Self::begin(lines.0, lines.1, trusted, report.run_id, subject, &explained)?;
+        Ok((check, explained))
+    }
+
     /// Reads the first key line and finds out what can be opened.
     pub(super) fn begin(
         content: Lines<'f>,
@@ -36,6 +61,7 @@ impl<'f> ContentCheck<'f> {
         trusted: &TrustedKeys<'_>,
         run_id: RunId,
         subject: Option<&Name>,
+        explained: &Explained<'_>,
     ) -> Result<Self, VerifyError> {
         let wrong = |why: String| failed(KEYS, 0, What::Line { why }, None);
         let first = keys.peek().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?.map(<[u8]>::to_vec);
@@ -54,25 +80,24 @@ impl<'f> ContentCheck<'f> {
             Some(wrapped) => unwrap(wrapped, trusted, subject).map_err(wrong)?,
         };
         if wrapped.is_some() {
+            if let Some(sequence) = explained.whole() {
+                return Err(there(sequence, "the run's key line"));
+            }
             keys.next().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?;
         }
         Ok(Self { content, keys, access, run_id, subject: subject.cloned() })
     }
 
     /// What holds for the content of one record.
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         expected: &ContentRef,
-        trusted: &TrustedKeys<'_>,
+        explained: &Explained<'_>,
         last_good: Option<(u64, Hash)>,
-    ) -> Result<ContentCounts, VerifyError> {
+    ) -> Result<Judged, VerifyError> {
         let mut counts = ContentCounts::default();
         let leaves = u64::from(expected.leaves);
-        let gone = if trusted.explains(self.run_id, expected.root) {
-            FieldStatus::Erased
-        } else {
-            FieldStatus::Missing
-        };
+        let (gone, listed) = (explained.gone(expected.root), explained.fields(expected.root));
         let place = (self.content.file, self.content.number);
         let content =
             take(&mut self.content, last_good, expected.root, ContentLine::read, ContentLine::root)?;
@@ -94,26 +119,58 @@ impl<'f> ContentCheck<'f> {
         {
             return Err(wrong("the key line names another data subject than the run".to_owned()));
         }
+        if let Some(content) = &content {
+            check_leaves(expected.root, listed, content.states().map(|(hash, _)| hash))?;
+        }
+        if let Some(sequence) = gone {
+            if content.is_some() || keys.is_some() {
+                return Err(there(sequence, format!("the content {}", expected.root)));
+            }
+            counts.add(FieldStatus::Erased, leaves);
+            return Ok(Judged { counts, opened: None });
+        }
+        // Statements about fields explain these fields and nothing more.
+        let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let (Some(content), Some(keys)) = (content, keys) else {
-            counts.add(gone, leaves);
-            return Ok(counts);
+            counts.add_explained(explained_leaves, FieldStatus::Missing, leaves);
+            return Ok(Judged { counts, opened: None });
         };
-        match &self.access {
-            Access::Withheld => counts.add(FieldStatus::Withheld, leaves),
-            Access::Gone => counts.add(gone, leaves),
-            Access::Keys(run_keys) => {
-                let disclosed = content.open(&keys, run_keys).map_err(|e| wrong(e.to_string()))?;
-                for leaf in &disclosed.leaves {
-                    match leaf {
-                        DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => {
-                            counts.add(FieldStatus::Verified, 1)
-                        }
-                        DisclosedLeaf::Hash(_) => counts.add(gone, 1),
-                    }
-                }
+        for (hash, data) in content.states() {
+            if let Some(sequence) = listed.get(&hash).filter(|_| data) {
+                return Err(there(*sequence, format!("the cipher text of the leaf {hash}")));
             }
         }
-        Ok(counts)
+        let opened = match &self.access {
+            Access::Withheld => {
+                counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves);
+                None
+            }
+            Access::Gone => {
+                counts.add_explained(explained_leaves, FieldStatus::Missing, leaves);
+                None
+            }
+            Access::Keys(run_keys) => {
+                let entries = keys.entries(content.leaves(), run_keys).map_err(|e| wrong(e.to_string()))?;
+                for ((hash, _), entry) in content.states().zip(&entries) {
+                    if let Some(sequence) = listed.get(&hash)
+                        && !matches!(entry, KeyEntry::Erased)
+                    {
+                        return Err(there(*sequence, format!("the salt of the leaf {hash}")));
+                    }
+                }
+                let disclosed =
+                    content.open_entries(entries, self.run_id).map_err(|e| wrong(e.to_string()))?;
+                let status = |leaf: &DisclosedLeaf| match leaf {
+                    DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => FieldStatus::Verified,
+                    DisclosedLeaf::Hash(hash) if listed.contains_key(hash) => FieldStatus::Erased,
+                    DisclosedLeaf::Hash(_) => FieldStatus::Missing,
+                };
+                let statuses: Vec<_> = disclosed.leaves.iter().map(status).collect();
+                statuses.iter().for_each(|&status| counts.add(status, 1));
+                Some((disclosed, statuses))
+            }
+        };
+        Ok(Judged { counts, opened })
     }
 
     /// Lines that no record named: the tail of a crash, or a failure. Returns how many.

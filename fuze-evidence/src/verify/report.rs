@@ -8,6 +8,7 @@ use crate::hash::Hash;
 use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::KeyId;
+use crate::time::Timestamp;
 use crate::vocab::RunStatus;
 
 /// What holds for a piece of content.
@@ -44,6 +45,13 @@ impl ContentCounts {
             FieldStatus::Withheld => self.withheld += leaves,
             FieldStatus::Missing => self.missing += leaves,
         }
+    }
+
+    /// Of `leaves` so many are explained; `rest` holds for the others.
+    pub(super) fn add_explained(&mut self, explained: u64, rest: FieldStatus, leaves: u64) {
+        let explained = explained.min(leaves);
+        self.add(FieldStatus::Erased, explained);
+        self.add(rest, leaves - explained);
     }
 }
 
@@ -85,6 +93,8 @@ pub struct Report {
     pub records: u64,
     /// The hash of the last.
     pub head: Hash,
+    /// SHA-256 of the last signed root: what a log's leaf commits to.
+    pub last_root: Option<Hash>,
     /// The key that signs it.
     pub key_id: KeyId,
     /// How many signed roots were verified, the close root included.
@@ -134,6 +144,30 @@ pub enum What {
         /// What stands there.
         found: String,
     },
+    /// A statement of the annex says that something is gone, and it is there.
+    StillThere {
+        /// What is there, in words.
+        what: String,
+    },
+    /// A statement of the annex is about something that the run does not have.
+    Unknown {
+        /// What it names, in words.
+        what: String,
+    },
+    /// A statement of the annex erases what a hold protects.
+    Held {
+        /// The line of the annex that ordered the hold.
+        line: u64,
+    },
+    /// A statement of the annex releases a hold that does not stand.
+    NothingHeld,
+    /// A statement of the annex erases before the run closed, or before the window that it names had ended.
+    Early {
+        /// Not before.
+        from: Timestamp,
+        /// The statement's time.
+        at: Timestamp,
+    },
 }
 
 impl fmt::Display for What {
@@ -148,6 +182,11 @@ impl fmt::Display for What {
             Self::Differs { what, expected, found } => {
                 write!(f, "{what}: expected `{expected}`, found `{found}`")
             }
+            Self::StillThere { what } => write!(f, "it says that {what} is gone, which is there"),
+            Self::Unknown { what } => write!(f, "it is about {what}, which the run does not have"),
+            Self::Held { line } => write!(f, "it erases what the hold of line {line} protects"),
+            Self::NothingHeld => f.write_str("it releases a hold that does not stand"),
+            Self::Early { from, at } => write!(f, "it erases at {at} what stays until {from}"),
         }
     }
 }

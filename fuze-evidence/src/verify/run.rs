@@ -5,15 +5,17 @@
 use serde_json::Value;
 
 use super::content::ContentCheck;
+use super::explain::Explained;
 use super::lines::{LineError, Lines};
 use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
-use super::{RunFiles, TrustedKeys};
+use super::{RunFiles, RunKey, TrustedKeys};
 use crate::chain::{Steps, line_hash};
 use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
-use crate::sign::{PublicKey, Root, RootDomain, SignatureError, SignedRoot};
+use crate::retention::{Windows, is_oversight};
+use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
 use crate::time::Timestamp;
@@ -24,20 +26,24 @@ struct Start {
     run_id: RunId,
     common: Common,
     origin: Name,
-    key: PublicKey,
+    key: RunKey,
     opened_at: Timestamp,
     refused: bool,
+    windows: Windows,
 }
 
 struct Walk<'k, 'f> {
-    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
+    explained: Explained<'k>,
+    /// When the last record ended.
+    last_at: Option<Timestamp>,
     /// The sequence of the next record.
     next: u64,
     head: Hash,
     prev_root: Hash,
+    last_root: Option<Hash>,
     segment: u32,
     steps: Steps,
     closed: Option<RunStatus>,
@@ -68,6 +74,14 @@ fn differs(what: &'static str, expected: impl ToString, found: impl ToString) ->
 
 fn same<T: PartialEq + ToString>(what: &'static str, expected: &T, found: &T) -> Result<(), What> {
     if expected == found { Ok(()) } else { Err(differs(what, expected.to_string(), found.to_string())) }
+}
+
+fn asked_for<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: Option<&T>,
+    found: &T,
+) -> Result<(), What> {
+    expected.map_or(Ok(()), |expected| same(what, expected, found))
 }
 
 fn line(why: impl ToString) -> What {
@@ -105,11 +119,15 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
             Some(walk) => walk.step(&octets, &entry),
             None => {
                 let start = Start::read(&entry, trusted)?;
+                let explained =
+                    Explained::new(&trusted.annexes, &start.origin, &start.common.tenant, start.run_id)
+                        .map_err(Finding::Elsewhere)?;
+                let subject = start.common.subject.as_ref();
                 let content = content.take().map(|(content, keys)| {
-                    ContentCheck::begin(content, keys, trusted, start.run_id, start.common.subject.as_ref())
+                    ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
                 });
                 let content = content.transpose().map_err(Finding::Elsewhere)?;
-                walk.insert(Walk::new(trusted, start, roots.take(), content)).step(&octets, &entry)
+                walk.insert(Walk::new(start, roots.take(), content, explained)).step(&octets, &entry)
             }
         });
         done.map_err(|finding| match finding {
@@ -118,7 +136,7 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
             Finding::Elsewhere(error) => error,
         })?;
     }
-    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
+    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish(trusted)
 }
 
 /// Reads a line strictly, and again with the second implementation of the canonical form.
@@ -139,12 +157,12 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
-        let Some(&key) = trusted.runs.get(&invoke.key_id) else {
-            return Err(Finding::Cannot(format!(
-                "the run is signed by the key {}, which is not trusted",
-                invoke.key_id
-            )));
-        };
+        let expected = &trusted.expected;
+        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
+        let key =
+            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -152,25 +170,28 @@ impl Start {
             key,
             opened_at: entry.started_at,
             refused: invoke.outcome == StartOutcome::Refused,
+            windows: Windows::of(invoke),
         })
     }
 }
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
-        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
+        explained: Explained<'k>,
     ) -> Self {
         Self {
-            trusted,
             start,
             roots,
             content,
+            explained,
+            last_at: None,
             next: 0,
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
+            last_root: None,
             segment: 0,
             steps: Steps::new(),
             closed: None,
@@ -208,6 +229,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.steps.insert(entry.step_id);
         self.next += 1;
         self.head = entry.hash;
+        self.last_at = Some(entry.ended_at);
         self.last_is_suspend = matches!(entry.span, Span::OversightSuspend(_));
         if let Span::RunResume(resume) = &entry.span {
             self.segment = resume.segment;
@@ -265,7 +287,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         same("root's domain", &domain, &root.domain)?;
         same("root's count", &count, &root.count)?;
         same("root's head", &self.head, &root.head)?;
-        same("root's keyId", &self.start.key.id(), &root.key_id)?;
+        same("root's keyId", &self.start.key.key.id(), &root.key_id)?;
         same("root's origin", &self.start.origin, &root.origin)?;
         same("root's runId", &self.start.run_id, &root.run_id)?;
         same("root's segment", &self.segment, &root.segment)?;
@@ -274,7 +296,7 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     fn read_root(&self, octets: &[u8]) -> Result<SignedRoot, What> {
-        SignedRoot::read(octets, |id| (*id == self.start.key.id()).then_some(self.start.key)).map_err(
+        SignedRoot::read(octets, |id| (*id == self.start.key.key.id()).then_some(self.start.key.key)).map_err(
             |error| match error {
                 SignatureError::Key => line("a root is signed by another key than the run's"),
                 other => line(other),
@@ -304,6 +326,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         )?;
         same("root's at", &entry.ended_at.to_string(), &root.at.to_string())?;
         self.closed = Some(status);
+        self.last_root = Some(signed.hash());
         self.verified_roots += 1;
         self.signed_records = self.next + 1;
         Ok(())
@@ -332,7 +355,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line("the signed open root is missing");
+            let missing = line(
+                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+            );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
             } else {
@@ -347,6 +372,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.check_root(signed.root(), domain, self.next, Some(self.prev_root)).map_err(at_roots)?;
         roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?;
         self.prev_root = sha256(&octets);
+        self.last_root = Some(self.prev_root);
         self.verified_roots += 1;
         self.signed_records = self.next;
         Ok(())
@@ -355,12 +381,17 @@ impl<'k, 'f> Walk<'k, 'f> {
     fn check_content(&mut self, entry: &Entry) -> Result<(), VerifyError> {
         let Some(content) = entry.content else { return Ok(()) };
         let last_good = self.last_good();
-        let leaves = u64::from(content.leaves);
+        self.explained.see(&content, is_oversight(&entry.span));
         let Some(check) = &mut self.content else {
-            self.counts.add(FieldStatus::Withheld, leaves);
+            let leaves = u64::from(content.leaves);
+            let explained = match self.explained.gone(content.root) {
+                Some(_) => leaves,
+                None => u64::try_from(self.explained.fields(content.root).len()).unwrap_or(leaves),
+            };
+            self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, self.trusted, last_good)?;
+        let counts = check.record(&content, &self.explained, last_good)?.counts;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
@@ -372,7 +403,21 @@ impl<'k, 'f> Walk<'k, 'f> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Report, VerifyError> {
+    /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
+    fn check_revocation(&self, trusted: &TrustedKeys<'_>) -> Result<(), VerifyError> {
+        let Some(at) = self.start.key.revoked else { return Ok(()) };
+        let covers_all = self.signed_records == self.next;
+        if covers_all && self.last_root.is_some_and(|root| trusted.anchored.contains(&root)) {
+            return Ok(());
+        }
+        let why = format!(
+            "the run's key {} was revoked at {at}, and no log proof shows that the run's last signed root stood there before",
+            self.start.key.key.id()
+        );
+        Err(VerifyError::Cannot { line: 0, why })
+    }
+
+    fn finish(mut self, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
@@ -386,6 +431,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
+        self.check_revocation(trusted)?;
+        self.explained.finish(self.last_at, self.start.windows)?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,
@@ -394,7 +441,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
             records: self.next,
             head: self.head,
-            key_id: self.start.key.id(),
+            last_root: self.last_root,
+            key_id: self.start.key.key.id(),
             roots: self.verified_roots,
             signed_records: self.signed_records,
             content: self.counts,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fuze_evidence::chain::{Opened, Times};
 use fuze_evidence::content::{self, commit, history};
-use fuze_evidence::keys::{FileSigner, MasterKey, MemorySubjectKeys, Signer as _, SubjectKeys as _};
+use fuze_evidence::keys::{FileSigner, MasterKey, MemorySubjectKeys, Person, Signer as _, SubjectKeys as _};
 use fuze_evidence::random::{OsRandom, Random, RandomError};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::sink::MemoryRun;
@@ -22,6 +22,11 @@ use serde_json::{Value, json};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
+}
+
+/// The person whom the runs are about.
+pub(crate) fn person(tenant: &Name) -> Person<'_> {
+    Person { tenant, reference: "applicant-17@example.org" }
 }
 
 /// Nanoseconds after a fixed beginning.
@@ -283,7 +288,7 @@ impl Sample {
     ) -> (Self, Recorder) {
         let run_id = RunId::generate(at(0), host.random.as_mut()).unwrap();
         let alias = name("subject-1f8a");
-        let subject_key = host.subjects.create(&alias).unwrap();
+        let subject_key = host.subjects.create(&alias, person(&name("acme"))).unwrap();
         let keys = RunKeys::generate(
             run_id,
             with_subject.then(|| (alias.clone(), &subject_key)),

@@ -11,7 +11,7 @@ use fuze_agent::suspend::OverseerRegistry;
 use fuze_agent::testing::MemoryStore;
 use fuze_agent::{Deployment, Keys, Policy};
 use fuze_evidence::keys::{
-    FileSigner, MasterKey, MemorySubjectKeys, Signer, SubjectKey, SubjectKeyError, SubjectKeys,
+    self, FileSigner, MasterKey, MemorySubjectKeys, Signer, SubjectKey, SubjectKeyError, SubjectKeys,
 };
 use fuze_evidence::random::{OsRandom, Random, RandomError};
 use fuze_evidence::sign::{KeyId, SignError};
@@ -29,29 +29,41 @@ impl Random for Seeded {
     }
 }
 
-/// Keys of data subjects that can be erased.
+/// Keys of data subjects that can be erased all at once.
 #[derive(Default)]
-pub struct Erasable(MemorySubjectKeys, Mutex<BTreeSet<Name>>, Mutex<BTreeSet<Name>>);
+pub struct Erasable(MemorySubjectKeys, Mutex<BTreeSet<Name>>);
 
 impl Erasable {
+    /// How many subjects have a key, erased or not.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.1.lock().unwrap().len()
+    }
+
     /// Erases every subject so far.
     pub fn erase_all(&self) {
-        let made = self.2.lock().unwrap().clone();
-        self.1.lock().unwrap().extend(made);
+        for alias in &*self.1.lock().unwrap() {
+            self.0.erase(alias).unwrap();
+        }
     }
 }
 
 impl SubjectKeys for Erasable {
-    fn create(&self, alias: &Name) -> Result<SubjectKey, SubjectKeyError> {
-        self.2.lock().unwrap().insert(alias.clone());
-        self.0.create(alias)
+    fn create(&self, alias: &Name, person: keys::Person<'_>) -> Result<SubjectKey, SubjectKeyError> {
+        self.1.lock().unwrap().insert(alias.clone());
+        self.0.create(alias, person)
     }
 
     fn find(&self, alias: &Name) -> Result<Option<SubjectKey>, SubjectKeyError> {
-        match self.1.lock().unwrap().contains(alias) {
-            true => Ok(None),
-            false => self.0.find(alias),
-        }
+        self.0.find(alias)
+    }
+
+    fn aliases(&self, person: keys::Person<'_>) -> Result<Vec<Name>, SubjectKeyError> {
+        self.0.aliases(person)
+    }
+
+    fn erase(&self, alias: &Name) -> Result<(), SubjectKeyError> {
+        self.0.erase(alias)
     }
 }
 
@@ -140,6 +152,12 @@ impl Desk {
     pub fn keys(&self) -> Keys {
         let signer = Shared(self.signer.clone());
         Keys::new(Arc::new(signer), self.master(), self.subjects.clone())
+    }
+
+    /// The key that signs runs, once more.
+    #[must_use]
+    pub fn signer(&self) -> Arc<FileSigner> {
+        self.signer.clone()
     }
 
     /// The master key, once more.

@@ -3,8 +3,9 @@
 use fuze_evidence::SealedContent;
 use fuze_evidence::content::history;
 use fuze_evidence::keys::{SubjectKeys, WrappedRunKeys};
+use fuze_evidence::replay::replay;
 use fuze_evidence::sign::PublicKey;
-use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys, verify_files};
+use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys};
 use fuze_evidence::vocab::RunStatus;
 use fuze_evidence::{Hash, RunKeys};
 use serde_json::Value;
@@ -41,7 +42,9 @@ impl Evidence {
             roots: Some(Box::new(file("roots.jsonl"))),
             content: Some((Box::new(file("content.jsonl")), Box::new(file("keys.jsonl")))),
         };
-        let report = verify_files(streams, &trusted).unwrap_or_else(|error| panic!("{error}"));
+        let replay = replay(streams, &trusted).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(replay.findings, [], "{:#?}", replay.steps);
+        let report = replay.verdict.unwrap_or_else(|error| panic!("{error}"));
         let content = report.content;
         assert_eq!((content.missing, content.withheld, report.orphans), (0, 0, 0), "{report:?}");
         let lines = |name: &str| -> Vec<Vec<u8>> {
@@ -75,10 +78,12 @@ impl Evidence {
         let mut turn: Option<&Value> = None;
         for (at, record) in self.records.iter().enumerate() {
             let attrs = &record["attrs"];
-            // A guardrail's question is no part of the history.
-            if record["span"] != "model.generate"
-                || self.content_of(record).is_some_and(|said| said.get("question").is_some())
-            {
+            if record["span"] != "model.generate" {
+                continue;
+            }
+            // A guardrail's question is sent alone, and is no part of the history.
+            if self.content_of(record).is_some_and(|said| said.get("question").is_some()) {
+                assert_eq!(attrs["fuze.model.history_hash"], history(Hash::ZERO, root(record)).to_string());
                 continue;
             }
             if let Some(answer) = turn.take() {
@@ -186,6 +191,13 @@ impl Evidence {
             other => other.to_string(),
         })
         .collect()
+    }
+
+    /// The decrypted content of each record of a span that has some.
+    #[must_use]
+    pub fn contents(&self, span: &str) -> Vec<&Value> {
+        let of = self.records.iter().filter(|record| record["span"] == span);
+        of.filter_map(|record| self.content_of(record)).collect()
     }
 
     /// Tool and outcome of each execution.

@@ -77,6 +77,9 @@ impl RunStore for Fragile {
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
         self.inner.load(run).await
     }
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.records(run, from, limit).await
+    }
     async fn take_over(&self, run: RunId, epoch: u64) -> Result<Fence, StoreError> {
         self.write(self.inner.take_over(run, epoch)).await
     }
@@ -123,6 +126,9 @@ impl RunStore for Altered {
         let mut stored = self.inner.load(run).await?;
         (self.change)(&mut stored);
         Ok(stored)
+    }
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        RunStore::records(&self.inner, run, from, limit).await
     }
     async fn take_over(&self, run: RunId, epoch: u64) -> Result<Fence, StoreError> {
         self.inner.take_over(run, epoch).await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fuze_agent::agent::ToolsOf;
 use fuze_agent::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Verdict};
 use fuze_agent::law::annex_iii::Point;
 use fuze_agent::law::art22::Declaration;
@@ -230,13 +231,16 @@ fn limits_and_retention_are_as_declared() {
 #[test]
 fn the_types_are_the_authors() {
     let (tools, deps, output) = type_names::<HiringAgent>();
-    assert_eq!((tools, deps), names::<(tools::lookup_candidate, record_recommendation, add), Deps>());
+    assert_eq!(
+        (tools, deps),
+        names::<ToolsOf<HiringAgent, (tools::lookup_candidate, record_recommendation, add)>, Deps>()
+    );
     assert_eq!(output, std::any::type_name::<String>());
     let (tools, deps, output) = type_names::<Adder>();
     assert_eq!((tools, deps), names::<(add,), ()>());
     assert_eq!(output, std::any::type_name::<Vec<Option<i64>>>());
     assert_eq!(type_names::<Talker>().0, "()");
-    let (_, _, _): <HiringAgent as Agent>::Tools = HiringAgent.tools();
+    let _: ToolsOf<HiringAgent, (tools::lookup_candidate, record_recommendation, add)> = HiringAgent.tools();
     let (add,) = Adder.tools();
     assert_eq!(format!("{add:?}"), "add");
 }

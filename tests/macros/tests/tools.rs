@@ -10,6 +10,8 @@ use fuze_agent::law::residency::Residency;
 use fuze_agent::logic::Bool;
 use fuze_agent::prelude::*;
 use fuze_agent::tool::Need;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 const HIRING: Retention = Retention::days("hiring", 180, 365, 365);
@@ -149,11 +151,11 @@ fn sometimes<T: Tool>() -> bool {
     <<T::Approval as Approval<T::Args>>::Possible as Bool>::VALUE
 }
 
-fn schema<T: Tool>() -> Value {
+fn schema<T: Tool<Args: JsonSchema>>() -> Value {
     schemars::schema_for!(T::Args).to_value()
 }
 
-fn parse<T: Tool>(args: Value) -> Result<T::Args, String> {
+fn parse<T: Tool<Args: DeserializeOwned>>(args: Value) -> Result<T::Args, String> {
     serde_json::from_value(args).map_err(|error| error.to_string())
 }
 

@@ -8,6 +8,7 @@ use fuze_agent::store::{
 };
 use fuze_agent::testing::MemoryStore;
 use fuze_evidence::{Hash, Name, RunId};
+use tokio::sync::Barrier;
 
 type Change<T> = Box<dyn FnMut(&mut T) + Send>;
 
@@ -23,6 +24,7 @@ struct Hands {
     load: Option<Change<StoredRun>>,
     claim: Option<Change<Claim>>,
     start: Option<Start>,
+    together: Option<Arc<Barrier>>,
     pieces: Vec<SealedProgress>,
 }
 
@@ -41,6 +43,11 @@ impl Tampered {
     /// Changes what is claimed.
     pub fn on_claim(&self, change: impl FnMut(&mut Claim) + Send + 'static) {
         self.hands.lock().unwrap().claim = Some(Box::new(change));
+    }
+
+    /// Lets no claim begin before this many have come.
+    pub fn claims_together(&self, count: usize) {
+        self.hands.lock().unwrap().together = Some(Arc::new(Barrier::new(count)));
     }
 
     /// Answers every start of an effect with this, whatever the ledger says.
@@ -99,6 +106,10 @@ impl RunStore for Tampered {
         Ok(stored)
     }
 
+    async fn records(&self, run: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        RunStore::records(&self.inner, run, from, limit).await
+    }
+
     async fn take_over(&self, run: RunId, expected_epoch: u64) -> Result<Fence, StoreError> {
         self.inner.take_over(run, expected_epoch).await
     }
@@ -108,6 +119,10 @@ impl RunStore for Tampered {
             change(&mut claim);
         }
         self.keep(&claim.batch);
+        let together = self.hands.lock().unwrap().together.clone();
+        if let Some(together) = together {
+            together.wait().await;
+        }
         self.inner.claim(claim).await
     }
 

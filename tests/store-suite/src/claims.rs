@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fuze_agent::store::{
-    Batch, ClaimError, EffectEntry, EffectState, Fence, IssuedToken, RunState, RunStore, StoreError,
+    Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, IssuedToken, RunState, RunStore,
+    StoreError,
 };
 use fuze_evidence::sha256;
 
@@ -253,4 +254,111 @@ pub(crate) async fn of_many_claims_one_wins(given: Given) -> Verdict {
     let stored = store.load(sample.run).await?;
     same("epoch", &stored.epoch, &2)?;
     same("records", &stored.head.0, &(sample.head().0 + 1))
+}
+
+/// A run that waits at epoch 1 for tokens that expire at these times.
+async fn waiting_until(
+    store: &Arc<dyn RunStore>,
+    times: &[u64],
+) -> Result<(Sample, Vec<IssuedToken>), Wrong> {
+    let (mut sample, batch) = Sample::begin()?;
+    let fence = store.create(sample.run, batch).await?;
+    let tokens: Vec<_> = (0..).zip(times).map(|(number, at)| token(sample.run, number, *at)).collect();
+    store.commit(fence, sample.suspend(1, &tokens)?).await?;
+    Ok((sample, tokens))
+}
+
+pub(crate) async fn silence_closes_a_run_whose_time_is_over(given: Given) -> Verdict {
+    let store = given.store().await?;
+    let (sample, tokens) = waiting_until(&store, &[1, 1]).await?;
+    let ended = store.claim(sample.fork()?.end(1, &tokens, Ground::Silence)?).await;
+    same("the end", &ended, &ok(&sample))?;
+    let stored = store.load(sample.run).await?;
+    same("state", &stored.state, &RunState::Closed)?;
+    same("epoch", &stored.epoch, &2)?;
+    same("records", &stored.head.0, &(sample.head().0 + 2))?;
+    let used = tokens.first().map(|token| Err(ClaimError::Used(token.token_hash)));
+    for ground in [Ground::Silence, Ground::Erased] {
+        let again = store.claim(sample.fork()?.end(1, &tokens, ground)?).await;
+        same("again", &Some(again), &used)?;
+    }
+    same("a decision", &Some(store.claim(sample.fork()?.claim(1, &tokens)?).await), &used)
+}
+
+pub(crate) async fn silence_closes_nothing_that_is_in_time(given: Given) -> Verdict {
+    let store = given.store().await?;
+    let (sample, tokens) = waiting(&store, 2).await?;
+    let ended = store.claim(sample.fork()?.end(1, &tokens, Ground::Silence)?).await;
+    same("the end", &ended, &Err(ClaimError::InTime))?;
+    still_waits(&store, &sample, &tokens).await
+}
+
+pub(crate) async fn silence_of_one_case_closes_the_run(given: Given) -> Verdict {
+    let store = given.store().await?;
+    let (sample, tokens) = waiting_until(&store, &[far(), 1]).await?;
+    // Not with some of the tokens, nor at another epoch.
+    let some =
+        store.claim(sample.fork()?.end(1, tokens.get(1..).unwrap_or_default(), Ground::Silence)?).await;
+    same("some", &some, &Err(ClaimError::Incomplete))?;
+    let other = store.claim(sample.fork()?.end(2, &tokens, Ground::Silence)?).await;
+    same("another epoch", &other, &Err(StoreError::Fenced.into()))?;
+    let ended = store.claim(sample.fork()?.end(1, &tokens, Ground::Silence)?).await;
+    same("the end", &ended, &ok(&sample))
+}
+
+pub(crate) async fn an_erased_subjects_run_closes_at_any_time(given: Given) -> Verdict {
+    let store = given.store().await?;
+    for time in [1, far()] {
+        let (sample, tokens) = waiting_until(&store, &[time]).await?;
+        let ended = store.claim(sample.fork()?.end(1, &tokens, Ground::Erased)?).await;
+        same("the end", &ended, &ok(&sample))?;
+        same("state", &store.load(sample.run).await?.state, &RunState::Closed)?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn silence_and_erasure_never_continue_a_run(given: Given) -> Verdict {
+    let store = given.store().await?;
+    for ground in [Ground::Silence, Ground::Erased] {
+        let (sample, tokens) = waiting_until(&store, &[1]).await?;
+        let claim = Claim { ground, ..sample.fork()?.claim(1, &tokens)? };
+        let claimed = store.claim(claim).await;
+        check(matches!(claimed, Err(ClaimError::Store(StoreError::Rejected(_)))), || format!("{claimed:?}"))?;
+        let stored = store.load(sample.run).await?;
+        same("state", &stored.state, &RunState::Suspended)?;
+        same("head", &stored.head, &sample.head())?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn of_decisions_and_ends_one_wins(given: Given) -> Verdict {
+    let stores = [given.store().await?, given.store().await?];
+    let [store, _] = &stores;
+    let (sample, tokens) = waiting(store, 1).await?;
+    let mut tasks = Vec::new();
+    for (nth, store) in stores.iter().cycle().take(32).enumerate() {
+        let ends = nth % 4 < 2;
+        let claim = match ends {
+            true => sample.fork()?.end(1, &tokens, Ground::Erased)?,
+            false => sample.fork()?.claim(1, &tokens)?,
+        };
+        let store = Arc::clone(store);
+        tasks.push((ends, tokio::spawn(async move { store.claim(claim).await })));
+    }
+    let mut won = Vec::new();
+    for (ends, task) in tasks {
+        match task.await? {
+            Ok(_) => won.push(ends),
+            Err(ClaimError::Used(_)) => {}
+            Err(other) => return Err(Wrong::new(format!("a loser: {other:?}"))),
+        }
+    }
+    let stored = store.load(sample.run).await?;
+    let (state, records) = match won.as_slice() {
+        [true] => (RunState::Closed, 2),
+        [false] => (RunState::Running, 1),
+        other => return Err(Wrong::new(format!("{} winners", other.len()))),
+    };
+    same("state", &stored.state, &state)?;
+    same("records", &stored.head.0, &(sample.head().0 + records))
 }

@@ -133,6 +133,12 @@ cases! {
         a_closed_runs_token_is_void,
         a_claim_may_close_the_run,
         of_many_claims_one_wins,
+        silence_closes_a_run_whose_time_is_over,
+        silence_closes_nothing_that_is_in_time,
+        silence_of_one_case_closes_the_run,
+        an_erased_subjects_run_closes_at_any_time,
+        silence_and_erasure_never_continue_a_run,
+        of_decisions_and_ends_one_wins,
     }
     takeovers {
         a_take_over_fences_the_old_holder,
@@ -145,6 +151,7 @@ cases! {
         records_beyond_the_progress_are_loaded,
         the_last_root_is_loaded,
         the_head_follows_every_batch,
+        records_are_listed_from_any_place,
     }
 }
 

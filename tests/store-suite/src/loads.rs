@@ -1,7 +1,7 @@
 //! What comes back.
 
 use fuze_agent::store::{
-    Batch, EffectEntry, EffectState, Progress, RunState, SealedProgress, Start, StoredRun,
+    Batch, EffectEntry, EffectState, Progress, RunState, SealedProgress, Start, StoreError, StoredRun,
 };
 use fuze_evidence::{Name, sha256};
 
@@ -124,4 +124,24 @@ pub(crate) async fn the_head_follows_every_batch(given: Given) -> Verdict {
         same("head without records", &store.load(sample.run).await?.head, &sample.head())?;
     }
     Ok(())
+}
+
+pub(crate) async fn records_are_listed_from_any_place(given: Given) -> Verdict {
+    let store = given.store().await?;
+    let (mut sample, batch) = Sample::begin()?;
+    let mut written = lines(&batch);
+    let fence = store.create(sample.run, batch).await?;
+    for _ in 0..4 {
+        let batch = sample.go_on()?;
+        written.extend(lines(&batch));
+        store.commit(fence, batch).await?;
+    }
+    let other = given.store().await?;
+    for (from, limit) in [(0, 9), (0, 5), (0, 2), (2, 2), (4, 9), (5, 1), (2, 0)] {
+        let expected: Vec<_> = written.iter().skip(from).take(limit).cloned().collect();
+        let listed = other.records(sample.run, u64::try_from(from)?, u32::try_from(limit)?).await?;
+        same(&format!("{limit} from {from}"), &listed, &expected)?;
+    }
+    let (unknown, _) = Sample::begin()?;
+    same("an unknown run", &other.records(unknown.run, 0, 1).await, &Err(StoreError::NotFound))
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fuze_agent::store::{Batch, Claim, IssuedToken, Progress, RunState, SealedProgress};
+use fuze_agent::store::{Batch, Claim, Ground, IssuedToken, Progress, RunState, SealedProgress};
 use fuze_evidence::chain::{Opened, RecorderState, Times};
 use fuze_evidence::keys::{FileSigner, MasterKey, WrappedRunKeys};
 use fuze_evidence::random::{OsRandom, Random as _};
-use fuze_evidence::span::{AgentInvoke, OversightSuspend, RunGap, RunResume};
+use fuze_evidence::span::{AgentInvoke, OversightSuspend, RunCancel, RunGap, RunResume};
 use fuze_evidence::vocab::{
-    AnnexIii, Art22, Gap, InvokeAgentOperation, Residency, ResumeCause, RunStatus, StartOutcome, Suite,
-    SuspendReason,
+    AnnexIii, Art22, CancelledBy, Gap, InvokeAgentOperation, Residency, ResumeCause, RunStatus, StartOutcome,
+    Suite, SuspendReason,
 };
 use fuze_evidence::{
     Commitment, Common, Hash, Name, Record, Recorder, Redactor, RunId, RunKeys, SealedContent, Signer, Span,
@@ -214,6 +214,25 @@ impl Sample {
         claim(self.run, epoch, tokens.iter().map(|token| token.token_hash).collect(), record)
     }
 
+    /// A claim of `tokens`, suspended at `epoch`, that closes the run because nobody can continue it.
+    ///
+    /// # Errors
+    /// When the machine has no randomness or no clock.
+    pub fn end(mut self, epoch: u64, tokens: &[IssuedToken], ground: Ground) -> Result<Claim, Wrong> {
+        let cancelled_by = match ground {
+            Ground::Decided | Ground::Silence => CancelledBy::Expired,
+            Ground::Erased => CancelledBy::SubjectErased,
+        };
+        let record = self.append(&RunCancel { cancelled_by }.into(), None)?;
+        let run = self.run;
+        let mut end = claim(run, epoch, tokens.iter().map(|token| token.token_hash).collect(), record)?;
+        let Batch { records, state, .. } = self.close()?;
+        end.ground = ground;
+        end.batch.records.extend(records);
+        end.batch.state = state;
+        Ok(end)
+    }
+
     /// The batch that closes the run.
     ///
     /// # Errors
@@ -243,7 +262,8 @@ pub fn claim_from(
 fn claim(run: RunId, epoch: u64, tokens: Vec<Hash>, record: Record) -> Result<Claim, Wrong> {
     let mut claim_id = [0; 16];
     OsRandom::new().fill(&mut claim_id)?;
-    Ok(Claim { run, epoch, claim_id, tokens, batch: Batch { records: vec![record], ..Batch::default() } })
+    let batch = Batch { records: vec![record], ..Batch::default() };
+    Ok(Claim { run, epoch, claim_id, ground: Ground::Decided, tokens, batch })
 }
 
 fn resume(recorder: &mut Recorder, step: u64, at: Times, epoch: u64) -> Result<Record, Wrong> {

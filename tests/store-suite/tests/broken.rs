@@ -69,6 +69,13 @@ const BUGS: &[(Bug, &str)] = &[
     (Bug::ReplacesInsteadOfAppending, "progress_is_appended_and_replaced"),
     (Bug::LoadsAllRecords, "records_beyond_the_progress_are_loaded"),
     (Bug::LoadsTheFirstRoot, "the_last_root_is_loaded"),
+    (Bug::EndsInTime, "silence_closes_nothing_that_is_in_time"),
+    (Bug::EndsOnlyWhereAllExpired, "silence_of_one_case_closes_the_run"),
+    (Bug::EndsNothingErased, "an_erased_subjects_run_closes_at_any_time"),
+    (Bug::GoesOnInSilence, "silence_and_erasure_never_continue_a_run"),
+    (Bug::EndsTwice, "silence_closes_a_run_whose_time_is_over"),
+    (Bug::ClaimsAfterALook, "of_decisions_and_ends_one_wins"),
+    (Bug::ListsOtherRecords, "records_are_listed_from_any_place"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

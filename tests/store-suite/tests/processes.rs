@@ -12,7 +12,7 @@ use fuze_agent::store::{EffectState, IssuedToken, RunState, RunStore as _};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Chain, TrustedKeys, verify};
 use fuze_evidence::{Hash, RunId, Signer as _};
-use fuze_store::{Options, SqliteStore};
+use fuze_store::{Options, Query, SqliteStore};
 use fuze_store_suite::{Sample, far, token};
 
 fn open(directory: &Path) -> SqliteStore {
@@ -209,7 +209,7 @@ async fn what_a_killed_process_was_told_is_there() {
             }
         }
         let (mut intents, mut started) = (0, 0);
-        for summary in store.runs(None, 1000).await.expect("a listing") {
+        for summary in store.query(Query::new().limit(1000)).await.expect("a listing").runs {
             let stored = store.load(summary.run).await.expect("the run");
             for entry in &stored.effects {
                 intents += 1;

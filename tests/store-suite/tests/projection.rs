@@ -11,7 +11,7 @@ use fuze_evidence::Signer as _;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Chain, TrustedKeys, verify};
 use fuze_evidence::vocab::RunStatus;
-use fuze_store::{Options, SqliteStore};
+use fuze_store::{Options, Query, SqliteStore};
 use fuze_store_suite::{Sample, far, token};
 
 const FILES: [&str; 4] = ["records.jsonl", "content.jsonl", "keys.jsonl", "roots.jsonl"];
@@ -81,7 +81,7 @@ async fn a_closed_run_verifies_with_all_its_content() {
     for _ in 0..2 {
         let store = open(&place.path().join("store")).expect("a store");
         assert_eq!(
-            store.runs(None, 10).await.expect("runs").first().map(|run| run.state),
+            store.query(Query::new()).await.expect("runs").runs.first().map(|run| run.state),
             Some(RunState::Closed)
         );
         store.close().await.expect("closed");
@@ -184,8 +184,17 @@ async fn a_line_that_the_store_lacks_or_has_otherwise_halts() {
             let taken = store.take_over(run, 1).await.expect_err(what);
             assert!(refused(&taken), "{name}, {what}, take-over: {taken:?}");
             store.close().await.expect("closed");
-            let opened = written.open().expect_err(what);
-            assert!(refused(&opened), "{name}, {what}, open: {opened:?}");
+            // The next process opens, says so, and refuses this run and no other.
+            let store = written.open().expect("a store");
+            let said = store.bad_runs().get(&run).expect(what);
+            assert!(refused(said) && store.bad_runs().len() == 1, "{name}, {what}, open: {said:?}");
+            let next = written.sample.fork().expect("a fork").go_on().expect("a batch");
+            let halted = store.commit(Fence { run, epoch: 1 }, next).await.expect_err(what);
+            assert!(refused(&halted), "{name}, {what}, commit: {halted:?}");
+            let (mut other, batch) = Sample::begin().expect("a sample");
+            let fence = store.create(other.run, batch).await.expect("created");
+            store.commit(fence, other.go_on().expect("a batch")).await.expect("another run goes on");
+            store.close().await.expect("closed");
             assert!(fs::read(&path).expect("a file") == bytes, "{name}, {what}: it was changed");
             fs::write(&path, content).expect("mended");
         }
@@ -203,11 +212,17 @@ async fn a_run_that_the_store_does_not_know_halts() {
     let refused = store.create(stranger.0.run, stranger.1).await;
     assert!(matches!(refused, Err(StoreError::Projection(_))), "{refused:?}");
     assert_eq!(store.load(stranger.0.run).await.err(), Some(StoreError::NotFound));
-    drop(store);
-    assert!(matches!(written.open(), Err(StoreError::Projection(_))));
+    store.close().await.expect("closed");
+    let store = written.open().expect("a store");
+    let said: Vec<_> = store.bad_runs().iter().collect();
+    assert!(
+        matches!(said.as_slice(), [(run, StoreError::Projection(_))] if **run == stranger.0.run),
+        "{said:?}"
+    );
+    store.close().await.expect("closed");
     fs::remove_dir(&directory).expect("removed");
     fs::create_dir(written.directory().join("runs/notes")).expect("a directory");
-    written.open().expect("what is no run does not matter");
+    assert!(written.open().expect("a store").bad_runs().is_empty(), "what is no run does not matter");
 }
 
 /// The database was put back to an earlier state: the files know more.
@@ -221,7 +236,9 @@ async fn an_old_copy_of_the_database_halts() {
     store.commit(fence, written.sample.go_on().expect("a batch")).await.expect("committed");
     store.close().await.expect("closed");
     fs::write(&file, old).expect("put back");
-    assert!(matches!(written.open(), Err(StoreError::Projection(_))));
+    let store = written.open().expect("a store");
+    assert!(matches!(store.bad_runs().get(&fence.run), Some(StoreError::Projection(_))));
+    assert!(matches!(store.load(fence.run).await, Err(StoreError::Projection(_))));
 }
 
 #[tokio::test]
@@ -287,19 +304,9 @@ async fn links_in_a_runs_directory_are_not_followed() {
 }
 
 #[tokio::test]
-async fn records_and_runs_are_listed() {
+async fn records_are_listed() {
     let written = Written::new().await;
     let store = written.open().expect("a store");
-    let (second, batch) = Sample::begin().expect("a sample");
-    store.create(second.run, batch).await.expect("created");
-    let runs = store.runs(None, 10).await.expect("runs");
-    let mut expected = [written.sample.run, second.run];
-    expected.sort_unstable();
-    assert_eq!(runs.iter().map(|run| run.run).collect::<Vec<_>>(), expected);
-    let [first, last] = expected;
-    assert_eq!(store.runs(Some(first), 10).await.expect("runs").first().map(|run| run.run), Some(last));
-    assert_eq!(store.runs(None, 1).await.expect("runs").len(), 1);
-    assert_eq!(store.runs(Some(last), 10).await.expect("runs"), []);
     let lines = store.records(written.sample.run, 1, 2).await.expect("records");
     let file = fs::read(written.run.join("records.jsonl")).expect("a file");
     let expected: Vec<&[u8]> = file.split(|&byte| byte == b'\n').skip(1).take(2).collect();

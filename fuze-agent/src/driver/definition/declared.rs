@@ -23,11 +23,14 @@ use crate::law::oversight::Oversight;
 use crate::law::residency::Residency;
 use crate::model::ToolSpec;
 use crate::sealed::Internal;
+use crate::tool::Answer;
 
 /// What follows from the type of an agent.
 pub(crate) struct Declared {
     pub(crate) specs: Vec<ToolSpec>,
     pub(crate) output_schema: Value,
+    /// How much a model reads beside the history, in bytes: instructions, tools, the schema of the output.
+    pub(crate) request_bytes: usize,
     /// The canonical definition up to its member `guardrails`, and from there on.
     before_guardrails: Vec<u8>,
     after_guardrails: Vec<u8>,
@@ -52,7 +55,7 @@ impl Declared {
     fn new<A: Agent>(tools: &[DefinedTool<A::Deps>]) -> Result<Self, jcs::Error> {
         let tools: Vec<(&ToolFacts, Schemas)> =
             tools.iter().map(|tool| (&tool.facts, tool.tool.schemas(Internal))).collect();
-        let output_schema = schemars::schema_for!(A::Output).to_value();
+        let output_schema = schemars::schema_for!(Answer<A>).to_value();
         // In the order of their names, as the canonical form has them.
         let before = json!({
             "annexIii": <A::AnnexIii as Point>::NAME,
@@ -86,12 +89,16 @@ impl Declared {
         if let Some(brace) = after_guardrails.first_mut() {
             *brace = b',';
         }
+        let described = tools.iter().map(|(facts, schemas)| {
+            facts.name.len() + facts.description.len() + text(&schemas.arguments).len()
+        });
+        let request_bytes = A::INSTRUCTIONS.len() + text(&output_schema).len() + described.sum::<usize>();
         let specs = tools.into_iter().map(|(facts, schemas)| ToolSpec {
             name: facts.name,
             description: facts.description,
             parameters: schemas.arguments,
         });
-        Ok(Self { specs: specs.collect(), output_schema, before_guardrails, after_guardrails })
+        Ok(Self { specs: specs.collect(), output_schema, request_bytes, before_guardrails, after_guardrails })
     }
 
     /// SHA-256 over all that a resumed run must find unchanged: code and attributes of tools, schemas, guardrails, limits,

@@ -1,12 +1,15 @@
 //! Effect classes: what runs again, under which key, and what goes to a person instead.
 
+use std::sync::Arc;
+
+use fuze_agent::deployment::Clock as _;
 use fuze_agent::prelude::*;
 use fuze_agent::suspend::Action;
-use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, World, agent, person};
+use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, SetClock, World, agent, person};
 use fuze_evidence::vocab::RunStatus;
 use serde_json::json;
 
-use super::run;
+use super::{run, suspended};
 
 async fn act(ctx: &Ctx<'_, World>, name: &str, how: &str) -> Result<String, ToolError> {
     ctx.deps().does(name);
@@ -208,4 +211,70 @@ async fn each_call_has_an_id_of_its_own() {
     let ids = evidence.attrs("tool.execute", "fuze.tool.exec_id");
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     assert_eq!(evidence.status(), Some(RunStatus::Completed));
+}
+
+/// Files something, after approval; the first time it is late, by as many days as it is told.
+#[tool(
+    classification = public, retention = SHORT, threat_boundary(egress = none), effect = idempotent,
+    time_limit_ms = 1_000, grace_ms = 100, needs_approval = always,
+)]
+async fn files(ctx: &Ctx<'_, (World, SetClock)>, late: u32, panics: bool) -> Result<String, ToolError> {
+    let (world, clock) = ctx.deps();
+    world.does("files");
+    world.does(ctx.exec_id());
+    if world.times("files") == 1 {
+        clock.advance_seconds(i128::from(late) * 24 * 3600);
+        assert!(!panics, "the first time");
+        std::future::pending::<()>().await;
+    }
+    Ok("filed".into())
+}
+
+define_agent! {
+    /// Files.
+    Archive {
+        purpose: "testing", instructions: "File.", lawful_basis: contract, annex_iii: none, art22: none,
+        oversight: none, model_residency: eu, retention: SHORT, tools: [files], deps: (World, SetClock), output: String,
+        max_steps: 10, retry_budget: 1, token_budget: 10_000,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_stands_for_the_retry_of_the_same_call_while_its_token_is_good() {
+    for (late, panics) in [(0, false), (0, true), (2, false), (4, false)] {
+        let clock = SetClock::now_ish();
+        let (desk, world, anna) = (Desk::with_clock(&clock), World::new(), person("anna"));
+        let policy = Fixed::new().allow_classification("public");
+        let deployment = desk.builder(policy, &[&anna]).clock(Arc::new(clock.clone())).build().unwrap();
+        let deps = || (world.clone(), clock.clone());
+        let model = ScriptedModel::new().call("files", json!({"late": late, "panics": panics}));
+        let waiting = suspended(deployment.run(Archive, deps(), model).start().await.unwrap());
+        let first = waiting.cases()[0].token().claims().args_hash;
+        let decision = anna.decides_at(&waiting.cases()[0], &Action::Approve, clock.now(), vec![]);
+        let resumable = waiting.verify(&[decision]).unwrap();
+        let model = ScriptedModel::new().answer("end");
+        let outcome = deployment.resume(Archive, deps(), model, resumable).go().await.unwrap();
+        let evidence = desk.evidence(outcome.report().run_id);
+        let how = if panics { "files panicked" } else { "files timeout" };
+        if late < 3 {
+            assert_eq!(outcome.status(), "completed", "{late}: {outcome:?}");
+            assert_eq!(evidence.executions(), [how, "files ok"]);
+            assert_eq!(evidence.attrs("tool.execute", "fuze.tool.attempt"), ["1", "2"]);
+            // The policy was asked for the retry as well, about the same arguments, and one person stands behind both.
+            assert_eq!(evidence.decisions().last().unwrap(), "files allow engine");
+            assert_eq!(evidence.count("policy.evaluate"), 3);
+            assert_eq!(evidence.count("human.oversight.decision"), 1);
+            let steps = evidence.attrs("tool.execute", "fuze.approval.step");
+            assert_eq!(steps[0], steps[1]);
+            let roots = evidence.attrs("tool.execute", "fuze.tool.args_hash");
+            assert_eq!(roots, [first.to_string(), first.to_string()]);
+            let log = world.log();
+            assert_eq!(log[1], log[3], "one key for both");
+        } else {
+            // Its time is over: people are asked again.
+            let waiting = suspended(outcome);
+            assert_eq!(waiting.cases()[0].token().claims().args_hash, first);
+            assert_eq!(evidence.executions(), [how]);
+        }
+    }
 }

@@ -196,6 +196,24 @@ async fn a_model_that_keeps_a_guardrail_waiting_halts() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_cut_off_is_on_record() {
+    let (desk, world) = (Desk::new(), World::new());
+    let deployment = desk.deploy(Fixed::new().allow_classification("public"), &[]);
+    let run = deployment.run(Input, world.clone(), ScriptedModel::new().stall()).input("opinion");
+    let handle = run.cancel_handle();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.stop(Stop::Operator);
+    };
+    let (outcome, ()) = tokio::join!(run.start(), later);
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.status(), "cancelled");
+    let evidence = desk.evidence(outcome.report().run_id);
+    assert_eq!(evidence.attrs("model.generate", "fuze.model.error"), ["cancelled"]);
+    assert_eq!(evidence.contents("model.generate"), [&json!({"question": "Is this fine?"})]);
+}
+
 #[tokio::test]
 async fn what_a_guardrail_asks_costs_tokens() {
     let left = met(Phase::Input, "opinion", &[ModelStep::Costs(1_001)]).await;

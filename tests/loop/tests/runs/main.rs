@@ -7,13 +7,17 @@
     reason = "tests"
 )]
 
+mod art22;
 mod cancel;
 mod crash;
 mod effects;
+mod expire;
 mod guardrails;
 mod input;
+mod names;
 mod nested;
 mod oversight;
+mod permits;
 mod policy;
 mod privacy;
 mod sqlite;

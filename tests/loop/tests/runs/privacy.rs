@@ -6,9 +6,11 @@ use fuze_agent::prelude::*;
 use fuze_agent::suspend::{Action, Suspended};
 use fuze_agent::{RunError, Secret, Secrets};
 use fuze_agent_loop_tests::{Altered, Desk, Evidence, Person, SHORT, World, agent, person};
-use fuze_evidence::RunKeys;
+use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::random::OsRandom;
+use fuze_evidence::record::Entry;
 use fuze_evidence::snapshot::{open_snapshot, seal_snapshot};
+use fuze_evidence::{RunKeys, Span};
 use serde_json::{Value, json};
 
 use super::{run, suspended};
@@ -63,6 +65,17 @@ async fn transfer(ctx: &Ctx<'_, World>, to: String, note: String) -> Result<Stri
     Ok(format!("sent to {to} ({note})"))
 }
 
+/// Asks a person about an account.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
+    threat_boundary(egress = none), effect = read, requests_oversight,
+)]
+async fn doubts(ctx: &Ctx<'_, World>, account: String) -> Result<bool, ToolError> {
+    let answer = ctx.request_oversight(format!("Is {account} really theirs?")).await;
+    Ok(matches!(answer, OversightAnswer::Approved))
+}
+
+agent! { Teller [doubts, transfer] String }
 agent! { Keeper [opens] String steps 40 retries 0 tokens 100_000 }
 agent! { Bank [transfer] String }
 
@@ -166,6 +179,39 @@ async fn personal_identifiers_are_in_no_record_and_in_no_content_but_the_tool_ge
 }
 
 #[tokio::test]
+async fn a_tools_question_is_content_of_its_record() {
+    let case = Case::new();
+    let deployment = case.desk.deploy(Fixed::new().allow_classification("personal"), &[&case.anna]);
+    let model = || {
+        ScriptedModel::new()
+            .calls(&[("doubts", json!({"account": IBAN})), ("transfer", json!({"to": IBAN, "note": ""}))])
+    };
+    let run = deployment.run(Teller, case.world.clone(), model().answer("end")).subject("customer 4711");
+    let waiting = suspended(run.start().await.unwrap());
+    let id = waiting.run_id();
+    // The person sees it as it is; the record commits to it redacted.
+    let shown = |case: &fuze_agent::suspend::Case| case.data().question.clone();
+    let questions: Vec<_> = waiting.cases().iter().map(shown).collect();
+    assert_eq!(questions, [None, Some(format!("Is {IBAN} really theirs?"))]);
+    let evidence = case.desk.evidence(id);
+    assert_eq!(evidence.count("oversight.suspend"), 2);
+    let [asked] = evidence.contents("oversight.suspend")[..] else { panic!("{:?}", evidence.content) };
+    let members: Vec<_> = asked.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["question"], "what waits for other reasons is the arguments");
+    let question = asked["question"].as_str().unwrap();
+    assert!(question.starts_with("Is [iban:") && question.ends_with("] really theirs?"), "{question}");
+    assert!(!evidence.files.contains(IBAN) && !evidence.said().contains(IBAN));
+    // The run goes on over a record that has content.
+    let decisions: Vec<_> =
+        waiting.cases().iter().map(|shown| case.anna.decides(shown, &Action::Approve)).collect();
+    let resumable = waiting.verify(&decisions).unwrap();
+    let model = ScriptedModel::new().answer("end");
+    let outcome = deployment.resume(Teller, case.world.clone(), model, resumable).go().await.unwrap();
+    assert_eq!(outcome.status(), "completed");
+    assert_eq!(case.desk.evidence(id).contents("oversight.suspend"), [&json!({ "question": question })]);
+}
+
+#[tokio::test]
 async fn what_is_redacted_is_bound_all_the_same() {
     let case = Case::new();
     let waiting = case.waiting().await;
@@ -208,6 +254,71 @@ async fn an_account_that_is_exchanged_after_the_approval_is_found_out() {
     let error = case.resume_on(&deployment, waiting).await.unwrap_err();
     assert!(matches!(error, RunError::Snapshot(_)), "{error}");
     assert_eq!(case.world.log(), [""; 0]);
+}
+
+/// Exchanges the account in the call that waits, and nothing else, then writes everything that vouches for the snapshot
+/// anew: what a thief of the store, of the master key and of the signing key would have.
+fn forged(desk: &Desk) -> Altered {
+    let (master, subjects, keys) = (desk.master(), desk.subjects.clone(), desk.signer());
+    Altered::new(&desk.store, move |stored| {
+        use fuze_evidence::keys::SubjectKeys as _;
+        let alias = stored.subject.clone();
+        let key = alias.as_ref().and_then(|alias| subjects.find(alias).unwrap());
+        let run = RunKeys::unwrap(&stored.keys, &master, alias.zip(key.as_ref())).unwrap();
+        let [piece] = &mut stored.progress[..] else { panic!("one snapshot") };
+        let hash = fuze_evidence::sha256(&piece.bytes);
+        let plain = open_snapshot(&piece.bytes, hash, &run, piece.sequence, piece.epoch).unwrap();
+        let mut state: Value = serde_json::from_slice(&plain).unwrap();
+        let executions = state["header"]["executions"].as_object_mut().unwrap();
+        for execution in executions.values_mut() {
+            let canonical = execution["decided"]["canonical"].as_str().unwrap().replace(IBAN, OTHER_IBAN);
+            execution["decided"]["canonical"] = canonical.into();
+            execution["decided"]["root"] = fuze_evidence::sha256(b"another root").to_string().into();
+        }
+        let chain = serde_json::from_value(state["header"]["chain"].clone()).unwrap();
+        let plain = serde_json::to_vec(&state).unwrap();
+        let sealed = seal_snapshot(&plain, &run, piece.sequence, piece.epoch, &mut OsRandom::new()).unwrap();
+        piece.bytes = sealed.ciphertext;
+        let mut recorder = Recorder::resume(chain).unwrap();
+        for line in &mut stored.records_after_progress {
+            let entry = Entry::read(line).unwrap();
+            let Span::OversightSuspend(mut suspend) = entry.span else { panic!("a suspension") };
+            suspend.snapshot_hash = sealed.hash;
+            let times = Times { started_at: entry.started_at, ended_at: entry.ended_at };
+            let record = recorder.append(entry.step_id, 0, times, &suspend.into(), None).unwrap();
+            *line = record.bytes().to_vec();
+        }
+        let at = fuze_evidence::Timestamp::from_system_time(std::time::SystemTime::now()).unwrap();
+        stored.last_root = Some(recorder.suspend(at, &*keys).unwrap().bytes().to_vec());
+        stored.head = recorder.head();
+    })
+}
+
+#[tokio::test]
+async fn a_token_is_for_the_arguments_that_wait_and_for_no_others() {
+    let case = Case::new();
+    let waiting = case.waiting().await;
+    let id = waiting.run_id();
+    let altered = Arc::new(forged(&case.desk));
+    let policy = Fixed::new().allow_tool("transfer");
+    let deployment = case.desk.builder_on(altered, policy, &[&case.anna]).build().unwrap();
+    // The person is shown what the token names; what would run is something else.
+    let shown = deployment.suspended(id).await.unwrap();
+    assert_eq!(shown.cases()[0].arguments()["to"], IBAN);
+    for action in [Action::Approve, Action::Reject, Action::Halt] {
+        let shown = deployment.suspended(id).await.unwrap();
+        let decision = case.anna.decides(&shown.cases()[0], &action);
+        let resumable = shown.verify(&[decision]).unwrap();
+        let model = ScriptedModel::new().answer("end");
+        let resumed = deployment.resume(Bank, case.world.clone(), model, resumable).go().await;
+        let error = resumed.unwrap_err();
+        assert!(matches!(error, RunError::Snapshot(_)), "{error}");
+        assert!(error.to_string().contains("other arguments than those that wait"), "{error}");
+    }
+    assert_eq!(case.world.log(), [""; 0]);
+    // Nothing was consumed: from the store as it is, the run goes on.
+    assert_eq!(case.resume_on(&case.deployment(), waiting).await.unwrap().status(), "completed");
+    assert_eq!(case.world.log(), [format!("transfer to {IBAN}")]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fuze_agent::prelude::*;
 use fuze_agent_loop_tests::{Break, Evidence, Fragile};
 use fuze_evidence::vocab::RunStatus;
-use fuze_store::{Options, SqliteStore};
+use fuze_store::{Options, Query, SqliteStore};
 
 use super::crash::{Case, PLAIN, Scene, WAITING};
 
@@ -26,7 +26,7 @@ async fn process_dies(scene: Scene, how: Break) {
         drop((deployment, store));
         let store = Arc::new(SqliteStore::open(&place, &Options::default()).unwrap());
         let deployment = case.desk.builder_on(store.clone(), policy(), &[&case.anna]).build().unwrap();
-        let runs = store.runs(None, 10).await.unwrap();
+        let runs = store.query(Query::new()).await.unwrap().runs;
         let Some(run) = runs.first() else {
             assert_eq!(case.world.log(), [""; 0], "nothing happens before the run is on record");
             continue;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use fuze_agent::model::ModelErrorKind;
+use fuze_agent::guardrail::{Guardrail, GuardrailError, GuardrailModel, Phase, Verdict};
+use fuze_agent::model::{ModelErrorKind, Usage};
 use fuze_agent::prelude::*;
 use fuze_agent::testing::MemoryStore;
-use fuze_agent_loop_tests::{Desk, SHORT, World, agent, asking, person};
+use fuze_agent_loop_tests::{Desk, SHORT, World, agent, asking, person, saying};
 use fuze_evidence::sink::{JsonlSink, MemorySink};
 use fuze_evidence::vocab::RunStatus;
 use serde_json::json;
@@ -30,7 +31,8 @@ pub(crate) async fn change(ctx: &Ctx<'_, World>, to: i64) -> Result<i64, ToolErr
 }
 
 agent! { Both [look, change] i64 }
-agent! { Brief [look] i64 steps 3 retries 0 tokens 100 }
+agent! { Brief [look] i64 steps 3 retries 0 tokens 1000 }
+agent! { Chatty [look] i64 guardrails: [Curious], }
 agent! { Timed [look] i64 steps 50 retries 9 tokens 1000 run_time_limit_ms: 10_000, model_time_limit_ms: 4_000, }
 
 define_agent! {
@@ -137,9 +139,88 @@ async fn budget_of_steps_counts_turns_and_calls() {
 #[tokio::test]
 async fn budget_of_tokens() {
     let mut dear = asking(&[("look", r#"{"at":1}"#)]);
-    dear.usage.input_tokens = Some(90);
+    dear.usage.input_tokens = Some(990);
     dear.usage.output_tokens = Some(11);
     budget(ScriptedModel::new().respond(Ok(dear)), 0, "tokens").await;
+}
+
+/// How a run of one call ends whose model counts, or does not, what it reads.
+async fn of_input(bytes: usize, counted: Option<u64>) -> Outcome<i64> {
+    let answer = |mut answer: fuze_agent::model::ModelResponse| {
+        answer.usage = Usage { input_tokens: counted, output_tokens: Some(1) };
+        Ok(answer)
+    };
+    let model =
+        ScriptedModel::new().respond(answer(asking(&[("look", r#"{"at":1}"#)]))).respond(answer(saying("1")));
+    let desk = Desk::new();
+    let run = desk.deploy(allow(), &[]).run(Brief, World::new(), model).input("x".repeat(bytes));
+    run.start().await.unwrap()
+}
+
+#[tokio::test]
+async fn where_the_provider_does_not_count_four_bytes_read_are_a_token() {
+    assert_eq!(of_input(4_000, Some(9)).await.status(), "completed");
+    assert_eq!(of_input(4, None).await.status(), "completed");
+    for bytes in [4_000, 2_000] {
+        // 1000 tokens at once, or 500 in each of two requests, and the instructions and tools beside them.
+        let outcome = of_input(bytes, None).await;
+        assert_eq!(outcome.status(), "budget_exceeded", "{bytes}: {outcome:?}");
+        assert!(why(&outcome).contains("tokens"), "{outcome:?}");
+        let steps = outcome.report().timeline.events().iter().filter(|event| event.span == "model.generate");
+        assert_eq!(steps.count(), if bytes == 4_000 { 1 } else { 2 }, "{bytes}");
+    }
+}
+
+/// What waits for people is counted again when the run goes on.
+#[tokio::test]
+async fn a_resumed_run_counts_what_was_said_before() {
+    let (desk, world, anna) = (Desk::new(), World::new(), person("anna"));
+    for (bytes, status) in [(4, "completed"), (40_000, "budget_exceeded")] {
+        let deployment = desk.deploy(allow(), &[&anna]);
+        let mut first = asking(&[("judge", r#"{"verdict":1}"#)]);
+        first.usage.input_tokens = Some(1);
+        let model = ScriptedModel::new().respond(Ok(first));
+        let run = deployment.run(Judge, world.clone(), model).subject("someone").input("x".repeat(bytes));
+        let waiting = super::suspended(run.start().await.unwrap());
+        let decision = anna.decides(&waiting.cases()[0], &fuze_agent::suspend::Action::Approve);
+        let resumable = waiting.verify(&[decision]).unwrap();
+        let model = ScriptedModel::new().answer(1);
+        let outcome = deployment.resume(Judge, world.clone(), model, resumable).go().await.unwrap();
+        assert_eq!(outcome.status(), status, "{bytes}: {outcome:?}");
+    }
+}
+
+/// Asks the model as much as it is told to.
+struct Curious;
+
+#[async_trait::async_trait]
+impl Guardrail for Curious {
+    fn name(&self) -> &'static str {
+        "curious"
+    }
+    fn version(&self) -> &'static str {
+        "1"
+    }
+    fn phase(&self) -> Phase {
+        Phase::Input
+    }
+    async fn check(&self, content: &str, model: &GuardrailModel) -> Result<Verdict, GuardrailError> {
+        model.ask("x".repeat(content.len() * 1000)).await?;
+        Ok(Verdict::Pass)
+    }
+}
+
+#[tokio::test]
+async fn a_guardrails_question_is_counted_too() {
+    // Of 100 000 tokens.
+    for (thousands, status) in [(1, "completed"), (401, "budget_exceeded")] {
+        let desk = Desk::new();
+        let model = ScriptedModel::new().text("yes").answer(1);
+        let run = desk.deploy(allow(), &[]).run(Chatty, World::new(), model).input("x".repeat(thousands));
+        let outcome = run.start().await.unwrap();
+        assert_eq!(outcome.status(), status, "{thousands}: {outcome:?}");
+        assert_eq!(desk.evidence(outcome.report().run_id).count("model.generate"), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,12 +12,15 @@ use fuze_agent::model::{
     Usage,
 };
 use fuze_agent::prelude::*;
-use fuze_agent::store::{ClaimError, StoreError};
+use fuze_agent::store::{Batch, Claim, ClaimError, Ground, RunStore as _, StoreError};
 use fuze_agent::suspend::Action;
-use fuze_agent_museum::office::{Deps, KEPT, Office, Place, World, look, note, pay, waiting, work};
+use fuze_agent_museum::office::{
+    Deps, KEPT, Office, Place, World, look, note, office_rules, pay, waiting, work,
+};
+use fuze_agent_museum::tamper::Tampered;
 use fuze_evidence::sink::{MemorySink, Sink, SinkBatch, SinkError};
 use fuze_evidence::vocab::SuspendReason;
-use fuze_evidence::{Name, RunId};
+use fuze_evidence::{Hash, Name, RunId};
 use serde_json::{Value, json};
 
 /// langgraph#6208 and langgraph#6603 (the node that was interrupted ran again from its start and repeated its side
@@ -314,41 +317,80 @@ async fn row_09_no_crash_of_a_resume_repeats_or_loses_an_approval() {
 /// second is told so and has changed nothing. Four processes do the same on SQLite in a test of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn row_29_of_many_concurrent_resumes_one_wins() {
+    const MANY: usize = 64;
     let (place, world) = (Arc::new(Place::new()), World::new());
+    let store = Tampered::new(&place.store);
+    let deployment = place.builder_on(office_rules(), Arc::new(store.clone())).build().unwrap();
     let payment = ScriptedModel::new().call("pay", json!({"to": "bakery", "cents": 1}));
-    let run = waiting(work(&place.office(), &world, payment).await).run_id();
-    let gate = Arc::new(tokio::sync::Barrier::new(64));
-    let resumes: Vec<_> = (0..64)
+    let run = waiting(work(&deployment, &world, payment).await).run_id();
+    // All have read the run, and made ready what they would write, before any of them claims it.
+    store.claims_together(MANY);
+    let resumes: Vec<_> = (0..MANY)
         .map(|_| {
-            let (place, world, gate) = (place.clone(), world.clone(), gate.clone());
+            let (place, world, deployment) = (place.clone(), world.clone(), deployment.clone());
             tokio::spawn(async move {
-                let deployment = place.office();
                 let suspended = deployment.suspended(run).await.unwrap();
                 let decisions = place.anna().decide_all(&suspended, &Action::Approve);
                 let resumable = suspended.verify(&decisions).unwrap();
-                gate.wait().await;
                 let model = ScriptedModel::new().answer("done");
                 deployment.resume(Office, world, model, resumable).go().await
             })
         })
         .collect();
-    let mut won = 0;
+    let (mut won, mut told) = (0, 0);
     for resume in resumes {
         match resume.await.unwrap() {
             Ok(outcome) => {
                 assert_eq!(outcome.status(), "completed");
                 won += 1;
             }
-            Err(
-                RunError::NotSuspended
-                | RunError::Claim(ClaimError::Used(_) | ClaimError::Store(StoreError::Fenced)),
-            ) => {}
-            Err(other) => panic!("{other}"),
+            // The token says so, not a record that happens not to fit any more.
+            Err(RunError::Claim(ClaimError::Used(_))) => told += 1,
+            Err(other) => panic!("{other:?}"),
         }
     }
-    assert_eq!(won, 1);
+    assert_eq!((won, told), (1, MANY - 1));
     assert_eq!(world.log(), ["pay bakery 1"]);
     assert!(place.verify(run).unwrap().is_verified());
+}
+
+/// The same report, where nothing but the claim stands in the way: a batch that would fit whatever was written before.
+#[tokio::test]
+async fn row_29_a_token_is_consumed_with_its_check() {
+    let (place, world) = (Place::new(), World::new());
+    let store = Tampered::new(&place.store);
+    let deployment = place.builder_on(office_rules(), Arc::new(store.clone())).build().unwrap();
+    let payment = || ScriptedModel::new().call("pay", json!({"to": "bakery", "cents": 1}));
+    let suspended = waiting(work(&deployment, &world, payment()).await);
+    let run = suspended.run_id();
+    let decisions = place.anna().decide_all(&suspended, &Action::Approve);
+    let resumable = suspended.verify(&decisions).unwrap();
+    let seen = Arc::new(std::sync::Mutex::new(None));
+    let keep = seen.clone();
+    store.on_claim(move |claim| *keep.lock().unwrap() = Some((claim.epoch, claim.tokens.clone())));
+    let outcome = deployment.resume(Office, world.clone(), payment(), resumable).go().await.unwrap();
+    // It waits again, at the next epoch and with a token of its own.
+    let second = waiting(outcome);
+    let fresh: Vec<_> = second.cases().iter().map(|case| case.token().hash()).collect();
+    let (epoch, tokens) = seen.lock().unwrap().take().unwrap();
+    let claim = |epoch, tokens: &[Hash], id: u8| Claim {
+        run,
+        epoch,
+        claim_id: [id; 16],
+        ground: Ground::Decided,
+        tokens: tokens.to_vec(),
+        batch: Batch::default(),
+    };
+    let used = Err(ClaimError::Used(tokens[0]));
+    for epoch in [epoch, epoch + 1] {
+        assert_eq!(place.store.claim(claim(epoch, &tokens, 1)).await, used, "a used token at {epoch}");
+    }
+    let fenced = Err(ClaimError::Store(StoreError::Fenced));
+    for other in [epoch, epoch + 2] {
+        assert_eq!(place.store.claim(claim(other, &fresh, 2)).await, fenced, "another epoch, {other}");
+    }
+    assert!(place.store.claim(claim(epoch + 1, &fresh, 3)).await.is_ok());
+    assert_eq!(place.store.claim(claim(epoch + 1, &fresh, 4)).await, Err(ClaimError::Used(fresh[0])));
 }
 
 /// A sink that fails from its `nth` batch on.

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use fuze_agent::store::{
-    Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Progress, RunState, RunStore, SealedProgress,
-    Start, Stop, StoreError, StoredRun,
+    Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, Progress, RunState, RunStore,
+    SealedProgress, Start, Stop, StoreError, StoredRun,
 };
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
@@ -62,6 +62,12 @@ pub(crate) enum Bug {
     LoadsNoEffects,
     ForgetsTheSubject,
     LosesTheHeadWithoutRecords,
+    EndsInTime,
+    EndsNothingErased,
+    GoesOnInSilence,
+    EndsOnlyWhereAllExpired,
+    EndsTwice,
+    ListsOtherRecords,
 }
 
 #[derive(Clone)]
@@ -221,6 +227,15 @@ impl Memory {
     /// Which tokens a claim would take, or why none.
     fn claimable(&self, state: &State, claim: &Claim) -> Result<(), ClaimError> {
         let run = state.runs.get(&claim.run).ok_or(StoreError::NotFound)?;
+        if claim.ground != Ground::Decided {
+            if claim.batch.state != RunState::Closed && !self.has(Bug::GoesOnInSilence) {
+                return Err(StoreError::Rejected("it goes on in silence".into()).into());
+            }
+            if self.has(Bug::EndsTwice) {
+                return Ok(());
+            }
+        }
+        let mut silent = Vec::new();
         for &hash in &claim.tokens {
             let token = match state.tokens.get(&hash) {
                 Some(token) => token,
@@ -237,7 +252,9 @@ impl Memory {
             if token.claimed_by.is_some() {
                 return Err(ClaimError::Used(hash));
             }
-            if token.expires <= now() && !self.has(Bug::ClaimsExpired) {
+            let expired = token.expires <= now();
+            silent.push(expired);
+            if expired && claim.ground == Ground::Decided && !self.has(Bug::ClaimsExpired) {
                 return Err(ClaimError::Expired(hash));
             }
         }
@@ -253,6 +270,15 @@ impl Memory {
         };
         if (given < expected || given == 0) && !excused {
             return Err(ClaimError::Incomplete);
+        }
+        let over = match (claim.ground, self.bug) {
+            (Ground::Decided, _) | (Ground::Silence, Some(Bug::EndsInTime)) => true,
+            (Ground::Silence, Some(Bug::EndsOnlyWhereAllExpired)) => silent.iter().all(|expired| *expired),
+            (Ground::Silence, _) | (Ground::Erased, Some(Bug::EndsNothingErased)) => silent.contains(&true),
+            (Ground::Erased, _) => true,
+        };
+        if !over {
+            return Err(ClaimError::InTime);
         }
         let excused = match self.bug {
             Some(Bug::ClaimsAtAnyEpoch) => run.state == RunState::Suspended,
@@ -416,6 +442,14 @@ impl RunStore for Memory {
             effects: if self.has(Bug::LoadsNoEffects) { Vec::new() } else { run.effects.clone() },
             stop: run.stop,
         })
+    }
+
+    async fn records(&self, id: RunId, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let state = self.lock();
+        let run = state.runs.get(&id).ok_or(StoreError::NotFound)?;
+        let from =
+            usize::try_from(from).expect("few records") + usize::from(self.has(Bug::ListsOtherRecords));
+        Ok(run.lines.iter().skip(from).take(usize::try_from(limit).expect("few records")).cloned().collect())
     }
 
     async fn take_over(&self, id: RunId, expected: u64) -> Result<Fence, StoreError> {

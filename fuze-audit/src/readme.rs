@@ -1,0 +1,132 @@
+//! `README.txt`: how to check a bundle with tools that everybody has. Lines that begin with four spaces and `$ ` are commands;
+//! the project's own checks run exactly these.
+
+use fuze_evidence::sign::PublicKey;
+
+use crate::verify::Inspected;
+
+pub(crate) fn text(inspected: &Inspected, maker: &PublicKey) -> String {
+    let run = &inspected.run;
+    let mut out = INTRODUCTION.to_owned();
+    for (name, value) in [
+        ("run", run.run_id.to_string()),
+        ("deployment", run.origin.to_string()),
+        ("tenant", run.tenant.to_string()),
+        ("records", run.records.to_string()),
+        ("run key id", inspected.run_key.id().to_string()),
+    ] {
+        out.push_str(&format!("    {name:<12}{value}\n"));
+    }
+    out.push_str(MEMBERS);
+    out.push_str(&if *maker == inspected.run_key {
+        CONTAINER.replace("export.pem", "run.pem")
+    } else {
+        CONTAINER.to_owned()
+    });
+    out.push_str(CHAIN);
+    let closed = inspected.close_root.is_some();
+    let names = (0..run.roots.saturating_sub(closed.into())).map(|n| n.to_string());
+    for name in names.chain(closed.then(|| "close".to_owned())) {
+        out.push_str(&format!(
+            "    $ openssl pkeyutl -verify -rawin -pubin -inkey keys/run.pem -in roots/{name}.json -sigfile roots/{name}.sig\n"
+        ));
+    }
+    out.push_str(if closed { CLOSE } else { NOT_CLOSED });
+    out.push_str(CONTENT);
+    out
+}
+
+const INTRODUCTION: &str = "\
+HOW TO CHECK THIS BUNDLE BY HAND
+
+This is the evidence of one run of an AI agent. You need no software of ours and no network: sh, sed, cut, base64, sha256sum and
+openssl 3 will do. Unpack it into an empty directory with `unzip` and run the commands below there. A line that begins
+with `$` is a command; below it stands what must come out.
+
+";
+
+const MEMBERS: &str = "
+Compare the run key id with what you know from elsewhere: a letter, a web page, an earlier bundle. A key that you only have
+from this bundle proves nothing, because whoever makes up a run can make up a key.
+
+    $ openssl pkey -pubin -in keys/run.pem -outform DER | tail -c 32 | sha256sum | cut -c 1-64
+        the run key id above
+
+";
+
+const CONTAINER: &str = "\
+1. NOTHING WAS CHANGED SINCE THE BUNDLE WAS MADE
+
+manifest.json is a DSSE envelope: a statement in base64, and a signature over it.
+
+    $ sed 's/^{\"payload\":\"\\([^\"]*\\)\".*$/\\1/' manifest.json | base64 -d > ../statement.json
+    $ sed 's/^.*\"sig\":\"\\([^\"]*\\)\".*$/\\1/' manifest.json | base64 -d > ../statement.sig
+    $ { printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < ../statement.json); cat ../statement.json; } > ../statement.signed
+    $ openssl pkeyutl -verify -rawin -pubin -inkey keys/export.pem -in ../statement.signed -sigfile ../statement.sig
+        Signature Verified Successfully
+
+The statement lists every file with its SHA-256.
+
+    $ sed 's/{\"digest\":{\"sha256\":\"/\\n/g' ../statement.json | sed -n 's/^\\([0-9a-f]*\\)\"},\"name\":\"\\([^\"]*\\)\".*$/\\1  \\2/p' > ../sums
+    $ sha256sum --check --strict --quiet ../sums && echo all as listed
+        all as listed
+    $ { cut -c 67- ../sums; echo manifest.json; } | LC_ALL=C sort > ../listed; find . -type f | cut -c 3- | LC_ALL=C sort | cmp - ../listed && echo nothing else
+        nothing else
+
+2. THE CHAIN
+
+records.jsonl has one record a line. The hash of a record is the SHA-256 of its line without the member `hash`, and it
+holds the hash of the record before as `prevHash`; the first holds 64 zeros.
+
+";
+
+const CHAIN: &str = "    \
+    $ prev=0000000000000000000000000000000000000000000000000000000000000000; n=0; while IFS= read -r line; do hash=$(printf '%s' \"$line\" | sed 's/^{\"hash\":\"[0-9a-f]*\",/{/' | tr -d '\\n' | sha256sum | cut -c 1-64); case \"$line\" in '{\"hash\":\"'\"$hash\"'\",'*',\"prevHash\":\"'\"$prev\"'\",\"sequence\":'\"$n\"'}') ;; *) echo \"record $n is wrong\" ;; esac; prev=$hash; n=$((n+1)); done < records.jsonl; echo \"$n records, head $prev\"
+        the number of records above, and no line that says that one is wrong
+
+3. THE SIGNATURES
+
+Each file roots/N.json is a statement that the run's key signed: how many records there were (`count`) and the hash of the last
+of them (`head`), when the run began, each time it waited for a person, and when it closed. Each command must answer
+\"Signature Verified Successfully\".
+
+";
+
+const CLOSE: &str = "
+The close says how many records it covers and the hash of the last before itself; compare with records.jsonl.
+
+    $ count=$(sed 's/^.*\"count\":\\([0-9]*\\),.*$/\\1/' roots/close.json); head=$(sed 's/^.*\"head\":\"\\([0-9a-f]*\\)\".*$/\\1/' roots/close.json); sed -n \"${count}p\" records.jsonl | grep -c \"^{\\\"hash\\\":\\\"$head\\\",\"
+        1
+
+It also covers the last record itself: `closeHash` is the SHA-256 of that record's payload without its `signature`.
+
+    $ payload=$(tail -n 1 records.jsonl | sed 's/,\"signature\":{\"root\":{[^{}]*},\"signature\":\"[^\"]*\"}//; s/^.*\"payload\":\\(.*\\),\"prevHash\":.*$/\\1/' | tr -d '\\n' | sha256sum | cut -c 1-64); grep -c \"\\\"closeHash\\\":\\\"$payload\\\"\" roots/close.json
+        1
+    $ test $(wc -l < records.jsonl) -eq $((count + 1)) && echo nothing after the close
+        nothing after the close
+";
+
+const NOT_CLOSED: &str = "
+THIS RUN IS NOT CLOSED. What is here may be intact; that it is all cannot be said.
+";
+
+const CONTENT: &str = "
+4. WHAT WAS SAID AND DONE
+
+Records hold no content, only roots of hash trees over it. content/<root>.json has each leaf of one: opened, or as its hash
+alone if it was not disclosed to you. The hash of an opened leaf is the SHA-256 of a zero octet and the text
+[\"fuze/leaf/v1\",\"<salt>\",\"<path>\",<value>], for instance
+
+    printf '\\000%s' '[\"fuze/leaf/v1\",\"<salt>\",\"/name\",\"Ada\"]' | sha256sum
+
+with salt, path and value exactly as they stand in the file; of a decoy, of [\"fuze/decoy/v1\",\"<salt>\"]. Hashes are put
+together pairwise, sha256(0x01 || left || right) in octets, until one is left: the root, which is the file's name.
+
+WHAT THIS DOES NOT PROVE
+
+- That what was recorded is true: the records are consistent, their inputs may be false.
+- That nothing else happened: what was never recorded is not found.
+- That no other history exists: whoever holds the run's key can sign another one, unless a log, a witness or an earlier bundle
+  in somebody else's hands says what was signed first.
+- That what was erased is gone everywhere: copies that others made are not recalled.
+";

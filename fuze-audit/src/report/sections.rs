@@ -1,0 +1,279 @@
+//! The report's words: verdict, facts, decisions, records, what was checked and what that does not prove.
+
+use fuze_evidence::record::Entry;
+use fuze_evidence::verify::Chain;
+use fuze_evidence::vocab::{AnnexIii, Art22, RunStatus};
+use fuze_evidence::{Hash, Span};
+
+use super::Made;
+use super::html::Page;
+use super::outline::{Outline, Row};
+use super::scale::duration;
+use super::timeline::clock;
+use super::words::{self, Decision, Mark};
+use crate::verify::Inspected;
+
+pub(super) fn head(page: &mut Page, outline: &Outline, inspected: &Inspected) {
+    page.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
+    page.raw("<title>Run ")
+        .text(inspected.run.run_id)
+        .raw("</title>\n<style>\n")
+        .raw(include_str!("style.css"));
+    page.raw("</style>\n</head>\n<body>\n<header>\n<p class=\"eyebrow\">Evidence of one run of an AI agent</p>\n<h1>");
+    page.text(agent(outline))
+        .raw("</h1>\n<p class=\"mono\">")
+        .text(inspected.run.run_id)
+        .raw("</p>\n</header>\n");
+}
+
+fn agent(outline: &Outline) -> String {
+    match outline.rows().first().map(|row| &row.entry.span) {
+        Some(Span::AgentInvoke(invoke)) => invoke.agent_name.to_string(),
+        _ => "Run".to_owned(),
+    }
+}
+
+pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected) {
+    let run = &inspected.run;
+    let (class, sign, title) = match run.chain {
+        Chain::Closed(RunStatus::Completed) => ("fine", "✓", "Intact, and the run completed"),
+        Chain::Closed(_) => ("notice", "!", "Intact; the run ended otherwise than completed"),
+        Chain::NotClosed => ("stop", "?", "Not closed: that this is all cannot be said"),
+    };
+    page.raw("<section class=\"verdict ")
+        .raw(class)
+        .raw("\" aria-label=\"Result\">\n<span class=\"badge\" aria-hidden=\"true\">");
+    page.text(sign).raw("</span>\n<div><h2>").text(title).raw("</h2>\n<p>");
+    page.text(run.records).raw(" records, an unbroken chain; ").text(run.roots);
+    page.raw(" signatures by one key hold, and cover ").text(run.signed_records).raw(" of them.");
+    if let Chain::Closed(status) = run.chain {
+        page.raw(" Ended as <strong>").text(status.as_str().replace('_', " ")).raw("</strong>.");
+    }
+    let stops = outline.rows().iter().filter(|row| words::mark(&row.entry.span) == Mark::Stop).count();
+    if stops > 0 {
+        page.raw(" <strong>")
+            .text(stops)
+            .raw("</strong> of the records shown say that something was refused, failed or is in doubt.");
+    }
+    page.raw("</p>\n<p>This was found when the bundle was made. This page is no proof: check the bundle yourself, as <code>README.txt</code> beside it says, with a key that you know from elsewhere.</p></div>\n</section>\n");
+}
+
+pub(super) fn facts(page: &mut Page, outline: &Outline, inspected: &Inspected, made: &Made) {
+    let Some(Row { entry, .. }) = outline.rows().first() else { return };
+    let Span::AgentInvoke(invoke) = &entry.span else { return };
+    let common = &entry.common;
+    let optional = |name: Option<String>| name.unwrap_or_else(|| "none".to_owned());
+    page.raw("<section aria-labelledby=\"facts\">\n<h2 id=\"facts\">What ran, for whom, on which grounds</h2>\n<div class=\"facts\">\n");
+    group(
+        page,
+        "Responsibility",
+        &[
+            ("Deployment", inspected.run.origin.to_string()),
+            ("Tenant", common.tenant.to_string()),
+            ("Started by", common.principal.to_string()),
+            ("Data subject (alias)", optional(common.subject.as_ref().map(ToString::to_string))),
+            ("Purpose", invoke.purpose.to_string()),
+        ],
+    );
+    group(
+        page,
+        "Law",
+        &[
+            (
+                "Lawful basis, GDPR Art. 6(1)",
+                optional(common.lawful_basis.map(|b| b.as_str().replace('_', " "))),
+            ),
+            (
+                "Automated decision, GDPR Art. 22(2)",
+                none_or(common.art22 == Art22::None, common.art22.as_str()),
+            ),
+            (
+                "High risk, AI Act Annex III",
+                none_or(common.annex_iii == AnnexIii::None, common.annex_iii.as_str()),
+            ),
+            ("Oversight plan", optional(invoke.oversight_plan.as_ref().map(ToString::to_string))),
+            ("Retention", retention(entry)),
+        ],
+    );
+    group(
+        page,
+        "System",
+        &[
+            ("Model", format!("{}, hosted in {}", invoke.model_snapshot, invoke.model_residency)),
+            (
+                "Policy engine",
+                format!(
+                    "{}{}",
+                    invoke.engine,
+                    if invoke.permissive { " (PERMISSIVE: nothing was gated)" } else { "" }
+                ),
+            ),
+            ("Clock, signer, sink", format!("{}, {}, {}", invoke.clock, invoke.signer, invoke.sink)),
+            ("Definition", short(invoke.fingerprint)),
+            ("Policy bundle", short(invoke.bundle_hash)),
+        ],
+    );
+    group(
+        page,
+        "Evidence",
+        &[
+            ("Run key id", inspected.run_key.id().to_string()),
+            ("Head", inspected.run.head.to_string()),
+            ("Close root", optional(inspected.close_root.map(|root| root.to_string()))),
+            (
+                "Bundle made by key",
+                if made.maker == inspected.run_key.id() {
+                    "the run's own".to_owned()
+                } else {
+                    made.maker.to_string()
+                },
+            ),
+            ("Bundle made at", clock(made.exported_at)),
+        ],
+    );
+    page.raw("</div>\n</section>\n");
+}
+
+fn none_or(none: bool, text: &str) -> String {
+    if none { "none".to_owned() } else { text.replace(['_', '.'], " ") }
+}
+
+fn retention(entry: &Entry) -> String {
+    let Span::AgentInvoke(a) = &entry.span else { return String::new() };
+    format!(
+        "{}: content {} d, decisions {} d, hashes {} d",
+        entry.common.retention, a.retention_content_days, a.retention_decision_days, a.retention_hash_days
+    )
+}
+
+/// Enough to tell apart; the whole stands in the records.
+fn short(hash: Hash) -> String {
+    let text = hash.to_string();
+    format!("{}…", text.get(..16).unwrap_or(&text))
+}
+
+fn group(page: &mut Page, title: &'static str, facts: &[(&'static str, String)]) {
+    page.raw("<div><h3>").raw(title).raw("</h3><dl>\n");
+    for (name, value) in facts {
+        let hash = value.parse::<Hash>().is_ok();
+        page.raw("<dt>").raw(name).raw(if hash { "</dt><dd class=\"mono\">" } else { "</dt><dd>" });
+        page.text(value).raw("</dd>\n");
+    }
+    page.raw("</dl></div>\n");
+}
+
+pub(super) fn decisions(page: &mut Page, outline: &Outline) {
+    page.raw(
+        "<section aria-labelledby=\"decisions\">\n<h2 id=\"decisions\">Who decided what, and when</h2>\n",
+    );
+    let decided: Vec<(&Row, Decision)> =
+        outline.rows().iter().filter_map(|row| Some((row, words::decision(&row.entry.span)?))).collect();
+    if decided.is_empty() {
+        page.raw("<p>Nothing was decided in this run.</p>\n</section>\n");
+        return;
+    }
+    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table>\n<thead><tr><th scope=\"col\">When (UTC)</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th scope=\"col\">On which ground</th><th scope=\"col\">Record</th></tr></thead>\n<tbody>\n");
+    for (row, Decision { who, what, why }) in decided {
+        let mark = words::mark(&row.entry.span);
+        page.raw("<tr><td class=\"time\">").text(clock(row.entry.ended_at)).raw("</td><td>").text(who);
+        page.raw("</td><td><span class=\"mark ")
+            .raw(mark.class())
+            .raw("\" aria-hidden=\"true\">")
+            .text(mark.sign());
+        page.raw("</span> ").text(what).raw("</td><td>").text(why).raw("</td><td><a href=\"#r");
+        page.text(row.entry.sequence).raw("\">").text(row.entry.sequence).raw("</a></td></tr>\n");
+    }
+    page.raw("</tbody></table></div>\n</section>\n");
+}
+
+pub(super) fn records(page: &mut Page, outline: &Outline) {
+    page.raw("<section aria-labelledby=\"records\">\n<h2 id=\"records\">Records</h2>\n");
+    if outline.hidden() > 0 {
+        page.raw("<p>")
+            .text(outline.hidden())
+            .raw(" records are not shown; <code>records.jsonl</code> has all.</p>\n");
+    }
+    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Records\"><table>\n<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Began (UTC)</th><th scope=\"col\">Took</th><th scope=\"col\">Span</th><th scope=\"col\">What happened</th><th scope=\"col\">Content</th><th scope=\"col\">Hash</th></tr></thead>\n<tbody>\n");
+    for row in outline.rows() {
+        record(page, row);
+    }
+    page.raw("</tbody></table></div>\n</section>\n");
+}
+
+fn record(page: &mut Page, row: &Row) {
+    let entry = &row.entry;
+    let mark = words::mark(&entry.span);
+    let nanos = entry.ended_at.nanos_since(entry.started_at).unwrap_or_default();
+    page.raw("<tr id=\"r").text(entry.sequence).raw("\"><th scope=\"row\">").text(entry.sequence);
+    page.raw("</th><td class=\"time\">")
+        .text(clock(entry.started_at))
+        .raw("</td><td class=\"time\">")
+        .text(duration(nanos));
+    page.raw("</td><td><span class=\"chip ")
+        .raw(words::lane(&entry.span).class())
+        .raw("\">")
+        .text(entry.span.name());
+    page.raw("</span></td><td><span class=\"mark ")
+        .raw(mark.class())
+        .raw("\" aria-hidden=\"true\">")
+        .text(mark.sign());
+    page.raw("</span> ").text(words::summary(&entry.span)).raw("</td><td>");
+    content(page, row);
+    page.raw("</td><td class=\"mono\"")
+        .attr("title", entry.hash)
+        .raw(">")
+        .text(short(entry.hash))
+        .raw("</td></tr>\n");
+}
+
+fn content(page: &mut Page, row: &Row) {
+    if row.entry.content.is_none() {
+        page.raw("–");
+        return;
+    }
+    if row.fields.is_empty() {
+        page.raw("withheld");
+        return;
+    }
+    page.raw("<details><summary>").text(row.fields.len() as u64 + row.more_fields).raw(" fields disclosed");
+    page.raw("</summary><dl>\n");
+    for (path, value) in &row.fields {
+        page.raw("<dt class=\"mono\">")
+            .text(if path.is_empty() { "(whole)" } else { path })
+            .raw("</dt><dd class=\"value\">");
+        page.text(value).raw("</dd>\n");
+    }
+    page.raw("</dl>");
+    if row.more_fields > 0 {
+        page.raw("<p>").text(row.more_fields).raw(" more are in the bundle.</p>");
+    }
+    if row.withheld > 0 {
+        page.raw("<p>")
+            .text(row.withheld)
+            .raw(" leaves are not disclosed; how many of them are padding cannot be told.</p>");
+    }
+    page.raw("</details>");
+}
+
+pub(super) fn checked(page: &mut Page, inspected: &Inspected, made: &Made) {
+    let run = &inspected.run;
+    page.raw("<section aria-labelledby=\"checked\">\n<h2 id=\"checked\">What was checked</h2>\n<ul>\n<li>Each of the ");
+    page.text(run.records).raw(" records is canonical, complete and of a known kind, and holds the hash of the one before.</li>\n<li>");
+    page.text(run.roots).raw(" signatures by the key <span class=\"mono\">").text(inspected.run_key.id()).raw("</span> hold. Whether that key is the deployment’s, you must know from elsewhere.</li>\n<li>Content: ");
+    page.text(run.content.verified)
+        .raw(" leaves are disclosed and are what the records commit to; ")
+        .text(run.content.withheld);
+    page.raw(" are not disclosed; ").text(run.content.erased).raw(" were erased, and statements explain each; none is missing. Padding counts as leaves.</li>\n<li>Decisions of people: ");
+    let decisions = inspected.decisions;
+    page.text(decisions.recorded)
+        .raw(" recorded, ")
+        .text(decisions.disclosed)
+        .raw(" disclosed with their tokens.</li>\n<li>The bundle was made by the key <span class=\"mono\">");
+    page.text(made.maker).raw("</span>.</li>\n</ul>\n</section>\n");
+}
+
+pub(super) fn limits(page: &mut Page) {
+    page.raw("<section aria-labelledby=\"limits\">\n<h2 id=\"limits\">What this does not prove</h2>\n<ul>\n<li>That what was recorded is true. The records are consistent; their inputs may be false.</li>\n<li>That nothing else happened. What was never recorded is not found.</li>\n<li>That no other history exists. Whoever holds the run’s key can sign another one, unless a log, a witness or an earlier bundle in somebody else’s hands says what was signed first.</li>\n<li>That what was erased is gone everywhere. Copies that others made are not recalled.</li>\n<li>When something happened, beyond what the deployment’s own clock said.</li>\n</ul>\n</section>\n");
+}

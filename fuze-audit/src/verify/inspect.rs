@@ -1,0 +1,298 @@
+//! What the members say about the run: key, chain, content, decisions, copies of what was signed.
+//!
+//! Runs before a manifest is made as well as when a bundle is verified, so that nothing is exported that does not verify.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead as _};
+
+use fuze_evidence::content::DisclosedLeaf;
+use fuze_evidence::record::{ContentRef, Entry};
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
+use fuze_evidence::{Hash, Span, jcs, sha256};
+use serde_json::Value;
+
+use super::outcome::{AuditError, Decisions, Failure};
+use super::{Members, Trust, Visit};
+use crate::oversight::{OversightMember, Recorded};
+use crate::{disclose, member, spki};
+
+/// What is read as a whole: keys, a signature, one signed root.
+pub(super) const SMALL_BYTES: u64 = 64 * 1024;
+/// The signed roots, a definition, a decision.
+pub(super) const MEDIUM_BYTES: u64 = 16 * 1024 * 1024;
+/// One content: its line in a run is at most 16 MiB, and what opens it is of the same order.
+const CONTENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What is known of a run before the manifest is looked at.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) run: Report,
+    pub(crate) run_key: PublicKey,
+    pub(crate) close_root: Option<Hash>,
+    pub(crate) decisions: Decisions,
+}
+
+pub(crate) fn inspect(
+    members: &mut dyn Members,
+    trust: &Trust,
+    visit: Visit<'_>,
+) -> Result<Inspected, AuditError> {
+    let run_key = read_key(members, member::RUN_HEX, member::RUN_PEM)?;
+    check_first_record(members, &run_key)?;
+    if !trust.run_keys.contains(&run_key.id()) {
+        let why = format!(
+            "the run is signed by the key {}, which is not trusted; give that id if you know it from elsewhere",
+            run_key.id()
+        );
+        return Err(AuditError::Cannot { why });
+    }
+    let roots = whole(members, member::ROOTS, MEDIUM_BYTES)?;
+    let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
+    let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
+    let keys = TrustedKeys::new().run_key(run_key);
+    let run = verify_files(files, &keys).map_err(AuditError::of_run)?;
+    let mut walk = Walk::default();
+    walk.records(members, visit)?;
+    let decisions = walk.decisions(members, &run_key, trust)?;
+    walk.check_definition(members)?;
+    let close_root = walk.check_roots(members, &roots)?;
+    Ok(Inspected { run: Report { content: walk.counts, ..run }, run_key, close_root, decisions })
+}
+
+pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, AuditError> {
+    members.whole(name, limit).map_err(|error| AuditError::of_zip(name, error))
+}
+
+/// A key in both its spellings, which must be of the same key.
+pub(super) fn read_key(members: &mut dyn Members, hex: &str, pem: &str) -> Result<PublicKey, AuditError> {
+    let key = spki::read_hex(&whole(members, hex, SMALL_BYTES)?).map_err(|e| AuditError::why(hex, e))?;
+    if whole(members, pem, SMALL_BYTES)? == spki::pem(&key) {
+        Ok(key)
+    } else {
+        Err(AuditError::why(pem, format!("expected the key of `{hex}` as RFC 8410 has it")))
+    }
+}
+
+/// The key beside the run must be the one that record 0 names: else another key was put beside it.
+fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<(), AuditError> {
+    let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
+    let mut line = Vec::new();
+    io::Read::take(records, MEDIUM_BYTES).read_until(b'\n', &mut line).map_err(AuditError::Io)?;
+    line.pop();
+    // What is no record is judged with its place by the walk over the chain.
+    let Ok(Entry { span: Span::AgentInvoke(invoke), .. }) = Entry::read(&line) else { return Ok(()) };
+    if invoke.key_id == key.id() {
+        Ok(())
+    } else {
+        Err(AuditError::differs(member::RUN_HEX, "fuze.key_id", invoke.key_id, key.id()))
+    }
+}
+
+/// A second walk over records that verified.
+#[derive(Default)]
+struct Walk {
+    counts: ContentCounts,
+    content: BTreeSet<Hash>,
+    recorded: Recorded,
+    decisions: Decisions,
+    fingerprint: Option<Hash>,
+    last_good: Option<(u64, Hash)>,
+    last_line: Vec<u8>,
+    closed: bool,
+}
+
+impl Walk {
+    /// Content is judged record by record. Members and records cannot be read side by side, so lines come in batches.
+    fn records(&mut self, members: &mut dyn Members, visit: Visit<'_>) -> Result<(), AuditError> {
+        let mut offset = 0;
+        loop {
+            let batch = read_batch(members, offset).map_err(AuditError::Io)?;
+            if batch.is_empty() {
+                break;
+            }
+            offset += batch.len() as u64;
+            for line in batch.split_inclusive(|&octet| octet == b'\n') {
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                self.record(members, line, visit)?;
+            }
+        }
+        let known =
+            |name: &String| member::content_root(name).is_none_or(|root| self.content.contains(&root));
+        match members.names().into_iter().find(|name| !known(name)) {
+            Some(name) => Err(AuditError::why(&name, "no record commits to this content")),
+            None => Ok(()),
+        }
+    }
+
+    fn record(&mut self, members: &mut dyn Members, line: &[u8], visit: Visit<'_>) -> Result<(), AuditError> {
+        let entry = Entry::read(line).map_err(|e| AuditError::why(member::RECORDS, e))?;
+        let disclosure = match &entry.content {
+            Some(content) => Some(self.content(members, &entry, *content)?),
+            None => None,
+        };
+        match &entry.span {
+            Span::AgentInvoke(invoke) => self.fingerprint = Some(invoke.fingerprint),
+            Span::HumanDecision(decision) => {
+                self.decisions.recorded += 1;
+                self.recorded.insert(decision.decision_hash, (decision.token_hash, decision.key_id));
+            }
+            Span::RunClose(_) => {
+                self.closed = true;
+                self.last_line = line.to_vec();
+            }
+            _ => {}
+        }
+        self.last_good = Some((entry.sequence, entry.hash));
+        visit(&entry, disclosure.as_ref());
+        Ok(())
+    }
+
+    fn content(
+        &mut self,
+        members: &mut dyn Members,
+        entry: &Entry,
+        content: ContentRef,
+    ) -> Result<fuze_evidence::content::Disclosure, AuditError> {
+        let name = member::content(content.root);
+        let failed = |what| {
+            let (member, last_good) = (name.clone(), self.last_good);
+            AuditError::Failed(Box::new(Failure { member, line: None, what, last_good }))
+        };
+        if !members.has(&name) {
+            let why = format!(
+                "record {} commits to content that is not here, and no erasure explains it",
+                entry.sequence
+            );
+            return Err(failed(What::Line { why }));
+        }
+        let octets = whole(members, &name, CONTENT_BYTES)?;
+        let disclosure = disclose::read(&octets, content.root)
+            .map_err(|error| failed(What::Line { why: error.to_string() }))?;
+        let leaves = disclosure.leaves.len();
+        if u32::try_from(leaves) != Ok(content.leaves) {
+            let (expected, found) = (content.leaves.to_string(), leaves.to_string());
+            return Err(failed(What::Differs { what: "leaves", expected, found }));
+        }
+        if !self.content.insert(content.root) {
+            let why = format!("record {} commits to content of an earlier record", entry.sequence);
+            return Err(failed(What::Line { why }));
+        }
+        for leaf in &disclosure.leaves {
+            match leaf {
+                DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => self.counts.verified += 1,
+                DisclosedLeaf::Hash(_) => self.counts.withheld += 1,
+            }
+        }
+        Ok(disclosure)
+    }
+
+    fn decisions(
+        &mut self,
+        members: &mut dyn Members,
+        run_key: &PublicKey,
+        trust: &Trust,
+    ) -> Result<Decisions, AuditError> {
+        let mut seen = BTreeSet::new();
+        for name in members.names().iter().filter(|name| member::is_oversight(name)) {
+            let octets = whole(members, name, MEDIUM_BYTES)?;
+            let read = OversightMember::read(&octets)
+                .ok_or_else(|| AuditError::why(name, "expected a canonical decision with its token"))?;
+            let checked = read
+                .check(run_key, &self.recorded, &trust.overseers)
+                .map_err(|why| AuditError::why(name, why))?;
+            if !seen.insert(checked.decision) {
+                return Err(AuditError::why(name, "the decision stands in an earlier member"));
+            }
+            self.decisions.disclosed += 1;
+            self.decisions.signatures_verified += u64::from(checked.signature_verified);
+        }
+        Ok(self.decisions)
+    }
+
+    fn check_definition(&self, members: &mut dyn Members) -> Result<(), AuditError> {
+        if !members.has(member::DEFINITION) {
+            return Ok(());
+        }
+        let found = sha256(&whole(members, member::DEFINITION, MEDIUM_BYTES)?);
+        match self.fingerprint {
+            Some(expected) if expected == found => Ok(()),
+            expected => Err(AuditError::differs(
+                member::DEFINITION,
+                "fuze.agent.fingerprint",
+                expected.unwrap_or(Hash::ZERO),
+                found,
+            )),
+        }
+    }
+
+    /// The octets that were signed, one file for each root, must be those of the roots; and no others may be there.
+    fn check_roots(&self, members: &mut dyn Members, roots: &[u8]) -> Result<Option<Hash>, AuditError> {
+        let mut expected = BTreeSet::new();
+        for (n, line) in (0..).zip(roots.split_inclusive(|&octet| octet == b'\n')) {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            expected.extend(check_copy(
+                members,
+                member::ROOTS,
+                line,
+                member::root_json(n),
+                member::root_sig(n),
+            )?);
+        }
+        let mut close_root = None;
+        if self.closed {
+            let signed = signed_close(&self.last_line)?;
+            close_root = Some(sha256(&signed));
+            let (json, sig) = (member::CLOSE_JSON.to_owned(), member::CLOSE_SIG.to_owned());
+            expected.extend(check_copy(members, member::RECORDS, &signed, json, sig)?);
+        }
+        let known =
+            |name: &String| !name.starts_with("roots/") || name == member::ROOTS || expected.contains(name);
+        match members.names().into_iter().find(|name| !known(name)) {
+            Some(name) => Err(AuditError::why(&name, "the run has no such root")),
+            None => Ok(close_root),
+        }
+    }
+}
+
+/// Whole lines from `offset` on, at least one, until about 1 MiB; empty at the end.
+fn read_batch(members: &mut dyn Members, offset: u64) -> io::Result<Vec<u8>> {
+    const BATCH_BYTES: usize = 1 << 20;
+    let mut reader = members.stream_from(member::RECORDS, offset).map_err(io::Error::other)?;
+    let mut batch = Vec::new();
+    while batch.len() < BATCH_BYTES && reader.read_until(b'\n', &mut batch)? > 0 {}
+    Ok(batch)
+}
+
+/// The canonical octets of the signed close root in the line of `run.close`.
+pub(crate) fn signed_close(line: &[u8]) -> Result<Vec<u8>, AuditError> {
+    let failed = |e: &dyn std::fmt::Display| AuditError::why(member::RECORDS, e);
+    let record: Value = jcs::from_slice(line).map_err(|e| failed(&e))?;
+    let signed = record.pointer("/payload/signature").unwrap_or(&Value::Null);
+    jcs::to_vec(signed).map_err(|e| failed(&e))
+}
+
+/// What `openssl` is given for a signed root: the octets that were signed, and the raw signature.
+pub(crate) fn signed_parts(signed: &[u8]) -> Option<(Vec<u8>, [u8; 64])> {
+    let value = jcs::from_slice(signed).ok()?;
+    let octets = jcs::to_vec(value.get("root")?).ok()?;
+    let signature = fuze_evidence::sign::read_signature(value.get("signature")?.as_str()?).ok()?;
+    Some((octets, signature))
+}
+
+fn check_copy(
+    members: &mut dyn Members,
+    origin: &str,
+    signed: &[u8],
+    json: String,
+    sig: String,
+) -> Result<[String; 2], AuditError> {
+    let (octets, signature) =
+        signed_parts(signed).ok_or_else(|| AuditError::why(origin, "expected a signed root"))?;
+    for (name, expected) in [(&json, octets.as_slice()), (&sig, &signature)] {
+        if whole(members, name, SMALL_BYTES)? != expected {
+            return Err(AuditError::why(name, format!("it is not what stands in `{origin}`")));
+        }
+    }
+    Ok([json, sig])
+}

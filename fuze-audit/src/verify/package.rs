@@ -1,0 +1,121 @@
+//! What holds the members together: their names, the manifest, the digests.
+
+use std::io::{Read, Seek};
+
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::{Hash, Timestamp};
+
+use super::inspect::{Inspected, MEDIUM_BYTES, read_key, whole};
+use super::outcome::{AuditError, BundleReport, Maker};
+use super::{Members, Trust};
+use crate::dsse::Envelope;
+use crate::manifest::{Predicate, Statement, Subject};
+use crate::member;
+use crate::zip::Archive;
+
+/// Refuses members that no bundle has, and a bundle without those that each has.
+pub(super) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
+    if let Some(name) = archive.names().find(|name| !member::is_known(name)) {
+        return Err(AuditError::why(name, "no bundle of version 1 has such a member"));
+    }
+    match member::REQUIRED.iter().find(|name| !archive.has(name)) {
+        Some(name) => Err(AuditError::why(name, "it is missing; every bundle has one")),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_manifest<R: Read + Seek>(
+    archive: &mut Archive<R>,
+    trust: &Trust,
+    inspected: Inspected,
+) -> Result<BundleReport, AuditError> {
+    let octets = whole(archive, member::MANIFEST, MEDIUM_BYTES)?;
+    let envelope = Envelope::read(&octets).map_err(|e| AuditError::why(member::MANIFEST, e))?;
+    let maker = maker_key(archive, &inspected.run_key)?;
+    if envelope.key_id != maker.id() {
+        return Err(AuditError::differs(member::MANIFEST, "keyid", maker.id(), envelope.key_id));
+    }
+    if !envelope.is_signed_by(&maker) {
+        return Err(AuditError::why(
+            member::MANIFEST,
+            "the signature does not hold for this key and message",
+        ));
+    }
+    let statement = Statement::read(&envelope.payload)
+        .ok_or_else(|| AuditError::why(member::MANIFEST, "expected a canonical statement about a bundle"))?;
+    let exported_at = check_predicate(&statement.predicate, &inspected)?;
+    check_subjects(archive, &statement.subject)?;
+    let id = maker.id();
+    let trusted = trust.run_keys.contains(&id) || trust.exporters.contains(&id);
+    if !trusted && !trust.any_exporter {
+        let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
+        return Err(AuditError::Cannot { why });
+    }
+    Ok(BundleReport {
+        run: inspected.run,
+        close_root: inspected.close_root,
+        maker: Maker { key_id: id, trusted },
+        exported_at,
+        decisions: inspected.decisions,
+    })
+}
+
+/// The key that made the bundle: the run's, unless another one is named.
+fn maker_key<R: Read + Seek>(archive: &mut Archive<R>, run_key: &PublicKey) -> Result<PublicKey, AuditError> {
+    match (archive.has(member::EXPORT_HEX), archive.has(member::EXPORT_PEM)) {
+        (false, false) => Ok(*run_key),
+        (true, true) => {
+            let key = read_key(archive, member::EXPORT_HEX, member::EXPORT_PEM)?;
+            if key == *run_key {
+                let why = "it is the run's key, which is there already";
+                return Err(AuditError::why(member::EXPORT_HEX, why));
+            }
+            Ok(key)
+        }
+        _ => Err(AuditError::why(member::EXPORT_HEX, "expected the key in both its spellings or in none")),
+    }
+}
+
+fn check_predicate(predicate: &Predicate, inspected: &Inspected) -> Result<Timestamp, AuditError> {
+    let run = &inspected.run;
+    let text = |hash: Option<Hash>| hash.map_or("none".to_owned(), |hash| hash.to_string());
+    for (what, expected, found) in [
+        ("format", Predicate::FORMAT.to_string(), predicate.format.to_string()),
+        ("closeRoot", text(inspected.close_root), text(predicate.close_root)),
+        ("origin", run.origin.to_string(), predicate.origin.to_string()),
+        ("runId", run.run_id.to_string(), predicate.run_id.to_string()),
+        ("tenant", run.tenant.to_string(), predicate.tenant.to_string()),
+        ("withheld", run.content.withheld.to_string(), predicate.withheld.to_string()),
+    ] {
+        if expected != found {
+            return Err(AuditError::differs(member::MANIFEST, what, expected, found));
+        }
+    }
+    Ok(predicate.exported_at)
+}
+
+/// The manifest lists every other member, in the order of the names, with its digest; and the zip's checksums hold.
+fn check_subjects<R: Read + Seek>(archive: &mut Archive<R>, subjects: &[Subject]) -> Result<(), AuditError> {
+    let mut subjects = subjects.iter();
+    for name in Members::names(archive) {
+        let digests = archive.digests(&name).map_err(|e| AuditError::of_zip(&name, e))?;
+        if name != member::MANIFEST {
+            let subject = subjects.next();
+            let listed = subject.map_or("", |subject| subject.name.as_str());
+            if listed != name {
+                return Err(AuditError::differs(member::MANIFEST, "subject", name, listed));
+            }
+            let expected = subject.map_or(Hash::ZERO, Subject::sha256);
+            if expected != digests.sha256 {
+                return Err(AuditError::differs(&name, "sha256", expected, digests.sha256));
+            }
+        }
+        if !digests.crc_holds {
+            return Err(AuditError::why(&name, "the zip's checksum of it does not hold"));
+        }
+    }
+    match subjects.next() {
+        Some(subject) => Err(AuditError::differs(member::MANIFEST, "subject", "no more", &subject.name)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,52 @@
+//! What a verifier relies on, given from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fuze_evidence::sign::{KeyId, PublicKey};
+
+/// Trust roots. Keys of runs and exporters are named by their ids, which are hashes of the keys: the keys themselves are in
+/// the bundle.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    pub(super) run_keys: BTreeSet<KeyId>,
+    pub(super) exporters: BTreeSet<KeyId>,
+    pub(super) any_exporter: bool,
+    pub(super) overseers: BTreeMap<KeyId, PublicKey>,
+}
+
+impl Trust {
+    /// Trusts nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs signed by this key are accepted, and bundles too.
+    #[must_use]
+    pub fn run_key(mut self, id: KeyId) -> Self {
+        self.run_keys.insert(id);
+        self
+    }
+
+    /// Bundles made by this key are accepted. It vouches for what no signature of the run covers: the report, the README,
+    /// the policy, and that nothing was put in or left out of the disclosed.
+    #[must_use]
+    pub fn exporter(mut self, id: KeyId) -> Self {
+        self.exporters.insert(id);
+        self
+    }
+
+    /// Bundles made by anyone are accepted: enough to believe records, roots and disclosed content, and nothing else.
+    #[must_use]
+    pub const fn any_exporter(mut self) -> Self {
+        self.any_exporter = true;
+        self
+    }
+
+    /// The signatures of decisions are verified by this overseer's key.
+    #[must_use]
+    pub fn overseer(mut self, key: PublicKey) -> Self {
+        self.overseers.insert(key.id(), key);
+        self
+    }
+}

@@ -1,0 +1,249 @@
+//! `fuze audit verify`: intact, failed, or cannot say; and what the answer does not prove.
+
+use std::path::PathBuf;
+
+use fuze_evidence::verify::{Chain, Report, VerifyError, What, verify};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, GOOD, Table, UNSURE, plain};
+use crate::trust::{ExpectArgs, TrustArgs};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A run's directory, a `records.jsonl`, or a bundle.
+    path: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    expect: ExpectArgs,
+}
+
+/// What came of the verification.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Verified {
+    /// `verified`, `failed`, `not_closed` or `cannot_verify`.
+    result: &'static str,
+    /// The run, if its records hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+    /// What is wrong, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    /// Why nothing can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Document for Verified {
+    const SCHEMA: &'static str = "fuze.audit.verify/1";
+}
+
+/// A run whose records hold.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    run_id: String,
+    origin: String,
+    tenant: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// How it ended; absent while it is not closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    records: u64,
+    /// The hash of the last record.
+    head: String,
+    key_id: String,
+    roots: u64,
+    /// Up to which record a signature covers the run.
+    signed_records: u64,
+    content: Content,
+}
+
+/// How many leaves of content have which status.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Content {
+    verified: u64,
+    erased: u64,
+    withheld: u64,
+    missing: u64,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    file: String,
+    /// The line, from 0: of `records.jsonl`, the sequence.
+    line: u64,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
+    /// The last record up to which all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_good: Option<Good>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Good {
+    sequence: u64,
+    hash: String,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result {
+    let trust = args.trust.read()?;
+    let (document, ended) = judge(verify(&args.path, &trust.keys()), &args.expect)?;
+    output.data(&document, || text(&document))?;
+    Ok(ended)
+}
+
+fn judge(
+    outcome: std::result::Result<Report, VerifyError>,
+    expect: &ExpectArgs,
+) -> Result<(Verified, Ended)> {
+    let nothing = Verified { result: "failed", run: None, failure: None, reason: None };
+    match outcome {
+        Ok(report) => Ok(reported(report, expect, nothing)),
+        Err(VerifyError::Failed(failure)) => {
+            let (expected, found) = match &failure.what {
+                What::Differs { expected, found, .. } => (Some(expected.clone()), Some(found.clone())),
+                _ => (None, None),
+            };
+            let failure = Failure {
+                file: failure.file.to_owned(),
+                line: failure.line,
+                message: plain(&failure.what.to_string()),
+                expected,
+                found,
+                last_good: failure
+                    .last_good
+                    .map(|(sequence, hash)| Good { sequence, hash: hash.to_string() }),
+            };
+            Ok((Verified { failure: Some(failure), ..nothing }, Ended::Failed))
+        }
+        Err(VerifyError::Cannot { line, why }) => {
+            let reason = Some(format!("record {line}: {}", plain(&why)));
+            Ok((Verified { result: "cannot_verify", reason, ..nothing }, Ended::Cannot))
+        }
+        Err(VerifyError::Io { path, source }) => Err(Problem::file(&path, source)),
+        Err(other) => Err(Problem::io(other)),
+    }
+}
+
+fn reported(report: Report, expect: &ExpectArgs, nothing: Verified) -> (Verified, Ended) {
+    let differs = |what: &str, expected: String, found: String| Failure {
+        file: "records.jsonl".to_owned(),
+        line: 0,
+        message: format!("this is another {what} than was asked for"),
+        expected: Some(expected),
+        found: Some(found),
+        last_good: None,
+    };
+    let mut failure = None;
+    if let Some(expected) = expect.run.filter(|run| *run != report.run_id) {
+        failure = Some(differs("run", expected.to_string(), report.run_id.to_string()));
+    }
+    if let Some(expected) = expect.tenant.as_ref().filter(|tenant| **tenant != report.tenant) {
+        failure = Some(differs("tenant", expected.to_string(), report.tenant.to_string()));
+    }
+    if let Some(expected) = expect.origin.as_ref().filter(|origin| **origin != report.origin) {
+        failure = Some(differs("deployment", expected.to_string(), report.origin.to_string()));
+    }
+    if let Some(place) = report.missing.first() {
+        failure = Some(Failure {
+            file: "content.jsonl".to_owned(),
+            line: place.sequence,
+            message: format!(
+                "{} leaves of content are gone and no erasure explains it; the first are {} of record {}",
+                report.content.missing, place.leaves, place.sequence
+            ),
+            expected: None,
+            found: None,
+            last_good: None,
+        });
+    }
+    let (result, ended) = match (&failure, report.chain) {
+        (Some(_), _) => ("failed", Ended::Failed),
+        (None, Chain::NotClosed) => ("not_closed", Ended::Cannot),
+        (None, Chain::Closed(_)) => ("verified", Ended::Well),
+    };
+    let run = Run {
+        run_id: report.run_id.to_string(),
+        origin: report.origin.to_string(),
+        tenant: report.tenant.to_string(),
+        subject: report.subject.map(|alias| alias.to_string()),
+        status: match report.chain {
+            Chain::Closed(status) => Some(status.to_string()),
+            Chain::NotClosed => None,
+        },
+        records: report.records,
+        head: report.head.to_string(),
+        key_id: report.key_id.to_string(),
+        roots: report.roots,
+        signed_records: report.signed_records,
+        content: Content {
+            verified: report.content.verified,
+            erased: report.content.erased,
+            withheld: report.content.withheld,
+            missing: report.content.missing,
+        },
+    };
+    (Verified { result, run: Some(run), failure, ..nothing }, ended)
+}
+
+fn text(verified: &Verified) -> String {
+    let mut text = match verified.result {
+        "verified" => format!("{GOOD}verified{GOOD:#}\n"),
+        "failed" => format!("{BAD}FAILED{BAD:#}\n"),
+        "not_closed" => format!(
+            "{UNSURE}not closed{UNSURE:#}: what is there is intact; whether it is all cannot be said\n"
+        ),
+        _ => format!("{UNSURE}cannot verify{UNSURE:#}\n"),
+    };
+    if let Some(reason) = &verified.reason {
+        text += &Table::default().row("because", reason).into_text();
+    }
+    if let Some(failure) = &verified.failure {
+        let good = failure
+            .last_good
+            .as_ref()
+            .map(|good| format!("up to record {}, hash {}", good.sequence, good.hash));
+        text += &Table::default()
+            .row("where", format_args!("{} line {}", failure.file, failure.line))
+            .row("what", &failure.message)
+            .row_if("expected", failure.expected.as_ref())
+            .row_if("found", failure.found.as_ref())
+            .row("intact", good.as_deref().unwrap_or("nothing before it"))
+            .into_text();
+    }
+    if let Some(run) = &verified.run {
+        let content = &run.content;
+        text += &Table::default()
+            .row("run", &run.run_id)
+            .row("deployment", &run.origin)
+            .row("tenant", &run.tenant)
+            .row_if("subject", run.subject.as_ref())
+            .row("status", run.status.as_deref().unwrap_or("not closed"))
+            .row("records", format_args!("{}, of which {} are signed", run.records, run.signed_records))
+            .row("head", &run.head)
+            .row("signed by", format_args!("{} ({} roots)", run.key_id, run.roots))
+            .row(
+                "content",
+                format_args!(
+                    "{} leaves verified, {} erased, {} withheld, {} missing",
+                    content.verified, content.erased, content.withheld, content.missing
+                ),
+            )
+            .into_text();
+    }
+    if verified.result == "verified" {
+        text += "It does not prove that the inputs were true, that every run was recorded, or, without a log that others watch,\n\
+                 that whoever holds the key did not write all of it anew.\n";
+    }
+    text
+}

@@ -1,0 +1,327 @@
+//! `fuze key`: make keys, let one take the place of another, and look at them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::{Subcommand, ValueEnum};
+use fuze_evidence::keys::history::{KeyEvent, KeyHistory, KeyRole};
+use fuze_evidence::keys::{FileSigner, MasterKeyFile, Signer};
+use fuze_evidence::random::OsRandom;
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::{Hash, Name, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, FAINT, GOOD, Table};
+use crate::trust;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new key file, readable by its owner only. A key that is there is never overwritten.
+    New {
+        /// What it is for.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// Where to put it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Begin a history with it, in this file.
+        #[arg(long, value_name = "FILE", requires = "origin")]
+        history: Option<PathBuf>,
+        /// The deployment or the log that the history is of.
+        #[arg(long, value_name = "NAME", requires = "history")]
+        origin: Option<Name>,
+    },
+    /// Let a new key take the place of the one in force, or revoke one that was; both are lines of the history.
+    Rotate {
+        /// The history.
+        #[arg(long, value_name = "FILE")]
+        history: PathBuf,
+        /// The key in force.
+        #[arg(long = "key", value_name = "FILE")]
+        current: PathBuf,
+        /// Make the new key here.
+        #[arg(long, value_name = "FILE", required_unless_present = "revoke")]
+        out: Option<PathBuf>,
+        /// Revoke this key instead, one that was in force before.
+        #[arg(long, value_name = "KEYID", conflicts_with = "out")]
+        revoke: Option<Hash>,
+        /// Since when somebody else may have had the revoked key.
+        #[arg(long, value_name = "TIME", requires = "revoke")]
+        compromised_since: Option<Timestamp>,
+    },
+    /// Show the public side of a key file, a public key or a history.
+    Show {
+        /// A key file, a public key (hexadecimal or PEM), or a history.
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Signs the roots and the annex of runs.
+    Run,
+    /// Signs the checkpoints of a log.
+    Log,
+    /// Signs an overseer's decisions.
+    Overseer,
+    /// Opens content. Has no public side.
+    Master,
+}
+
+impl Role {
+    fn signing(self) -> Option<KeyRole> {
+        match self {
+            Self::Run => Some(KeyRole::Run),
+            Self::Log => Some(KeyRole::Log),
+            Self::Overseer => Some(KeyRole::Overseer),
+            Self::Master => None,
+        }
+    }
+}
+
+/// A key that was made, or took another's place.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Made {
+    /// What it is for.
+    role: String,
+    /// Its id: the SHA-256 of the raw public key; of a master key, its public name.
+    key_id: String,
+    /// The raw public key in hexadecimal. Absent for a master key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    /// The key file, if one was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// The history's last line, as the hash that a log's leaf commits to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_head: Option<String>,
+}
+
+impl Document for Made {
+    const SCHEMA: &'static str = "fuze.key.made/1";
+}
+
+/// The public side of a key, or a history.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown {
+    /// The key; of a history, the one in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    /// The raw public key in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    /// The lines of a history. Its first key counts only for who knows its id from elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    history: Vec<Line>,
+}
+
+impl Document for Shown {
+    const SCHEMA: &'static str = "fuze.key.show/1";
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    at: String,
+    event: String,
+    role: String,
+    origin: String,
+    key_id: String,
+    signed_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compromised_since: Option<String>,
+}
+
+pub(crate) fn run(command: Command, output: &Output) -> Result {
+    match command {
+        Command::New { role, out, history, origin } => {
+            make(role, &out, history.as_deref().zip(origin), output)
+        }
+        Command::Rotate { history, current, out, revoke, compromised_since } => {
+            let change = match (out, revoke) {
+                (_, Some(key)) => Change::Revoke(key, compromised_since),
+                (Some(path), None) => Change::To(path),
+                (None, None) => return Err(Problem::usage("name the new key's file with `--out`")),
+            };
+            rotate(&history, &current, &change, output)
+        }
+        Command::Show { path } => show(&path, output),
+    }
+}
+
+fn now() -> Result<Timestamp> {
+    Timestamp::from_system_time(SystemTime::now())
+        .map_err(|error| Problem::io(format_args!("the system's clock: {error}")))
+}
+
+fn identity() -> Result<Name> {
+    Name::new("file").map_err(Problem::io)
+}
+
+fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output) -> Result {
+    let Some(signing) = role.signing() else {
+        if history.is_some() {
+            return Err(Problem::usage("a master key has no public side, so no history either"));
+        }
+        let key = MasterKeyFile::create(out, &mut OsRandom::new()).map_err(Problem::io)?;
+        let made = Made {
+            role: "master".to_owned(),
+            key_id: key.id().to_string(),
+            public_key: None,
+            path: Some(out.display().to_string()),
+            history_head: None,
+        };
+        return told(&made, output);
+    };
+    if let Some((path, _)) = &history
+        && path.exists()
+    {
+        return Err(Problem::file(path, "there is a history already; `fuze key rotate` adds to it"));
+    }
+    let signer = FileSigner::create(out, identity()?, &mut OsRandom::new()).map_err(Problem::io)?;
+    let head = match history {
+        None => None,
+        Some((path, origin)) => {
+            let history = KeyHistory::introduce(origin, signing, now()?, &signer).map_err(Problem::io)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path)
+                .map_err(|e| Problem::file(path, e))?;
+            write(&mut file, path, &history.to_bytes())?;
+            Some(history.head())
+        }
+    };
+    told(&signed(signing, &signer, Some(out), head), output)
+}
+
+fn signed(role: KeyRole, signer: &dyn Signer, path: Option<&Path>, head: Option<Hash>) -> Made {
+    Made {
+        role: role.to_string(),
+        key_id: signer.key_id().to_string(),
+        public_key: Some(Hash(signer.public_key()).to_string()),
+        path: path.map(|path| path.display().to_string()),
+        history_head: head.map(|head| head.to_string()),
+    }
+}
+
+fn told(made: &Made, output: &Output) -> Result {
+    output.data(made, || {
+        Table::default()
+            .row("role", &made.role)
+            .row("key id", &made.key_id)
+            .row_if("public key", made.public_key.as_ref())
+            .row_if("key file", made.path.as_ref())
+            .row_if("history", made.history_head.as_ref())
+            .into_text()
+    })?;
+    Ok(Ended::Well)
+}
+
+enum Change {
+    To(PathBuf),
+    Revoke(Hash, Option<Timestamp>),
+}
+
+fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Result {
+    // Held until the end: two rotations at once would lose one.
+    let mut file =
+        OpenOptions::new().read(true).append(true).open(path).map_err(|e| Problem::file(path, e))?;
+    file.try_lock()
+        .map_err(|error| Problem::file(path, format_args!("another process changes it: {error}")))?;
+    let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
+    let old = FileSigner::load(current, identity()?).map_err(Problem::io)?;
+    let mut history = own_history(path, &bytes)?;
+    let role = history.role();
+    let before = history.to_bytes().len();
+    let made = match change {
+        Change::To(out) => {
+            let new = FileSigner::create(out, identity()?, &mut OsRandom::new()).map_err(Problem::io)?;
+            if let Err(error) = history.rotate(now()?, &old, &new) {
+                // The key has signed nothing; keeping its file would only make somebody use it.
+                drop(fs::remove_file(out));
+                return Err(Problem::failed(format_args!("`{}`: {error}", path.display())));
+            }
+            signed(role, &new, Some(out), Some(history.head()))
+        }
+        Change::Revoke(key, since) => {
+            history
+                .revoke(now()?, *key, *since, &old)
+                .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
+            signed(role, &old, None, Some(history.head()))
+        }
+    };
+    let whole = history.to_bytes();
+    write(&mut file, path, whole.get(before..).unwrap_or_default())?;
+    output.say("Give the history to your auditors, and its last line to the log.");
+    told(&made, output)
+}
+
+/// The operator's own history: its first key is taken from the file itself, since the operator holds the key in force.
+fn own_history(path: &Path, bytes: &[u8]) -> Result<KeyHistory> {
+    let failed =
+        |error: &dyn std::fmt::Display| Problem::failed(format_args!("`{}`: {error}", path.display()));
+    let root = KeyHistory::first_key(bytes).map_err(|error| failed(&error))?;
+    KeyHistory::read(bytes, root).map_err(|error| failed(&error))
+}
+
+fn write(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| Problem::file(path, error))
+}
+
+fn show(path: &Path, output: &Output) -> Result {
+    let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
+    let key = |key: &PublicKey| (Some(key.id().to_string()), Some(Hash(key.to_bytes()).to_string()));
+    let text = String::from_utf8_lossy(&bytes);
+    let shown = if let Ok(public) = PublicKey::from_text(&text) {
+        let (key_id, public_key) = key(&public);
+        Shown { key_id, public_key, history: Vec::new() }
+    } else if text.starts_with('{') {
+        let history = own_history(path, &bytes)?;
+        let (key_id, public_key) = history.current().as_ref().map(key).unwrap_or_default();
+        let entries = history.entries().map_err(Problem::failed)?;
+        let lines = entries.iter().map(|entry| {
+            Ok(Line {
+                at: entry.at.to_string(),
+                event: entry.event.to_string(),
+                role: entry.role.to_string(),
+                origin: entry.origin.to_string(),
+                key_id: entry.subject().map_err(Problem::failed)?.to_string(),
+                signed_by: entry.key_id.to_string(),
+                compromised_since: entry.compromised_since.map(|at| at.to_string()),
+            })
+        });
+        Shown { key_id, public_key, history: lines.collect::<Result<Vec<_>>>()? }
+    } else {
+        let signer = FileSigner::load(path, identity()?).map_err(Problem::io)?;
+        Shown {
+            key_id: Some(signer.key_id().to_string()),
+            public_key: Some(Hash(signer.public_key()).to_string()),
+            history: Vec::new(),
+        }
+    };
+    output.data(&shown, || shown_text(&shown))?;
+    Ok(Ended::Well)
+}
+
+fn shown_text(shown: &Shown) -> String {
+    let mut text = Table::default()
+        .row_if("key id", shown.key_id.as_ref())
+        .row_if("public key", shown.public_key.as_ref())
+        .into_text();
+    for line in &shown.history {
+        let style = if line.event == KeyEvent::Revoked.as_str() { BAD } else { GOOD };
+        text += &format!(
+            "  {}  {style}{:10}{style:#}  {}  {FAINT}signed by {}{FAINT:#}\n",
+            line.at, line.event, line.key_id, line.signed_by
+        );
+    }
+    text
+}

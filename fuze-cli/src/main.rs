@@ -1,0 +1,69 @@
+//! The `fuze` command: what an auditor, an operator and a witness do with evidence.
+//!
+//! Data goes to standard output, talk to standard error. The exit code says what came of it:
+//! 0 valid or done, 1 verification failed, 2 wrong usage, 3 could not be verified (no key, no anchor), 4 input or output.
+
+mod audit;
+mod key;
+mod outcome;
+mod output;
+mod text;
+mod trust;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::outcome::Ended;
+use crate::output::Output;
+
+/// Verify, show and export the evidence of agent runs; keep keys and logs.
+#[derive(Debug, Parser)]
+#[command(name = "fuze", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 valid or done, 1 verification failed, 2 wrong usage, \
+                        3 could not be verified (no key, no anchor), 4 input or output failed.")]
+struct Cli {
+    /// Print JSON (one object with a member `schema`) instead of text; `fuze schema` describes it.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evidence of runs.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Signing keys, master keys and key histories.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Print the JSON Schema of what a command prints with `--json`.
+    Schema {
+        /// The command, for instance `audit.verify`; without it, the names of all.
+        command: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    let ended = match cli.command {
+        Command::Audit(command) => audit::run(command, &output),
+        Command::Key(command) => key::run(command, &output),
+        Command::Schema { command } => output::schemas(command.as_deref(), &output),
+    };
+    match ended {
+        Ok(code) => code.into(),
+        Err(problem) => {
+            output.problem(&problem);
+            problem.ended().into()
+        }
+    }
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        Self::from(ended.code())
+    }
+}

@@ -1,0 +1,84 @@
+//! How a command ends: its exit code, and what is said when it did not do what it was asked for.
+
+use std::fmt;
+use std::path::Path;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Valid, or done.
+    Well,
+    /// The evidence is not intact.
+    Failed,
+    /// It was called wrongly.
+    Usage,
+    /// Nothing can be said: a key or an anchor is missing.
+    Cannot,
+    /// A file or a device could not be read or written.
+    Io,
+}
+
+impl Ended {
+    /// The process's exit code.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Cannot => 3,
+            Self::Io => 4,
+        }
+    }
+
+    /// In one word, for JSON.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Well => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Cannot => "cannot_verify",
+            Self::Io => "io",
+        }
+    }
+}
+
+/// Why a command did not do what it was asked for: what, where, and how to mend it.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    ended: Ended,
+    message: String,
+}
+
+impl Problem {
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { ended: Ended::Usage, message: message.to_string() }
+    }
+
+    pub(crate) fn cannot(message: impl fmt::Display) -> Self {
+        Self { ended: Ended::Cannot, message: message.to_string() }
+    }
+
+    pub(crate) fn failed(message: impl fmt::Display) -> Self {
+        Self { ended: Ended::Failed, message: message.to_string() }
+    }
+
+    pub(crate) fn io(message: impl fmt::Display) -> Self {
+        Self { ended: Ended::Io, message: message.to_string() }
+    }
+
+    pub(crate) fn file(path: &Path, error: impl fmt::Display) -> Self {
+        Self::io(format_args!("`{}`: {error}", path.display()))
+    }
+
+    pub(crate) const fn ended(&self) -> Ended {
+        self.ended
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+pub(crate) type Result<T = Ended> = std::result::Result<T, Problem>;

@@ -1,0 +1,111 @@
+//! `fuze key`, as a person calls it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use common::{fuze, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+#[test]
+fn a_key_is_made_once_and_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.key");
+    let made = json(&fuze(&["key", "new", "--json", "--role", "run", "--out", path.to_str().unwrap()], 0));
+    assert_eq!(made["schema"], "fuze.key.made/1");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&path).unwrap();
+    let again = fuze(&["key", "new", "--role", "run", "--out", path.to_str().unwrap()], 4);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    let shown = json(&fuze(&["key", "show", "--json", path.to_str().unwrap()], 0));
+    assert_eq!(shown["keyId"], made["keyId"]);
+    assert_eq!(shown["publicKey"], made["publicKey"]);
+    let text = fuze(&["key", "show", path.to_str().unwrap()], 0);
+    assert!(text.stdout.contains(made["publicKey"].as_str().unwrap()));
+    let secret = String::from_utf8(before).unwrap();
+    let secret = secret.trim().rsplit(':').next().unwrap();
+    assert!(!text.stdout.contains(secret) && !shown.to_string().contains(secret));
+}
+
+#[test]
+fn a_history_is_begun_rotated_and_revoked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (first, second, history) = (path("1.key"), path("2.key"), path("run.history.jsonl"));
+    let made = json(&fuze(
+        &[
+            "key",
+            "new",
+            "--json",
+            "--role",
+            "run",
+            "--out",
+            &first,
+            "--history",
+            &history,
+            "--origin",
+            "hr.example.eu",
+        ],
+        0,
+    ));
+    fuze(&["key", "rotate", "--history", &history, "--key", &first, "--out", &second], 0);
+    // The old key is not in force any more: it can bring in no other, and leaves no key file behind.
+    let refused =
+        fuze(&["key", "rotate", "--history", &history, "--key", &first, "--out", &path("3.key")], 1);
+    assert!(refused.stderr.contains("key in force"), "{}", refused.stderr);
+    assert!(!directory.path().join("3.key").exists());
+
+    let old = made["keyId"].as_str().unwrap();
+    fuze(
+        &[
+            "key",
+            "rotate",
+            "--history",
+            &history,
+            "--key",
+            &second,
+            "--revoke",
+            old,
+            "--compromised-since",
+            "2026-11-21T20:50:56.000000000Z",
+        ],
+        0,
+    );
+    let shown = json(&fuze(&["key", "show", "--json", &history], 0));
+    let events: Vec<_> =
+        shown["history"].as_array().unwrap().iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["introduced", "rotated", "revoked"]);
+    assert_eq!(shown["history"][2]["keyId"], old);
+    assert_ne!(shown["keyId"], made["keyId"]);
+
+    // A changed line is found, and says where.
+    let mut bytes = fs::read(&history).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&history, bytes).unwrap();
+    let broken = fuze(&["key", "show", &history], 1);
+    assert!(broken.stderr.contains("line 1"), "{}", broken.stderr);
+}
+
+#[test]
+fn wrong_usage_has_code_2_and_a_missing_file_4() {
+    fuze(&["key", "new"], 2);
+    fuze(&["key", "frobnicate"], 2);
+    fuze(&["key", "show", "/nowhere/at/all"], 4);
+    fuze(&["schema", "no.such.command"], 2);
+    let problem = json(&fuze(&["key", "show", "--json", "/nowhere/at/all"], 4));
+    assert_eq!(problem["result"], "io");
+}
+
+#[test]
+fn every_document_has_a_schema() {
+    let names = fuze(&["schema"], 0).stdout;
+    assert!(names.lines().count() >= 3);
+    for name in names.lines() {
+        let schema = json(&fuze(&["schema", name], 0));
+        assert_eq!(schema["properties"]["schema"]["const"], name);
+        assert!(schema["required"].as_array().unwrap().iter().any(|member| member == "schema"));
+    }
+}

@@ -1,0 +1,552 @@
+//! What a signed root leaves in a transparency log, and what opens it again (`docs/evidence-format.md`, section 13).
+//!
+//! A leaf is a salted commitment and a random tag: it says when and how many, about whom nothing. Not here: the log, its
+//! proofs and whom to trust about them (`fuze-log`).
+
+use std::fmt;
+
+use async_trait::async_trait;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{Hash, sha256};
+use crate::jcs;
+use crate::name::Name;
+use crate::random::{Random, RandomError};
+use crate::sign::{RootDomain, SignedRoot};
+use crate::time::Timestamp;
+use crate::vocab::wire_enum;
+
+/// Longer octets are no leaf.
+pub const MAX_LEAF_BYTES: usize = 1024;
+
+/// A longer line is no [`AnchorLine`].
+pub const MAX_ANCHOR_LINE_BYTES: usize = 4096;
+
+/// Somewhere outside that keeps roots: a transparency log. It takes only what is signed.
+///
+/// For the `Place` of an error an implementation gives its own words. What it returns belongs to the run and goes into its
+/// `anchors.jsonl` ([`AnchorLine::bytes`]).
+#[async_trait]
+pub trait Anchor: Send + Sync {
+    /// Keeps the open root of a run of which a close is due until `deadline`. Returns when it can be proven.
+    ///
+    /// # Errors
+    /// When `root` is no open root or the place fails. Nothing may then be claimed about an anchor.
+    async fn anchor_open(&self, root: &SignedRoot, deadline: Timestamp) -> Result<AnchorLine, AnchorError>;
+
+    /// Keeps the close root of the run whose open root `opened` stands for, under the same tag.
+    ///
+    /// # Errors
+    /// When `root` is no close root, `opened` is no open's or of another index than the root says, or the place fails.
+    async fn anchor_close(&self, root: &SignedRoot, opened: &AnchorLine) -> Result<AnchorLine, AnchorError>;
+}
+
+wire_enum! {
+    /// What a leaf stands for.
+    LeafKind {
+        /// A run was opened:
+        RunOpen = "run_open",
+        /// A run was closed:
+        RunClose = "run_close",
+        /// A line of a tenant's annex:
+        Annex = "annex",
+        /// A line of a key history:
+        Key = "key",
+    }
+    /// Marks the octets of a leaf.
+    LeafDomain {
+        /// Version 1:
+        V1 = "fuze/log-leaf/v1",
+    }
+}
+
+/// A leaf as a public log holds it: canonical octets and what they say. Made by [`Prepared`], or read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLeaf {
+    members: Leaf,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Leaf {
+    commit: Hash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline: Option<Timestamp>,
+    domain: LeafDomain,
+    kind: LeafKind,
+    run_tag: Hash,
+}
+
+impl LogLeaf {
+    fn from_members(members: Leaf) -> Result<Self, LeafError> {
+        if members.deadline.is_some() != (members.kind == LeafKind::RunOpen) {
+            return Err(LeafError::Members("`deadline` stands in a `run_open` and nowhere else".into()));
+        }
+        let bytes = jcs::to_vec(&members).map_err(|e| LeafError::Members(e.to_string()))?;
+        Ok(Self { members, bytes })
+    }
+
+    /// Reads the octets of a leaf: canonical, every member, no other.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn read(bytes: &[u8]) -> Result<Self, LeafError> {
+        let leaf = Self::from_members(read_strictly(bytes, MAX_LEAF_BYTES)?)?;
+        if leaf.bytes == bytes { Ok(leaf) } else { Err(LeafError::Members("it reads back otherwise".into())) }
+    }
+
+    /// The octets that the log holds.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it stands for.
+    #[must_use]
+    pub const fn kind(&self) -> LeafKind {
+        self.members.kind
+    }
+
+    /// The commitment.
+    #[must_use]
+    pub const fn commit(&self) -> Hash {
+        self.members.commit
+    }
+
+    /// Until when a close is due; exactly in a `run_open`.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        self.members.deadline
+    }
+
+    /// Joins the open and the close of one run; random, and in nothing else that is public.
+    #[must_use]
+    pub const fn run_tag(&self) -> Hash {
+        self.members.run_tag
+    }
+}
+
+fn read_strictly<T: for<'de> Deserialize<'de>>(bytes: &[u8], most: usize) -> Result<T, LeafError> {
+    if bytes.len() > most {
+        return Err(LeafError::TooLong { most, found: bytes.len() });
+    }
+    let value = jcs::from_slice(bytes).map_err(LeafError::Canonical)?;
+    serde_json::from_value(value).map_err(|e| LeafError::Members(e.to_string()))
+}
+
+/// A leaf that is not in a log yet, with the salt that opens it. Consumed by [`Prepared::anchored`].
+#[derive(Debug)]
+#[must_use = "a leaf says nothing before a log holds it"]
+pub struct Prepared {
+    leaf: LogLeaf,
+    salt: [u8; 32],
+}
+
+impl Prepared {
+    /// For the open root of a run, whose close is due until `deadline`.
+    ///
+    /// # Errors
+    /// When it is another root, the deadline is not after it, or the source of randomness fails.
+    pub fn open(root: &SignedRoot, deadline: Timestamp, random: &mut dyn Random) -> Result<Self, LeafError> {
+        expect_domain(root, RootDomain::Open)?;
+        if deadline <= root.root().at {
+            return Err(LeafError::Deadline { deadline, opened: root.root().at });
+        }
+        let tag = Hash(fresh(random)?);
+        Self::new(LeafKind::RunOpen, root.hash(), tag, Some(deadline), random)
+    }
+
+    /// For the close root of the run whose open is in the log as `opened`.
+    ///
+    /// # Errors
+    /// When it is another root, `opened` is not of kind `run_open` or not at the index that the root names, or the source of
+    /// randomness fails.
+    pub fn close(root: &SignedRoot, opened: &AnchorLine, random: &mut dyn Random) -> Result<Self, LeafError> {
+        expect_domain(root, RootDomain::Close)?;
+        opened.expect_open_of(root)?;
+        Self::new(LeafKind::RunClose, root.hash(), opened.leaf.run_tag(), None, random)
+    }
+
+    /// For a line of an annex, given as the SHA-256 of its canonical octets.
+    ///
+    /// # Errors
+    /// When the source of randomness fails.
+    pub fn annex(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
+        let tag = Hash(fresh(random)?);
+        Self::new(LeafKind::Annex, line, tag, None, random)
+    }
+
+    /// For a line of a key history, given as the SHA-256 of its canonical octets.
+    ///
+    /// # Errors
+    /// When the source of randomness fails.
+    pub fn key(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
+        let tag = Hash(fresh(random)?);
+        Self::new(LeafKind::Key, line, tag, None, random)
+    }
+
+    fn new(
+        kind: LeafKind,
+        what: Hash,
+        run_tag: Hash,
+        deadline: Option<Timestamp>,
+        random: &mut dyn Random,
+    ) -> Result<Self, LeafError> {
+        let salt = fresh(random)?;
+        let commit = commitment(&salt, what);
+        let leaf = LogLeaf::from_members(Leaf { commit, deadline, domain: LeafDomain::V1, kind, run_tag })?;
+        Ok(Self { leaf, salt })
+    }
+
+    /// What the log takes.
+    #[must_use]
+    pub const fn leaf(&self) -> &LogLeaf {
+        &self.leaf
+    }
+
+    /// What the run keeps, once the log named `log` holds the leaf at `index`.
+    ///
+    /// # Errors
+    /// When `index` is beyond 2^53−1 or `log` has a `+`, which no name of a log may have.
+    pub fn anchored(self, index: u64, log: Name, at: Timestamp) -> Result<AnchorLine, LeafError> {
+        AnchorLine::new(at, index, self.leaf, log, self.salt)
+    }
+}
+
+fn fresh(random: &mut dyn Random) -> Result<[u8; 32], LeafError> {
+    let mut out = [0u8; 32];
+    random.fill(&mut out).map_err(LeafError::Random)?;
+    Ok(out)
+}
+
+fn commitment(salt: &[u8; 32], what: Hash) -> Hash {
+    let mut octets = [0u8; 64];
+    let (front, back) = octets.split_at_mut(32);
+    front.copy_from_slice(salt);
+    back.copy_from_slice(what.as_bytes());
+    sha256(&octets)
+}
+
+const fn expect_domain(root: &SignedRoot, expected: RootDomain) -> Result<(), LeafError> {
+    let found = root.root().domain;
+    match (expected, found) {
+        (RootDomain::Open, RootDomain::Open) | (RootDomain::Close, RootDomain::Close) => Ok(()),
+        _ => Err(LeafError::Root { expected, found }),
+    }
+}
+
+/// A line of `anchors.jsonl`: where a leaf is, and what opens it. Kept with the run; whoever has it can tell which leaf is the run's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorLine {
+    at: Timestamp,
+    index: u64,
+    leaf: LogLeaf,
+    log: Name,
+    salt: [u8; 32],
+    bytes: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    at: Timestamp,
+    index: u64,
+    kind: LeafKind,
+    leaf: Leaf,
+    log: Name,
+    salt: String,
+    v: u64,
+}
+
+impl AnchorLine {
+    fn new(at: Timestamp, index: u64, leaf: LogLeaf, log: Name, salt: [u8; 32]) -> Result<Self, LeafError> {
+        if log.as_str().contains('+') {
+            return Err(LeafError::Members(format!("`{log}` has a `+`, which no name of a log may have")));
+        }
+        let line = Line {
+            at,
+            index,
+            kind: leaf.kind(),
+            leaf: leaf.members.clone(),
+            log: log.clone(),
+            salt: Base64UrlUnpadded::encode_string(&salt),
+            v: crate::FORMAT_VERSION,
+        };
+        // An index beyond 2^53-1 has no canonical form.
+        let bytes = jcs::to_vec(&line).map_err(|e| LeafError::Members(e.to_string()))?;
+        Ok(Self { at, index, leaf, log, salt, bytes })
+    }
+
+    /// Reads a line without its line feed.
+    ///
+    /// # Errors
+    /// When it is not canonical or not this object.
+    pub fn read(line: &[u8]) -> Result<Self, LeafError> {
+        let wire: Line = read_strictly(line, MAX_ANCHOR_LINE_BYTES)?;
+        if wire.v != crate::FORMAT_VERSION {
+            return Err(LeafError::Version { found: wire.v });
+        }
+        let salt = Base64UrlUnpadded::decode_vec(&wire.salt).ok().and_then(|bytes| bytes.try_into().ok());
+        let salt = salt.ok_or_else(|| LeafError::Members("`salt` is not 32 octets in base64url".into()))?;
+        let leaf = LogLeaf::from_members(wire.leaf)?;
+        let read = Self::new(wire.at, wire.index, leaf, wire.log, salt)?;
+        // Writing it again catches nulls for absent members, a `kind` that is not the leaf's and loose base64.
+        if read.bytes == line { Ok(read) } else { Err(LeafError::Members("it reads back otherwise".into())) }
+    }
+
+    /// Reads a whole `anchors.jsonl`: each line ends in a line feed, none is empty.
+    ///
+    /// # Errors
+    /// With the number of the first line that is not one, beginning with 1.
+    pub fn read_all(file: &[u8]) -> Result<Vec<Self>, (usize, LeafError)> {
+        file.split_inclusive(|&octet| octet == b'\n')
+            .zip(1..)
+            .map(|(line, number)| {
+                let line = line
+                    .strip_suffix(b"\n")
+                    .ok_or_else(|| (number, LeafError::Members("it does not end in a line feed".into())))?;
+                Self::read(line).map_err(|error| (number, error))
+            })
+            .collect()
+    }
+
+    /// The canonical line without its line feed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// When the log had it, by the clock of whoever put it there.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The leaf's place in the log.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The leaf.
+    #[must_use]
+    pub const fn leaf(&self) -> &LogLeaf {
+        &self.leaf
+    }
+
+    /// The origin of the log.
+    #[must_use]
+    pub const fn log(&self) -> &Name {
+        &self.log
+    }
+
+    /// Whether the leaf is the one of `root`: the kind fits and the commitment opens. Says nothing about any log.
+    ///
+    /// # Errors
+    /// When it is another's.
+    pub fn opens_to(&self, root: &SignedRoot) -> Result<(), LeafError> {
+        let expected = match root.root().domain {
+            RootDomain::Open => LeafKind::RunOpen,
+            RootDomain::Close => LeafKind::RunClose,
+            RootDomain::Suspend => {
+                return Err(LeafError::Root { expected: RootDomain::Close, found: RootDomain::Suspend });
+            }
+        };
+        self.opens_to_hash(expected, root.hash())
+    }
+
+    /// Whether the leaf is the one of an annex or key line, given as the SHA-256 of its canonical octets.
+    ///
+    /// # Errors
+    /// When it is of another kind or another's.
+    pub fn opens_to_hash(&self, kind: LeafKind, what: Hash) -> Result<(), LeafError> {
+        if self.leaf.kind() != kind {
+            return Err(LeafError::Kind { expected: kind, found: self.leaf.kind() });
+        }
+        let expected = commitment(&self.salt, what);
+        if self.leaf.commit() == expected {
+            Ok(())
+        } else {
+            Err(LeafError::Commit { expected, found: self.leaf.commit() })
+        }
+    }
+
+    /// Whether this, of kind `run_open`, can be the open of the run that `close` closed: the root may name the index.
+    fn expect_open_of(&self, close: &SignedRoot) -> Result<(), LeafError> {
+        if self.leaf.kind() != LeafKind::RunOpen {
+            return Err(LeafError::Kind { expected: LeafKind::RunOpen, found: self.leaf.kind() });
+        }
+        match close.root().open_leaf {
+            Some(expected) if expected != self.index => {
+                Err(LeafError::OpenLeaf { expected, found: self.index })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `opened` and this are the two anchors of one run: the tags are the same, `opened` stands before in the same log, and
+    /// `close`, which this opens to, names its index if it names one.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn closes(&self, close: &SignedRoot, opened: &Self) -> Result<(), LeafError> {
+        self.opens_to(close)?;
+        expect_domain(close, RootDomain::Close)?;
+        opened.expect_open_of(close)?;
+        if opened.leaf.run_tag() != self.leaf.run_tag() {
+            return Err(LeafError::Tag { expected: opened.leaf.run_tag(), found: self.leaf.run_tag() });
+        }
+        if opened.log != self.log {
+            return Err(LeafError::Log { expected: opened.log.clone(), found: self.log.clone() });
+        }
+        if opened.index >= self.index {
+            return Err(LeafError::Order { opened: opened.index, closed: self.index });
+        }
+        Ok(())
+    }
+}
+
+/// Why octets are no leaf or no line, or a leaf is not the one that it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeafError {
+    /// The source of randomness failed.
+    Random(RandomError),
+    /// Longer than any.
+    TooLong {
+        /// The bound, in octets.
+        most: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Not canonical JSON.
+    Canonical(jcs::ReadError),
+    /// Not the members that it must have.
+    Members(String),
+    /// A version that this reader does not know: it cannot verify.
+    Version {
+        /// The one there.
+        found: u64,
+    },
+    /// A root of another kind.
+    Root {
+        /// What was needed.
+        expected: RootDomain,
+        /// What it is.
+        found: RootDomain,
+    },
+    /// A deadline that is not after the opening.
+    Deadline {
+        /// The deadline.
+        deadline: Timestamp,
+        /// When the run was opened.
+        opened: Timestamp,
+    },
+    /// A leaf of another kind.
+    Kind {
+        /// What was needed.
+        expected: LeafKind,
+        /// What it is.
+        found: LeafKind,
+    },
+    /// The commitment does not open to this.
+    Commit {
+        /// What salt and object give.
+        expected: Hash,
+        /// What the leaf has.
+        found: Hash,
+    },
+    /// The close root names another leaf as the run's first.
+    OpenLeaf {
+        /// What the root names.
+        expected: u64,
+        /// Where the open is.
+        found: u64,
+    },
+    /// The two leaves have different tags.
+    Tag {
+        /// That of the open.
+        expected: Hash,
+        /// That of the close.
+        found: Hash,
+    },
+    /// The two leaves are in different logs.
+    Log {
+        /// That of the open.
+        expected: Name,
+        /// That of the close.
+        found: Name,
+    },
+    /// The close does not stand after the open.
+    Order {
+        /// Index of the open.
+        opened: u64,
+        /// Index of the close.
+        closed: u64,
+    },
+}
+
+impl fmt::Display for LeafError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random(error) => error.fmt(f),
+            Self::TooLong { most, found } => write!(f, "expected at most {most} octets, found {found}"),
+            Self::Canonical(error) => write!(f, "not canonical: {error}"),
+            Self::Members(why) => write!(f, "not the members that it must have: {why}"),
+            Self::Version { found } => write!(f, "this reader knows version 1, found version {found}"),
+            Self::Root { expected, found } => write!(f, "expected a root of `{expected}`, found `{found}`"),
+            Self::Deadline { deadline, opened } => {
+                write!(f, "the deadline {deadline} is not after the opening at {opened}")
+            }
+            Self::Kind { expected, found } => write!(f, "expected a leaf `{expected}`, found `{found}`"),
+            Self::Commit { expected, found } => {
+                write!(f, "the leaf is another's: expected the commitment {expected}, found {found}")
+            }
+            Self::OpenLeaf { expected, found } => {
+                write!(f, "the close root names leaf {expected} as the run's first, found it at {found}")
+            }
+            Self::Tag { expected, found } => {
+                write!(f, "open and close are of different runs: expected the tag {expected}, found {found}")
+            }
+            Self::Log { expected, found } => {
+                write!(f, "the open is in the log `{expected}`, the close in `{found}`")
+            }
+            Self::Order { opened, closed } => {
+                write!(f, "the close is leaf {closed}, not after the open, leaf {opened}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LeafError {}
+
+/// Why a root is not anchored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnchorError {
+    /// It cannot be: another root, another run's open.
+    Leaf(LeafError),
+    /// The place takes no more just now: try again.
+    Busy(String),
+    /// The place failed, in its own words. The leaf may be there; nothing may be claimed about it.
+    Place(String),
+}
+
+impl fmt::Display for AnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaf(error) => write!(f, "the root cannot be anchored: {error}"),
+            Self::Busy(why) | Self::Place(why) => write!(f, "the root is not anchored: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for AnchorError {}
+
+impl From<LeafError> for AnchorError {
+    fn from(error: LeafError) -> Self {
+        Self::Leaf(error)
+    }
+}

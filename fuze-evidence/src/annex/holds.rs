@@ -1,0 +1,45 @@
+//! Which holds stand. Each release ends one hold of its scope and reason: two claims need two releases.
+
+use std::collections::HashMap;
+
+use super::AnnexError;
+use super::entry::{AnnexEntry, Event, Hold, HoldReason, HoldScope};
+use crate::record::RunId;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holds {
+    /// The lines that ordered each, the latest last; never an empty list.
+    standing: HashMap<Hold, Vec<u64>>,
+}
+
+impl Holds {
+    /// What the next line changes, or why it cannot stand.
+    pub(super) fn take(&mut self, entry: &AnnexEntry) -> Result<(), AnnexError> {
+        match &entry.event {
+            Event::Erased(erasure) => self.check(erasure.run_id),
+            Event::Contested(_) | Event::LateOutcome(_) => Ok(()),
+            Event::Hold(hold) => {
+                self.standing.entry(*hold).or_default().push(entry.sequence);
+                Ok(())
+            }
+            Event::Release(hold) => {
+                let lines = self.standing.get_mut(hold).ok_or(AnnexError::NothingHeld)?;
+                lines.pop();
+                if lines.is_empty() {
+                    self.standing.remove(hold);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn check(&self, run: RunId) -> Result<(), AnnexError> {
+        let mut standing = [HoldScope::Tenant, HoldScope::Run(run)].into_iter().flat_map(|scope| {
+            HoldReason::ALL.iter().filter_map(move |&reason| {
+                let line = self.standing.get(&Hold { scope, reason })?.first()?;
+                Some(AnnexError::Held { line: *line, reason })
+            })
+        });
+        standing.next().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,48 @@
+//! A recorder made of the stored records alone: for a run whose snapshot nobody can open any more, and which must end all
+//! the same.
+
+use super::{FollowError, Last, Recorder, RecorderState, Steps};
+use crate::hash::Hash;
+use crate::jcs;
+use crate::record::Entry;
+use crate::sign::SignedRoot;
+use crate::span::Span;
+
+impl Recorder {
+    /// A recorder after the first record of a stored run. The others are then [followed](Self::follow).
+    ///
+    /// # Errors
+    /// When the line is not the first record of a run.
+    pub fn replay(first: &[u8]) -> Result<(Self, Entry), FollowError> {
+        let entry = Entry::read(first).map_err(FollowError::Entry)?;
+        let Span::AgentInvoke(invoke) = &entry.span else { return Err(FollowError::Chain { what: "span" }) };
+        let state = RecorderState {
+            run_id: entry.run_id,
+            common: entry.common.clone(),
+            origin: invoke.origin.clone(),
+            key_id: invoke.key_id,
+            opened_at: entry.started_at,
+            next: 0,
+            head: Hash::ZERO,
+            segment: 0,
+            prev_root: Hash::ZERO,
+            steps: Steps::new(),
+            last: Last::Any,
+        };
+        let common = jcs::to_vec(&state.common).map_err(|_| FollowError::Chain { what: "common" })?;
+        let mut recorder = Self { state, common, run_id: entry.run_id.to_string() };
+        let entry = recorder.follow(first)?;
+        Ok((recorder, entry))
+    }
+
+    /// Takes over the suspend root that ends a replayed run. Which root came before it stands in it: only the run's own key
+    /// could have signed that.
+    ///
+    /// # Errors
+    /// When it is not a suspend root of exactly these records.
+    pub fn replay_root(&mut self, signed: &SignedRoot) -> Result<(), FollowError> {
+        let before = self.state.prev_root;
+        self.state.prev_root = signed.root().prev_root;
+        self.follow_root(signed).inspect_err(|_| self.state.prev_root = before)
+    }
+}

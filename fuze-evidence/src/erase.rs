@@ -1,0 +1,238 @@
+//! Erasure of a field, a record, a run and a person from evidence that stays verifiable: GDPR Art. 17, 5(1)(e).
+//!
+//! A [`Plan`] says what goes and what the annex will say about it; it is pure, so that a directory ([`Archive`]) and a database carry
+//! out the same one. Only runs that have closed are erased from, never against a hold. Deliberately not here: overwriting. A
+//! file that is replaced or deleted may leave its blocks on the medium, in snapshots of the file system and in backups; what
+//! protects those is that the data subject's key, kept elsewhere, is gone as well, and that media are encrypted.
+
+mod archive;
+mod disk;
+mod facts;
+mod intent;
+mod plan;
+mod registrar;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::annex::{AnnexError, ErasureReason};
+use crate::content::OpenError;
+use crate::hash::Hash;
+use crate::keys::{KeyError, SubjectKeyError};
+use crate::name::Name;
+use crate::record::RunId;
+use crate::sign::SignError;
+use crate::time::Timestamp;
+use crate::verify::VerifyError;
+
+pub use archive::{Archive, PersonErased, Recovered};
+pub use facts::{Close, Partition, RunFacts};
+pub use plan::{Change, Plan, Replacement};
+pub use registrar::Registrar;
+
+/// What is to be erased of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Fields of one content, each with all below it.
+    Fields {
+        /// The content.
+        root: Hash,
+        /// JSON Pointers (RFC 6901) into the redacted value.
+        pointers: Vec<String>,
+        /// Whether fields of this content may have been erased before.
+        repeat: Repeat,
+    },
+    /// All content of one record.
+    Record {
+        /// The content.
+        root: Hash,
+    },
+    /// All content of the run, and its keys.
+    Run,
+    /// As for [`Target::Run`], and the key of the run's data subject with it.
+    Subject,
+}
+
+/// The first erasure from a content takes all decoys, so that nobody can count what went. A second one finds none to hide behind: its
+/// statement lists as many leaves more as it erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Refuse; the whole record can be erased instead.
+    Refuse,
+    /// Erase, and let the statement show how many leaves went this time.
+    ShowCount,
+}
+
+/// Who orders an erasure, when and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// When.
+    pub at: Timestamp,
+    /// Alias of who orders it.
+    pub by: Name,
+    /// Why: not a window, which [`Archive::retain`] finds by itself.
+    pub reason: ErasureReason,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "says whether anything was there to be erased"]
+pub enum Done {
+    /// It is gone, and the annex says so.
+    Erased,
+    /// It was gone before, and the annex said so; nothing was done.
+    Already,
+}
+
+/// Why nothing was erased, or not all of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EraseError {
+    /// A hold, or the statement could not be made.
+    Annex(AnnexError),
+    /// The annex that is there does not hold.
+    AnnexBroken(VerifyError),
+    /// The run is not here.
+    UnknownRun(RunId),
+    /// The run has not closed.
+    NotClosed {
+        /// The run.
+        run: RunId,
+        /// It waits for people.
+        waiting: bool,
+    },
+    /// The run belongs to another deployment than the registrar.
+    OtherOrigin {
+        /// Whose it is.
+        found: Name,
+    },
+    /// No record of the run commits to this content.
+    UnknownContent {
+        /// The content.
+        root: Hash,
+    },
+    /// Nothing stands at one of the pointers.
+    NoSuchField {
+        /// Which of the pointers, from 0. Pointers are content, so that it is not spelt out.
+        index: usize,
+    },
+    /// Fields of this content were erased before.
+    Repeated,
+    /// Fields cannot be erased of what is not there any more, unexplained.
+    Missing {
+        /// The content.
+        root: Hash,
+    },
+    /// Erasing fields needs the master key, and the subject's if the run has one.
+    KeysNeeded,
+    /// The run has no data subject.
+    NoSubject,
+    /// Ordered for a window of the retention policy.
+    Window,
+    /// The run's keys.
+    Key(KeyError),
+    /// Content or keys do not open.
+    Open(OpenError),
+    /// The data subject's key.
+    Subject(SubjectKeyError),
+    /// The intent could not be signed.
+    Sign(SignError),
+    /// A line of the run is not what it must be.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// An earlier erasure or hold was cut off.
+    Unfinished {
+        /// What it left.
+        path: PathBuf,
+    },
+    /// Somebody else writes to it.
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system's own.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for EraseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Annex(error) => error.fmt(f),
+            Self::AnnexBroken(error) => write!(f, "the tenant's annex does not hold: {error}"),
+            Self::UnknownRun(run) => write!(f, "there is no run {run} here"),
+            Self::NotClosed { run, waiting: true } => write!(
+                f,
+                "run {run} waits for people, and only closed runs are erased from; close it first with `Deployment::expire`"
+            ),
+            Self::NotClosed { run, waiting: false } => write!(
+                f,
+                "run {run} has not closed, and only closed runs are erased from; let it end, or recover it after a crash"
+            ),
+            Self::OtherOrigin { found } => {
+                write!(f, "the run belongs to the deployment `{found}`; erase there, under its key")
+            }
+            Self::UnknownContent { root } => write!(f, "no record of the run commits to the content {root}"),
+            Self::NoSuchField { index } => write!(f, "nothing stands at pointer number {index}"),
+            Self::Repeated => f.write_str(
+                "fields of this content were erased before, and a second erasure shows how many leaves it takes; \
+                 erase the record, or accept that with `Repeat::ShowCount`",
+            ),
+            Self::Missing { root } => {
+                write!(f, "part of the content {root} is missing and nothing explains it; verify the run first")
+            }
+            Self::KeysNeeded => f.write_str(
+                "fields are found only with the master key and the data subject's; give them, or erase the record",
+            ),
+            Self::NoSubject => f.write_str("the run has no data subject; erase the run"),
+            Self::Window => f.write_str("what a window of the retention policy ends, `retain` erases"),
+            Self::Key(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+            Self::Subject(error) => error.fmt(f),
+            Self::Sign(error) => error.fmt(f),
+            Self::Line { path, why } => write!(f, "`{}`: {why}; verify the run first", path.display()),
+            Self::Unfinished { path } => {
+                write!(f, "something was cut off and left `{}`; call `recover` first", path.display())
+            }
+            Self::Locked { path } => write!(f, "`{}` is being written by another process", path.display()),
+            Self::Io { path, source } => write!(f, "`{}`: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for EraseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::AnnexBroken(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<AnnexError> for EraseError {
+    fn from(error: AnnexError) -> Self {
+        Self::Annex(error)
+    }
+}
+
+impl From<OpenError> for EraseError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl From<SubjectKeyError> for EraseError {
+    fn from(error: SubjectKeyError) -> Self {
+        Self::Subject(error)
+    }
+}

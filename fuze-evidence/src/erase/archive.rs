@@ -1,0 +1,533 @@
+//! Erasure over the files of a deployment without a store: `runs/`, `annex/`, and `erasures/` for what is under way.
+//!
+//! An erasure is an intent, then the subject's key, then the run's files, then the annex, then the intent's end; each is
+//! durable before the next, and each may be done again. After a crash [`Archive::recover`] goes through the same steps.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::disk::{self, Disk, NEW, io};
+use super::intent::Intent;
+use super::plan::{Change, Plan};
+use super::{Done, EraseError, Order, Registrar, RunFacts, Target};
+use crate::annex::{Annex, Contest, Event, Hold, RETENTION, file_name};
+use crate::content::{ContentLine, KeysLine, OpenError};
+use crate::hash::Hash;
+use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys, WrappedRunKeys};
+use crate::name::Name;
+use crate::random::OsRandom;
+use crate::record::RunId;
+use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
+use crate::time::Timestamp;
+
+/// A deployment's evidence in files, as [`crate::sink::JsonlSink`] writes it. Whoever erases is alone: a tenant's annex and a run are
+/// locked while something is done to them.
+#[derive(Debug)]
+pub struct Archive<'k> {
+    directory: PathBuf,
+    registrar: Registrar,
+    keys: Keys<'k>,
+    disk: Disk,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Keys<'k> {
+    master: Option<&'k MasterKey>,
+    subjects: Option<&'k dyn SubjectKeys>,
+}
+
+impl std::fmt::Debug for Keys<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+/// What [`Archive::recover`] brought to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "what was finished and cut off is to be reported"]
+pub struct Recovered {
+    /// Runs whose erasure had been cut off and is now complete.
+    pub finished: Vec<RunId>,
+    /// Annexes whose last line was partial, and how many octets were cut off. What such a line said was never acknowledged.
+    pub cut: Vec<(PathBuf, u64)>,
+}
+
+/// What came of erasing a person: one answer for each run of that person that is here.
+#[derive(Debug)]
+#[must_use = "some runs may be held or waiting"]
+pub struct PersonErased {
+    /// By run. A run that waits or is held keeps its content and its key.
+    pub runs: BTreeMap<RunId, Result<Done, EraseError>>,
+    /// Keys of aliases under which no run is here.
+    pub keys_alone: Vec<Name>,
+}
+
+impl<'k> Archive<'k> {
+    /// Over `directory`, the one that a sink was given.
+    pub fn new(directory: impl Into<PathBuf>, registrar: Registrar) -> Self {
+        Self { directory: directory.into(), registrar, keys: Keys::default(), disk: Disk::default() }
+    }
+
+    /// Fields are found with the master key.
+    #[must_use]
+    pub const fn master_key(mut self, master: &'k MasterKey) -> Self {
+        self.keys.master = Some(master);
+        self
+    }
+
+    /// Where the keys of data subjects are.
+    #[must_use]
+    pub fn subject_keys(mut self, subjects: &'k dyn SubjectKeys) -> Self {
+        self.keys.subjects = Some(subjects);
+        self
+    }
+
+    /// Where a run's files are.
+    #[must_use]
+    pub fn run_directory(&self, run: RunId) -> PathBuf {
+        self.directory.join("runs").join(run.to_string())
+    }
+
+    /// Where a tenant's annex is, or will be.
+    #[must_use]
+    pub fn annex_path(&self, tenant: &Name) -> PathBuf {
+        self.directory.join("annex").join(file_name(tenant))
+    }
+
+    /// A tenant's annex, verified with the registrar's keys.
+    ///
+    /// # Errors
+    /// When it does not hold or cannot be read.
+    pub fn annex(&self, tenant: &Name) -> Result<Annex, EraseError> {
+        let path = self.annex_path(tenant);
+        let octets = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(io(&path))?,
+        };
+        self.registrar.annex(tenant, &octets).map_err(EraseError::AnnexBroken)
+    }
+
+    /// What an erasure must know of a run.
+    ///
+    /// # Errors
+    /// When the run is not here, or its records cannot be read.
+    pub fn facts(&self, run: RunId) -> Result<RunFacts, EraseError> {
+        let path = self.run_directory(run).join(RECORDS);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(EraseError::UnknownRun(run)),
+            opened => opened.map_err(io(&path))?,
+        };
+        let line = |why| EraseError::Line { path: path.clone(), why };
+        let facts = RunFacts::read_file(BufReader::new(file)).map_err(line)?;
+        if facts.run_id != run {
+            return Err(line(format!("it is run {}", facts.run_id)));
+        }
+        if facts.origin != *self.registrar.origin() {
+            return Err(EraseError::OtherOrigin { found: facts.origin });
+        }
+        Ok(facts)
+    }
+
+    /// Erases `target` from a closed run and says so in the annex. Durable when this returns.
+    ///
+    /// # Errors
+    /// When the run has not closed, a hold stands, or something earlier is unfinished: then nothing was touched. After
+    /// [`EraseError::Io`] the erasure may be under way, and [`Archive::recover`] finishes it.
+    pub fn erase(&self, run: RunId, target: &Target, order: &Order) -> Result<Done, EraseError> {
+        if order.reason.is_window() {
+            return Err(EraseError::Window);
+        }
+        self.carry_out(run, order.at, &order.by, |facts, annex| match target {
+            Target::Fields { root, pointers, repeat } => {
+                let Some(lines) = self.lines_of(facts, annex, *root)? else { return Ok(None) };
+                let keys = self.run_keys(facts)?;
+                let lines = (lines.0.as_slice(), lines.1.as_slice());
+                let random = &mut OsRandom::new();
+                Plan::fields(facts, annex, lines, &keys, pointers, *repeat, order.reason, random)
+            }
+            Target::Record { root } => Plan::record(facts, annex, *root, order.reason),
+            Target::Run => Plan::run(facts, annex, order.reason),
+            Target::Subject => Plan::subject(facts, annex, order.reason),
+        })
+    }
+
+    /// Erases what the run's retention windows have ended for at `now`.
+    ///
+    /// # Errors
+    /// As [`Archive::erase`].
+    pub fn retain(&self, run: RunId, now: Timestamp) -> Result<Done, EraseError> {
+        let by = Name::new(RETENTION)
+            .map_err(|e| EraseError::Line { path: PathBuf::new(), why: e.to_string() })?;
+        self.carry_out(run, now, &by, |facts, annex| Plan::due(facts, annex, now))
+    }
+
+    /// Erases all that is here of a person: each run's keys and content, by the aliases under which the subject keys know the
+    /// person. Needs [`Archive::subject_keys`].
+    ///
+    /// # Errors
+    /// When the aliases cannot be found or the runs not be listed. What stands against one run is its own answer.
+    pub fn erase_person(&self, person: Person<'_>, order: &Order) -> Result<PersonErased, EraseError> {
+        let subjects = self.keys.subjects.ok_or(EraseError::KeysNeeded)?;
+        let mut aliases = subjects.aliases(person)?;
+        let mut runs = BTreeMap::new();
+        for run in self.runs()? {
+            let Some(at) = self.subject_of(run)?.and_then(|alias| aliases.iter().position(|a| *a == alias))
+            else {
+                continue;
+            };
+            aliases.swap_remove(at);
+            runs.insert(run, self.erase(run, &Target::Subject, order));
+        }
+        for alias in &aliases {
+            subjects.erase(alias)?;
+        }
+        Ok(PersonErased { runs, keys_alone: aliases })
+    }
+
+    /// The runs that are here, in order of their ids.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunId>, EraseError> {
+        let path = self.directory.join("runs");
+        let mut runs = Vec::new();
+        match fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(runs),
+            entries => {
+                for entry in entries.map_err(io(&path))? {
+                    let name = entry.map_err(io(&path))?.file_name();
+                    runs.extend(name.to_str().and_then(|name| name.parse::<RunId>().ok()));
+                }
+            }
+        }
+        runs.sort_unstable();
+        Ok(runs)
+    }
+
+    /// Orders that nothing of a run or of the tenant's runs is erased: GDPR Art. 17(3)(e), AI Act Art. 73(6).
+    ///
+    /// # Errors
+    /// When it cannot be stored, or something earlier is unfinished.
+    pub fn hold(&self, tenant: &Name, hold: Hold, at: Timestamp, by: &Name) -> Result<(), EraseError> {
+        self.say(tenant, Event::Hold(hold), at, by)
+    }
+
+    /// Ends one hold.
+    ///
+    /// # Errors
+    /// [`crate::annex::AnnexError::NothingHeld`] when none stands; else as [`Archive::hold`].
+    pub fn release(&self, tenant: &Name, hold: Hold, at: Timestamp, by: &Name) -> Result<(), EraseError> {
+        self.say(tenant, Event::Release(hold), at, by)
+    }
+
+    /// Notes that a decision was contested (GDPR Art. 22(3)). What was said is kept by whoever calls.
+    ///
+    /// # Errors
+    /// As [`Archive::hold`].
+    pub fn contest(
+        &self,
+        tenant: &Name,
+        contest: Contest,
+        at: Timestamp,
+        by: &Name,
+    ) -> Result<(), EraseError> {
+        self.say(tenant, Event::Contested(contest), at, by)
+    }
+
+    /// Notes what came of a call that was in doubt when its run closed.
+    ///
+    /// # Errors
+    /// As [`Archive::hold`].
+    pub fn late_outcome(
+        &self,
+        tenant: &Name,
+        outcome: Contest,
+        at: Timestamp,
+        by: &Name,
+    ) -> Result<(), EraseError> {
+        self.say(tenant, Event::LateOutcome(outcome), at, by)
+    }
+
+    /// Finishes what a crash cut off: erasures whose intent is there, and an annex whose last line is partial.
+    ///
+    /// # Errors
+    /// When an intent is not one of this deployment, or something cannot be written. What was cut off then still is.
+    pub fn recover(&self) -> Result<Recovered, EraseError> {
+        let mut recovered = Recovered::default();
+        let annexes = self.directory.join("annex");
+        for path in files(&annexes)? {
+            let file = disk::hold(&path, false)?;
+            let octets = fs::read(&path).map_err(io(&path))?;
+            let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+            if whole < octets.len() {
+                let length = u64::try_from(whole).unwrap_or(0);
+                file.set_len(length).and_then(|()| file.sync_all()).map_err(io(&path))?;
+                recovered.cut.push((path, u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
+            }
+        }
+        for path in files(&self.erasures())? {
+            if path.to_string_lossy().ends_with(NEW) {
+                // An intent that was never whole: nothing was touched.
+                self.disk.remove(&path)?;
+                continue;
+            }
+            let octets = fs::read(&path).map_err(io(&path))?;
+            let line = |why| EraseError::Line { path: path.clone(), why };
+            let intent = Intent::read(&octets, &self.registrar).map_err(line)?;
+            let (held, mut annex) = self.hold_annex(&intent.tenant)?;
+            let _run = self.hold_run(intent.run_id)?;
+            self.finish(&intent, &held, &mut annex)?;
+            recovered.finished.push(intent.run_id);
+        }
+        Ok(recovered)
+    }
+
+    fn erasures(&self) -> PathBuf {
+        self.directory.join("erasures")
+    }
+
+    fn carry_out(
+        &self,
+        run: RunId,
+        at: Timestamp,
+        by: &Name,
+        plan: impl FnOnce(&RunFacts, &Annex) -> Result<Option<Plan>, EraseError>,
+    ) -> Result<Done, EraseError> {
+        self.refuse_unfinished()?;
+        let facts = self.facts(run)?;
+        if facts.close.is_none() {
+            return Err(EraseError::NotClosed { run, waiting: facts.waiting });
+        }
+        let (held, mut annex) = self.hold_annex(&facts.tenant)?;
+        let _run = self.hold_run(run)?;
+        let Some(plan) = plan(&facts, &annex)? else { return Ok(Done::Already) };
+        if plan.subject_key().is_some() && self.keys.subjects.is_none() {
+            return Err(EraseError::KeysNeeded);
+        }
+        let intent = Intent { at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
+        // Found out now, not when the content is gone.
+        let mut trial = annex.clone();
+        for erasure in &intent.plan.erasures {
+            trial.append(at, by.clone(), Event::Erased(erasure.clone()), self.registrar.signer())?;
+        }
+        disk::make_directory(&self.erasures())?;
+        let path = self.intent_path(run);
+        self.disk.replace(&path, &intent.write(&self.registrar)?)?;
+        self.finish(&intent, &held, &mut annex)?;
+        Ok(Done::Erased)
+    }
+
+    fn intent_path(&self, run: RunId) -> PathBuf {
+        self.erasures().join(format!("{run}.json"))
+    }
+
+    /// Every step of an erasure after its intent. Each may have been taken before.
+    fn finish(&self, intent: &Intent, held: &Held, annex: &mut Annex) -> Result<(), EraseError> {
+        let plan = &intent.plan;
+        if let Some(alias) = plan.subject_key() {
+            self.keys.subjects.ok_or(EraseError::KeysNeeded)?.erase(alias)?;
+        }
+        let directory = self.run_directory(intent.run_id);
+        let (content, keys) = (directory.join(CONTENT), directory.join(KEYS));
+        for path in [&content, &keys] {
+            let new = disk::new_name(path);
+            if new.exists() {
+                self.disk.remove(&new)?;
+            }
+            if plan.is_whole() {
+                self.disk.remove(path)?;
+            }
+        }
+        if plan.is_directory() {
+            self.remove_run(&directory)?;
+        } else if !plan.is_whole() {
+            self.rewrite(&content, |line| {
+                let root = ContentLine::read(line)?.root();
+                Ok(match plan.change(root) {
+                    Change::Keep => Some(None),
+                    Change::Replace(lines) => Some(Some(lines.content.clone())),
+                    Change::Drop => None,
+                })
+            })?;
+            self.rewrite(&keys, |line| {
+                // The run's own line stays.
+                let Ok(line) = KeysLine::read(line) else { return Ok(Some(None)) };
+                Ok(match plan.change(line.root()) {
+                    Change::Keep => Some(None),
+                    Change::Replace(lines) => Some(Some(lines.keys.clone())),
+                    Change::Drop => None,
+                })
+            })?;
+        }
+        for erasure in &plan.erasures {
+            if !annex.states(erasure) {
+                let event = Event::Erased(erasure.clone());
+                let line = annex.append(intent.at, intent.by.clone(), event, self.registrar.signer())?;
+                self.disk.append(&held.file, &held.path, &line)?;
+            }
+        }
+        self.disk.remove(&self.intent_path(intent.run_id))
+    }
+
+    /// Deletes a run's directory, its records last: until they go it is still known which run it is.
+    fn remove_run(&self, directory: &Path) -> Result<(), EraseError> {
+        for path in files(directory)? {
+            if path.file_name() != Some(RECORDS.as_ref()) {
+                self.disk.remove(&path)?;
+            }
+        }
+        self.disk.remove(&directory.join(ROOTS))?;
+        self.disk.remove(&directory.join(RECORDS))?;
+        self.disk.remove_directory(directory)
+    }
+
+    /// Writes a file anew, line by line: kept, replaced or dropped.
+    fn rewrite(
+        &self,
+        path: &Path,
+        mut change: impl FnMut(&[u8]) -> Result<Option<Option<Vec<u8>>>, OpenError>,
+    ) -> Result<(), EraseError> {
+        let before = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(io(path))?,
+        };
+        let mut after = Vec::with_capacity(before.len());
+        for octets in before.split_inclusive(|&b| b == b'\n') {
+            let wrong = |why: String| EraseError::Line { path: path.to_owned(), why };
+            let line = octets.strip_suffix(b"\n").ok_or_else(|| wrong("a line has no line feed".into()))?;
+            let Some(new) = change(line).map_err(|e| wrong(e.to_string()))? else { continue };
+            after.extend_from_slice(new.as_deref().unwrap_or(line));
+            after.push(b'\n');
+        }
+        if after == before { Ok(()) } else { self.disk.replace(path, &after) }
+    }
+
+    /// The two lines of a content; `None` when it was erased as a whole.
+    fn lines_of(
+        &self,
+        facts: &RunFacts,
+        annex: &Annex,
+        root: Hash,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, EraseError> {
+        if !facts.contents.iter().any(|content| content.root == root) {
+            return Err(EraseError::UnknownContent { root });
+        }
+        let directory = self.run_directory(facts.run_id);
+        let content = find(&directory.join(CONTENT), |line| {
+            ContentLine::read(line).is_ok_and(|line| line.root() == root)
+        })?;
+        let keys =
+            find(&directory.join(KEYS), |line| KeysLine::read(line).is_ok_and(|line| line.root() == root))?;
+        match (content, keys) {
+            (Some(content), Some(keys)) => Ok(Some((content, keys))),
+            _ if annex.explains_content(facts.run_id, root) => Ok(None),
+            _ => Err(EraseError::Missing { root }),
+        }
+    }
+
+    fn run_keys(&self, facts: &RunFacts) -> Result<RunKeys, EraseError> {
+        let master = self.keys.master.ok_or(EraseError::KeysNeeded)?;
+        let subject = match &facts.subject {
+            None => None,
+            Some(alias) => {
+                let subjects = self.keys.subjects.ok_or(EraseError::KeysNeeded)?;
+                let key = subjects.find(alias)?.ok_or(EraseError::KeysNeeded)?;
+                Some((alias.clone(), key))
+            }
+        };
+        let path = self.run_directory(facts.run_id).join(KEYS);
+        let line = find(&path, |_| true)?.ok_or(EraseError::KeysNeeded)?;
+        let wrapped = WrappedRunKeys::from_line(&line).map_err(EraseError::Key)?;
+        let subject = subject.as_ref().map(|(alias, key)| (alias.clone(), key));
+        let keys = RunKeys::unwrap(&wrapped, master, subject).map_err(EraseError::Key)?;
+        if keys.run_id() == facts.run_id {
+            return Ok(keys);
+        }
+        Err(EraseError::Line { path, why: format!("the keys are of run {}", keys.run_id()) })
+    }
+
+    fn subject_of(&self, run: RunId) -> Result<Option<Name>, EraseError> {
+        let path = self.run_directory(run).join(RECORDS);
+        let Some(line) = find(&path, |_| true)? else { return Ok(None) };
+        let wrong = |why: String| EraseError::Line { path: path.clone(), why };
+        let facts = RunFacts::read([Ok(line)]).map_err(wrong)?;
+        Ok(facts.subject)
+    }
+
+    fn say(&self, tenant: &Name, event: Event, at: Timestamp, by: &Name) -> Result<(), EraseError> {
+        self.refuse_unfinished()?;
+        let (held, mut annex) = self.hold_annex(tenant)?;
+        let line = annex.append(at, by.clone(), event, self.registrar.signer())?;
+        self.disk.append(&held.file, &held.path, &line)
+    }
+
+    /// An erasure that was cut off comes first: a hold ordered now would make it untrue.
+    fn refuse_unfinished(&self) -> Result<(), EraseError> {
+        match files(&self.erasures())?.into_iter().next() {
+            Some(path) => Err(EraseError::Unfinished { path }),
+            None => Ok(()),
+        }
+    }
+
+    fn hold_annex(&self, tenant: &Name) -> Result<(Held, Annex), EraseError> {
+        let path = self.annex_path(tenant);
+        disk::make_directory(&self.directory.join("annex"))?;
+        let file = disk::hold(&path, true)?;
+        let octets = fs::read(&path).map_err(io(&path))?;
+        if octets.last().is_some_and(|&last| last != b'\n') {
+            return Err(EraseError::Unfinished { path });
+        }
+        let annex = self.registrar.annex(tenant, &octets).map_err(EraseError::AnnexBroken)?;
+        Ok((Held { file, path }, annex))
+    }
+
+    /// Nobody writes the run meanwhile. A run whose directory is going may have no records any more.
+    fn hold_run(&self, run: RunId) -> Result<Option<File>, EraseError> {
+        match disk::hold(&self.run_directory(run).join(RECORDS), false) {
+            Err(EraseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            held => held.map(Some),
+        }
+    }
+}
+
+/// A tenant's annex, locked until dropped.
+struct Held {
+    file: File,
+    path: PathBuf,
+}
+
+/// The files of a directory that may not be there, in the order of their names.
+fn files(directory: &Path) -> Result<Vec<PathBuf>, EraseError> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(io(directory))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(io(directory))?.path());
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// The first line of a file that `wanted` takes; none of a file that is not there.
+fn find(path: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, EraseError> {
+    const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(io(path))?,
+    };
+    let mut reader = BufReader::new(file);
+    loop {
+        let mut line = Vec::new();
+        (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(io(path))?;
+        if line.pop() != Some(b'\n') {
+            return Ok(None);
+        }
+        if wanted(&line) {
+            return Ok(Some(line));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What an erasure must know of a run, read from its records. Reads strictly, but does not verify the chain.
+
+use std::io::{self, BufRead, Read as _};
+
+use crate::hash::{Hash, sha256};
+use crate::jcs;
+use crate::name::Name;
+use crate::record::{Entry, RunId};
+use crate::retention::{Due, Windows, is_oversight};
+use crate::span::Span;
+use crate::time::Timestamp;
+
+/// The longest line, with its line feed.
+const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A content of a run, and how long it stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// The content.
+    pub root: Hash,
+    /// Of oversight: it stays for the decision window.
+    pub oversight: bool,
+}
+
+/// How a run was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Close {
+    /// When: the windows count from here.
+    pub at: Timestamp,
+    /// SHA-256 of JCS of the signed close root.
+    pub root: Hash,
+}
+
+/// A run, as far as an erasure is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFacts {
+    /// The run.
+    pub run_id: RunId,
+    /// The deployment.
+    pub origin: Name,
+    /// On whose behalf.
+    pub tenant: Name,
+    /// Its alias for the data subject.
+    pub subject: Option<Name>,
+    /// How long what stays.
+    pub windows: Windows,
+    /// Its contents, in the order of the records.
+    pub contents: Vec<Partition>,
+    /// How it was closed, if it was.
+    pub close: Option<Close>,
+    /// It waits for people.
+    pub waiting: bool,
+}
+
+impl RunFacts {
+    /// Reads the lines of a run's records, each without its line feed.
+    ///
+    /// # Errors
+    /// In words, when they are not a run's records.
+    pub fn read<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = io::Result<L>>) -> Result<Self, String> {
+        let mut facts: Option<Self> = None;
+        for line in lines {
+            let line = line.map_err(|e| e.to_string())?;
+            let entry = Entry::read(line.as_ref()).map_err(|e| e.to_string())?;
+            let facts = match (&mut facts, &entry.span) {
+                (Some(facts), _) => facts,
+                (none, Span::AgentInvoke(invoke)) => none.insert(Self {
+                    run_id: entry.run_id,
+                    origin: invoke.origin.clone(),
+                    tenant: entry.common.tenant.clone(),
+                    subject: entry.common.subject.clone(),
+                    windows: Windows::of(invoke),
+                    contents: Vec::new(),
+                    close: None,
+                    waiting: false,
+                }),
+                _ => return Err("its first record is not `agent.invoke`".into()),
+            };
+            if entry.run_id != facts.run_id {
+                return Err(format!("it has a record of run {}", entry.run_id));
+            }
+            if let Some(content) = entry.content {
+                let oversight = is_oversight(&entry.span);
+                facts.contents.push(Partition { root: content.root, oversight });
+            }
+            facts.waiting = matches!(entry.span, Span::OversightSuspend(_));
+            if let Some(root) = &entry.signature {
+                let root = sha256(&jcs::to_vec(root).map_err(|e| e.to_string())?);
+                facts.close = Some(Close { at: entry.ended_at, root });
+            }
+        }
+        facts.ok_or_else(|| "it has no records".into())
+    }
+
+    /// Reads `records.jsonl`.
+    pub(super) fn read_file(mut file: impl BufRead) -> Result<Self, String> {
+        Self::read(std::iter::from_fn(|| {
+            let mut line = Vec::new();
+            match (&mut file).take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
+                Ok(0) => None,
+                Ok(_) if line.pop() == Some(b'\n') => Some(Ok(line)),
+                Ok(_) => Some(Err(io::Error::new(io::ErrorKind::InvalidData, "a line has no line feed"))),
+                Err(error) => Some(Err(error)),
+            }
+        }))
+    }
+
+    /// Which windows have ended at `now`; none of a run that has not closed.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Due {
+        self.close.map_or(Due::Nothing, |close| self.windows.due(close.at, now))
+    }
+}

@@ -1,0 +1,444 @@
+//! Runs read again: an honest one breaks no rule, and each rule is broken once.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use common::{
+    Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
+};
+use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event};
+use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
+use fuze_evidence::sink::MemoryRun;
+use fuze_evidence::span::{Guardrail, RunCancel};
+use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
+use fuze_evidence::vocab::*;
+use fuze_evidence::{Annex, Common, Hash, Span, sha256};
+use serde_json::json;
+
+const ARGS: &[u8] = b"the arguments' commitment";
+
+/// What happens between the first record and the last; the number of a step is its place, from 1.
+struct Story {
+    common: Box<dyn FnOnce(&mut Common)>,
+    refused: bool,
+    spans: Vec<Span>,
+    status: RunStatus,
+}
+
+/// Record and step of each part of [`Story::approved`].
+const GENERATE: usize = 0;
+const ASKED: usize = 1;
+const WAITS: usize = 2;
+const FIRST_PERSON: usize = 4;
+const SECOND_PERSON: usize = 5;
+const RESUME: usize = 6;
+const ALLOWED: usize = 7;
+const EXECUTE: usize = 8;
+
+impl Story {
+    /// The model asks, law wants two people, they approve, the tool runs, the run completes.
+    fn approved() -> Self {
+        let args = sha256(ARGS);
+        let slot = |slot: u32| with(suspend(args, slot, 2), |s| token(s, slot));
+        let person = |slot: u32| {
+            with(decision(args), |s| {
+                token(s, slot);
+                let Span::HumanDecision(human) = s else { panic!() };
+                human.overseer = name(&format!("overseer-{slot}"));
+                human.key_id = sha256(&[slot as u8]);
+            })
+        };
+        let allow = with(evaluate(PolicyDecision::Allow, args), |s| {
+            let Span::PolicyEvaluate(policy) = s else { panic!() };
+            policy.approval_by_law = true;
+        });
+        let run = with(execute(args), |s| tool(s).approval_step = Some(SECOND_PERSON as u64 + 1));
+        let spans = vec![
+            generate(0, Hash::ZERO),
+            evaluate(PolicyDecision::RequiresApproval, args),
+            slot(0),
+            slot(1),
+            person(0),
+            person(1),
+            resume(1),
+            allow,
+            run,
+            generate(1, Hash::ZERO),
+        ];
+        Self { common: Box::new(|_| {}), refused: false, spans, status: RunStatus::Completed }
+    }
+
+    fn told(self) -> Sample {
+        let (mut sample, mut recorder) =
+            Sample::begin_as(Host::with(Box::new(Counter(1))), self.common, |start| {
+                if self.refused {
+                    start.outcome = StartOutcome::Refused;
+                    start.refusal = Some(Refusal::SubjectMissing);
+                }
+            });
+        for (step, span) in (1..).zip(&self.spans) {
+            let record = recorder.append(step, 0, times(step * 10), span, None).unwrap();
+            sample.add(&record, None);
+        }
+        let last = self.spans.len() as u64 + 1;
+        let closed = recorder.close(last, 0, times(last * 10), self.status, &sample.host.signer).unwrap();
+        sample.add(closed.record(), None);
+        sample
+    }
+}
+
+fn with(mut span: Span, change: impl FnOnce(&mut Span)) -> Span {
+    change(&mut span);
+    span
+}
+
+fn token(span: &mut Span, slot: u32) {
+    let hash = sha256(format!("token {slot}").as_bytes());
+    match span {
+        Span::OversightSuspend(suspend) => suspend.token_hash = hash,
+        Span::HumanDecision(human) => human.token_hash = hash,
+        _ => panic!(),
+    }
+}
+
+fn tool(span: &mut Span) -> &mut fuze_evidence::span::ToolExecute {
+    let Span::ToolExecute(tool) = span else { panic!() };
+    tool
+}
+
+fn human(span: &mut Span) -> &mut fuze_evidence::span::HumanDecision {
+    let Span::HumanDecision(human) = span else { panic!() };
+    human
+}
+
+fn policy(span: &mut Span) -> &mut fuze_evidence::span::PolicyEvaluate {
+    let Span::PolicyEvaluate(policy) = span else { panic!() };
+    policy
+}
+
+fn read(sample: &Sample, files: &MemoryRun) -> Replay {
+    let keys = TrustedKeys::new()
+        .run_key(sample.host.public_key())
+        .master_key(&sample.host.master)
+        .subject_keys(&sample.host.subjects);
+    replay(files.into(), &keys).unwrap()
+}
+
+fn broken(story: Story) -> Vec<Rule> {
+    let sample = story.told();
+    let replay = read(&sample, &sample.files);
+    let mut rules: Vec<Rule> = replay.findings.iter().map(|finding| finding.rule).collect();
+    rules.dedup();
+    rules
+}
+
+#[test]
+fn an_honest_run_is_sound() {
+    let sample = Story::approved().told();
+    let replay = read(&sample, &sample.files);
+    assert!(replay.is_sound(), "{:?} {:?}", replay.verdict, replay.findings);
+    assert_eq!(replay.to_string(), "closed as `completed`, 12 records");
+    assert!(replay.steps.iter().all(|step| step.trust == Trust::Signed));
+    let calls = replay.calls();
+    let [call] = calls.as_slice() else { panic!("{calls:?}") };
+    let decisions: Vec<_> = call.decisions.iter().map(|decided| decided.decision).collect();
+    assert_eq!(decisions, [PolicyDecision::RequiresApproval, PolicyDecision::Allow]);
+    let people: Vec<_> = call.people.iter().map(|person| person.overseer.as_str()).collect();
+    assert_eq!(people, ["overseer-0", "overseer-1"]);
+    let ended: Vec<_> = call.ended.iter().map(|ended| (ended.outcome, ended.duration_nanos)).collect();
+    assert_eq!(ended, [(ToolOutcome::Ok, 1)]);
+    assert_eq!(replay.duration_nanos(), 111);
+}
+
+type Change = fn(&mut Story);
+
+/// Each rule, and how it is broken without breaking another.
+const BROKEN: &[(Rule, Change)] = &[
+    (Rule::Decided, |s| {
+        s.spans.remove(ALLOWED);
+        s.spans.remove(ASKED);
+        s.spans.drain(ASKED..RESUME);
+        s.common = Box::new(|common| common.art22 = Art22::None);
+        *tool(&mut s.spans[ASKED]) = unapproved();
+    }),
+    (Rule::Allowed, |s| {
+        policy(&mut s.spans[ALLOWED]).decision = PolicyDecision::RequiresApproval;
+    }),
+    (Rule::Approved, |s| tool(&mut s.spans[EXECUTE]).approval_step = None),
+    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
+    // An approval of something else.
+    (Rule::ApprovedByDecision, |s| {
+        let other = sha256(b"other arguments");
+        let mut allow = s.spans[ALLOWED].clone();
+        policy(&mut allow).args_hash = Some(other);
+        s.spans[ALLOWED] = allow;
+        tool(&mut s.spans[EXECUTE]).args_hash = other;
+    }),
+    // A refusal is no approval.
+    (Rule::ApprovedByDecision, |s| human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject),
+    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected),
+    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::DoneByStatement),
+    (Rule::SameTool, |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
+    (Rule::OnceOnly, |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
+    (Rule::OnceOnly, |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
+    (Rule::Waiting, |s| s.spans.insert(FIRST_PERSON, generate(7, Hash::ZERO))),
+    (Rule::WaitGrounded, |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
+    (Rule::WaitGrounded, |s| {
+        let Span::OversightSuspend(suspend) = &mut s.spans[WAITS] else { panic!() };
+        suspend.reason = SuspendReason::InDoubt;
+    }),
+    (Rule::TokenOnce, |s| {
+        s.spans.insert(RESUME, s.spans[FIRST_PERSON].clone());
+        let again = human(&mut s.spans[RESUME]);
+        again.outcome = DecisionOutcome::Voided;
+    }),
+    (Rule::SameArguments, |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
+    (Rule::NotPrincipal, |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
+    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
+    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
+    (Rule::AllSlots, |s| {
+        s.spans.remove(FIRST_PERSON);
+        let approval = FIRST_PERSON as u64 + 1;
+        tool(&mut s.spans[EXECUTE - 1]).approval_step = Some(approval);
+    }),
+    (Rule::AllSlots, |s| human(&mut s.spans[FIRST_PERSON]).outcome = DecisionOutcome::Voided),
+    (Rule::EpochGrows, |s| {
+        let Span::RunResume(resume) = &mut s.spans[RESUME] else { panic!() };
+        resume.epoch = 0;
+    }),
+    (Rule::KnownPolicy, |s| policy(&mut s.spans[ALLOWED]).bundle_hash = sha256(b"another bundle")),
+    (Rule::AfterCancel, |s| {
+        s.spans.insert(EXECUTE + 1, stop());
+        s.status = RunStatus::Cancelled;
+    }),
+    (Rule::CompletedAfterStop, |s| s.spans.push(stop())),
+    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::Engine))),
+    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::StepLimit))),
+    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
+    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
+    (Rule::InDoubt, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::InDoubt),
+    (Rule::HumanDecided, |s| {
+        s.spans.drain(ASKED..=RESUME);
+        policy(&mut s.spans[ASKED]).approval_by_law = false;
+        *tool(&mut s.spans[ASKED + 1]) = unapproved();
+    }),
+];
+
+fn unapproved() -> fuze_evidence::span::ToolExecute {
+    let mut span = execute(sha256(ARGS));
+    tool(&mut span).approval_step = None;
+    tool(&mut span).clone()
+}
+
+fn stop() -> Span {
+    RunCancel { cancelled_by: CancelledBy::Operator }.into()
+}
+
+fn refusal(reason: PolicyReason) -> Span {
+    with(evaluate(PolicyDecision::Deny, sha256(b"another call")), |s| {
+        policy(s).reason = reason;
+        policy(s).approval_by_law = false;
+    })
+}
+
+fn guardrail(outcome: GuardrailOutcome) -> Span {
+    let tripped = outcome == GuardrailOutcome::Tripped;
+    let phase = GuardrailPhase::Output;
+    Guardrail { hard_block: false, guardrail: name("leak"), outcome, phase, tripped, call_index: None }.into()
+}
+
+#[test]
+fn each_broken_rule_is_found_and_no_other() {
+    for (number, (rule, change)) in BROKEN.iter().enumerate() {
+        let mut story = Story::approved();
+        change(&mut story);
+        assert_eq!(broken(story), [*rule], "case {number}");
+    }
+}
+
+/// Rules that cannot be broken alone.
+#[test]
+fn rules_that_stand_together() {
+    let mut unknown = Story::approved();
+    token(&mut unknown.spans[SECOND_PERSON], 7);
+    assert_eq!(broken(unknown), [Rule::TokenKnown, Rule::AllSlots]);
+    // Decided although nobody was asked: before the run waited.
+    let mut early = Story::approved();
+    early.spans.swap(WAITS, FIRST_PERSON);
+    assert!(broken(early).contains(&Rule::TokenKnown));
+    let mut halted = Story::approved();
+    human(&mut halted.spans[SECOND_PERSON]).action = OversightAction::Halt;
+    assert_eq!(broken(halted), [Rule::ApprovedByDecision, Rule::CompletedAfterStop]);
+    let mut recovered = Story::approved();
+    let Span::RunResume(resume) = &mut recovered.spans[RESUME] else { panic!() };
+    resume.cause = ResumeCause::Recovery;
+    assert_eq!(broken(recovered), [Rule::Waiting]);
+}
+
+#[test]
+fn every_rule_is_broken_somewhere() {
+    let elsewhere = [Rule::Readable, Rule::AfterRefusal, Rule::TokenKnown];
+    for rule in Rule::ALL {
+        assert!(
+            elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken == rule),
+            "{}",
+            rule.as_str()
+        );
+    }
+}
+
+/// What is no breach: a refused start, a call that the model got wrong, a doubt that a person cleared, a repeat after a crash.
+#[test]
+fn what_is_allowed_is_not_found() {
+    let refused = Story { refused: true, spans: vec![], status: RunStatus::Error, ..Story::approved() };
+    assert_eq!(broken(refused), []);
+    for reason in [PolicyReason::UnknownTool, PolicyReason::ArgumentsInvalid] {
+        let mut wrong = Story::approved();
+        wrong.spans.insert(GENERATE + 1, refusal(reason));
+        tool(&mut wrong.spans[EXECUTE + 1]).approval_step = Some(SECOND_PERSON as u64 + 2);
+        assert_eq!(broken(wrong), [], "{reason}");
+    }
+    let mut doubt = Story::approved();
+    tool(&mut doubt.spans[EXECUTE]).outcome = ToolOutcome::InDoubt;
+    doubt.status = RunStatus::InDoubt;
+    assert_eq!(broken(doubt), []);
+    let mut one_refuses = Story::approved();
+    human(&mut one_refuses.spans[SECOND_PERSON]).action = OversightAction::Reject;
+    one_refuses.spans.remove(FIRST_PERSON);
+    let step = tool(&mut one_refuses.spans[EXECUTE - 1]);
+    (step.outcome, step.approval_step) = (ToolOutcome::Rejected, Some(FIRST_PERSON as u64 + 1));
+    assert_eq!(broken(one_refuses), []);
+    // What had begun before the stop may still end.
+    let mut stopped = Story::approved();
+    stopped.spans.push(stop());
+    stopped.status = RunStatus::Cancelled;
+    assert_eq!(broken(stopped), []);
+}
+
+#[test]
+fn the_sample_run_that_only_verifies_breaks_rules() {
+    let sample = Sample::closed();
+    let replay = read(&sample, &sample.files);
+    assert!(replay.verdict.as_ref().is_ok_and(|report| report.is_verified()));
+    assert!(!replay.is_sound() && replay.findings.len() > 2, "{:?}", replay.findings);
+}
+
+#[test]
+fn content_is_opened_field_by_field() {
+    let sample = Sample::closed();
+    let full = read(&sample, &sample.files);
+    let first = full.steps[0].content.as_ref().unwrap();
+    assert_eq!(first.value, Some(json!({"applicant": "17", "task": "recommend"})));
+    let paths: Vec<_> =
+        first.fields.iter().map(|f| (f.status, f.opened.as_ref().unwrap().0.as_str())).collect();
+    assert_eq!(paths, [(FieldStatus::Verified, "/applicant"), (FieldStatus::Verified, "/task")]);
+    // Without the key nothing is opened, and with the lines gone and explained it is erased.
+    let keys = TrustedKeys::new().run_key(sample.host.public_key());
+    let closed = replay((&sample.files).into(), &keys).unwrap();
+    let first = closed.steps[0].content.as_ref().unwrap();
+    assert_eq!((first.counts.withheld, first.fields.len(), &first.value), (8, 0, &None));
+    let files = MemoryRun { content: vec![], keys: vec![], ..sample.files.clone() };
+    let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
+    let erasure = Erasure { run_id: sample.run_id, reason: ErasureReason::Request, what: Erased::Run };
+    annex.append(at(1_000), name("dpo"), Event::Erased(erasure), &sample.host.signer).unwrap();
+    let keys = TrustedKeys::new().run_key(sample.host.public_key()).annex(&annex);
+    let erased = replay((&files).into(), &keys).unwrap();
+    let first = erased.steps[0].content.as_ref().unwrap();
+    assert_eq!((first.counts.erased, first.counts.missing), (8, 0));
+    // And missing if nothing explains it.
+    let missing = read(&sample, &files);
+    assert_eq!(missing.steps[0].content.as_ref().unwrap().counts.missing, 8);
+}
+
+#[test]
+fn what_does_not_verify_is_marked_and_not_opened() {
+    let sample = Story::approved().told();
+    let mut lines: Vec<Vec<u8>> =
+        sample.files.records.split_inclusive(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
+    lines.remove(4);
+    let files = MemoryRun { records: lines.concat(), ..sample.files.clone() };
+    let cut = read(&sample, &files);
+    assert!(matches!(cut.verdict, Err(VerifyError::Failed(_))), "{:?}", cut.verdict);
+    assert_eq!(cut.steps.len(), 11, "what is left is shown");
+    assert!(cut.steps.iter().all(
+        |step| step.trust == Trust::Unverified && step.content.as_ref().is_none_or(|c| c.value.is_none())
+    ));
+    let stranger = replay((&sample.files).into(), &TrustedKeys::new()).unwrap();
+    assert!(matches!(stranger.verdict, Err(VerifyError::Cannot { .. })));
+    assert!(stranger.steps.iter().all(|step| step.trust == Trust::Unverified));
+    // Garbage in the middle is a finding, and what follows is shown.
+    lines[2] = b"{\"no\":\"record\"}\n".to_vec();
+    let files = MemoryRun { records: lines.concat(), ..sample.files.clone() };
+    let garbage = read(&sample, &files);
+    assert!(garbage.findings.iter().any(|f| f.rule == Rule::Readable && f.sequence == 2));
+    // A run that is not closed: signed as far as the open root, then only chained.
+    let open: Vec<u8> = lines[..2].concat();
+    let files = MemoryRun { records: open, content: sample.files.content.clone(), ..sample.files.clone() };
+    let open = read(&sample, &files);
+    let trust: Vec<_> = open.steps.iter().map(|step| step.trust).collect();
+    assert_eq!(trust, [Trust::Signed, Trust::Chained]);
+}
+
+#[test]
+fn after_a_refusal_nothing_happens() {
+    let refused =
+        Story { refused: true, spans: vec![], status: RunStatus::Error, ..Story::approved() }.told();
+    // No recorder writes this, and no verifier accepts it.
+    let first = refused.files.records.split_inclusive(|&b| b == b'\n').next().unwrap();
+    let others = Story::approved().told();
+    let rest = others.files.records.split_inclusive(|&b| b == b'\n').skip(1).flatten();
+    let records = first.iter().chain(rest).copied().collect();
+    let replay = read(&refused, &MemoryRun { records, ..refused.files.clone() });
+    assert!(replay.verdict.is_err());
+    assert!(replay.findings.iter().any(|finding| finding.rule == Rule::AfterRefusal));
+}
+
+#[test]
+fn two_runs_are_compared_by_what_they_did() {
+    let one = Story::approved().told();
+    let one = read(&one, &one.files);
+    let same = Story::approved().told();
+    assert_eq!(diff(&one, &read(&same, &same.files)), []);
+    let mut other = Story::approved();
+    policy(&mut other.spans[ALLOWED]).rule = Some(name("hiring.other"));
+    other.spans.push(guardrail(GuardrailOutcome::Tripped));
+    other.status = RunStatus::Tripwire;
+    let other = other.told();
+    let found = diff(&one, &read(&other, &other.files));
+    let [
+        Difference::Run(status),
+        Difference::Changed { left, right, changes },
+        Difference::OnlyRight { sequence },
+        Difference::Changed { changes: close, .. },
+    ] = found.as_slice()
+    else {
+        panic!("{found:?}");
+    };
+    assert_eq!((status.what.as_str(), &status.right), ("status", &Some(json!("tripwire"))));
+    assert_eq!((*left, *right, *sequence), (8, 8, 11));
+    assert_eq!(changes.iter().map(|change| change.what.as_str()).collect::<Vec<_>>(), ["fuze.policy.rule"]);
+    assert_eq!(close.iter().map(|change| change.what.as_str()).collect::<Vec<_>>(), ["fuze.run.status"]);
+}
+
+#[test]
+fn another_run_than_was_asked_for_fails() {
+    let sample = Sample::closed();
+    let other = Sample::closed();
+    let keys = || TrustedKeys::new().run_key(sample.host.public_key());
+    let check = |keys: TrustedKeys<'_>| verify_files(RunFiles::from(&sample.files), &keys);
+    let right =
+        keys().expect_run(sample.run_id).expect_tenant(name("acme")).expect_origin(name("hr.example.eu"));
+    assert!(check(right).is_ok());
+    for (what, keys) in [
+        ("run", keys().expect_run(other.run_id)),
+        ("tenant", keys().expect_tenant(name("acme2"))),
+        ("deployment", keys().expect_origin(name("hr.example.org"))),
+    ] {
+        let Err(VerifyError::Failed(failure)) = check(keys) else { panic!("{what}") };
+        assert!(
+            matches!(failure.what, What::Differs { what: found, .. } if found.contains(what)),
+            "{failure}"
+        );
+        assert_eq!(failure.line, 0);
+    }
+}

@@ -1,0 +1,58 @@
+//! The log as the place where runs are anchored.
+
+use async_trait::async_trait;
+use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, Prepared};
+use fuze_evidence::random::OsRandom;
+use fuze_evidence::{Hash, SignedRoot, Timestamp};
+
+use super::{Log, LogError};
+
+impl From<LogError> for AnchorError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Busy { .. } => Self::Busy(error.to_string()),
+            other => Self::Place(other.to_string()),
+        }
+    }
+}
+
+impl Log {
+    async fn keep(&self, prepared: Prepared) -> Result<AnchorLine, AnchorError> {
+        let index = self.append_async(prepared.leaf()).await?;
+        let at = Timestamp::from_system_time(self.now()).map_err(|e| AnchorError::Place(e.to_string()))?;
+        Ok(prepared.anchored(index, self.origin().clone(), at)?)
+    }
+
+    /// Anchors a line of an annex, given as the SHA-256 of its canonical octets.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub async fn anchor_annex(&self, line: Hash) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::annex(line, &mut OsRandom::new())?).await
+    }
+
+    /// Anchors a line of a key history, given as the SHA-256 of its canonical octets.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub async fn anchor_key(&self, line: Hash) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::key(line, &mut OsRandom::new())?).await
+    }
+}
+
+#[async_trait]
+impl Anchor for Log {
+    async fn anchor_open(&self, root: &SignedRoot, deadline: Timestamp) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::open(root, deadline, &mut OsRandom::new())?).await
+    }
+
+    async fn anchor_close(&self, root: &SignedRoot, opened: &AnchorLine) -> Result<AnchorLine, AnchorError> {
+        if opened.log() != self.origin() {
+            return Err(AnchorError::Leaf(fuze_evidence::anchor::LeafError::Log {
+                expected: opened.log().clone(),
+                found: self.origin().clone(),
+            }));
+        }
+        self.keep(Prepared::close(root, opened, &mut OsRandom::new())?).await
+    }
+}

@@ -1,0 +1,261 @@
+//! Runs of every shape, as the recorder writes them.
+
+use std::path::Path;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+
+use fuze_audit::{Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
+use fuze_evidence::chain::Times;
+use fuze_evidence::content::{Opening, history};
+use fuze_evidence::keys::{FileSigner, Signer as _};
+use fuze_evidence::sign::{PublicKey, sign_object, write_signature};
+use fuze_evidence::span::{HumanDecision, OversightSuspend};
+use fuze_evidence::vocab::{PolicyDecision, RunStatus};
+use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
+use serde_json::{Value, json};
+
+use crate::common::{self, Counter, Host, Sample, name};
+
+/// What a run is like. `Shape::of` makes one from a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub seed: u64,
+    /// Whose keys: runs of one deployment have the same.
+    pub deployment: u64,
+    pub turns: u64,
+    pub subject: bool,
+    pub waits: bool,
+    pub closed: bool,
+}
+
+impl Shape {
+    pub fn of(seed: u64) -> Self {
+        Self {
+            seed,
+            deployment: seed % 7,
+            turns: seed % 3,
+            subject: seed % 2 == 0,
+            waits: seed % 5 < 2,
+            closed: seed % 17 != 3,
+        }
+    }
+
+    /// With everything in it.
+    pub fn full(seed: u64) -> Self {
+        Self { seed, deployment: 1, turns: 2, subject: true, waits: true, closed: true }
+    }
+}
+
+/// A run with the keys that made it.
+pub struct Run {
+    pub shape: Shape,
+    host: Host,
+    pub files: fuze_evidence::sink::MemoryRun,
+    pub oversight: Vec<OversightMember>,
+    pub overseer: PublicKey,
+}
+
+impl Run {
+    pub fn new(shape: Shape) -> Self {
+        let mut host = Host::with(Box::new(Counter(shape.deployment << 40)));
+        host.random = Box::new(Counter((shape.seed + 1) << 20));
+        let (mut sample, mut recorder) = Sample::begin_with_subject_key(host, shape.subject);
+        let overseer = FileSigner::ephemeral(name("overseer"), sample.host.random.as_mut()).unwrap();
+        let mut oversight = Vec::new();
+        let (mut step, mut time, mut heard) = (1, 1_000_000, Hash::ZERO);
+        // Milliseconds after the step before, and how long it took, in microseconds.
+        let mut next = |step: &mut u64, pause: u64, took: u64| {
+            let from = time + pause * 1_000_000;
+            time = from + took * 1_000;
+            *step += 1;
+            (*step - 1, Times { started_at: common::at(from), ended_at: common::at(time) })
+        };
+        for turn in 0..shape.turns {
+            let (answer, sealed) =
+                sample.commit(json!({"role": "assistant", "text": format!("turn {turn}: é€😀\u{7f}\"\\\n")}));
+            heard = history(heard, answer.root());
+            let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
+            let span = common::generate(turn as u32, heard);
+            let record = recorder.append(id, 0, at, &span, Some(&answer)).unwrap();
+            sample.add(&record, Some(&sealed));
+
+            let (args, sealed) = sample.commit(json!({
+                "candidate": "17", "grade": turn, "share": 0.1 + turn as f64, "tiny": 1e-7, "none": null, "tags": ["a", {}, []],
+                "0~1/x": true,
+            }));
+            let waits = shape.waits && turn == 0;
+            let decision = if waits { PolicyDecision::RequiresApproval } else { PolicyDecision::Allow };
+            let (policy_step, at) = next(&mut step, 1, 180);
+            let policy = common::evaluate(decision, args.root());
+            let record = recorder.append(policy_step, id, at, &policy, Some(&args)).unwrap();
+            sample.add(&record, Some(&sealed));
+            if waits {
+                recorder =
+                    wait(&mut sample, recorder, args.root(), &overseer, &mut oversight, |pause, took| {
+                        next(&mut step, pause, took)
+                    });
+            }
+            let (output, sealed) = sample.commit(json!({"ok": true, "turn": turn}));
+            let (id, at) = next(&mut step, 2, 640_000);
+            let record =
+                recorder.append(id, policy_step, at, &common::execute(args.root()), Some(&output)).unwrap();
+            sample.add(&record, Some(&sealed));
+        }
+        if shape.closed {
+            let (id, at) = next(&mut step, 5, 900);
+            let closed = recorder.close(id, 0, at, RunStatus::Completed, &sample.host.signer).unwrap();
+            sample.add(closed.record(), None);
+        }
+        let overseer = PublicKey::from_bytes(overseer.public_key()).unwrap();
+        Self { shape, host: sample.host, files: sample.files, oversight, overseer }
+    }
+
+    pub fn signer(&self) -> &FileSigner {
+        &self.host.signer
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        self.host.public_key()
+    }
+
+    pub fn trust(&self) -> Trust {
+        Trust::new().run_key(self.public_key().id())
+    }
+
+    /// When bundles are made.
+    pub fn exported_at(&self) -> Timestamp {
+        common::at(86_400_000_000_000)
+    }
+
+    pub fn export(&self, selection: Selection) -> Export<'_> {
+        Export {
+            run: &self.files,
+            run_key: self.public_key(),
+            master_key: Some(&self.host.master),
+            subject_keys: Some(&self.host.subjects),
+            selection,
+            extras: Extras { oversight: self.oversight.clone(), ..Extras::default() },
+            maker: &self.host.signer,
+            exported_at: self.exported_at(),
+        }
+    }
+
+    /// A bundle, in memory.
+    pub fn bundle(&self, selection: Selection) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.export(selection).write(Path::new("."), &mut out).unwrap();
+        out
+    }
+
+    /// What this shape's number chooses to disclose.
+    pub fn selection(&self) -> Selection {
+        match self.shape.seed % 4 {
+            0 => Selection::all(),
+            1 => Selection::nothing(),
+            2 => Selection::nothing().record(0),
+            _ => Selection::nothing().field(0, "/applicant").unwrap(),
+        }
+    }
+}
+
+/// A person is asked, decides, and the run goes on.
+fn wait(
+    sample: &mut Sample,
+    mut recorder: Recorder,
+    args: Hash,
+    overseer: &FileSigner,
+    oversight: &mut Vec<OversightMember>,
+    mut next: impl FnMut(u64, u64) -> (u64, Times),
+) -> Recorder {
+    let random = sample.host.random.as_mut();
+    let mut salt = || {
+        let mut octets = [0; 32];
+        random.fill(&mut octets).unwrap();
+        Base64UrlUnpadded::encode_string(&octets)
+    };
+    let key_id = sample.host.signer.key_id();
+    let token_claims = Claims(json!({
+        "keyId": key_id, "runId": sample.run_id, "argsHash": args, "nonce": salt(), "tool": "record_recommendation",
+    }));
+    let signed = sign_token(&token_claims, &sample.host.signer);
+    let token = format!("fz1.{}.{}", Base64UrlUnpadded::encode_string(&signed.0), write_signature(&signed.1));
+    let token_hash = sha256(&signed.0);
+    let case = json!({"agent": "HiringAgent", "arguments": "{}", "salt": salt(), "template": "fuze/case/v1"});
+    let rationale = Opened {
+        json: "\"the dossier holds\"".to_owned(),
+        salt: serde_json::from_value(Value::String(salt())).unwrap(),
+    };
+    let commit = |salt: &Value, text: String| {
+        let salt = serde_json::from_value(salt.clone()).unwrap();
+        Opening { path: String::new(), value: Value::String(text), salt }.leaf_hash().unwrap()
+    };
+    let shown = String::from_utf8(jcs::to_vec(&(&token, &case)).unwrap()).unwrap();
+    let claims = DecisionClaims(json!({
+        "action": "approve", "tokenHash": token_hash, "keyId": overseer.key_id(), "overseer": "overseer-3",
+        "caseHash": commit(&case["salt"], shown),
+        "rationaleHash": commit(&serde_json::to_value(rationale.salt).unwrap(), rationale.json.clone()),
+    }));
+    let signed = sign_object(&claims, overseer).unwrap();
+    let decision = format!(
+        "fzd1.{}.{}",
+        Base64UrlUnpadded::encode_string(&signed.bytes),
+        write_signature(&signed.signature)
+    );
+
+    let (suspended, at) = next(1, 900);
+    let Span::OversightSuspend(suspend) = common::suspend(args, 0, 1) else { unreachable!() };
+    let span = OversightSuspend { token_hash, ..suspend }.into();
+    let record = recorder.append(suspended, 0, at, &span, None).unwrap();
+    sample.add(&record, None);
+    let root = recorder.suspend(at.ended_at, &sample.host.signer).unwrap();
+    sample.root(&root);
+    let (id, at) = next(8_040_000, 700);
+    let record = recorder.append(id, 0, at, &common::resume(1), None).unwrap();
+    sample.add(&record, None);
+    let (id, at) = next(0, 400);
+    let Span::HumanDecision(human) = common::decision(args) else { unreachable!() };
+    let span = HumanDecision {
+        decision_hash: signed.hash(),
+        key_id: overseer.key_id(),
+        overseer: Name::new("overseer-3").unwrap(),
+        token_hash,
+        ..human
+    }
+    .into();
+    let record = recorder.append(id, suspended, at, &span, None).unwrap();
+    sample.add(&record, None);
+    let opened = Openings { rationale: Some(rationale), ..Openings::default() };
+    oversight.push(OversightMember { case: Some(case), decision, opened: Some(opened), token });
+    recorder
+}
+
+fn sign_token(claims: &Claims, signer: &FileSigner) -> (Vec<u8>, [u8; 64]) {
+    let signed = sign_object(claims, signer).unwrap();
+    (signed.bytes, signed.signature)
+}
+
+macro_rules! signed_value {
+    ($name:ident, $domain:literal) => {
+        /// Members that are signed; only those that a bundle looks at.
+        struct $name(Value);
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Value::deserialize(deserializer).map(Self)
+            }
+        }
+
+        impl fuze_evidence::sign::SignedObject for $name {
+            const DOMAIN: &'static str = $domain;
+        }
+    };
+}
+
+signed_value!(Claims, "fuze/resume/v1");
+signed_value!(DecisionClaims, "fuze/decision/v1");

@@ -1,0 +1,28 @@
+// rule 6 · AI Act Art. 14, GDPR Art. 6(1) · a high-risk agent under a basis of no tool, and none of them stops · 3 errors
+#![allow(unused_imports)]
+
+use fuze_agent::prelude::*;
+use fuze_agent_proof::tools::*;
+use fuze_agent_proof::*;
+
+define_agent! {
+    /// Recommends applicants; a person decides.
+    pub Hiring {
+        purpose: "employment-screening",
+        instructions: "Read, then recommend.",
+        lawful_basis: vital_interests,
+        annex_iii: employment::recruitment,
+        art22: none,
+        oversight: human_approval { plan: "oversight.hr.v1", training: "hr-2026" },
+        model_residency: eu,
+        retention: HIRING,
+        tools: [ReadDossier, FileNote],
+        deps: Deps,
+        output: Answer,
+        max_steps: 8,
+        retry_budget: 1,
+        token_budget: 50_000,
+    }
+}
+
+fn main() {}
