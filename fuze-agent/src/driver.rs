@@ -4,6 +4,7 @@
 //! messages and never sees it, so there is nothing for them to catch.
 
 pub(crate) mod calls;
+pub(crate) mod decide;
 pub(crate) mod definition;
 pub(crate) mod execute;
 pub(crate) mod guard;
@@ -12,6 +13,7 @@ pub(crate) mod nested;
 pub(crate) mod pause;
 pub(crate) mod state;
 pub(crate) mod turn;
+pub(crate) mod wait;
 
 use std::sync::Arc;
 use std::time::Duration;

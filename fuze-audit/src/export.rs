@@ -7,12 +7,14 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::content::{ContentLine, KeysLine};
 use fuze_evidence::keys::{KeyError, MasterKey, Signer, SubjectKeys, WrappedRunKeys};
 use fuze_evidence::record::Entry;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{RunFiles, TrustedKeys, verify_files};
 use fuze_evidence::{RunKeys, Timestamp};
+use fuze_log::VerifierKey;
 
 use crate::disclose::{self, Selection};
 use crate::manifest::{Predicate, Statement, Subject};
@@ -34,6 +36,19 @@ pub struct Extras {
     pub policy: Option<Vec<u8>>,
     /// Decisions of people, as far as they are disclosed.
     pub oversight: Vec<OversightMember>,
+    /// Where the run's roots stand in a log.
+    pub anchored: Option<Anchored>,
+}
+
+/// Where a run's roots stand in a log, and the proofs.
+#[derive(Debug, Clone)]
+pub struct Anchored {
+    /// The log's verifier key.
+    pub log: VerifierKey,
+    /// Of the open root: its line of `anchors.jsonl` and a tlog-proof.
+    pub open: Option<(AnchorLine, Vec<u8>)>,
+    /// The same of the close root.
+    pub close: Option<(AnchorLine, Vec<u8>)>,
 }
 
 /// What to export, with what, and in whose name.
@@ -241,6 +256,19 @@ impl Export<'_> {
         }
         if let Some(policy) = &self.extras.policy {
             spool.add(member::POLICY, policy.as_slice())?;
+        }
+        if let Some(anchored) = &self.extras.anchored {
+            let mut lines = Vec::new();
+            for (name, anchor) in
+                [(member::ANCHOR_OPEN, &anchored.open), (member::ANCHOR_CLOSE, &anchored.close)]
+            {
+                let Some((line, proof)) = anchor else { continue };
+                lines.extend_from_slice(line.bytes());
+                lines.push(b'\n');
+                spool.add(name, proof.as_slice())?;
+            }
+            spool.add(member::ANCHORS, lines.as_slice())?;
+            spool.add(member::LOG_KEY, format!("{}\n", anchored.log).as_bytes())?;
         }
         for (n, decision) in (0..).zip(&self.extras.oversight) {
             spool.add(&member::oversight(n), decision.write()?.as_slice())?;

@@ -18,7 +18,7 @@ pub mod verify;
 pub mod zip;
 
 pub use disclose::Selection;
-pub use export::{Export, ExportError, Extras};
+pub use export::{Anchored, Export, ExportError, Extras};
 pub use oversight::{Opened, Openings, OversightMember};
 pub use source::{RunDirectory, RunSource};
-pub use verify::{AuditError, BundleReport, Failure, Trust, Verdict};
+pub use verify::{Anchoring, AuditError, BundleReport, Failure, Trust, Verdict};

@@ -3,6 +3,7 @@
 //! Trust comes from outside: which keys may sign runs and bundles. Nothing in a bundle adds any. What is said holds under that
 //! trust and no other; whether what was recorded is true, or what was never recorded, it does not know.
 
+mod anchors;
 mod inspect;
 mod outcome;
 mod package;
@@ -16,7 +17,7 @@ use fuze_evidence::record::Entry;
 use crate::zip::{Archive, Spool, ZipError};
 
 pub(crate) use inspect::{Inspected, inspect, signed_close, signed_parts};
-pub use outcome::{AuditError, BundleReport, Decisions, Failure, Maker, Verdict};
+pub use outcome::{Anchoring, AuditError, BundleReport, Decisions, Failure, Maker, Verdict};
 pub use trust::Trust;
 
 /// What looks at each record in turn, with what is disclosed of its content.

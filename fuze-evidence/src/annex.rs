@@ -106,8 +106,9 @@ impl Annex {
     /// [`VerifyError::Failed`] with the first line that is wrong; [`VerifyError::Cannot`] when its key is not trusted.
     pub fn read(bytes: &[u8], trusted: &TrustedKeys<'_>) -> Result<Self, VerifyError> {
         let mut annex: Option<Self> = None;
-        // A line of a revoked key may have been written at any time, unless a key that was not revoked has built upon it.
-        let mut unvouched = None;
+        // A line by a key that was revoked since may have been written at any time, unless a log had it before, or a key that
+        // was not revoked has built upon it.
+        let mut doubtful: Option<(u64, String)> = None;
         for octets in bytes.split_inclusive(|&b| b == b'\n') {
             let number = annex.as_ref().map_or(0, Self::next_sequence);
             let failed = |what| failure(number, what);
@@ -116,25 +117,25 @@ impl Annex {
                 return Err(failed(What::LongLine));
             }
             let read = line::Line::read(line).map_err(|e| failed(What::Line { why: e.to_string() }))?;
-            let unread = read.entry();
-            let cannot = |why: String| VerifyError::Cannot { line: number, why: format!("the annex: {why}") };
-            let key = trusted.run_key_at(&unread.origin, &unread.key_id, unread.at).map_err(cannot)?;
-            unvouched = key.revoked.map(|at| {
-                cannot(format!(
-                    "it is signed by the key {}, which was revoked at {at}, and no line of a later key follows it",
-                    unread.key_id
-                ))
-            });
+            let found = trusted.key_at(&read.entry().key_id, &read.entry().origin, read.entry().at);
+            let key = found.map_err(|why| cannot(number, &why))?;
             let entry = read.verify(&key.key).map_err(|e| failed(What::Line { why: e.to_string() }))?;
+            let hash = sha256(line);
+            doubtful = key.revoked.filter(|_| !trusted.stood(&hash)).map(|at| {
+                let why = format!(
+                    "its key was revoked at {at}, no log shows that it stood there before, and no line of a later key follows it"
+                );
+                (number, why)
+            });
             annex
                 .get_or_insert_with(|| Self::begin(entry.origin.clone(), entry.tenant.clone()))
-                .take(entry, sha256(line))
+                .take(entry, hash)
                 .map_err(failed)?;
         }
-        match unvouched {
-            Some(cannot) => Err(cannot),
-            None => annex.ok_or_else(|| failure(0, What::Empty)),
+        if let Some((number, why)) = doubtful {
+            return Err(cannot(number, &why));
         }
+        annex.ok_or_else(|| failure(0, What::Empty))
     }
 
     /// The annex, if it is this tenant's of this deployment.
@@ -289,6 +290,10 @@ fn same<T: PartialEq + fmt::Display>(what: &'static str, expected: T, found: T) 
         return Ok(());
     }
     Err(What::Differs { what, expected: expected.to_string(), found: found.to_string() })
+}
+
+fn cannot(line: u64, why: &str) -> VerifyError {
+    VerifyError::Cannot { line, why: format!("a line of the annex: {why}") }
 }
 
 pub(crate) fn failure(line: u64, what: What) -> VerifyError {

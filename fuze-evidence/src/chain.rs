@@ -555,7 +555,8 @@ struct Step<'s> {
 const LINE_START: &[u8] = b"{\"hash\":\"";
 
 /// The hash of a stored line: of the line without its first member. `None` if it is not built like one.
-pub(crate) fn line_hash(line: &[u8]) -> Option<Hash> {
+#[must_use]
+pub fn line_hash(line: &[u8]) -> Option<Hash> {
     let rest = line.strip_prefix(LINE_START)?.get(64..)?.strip_prefix(b"\",")?;
     let mut hasher = Sha256::new();
     hasher.update(b"{");

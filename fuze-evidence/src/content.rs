@@ -297,6 +297,20 @@ pub enum DisclosedLeaf {
     Hash(Hash),
 }
 
+impl DisclosedLeaf {
+    /// Its leaf hash.
+    ///
+    /// # Errors
+    /// When its value has no canonical form.
+    pub fn hash(&self) -> Result<Hash, jcs::Error> {
+        match self {
+            Self::Leaf(opening) => opening.leaf_hash(),
+            Self::Decoy(salt) => Ok(decoy_hash(&mut Vec::with_capacity(80), salt)),
+            Self::Hash(hash) => Ok(*hash),
+        }
+    }
+}
+
 /// What opens a commitment, wholly or in part: travels beside tokens and in snapshots.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,9 +8,13 @@
 mod archive;
 mod disk;
 mod facts;
+#[cfg(test)]
+mod guess;
 mod intent;
 mod plan;
 mod registrar;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -28,7 +32,8 @@ use crate::verify::VerifyError;
 
 pub use archive::{Archive, PersonErased, Recovered};
 pub use facts::{Close, Partition, RunFacts};
-pub use plan::{Change, Plan, Replacement};
+pub(crate) use plan::reaches;
+pub use plan::{Change, Lines, Plan, Replacement};
 pub use registrar::Registrar;
 
 /// What is to be erased of a run.

@@ -6,10 +6,15 @@
 //! transparency log itself (`fuze-log`), the bundle.
 
 pub mod anchor;
+// Unit tests share the helpers of the tests from outside, which know the crate by its name.
+#[cfg(test)]
+extern crate self as fuze_evidence;
+
 pub mod annex;
 pub mod chain;
 pub mod content;
 mod crypto;
+pub mod disclose;
 pub mod erase;
 pub mod hash;
 pub mod jcs;

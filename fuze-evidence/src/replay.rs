@@ -18,7 +18,7 @@ use crate::hash::Hash;
 use crate::record::{Common, Entry, RunId};
 use crate::span::{AgentInvoke, Span};
 use crate::time::Timestamp;
-use crate::verify::{Chain, ContentCounts, FieldStatus, Judged, Report, RunFiles, TrustedKeys, VerifyError};
+use crate::verify::{Chain, ContentCounts, FieldStatus, Report, RunFiles, TrustedKeys, VerifyError};
 use crate::vocab::RunStatus;
 
 pub use calls::{Call, Decided, Ended, Person};
@@ -188,9 +188,9 @@ pub fn replay(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Replay, Ver
             replay.findings.push(Finding { sequence, rule: Rule::Readable });
             continue;
         };
-        let judged = match (&mut content, entry.content) {
+        let opened = match (&mut content, entry.content) {
             (Some(check), Some(reference)) => Some(check.open(&reference)?),
-            (None, Some(reference)) => Some(Judged { counts: withheld(reference.leaves), opened: None }),
+            (None, Some(reference)) => Some((withheld(reference.leaves), None, FieldStatus::Withheld)),
             (_, None) => None,
         };
         let trust = match (intact, entry.sequence < signed) {
@@ -198,7 +198,7 @@ pub fn replay(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Replay, Ver
             (true, false) => Trust::Chained,
             (false, _) => Trust::Unverified,
         };
-        replay.take(entry, judged, trust);
+        replay.take(entry, opened, trust);
     }
     replay.findings.extend(rules::check(&replay));
     Ok(replay)
@@ -209,7 +209,12 @@ fn withheld(leaves: u32) -> ContentCounts {
 }
 
 impl Replay {
-    fn take(&mut self, entry: Entry, judged: Option<Judged>, trust: Trust) {
+    fn take(
+        &mut self,
+        entry: Entry,
+        opened: Option<(ContentCounts, Option<Disclosure>, FieldStatus)>,
+        trust: Trust,
+    ) {
         match &entry.span {
             Span::AgentInvoke(invoke) if self.opened.is_none() => {
                 let (run_id, common) = (entry.run_id, entry.common.clone());
@@ -223,10 +228,9 @@ impl Replay {
             // A nested call ends before its caller: then the parent comes later and is counted as below the first step.
             Some(parent) => self.step(parent).map_or(1, |step| step.depth + 1),
         };
-        let content = entry.content.zip(judged).map(|(reference, Judged { counts, opened })| {
-            let value = opened.as_ref().and_then(|(disclosure, _)| disclosure.value(reference.root).ok());
-            let fields =
-                opened.map(|(disclosure, statuses)| fields(disclosure, &statuses)).unwrap_or_default();
+        let content = entry.content.zip(opened).map(|(reference, (counts, disclosure, gone))| {
+            let value = disclosure.as_ref().and_then(|disclosure| disclosure.value(reference.root).ok());
+            let fields = disclosure.map(|d| fields(d, gone)).unwrap_or_default();
             Content { root: reference.root, counts, fields, value }
         });
         self.steps.push(Step {
@@ -245,17 +249,16 @@ impl Replay {
 }
 
 /// The leaves in the order of their paths; decoys are nobody's field.
-fn fields(disclosure: Disclosure, statuses: &[FieldStatus]) -> Vec<Field> {
+fn fields(disclosure: Disclosure, gone: FieldStatus) -> Vec<Field> {
     let mut fields: Vec<Field> = disclosure
         .leaves
         .into_iter()
-        .zip(statuses)
-        .filter_map(|(leaf, &status)| match leaf {
+        .filter_map(|leaf| match leaf {
             DisclosedLeaf::Leaf(opening) => {
-                Some(Field { status, opened: Some((opening.path, opening.value)) })
+                Some(Field { status: FieldStatus::Verified, opened: Some((opening.path, opening.value)) })
             }
             DisclosedLeaf::Decoy(_) => None,
-            DisclosedLeaf::Hash(_) => Some(Field { status, opened: None }),
+            DisclosedLeaf::Hash(_) => Some(Field { status: gone, opened: None }),
         })
         .collect();
     fields.sort_by(|a, b| {

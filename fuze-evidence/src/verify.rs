@@ -22,9 +22,10 @@ use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::{KeyId, PublicKey};
 use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
+use crate::span::AgentInvoke;
 use crate::time::Timestamp;
 
-pub(crate) use content::{ContentCheck, Judged};
+pub(crate) use content::ContentCheck;
 pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
 
@@ -69,15 +70,21 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// A log proof, verified elsewhere, shows that the signed root with this hash stood there before its key was revoked.
+    /// A log proof, verified elsewhere, shows that the signed root, or the line of the annex, with this hash stood there before its
+    /// key was revoked.
     #[must_use]
     pub fn stood_before_revocation(mut self, root: Hash) -> Self {
         self.anchored.push(root);
         self
     }
 
-    /// The key `id`, if it may sign runs and annexes of `origin` that began, or were written, at `at`.
-    pub(crate) fn run_key_at(&self, origin: &Name, id: &KeyId, at: Timestamp) -> Result<RunKey, String> {
+    /// The key that `invoke` names, if it may sign a run that began at `at`.
+    fn run_key_at(&self, invoke: &AgentInvoke, at: Timestamp) -> Result<RunKey, String> {
+        self.key_at(&invoke.key_id, &invoke.origin, at)
+    }
+
+    /// The key `id`, if it may sign for runs of `origin` at `at`.
+    pub(crate) fn key_at(&self, id: &KeyId, origin: &Name, at: Timestamp) -> Result<RunKey, String> {
         if let Some(&key) = self.runs.get(id) {
             return Ok(RunKey { key, revoked: None });
         }
@@ -141,14 +148,28 @@ impl<'k> TrustedKeys<'k> {
         self.expected.origin = Some(origin);
         self
     }
+
+    /// What the annexes say of the run.
+    pub(crate) fn explained(
+        &self,
+        origin: &Name,
+        tenant: &Name,
+        run: RunId,
+    ) -> Result<Explained<'k>, VerifyError> {
+        Explained::new(&self.annexes, origin, tenant, run)
+    }
+
+    /// Whether a log had this before a revocation.
+    pub(crate) fn stood(&self, hash: &Hash) -> bool {
+        self.anchored.contains(hash)
+    }
 }
 
 /// A key that a run may be signed with.
 #[derive(Clone, Copy)]
 pub(crate) struct RunKey {
     pub(crate) key: PublicKey,
-    /// When it was revoked: then only what somebody else vouches for counts, a log for a root, the key that came after for
-    /// a line of the annex.
+    /// When it was revoked: then only what a log had before counts.
     pub(crate) revoked: Option<Timestamp>,
 }
 

@@ -6,13 +6,13 @@ mod common;
 use common::{
     Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
 };
-use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event};
+use fuze_evidence::annex::{Annex, Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
 use fuze_evidence::span::{Guardrail, RunCancel};
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
-use fuze_evidence::{Annex, Common, Hash, Span, sha256};
+use fuze_evidence::{Common, Hash, Span, sha256};
 use serde_json::json;
 
 const ARGS: &[u8] = b"the arguments' commitment";
@@ -340,7 +340,7 @@ fn content_is_opened_field_by_field() {
     let files = MemoryRun { content: vec![], keys: vec![], ..sample.files.clone() };
     let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
     let erasure = Erasure { run_id: sample.run_id, reason: ErasureReason::Request, what: Erased::Run };
-    annex.append(at(1_000), name("dpo"), Event::Erased(erasure), &sample.host.signer).unwrap();
+    annex.append(at(1_000_000), name("dpo-1"), Event::Erased(erasure), &sample.host.signer).unwrap();
     let keys = TrustedKeys::new().run_key(sample.host.public_key()).annex(&annex);
     let erased = replay((&files).into(), &keys).unwrap();
     let first = erased.steps[0].content.as_ref().unwrap();

@@ -3,11 +3,14 @@
 
 use std::fmt;
 
-use fuze_evidence::sign::SignError;
-use fuze_evidence::{Hash, Signer};
+use fuze_evidence::Hash;
+#[cfg(feature = "sqlite")]
+use fuze_evidence::{Signer, sign::SignError};
 
 use crate::merkle::{MAX_TREE_SIZE, empty_root};
-use crate::note::{Note, VerifierKey, sign_text};
+use crate::note::VerifierKey;
+#[cfg(feature = "sqlite")]
+use crate::note::{Note, sign_text};
 use crate::text::{excerpt, read_decimal, read_hash, write_base64};
 
 /// What a checkpoint says. Anyone may build one; only a [`crate::VerifiedCheckpoint`] counts.
@@ -82,7 +85,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When the signer fails.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a log signs checkpoints"))]
+    #[cfg(feature = "sqlite")]
     pub(crate) fn sign(&self, key: &VerifierKey, signer: &dyn Signer) -> Result<Note, SignError> {
         let mut note = Note::unsigned(self.to_string());
         let line = sign_text(note.text(), key, signer)?;

@@ -25,8 +25,10 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Makes a directory's entries durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Removes a directory with what is in it; fine if it is not there.
+    #[cfg(feature = "sqlite")]
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Ends a transaction of a database.
+    #[cfg(feature = "sqlite")]
     fn commit(&self, commit: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         commit()
     }
@@ -66,6 +68,7 @@ impl Disk for FileSystem {
         File::open(path)?.sync_all()
     }
 
+    #[cfg(feature = "sqlite")]
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -147,6 +150,7 @@ impl Publisher {
     }
 
     /// Removes a directory that nobody needs any more.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn remove_dir(&mut self, disk: &dyn Disk, path: &Path) -> Result<(), At> {
         let path = self.root.join(path);
         disk.remove_dir(&path).map_err(at(&path))?;

@@ -12,10 +12,15 @@
 //! never two roots for one size and never a smaller size later. A database that was rolled back, a checkpoint that was, or a tile
 //! that changed halts the log: it signs nothing more.
 //!
+//! A checkpoint file can be fetched a moment before it is durable. If the power fails just then, the file is one behind until the log is
+//! opened again, which signs the same size and root anew.
+//!
 //! `FULL` durability and the file lock need a local file system. Opening reads the whole log once.
 
 mod anchor;
 mod cosign;
+#[cfg(test)]
+mod crash;
 mod database;
 mod error;
 mod sequencer;

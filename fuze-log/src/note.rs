@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use fuze_evidence::Signer;
 use fuze_evidence::sha256;
-use fuze_evidence::sign::{PublicKey, SignError, SignatureError, sign_checked};
+use fuze_evidence::sign::{PublicKey, SignatureError};
+#[cfg(feature = "sqlite")]
+use fuze_evidence::sign::{SignError, sign_checked};
 
 use crate::text::{excerpt, read_base64, write_base64};
 
@@ -314,6 +316,7 @@ impl fmt::Display for Note {
 ///
 /// # Errors
 /// When the signer fails.
+#[cfg(feature = "sqlite")]
 pub(crate) fn sign_text(
     text: &str,
     key: &VerifierKey,

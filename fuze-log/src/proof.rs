@@ -77,6 +77,8 @@ impl TlogProof {
             hashes.push(read_hash(line).ok_or_else(|| refuse("a line is no SHA-256 in base64", line))?);
         }
         let checkpoint = Note::read(checkpoint.as_bytes()).map_err(ProofError::Note)?;
+        Checkpoint::read(checkpoint.text())
+            .map_err(|error| ProofError::Policy(PolicyError::Checkpoint(error)))?;
         Ok(Self { extra, index, hashes, checkpoint })
     }
 

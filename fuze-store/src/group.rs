@@ -178,3 +178,6 @@ pub(crate) fn serve(keeper: &mut Keeper, queue: &mut mpsc::Receiver<Request>) {
         others.into_iter().for_each(|other| other(keeper));
     }
 }
+
+#[cfg(test)]
+mod tests;

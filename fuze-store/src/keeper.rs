@@ -114,7 +114,7 @@ impl Keeper {
             connection
                 .prepare(
                     "SELECT id, runs.run, summaries.run IS NULL FROM runs LEFT JOIN summaries ON summaries.run = id
-                     WHERE projected = 0 OR summaries.run IS NULL ORDER BY id",
+                     WHERE projected = 0 OR (summaries.run IS NULL AND keys <> x'') ORDER BY id",
                 )
                 .and_then(|mut statement| {
                     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()

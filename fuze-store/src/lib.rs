@@ -8,6 +8,7 @@
 mod apply;
 mod claim;
 mod database;
+mod erase;
 mod error;
 mod evidence;
 mod group;
@@ -23,6 +24,7 @@ mod sqlite;
 mod stream;
 mod summary;
 
+pub use erase::{Eraser, EraserError};
 pub use evidence::{Agreement, EvidenceError, StoreReader, StoredEvidence, StoredReport};
 pub use query::{Cursor, Page, Query, RunSummary};
 pub use sqlite::{Options, SqliteStore};

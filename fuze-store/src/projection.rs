@@ -86,6 +86,11 @@ impl Projection {
         Ok(Self { runs, patience, known: HashMap::new(), behind: HashSet::new() })
     }
 
+    /// The store's directory.
+    pub(crate) fn store(&self) -> &Path {
+        self.runs.parent().unwrap_or(&self.runs)
+    }
+
     /// Where a run's files are.
     pub(crate) fn directory(&self, run: RunId) -> PathBuf {
         self.runs.join(run.to_string())
@@ -221,7 +226,7 @@ pub(crate) fn unknown_run(directory: &Path) -> StoreError {
     ))
 }
 
-fn make_directory(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -3,6 +3,7 @@
 
 mod v1;
 mod v2;
+mod v3;
 
 use fuze_agent::store::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
@@ -20,8 +21,11 @@ struct Step {
 }
 
 /// The step to version 1 first.
-const STEPS: [Step; 2] =
-    [Step { tables: v1::V1, fill: |_| Ok(()) }, Step { tables: v2::V2, fill: summary::fill }];
+const STEPS: [Step; 3] = [
+    Step { tables: v1::V1, fill: |_| Ok(()) },
+    Step { tables: v2::V2, fill: summary::fill },
+    Step { tables: v3::V3, fill: |_| Ok(()) },
+];
 
 /// The newest schema that this version reads, and the only one that it writes.
 const VERSION: usize = STEPS.len();

@@ -105,6 +105,7 @@ impl SqliteStore {
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;
         let projection = Projection::new(&directory, options.busy_timeout)?;
         let mut keeper = Keeper { database, projection };
+        keeper.settle_files()?;
         let bad = keeper.sweep()?;
         let identity = Name::new(concat!("fuze-store-sqlite/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| StoreError::Io(error.to_string()))?;
@@ -205,8 +206,13 @@ impl SqliteStore {
         self.evidence(run)?.verify(keys)
     }
 
+    #[cfg(test)]
+    pub(crate) const fn requests(&self) -> &mpsc::Sender<Request> {
+        &self.requests
+    }
+
     /// Hands a request to the thread and waits for its answer.
-    async fn ask<T, E>(
+    pub(crate) async fn ask<T, E>(
         &self,
         request: impl FnOnce(&mut Keeper) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>

@@ -1,8 +1,8 @@
 // rule 15 · AI Act Art. 12, 19 · a run anchored before it is signed
-use fuze_evidence::{Anchor, Recorder};
+use fuze_evidence::{Anchor, Recorder, Timestamp};
 
-pub fn anchor<A: Anchor>(place: &A, recorder: &Recorder) {
-    let _ = place.anchor(recorder.state());
+pub fn anchor<A: Anchor>(place: &A, recorder: &Recorder, deadline: Timestamp) {
+    let _ = place.anchor_open(recorder.state(), deadline);
 }
 
 fn main() {}

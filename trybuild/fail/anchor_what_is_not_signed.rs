@@ -1,9 +1,9 @@
 // rule 15 · AI Act Art. 12, 19 · a root anchored without its signature
-use fuze_evidence::Anchor;
+use fuze_evidence::{Anchor, Timestamp};
 use fuze_evidence::sign::Root;
 
-pub fn anchor<A: Anchor>(place: &A, root: &Root) {
-    let _ = place.anchor(root);
+pub fn anchor<A: Anchor>(place: &A, root: &Root, deadline: Timestamp) {
+    let _ = place.anchor_open(root, deadline);
 }
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! A list of tools that says of each that it fits, written by hand.
+// honest · a list of tools that says of each that it fits, written by hand
 use fuze_agent::agent::{ToolOf, ToolsOf};
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};

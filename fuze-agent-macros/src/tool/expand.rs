@@ -154,6 +154,7 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
     let quiet = quote! {
         #[allow(private_bounds, private_interfaces, reason = "nothing but the implementation names the parameter")]
     };
+    // A tool of the author's may have any name that a binding has here: hence the underscores.
     quote! {
         trait __Arguments {
             #(#bounds)*

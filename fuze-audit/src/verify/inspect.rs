@@ -7,11 +7,12 @@ use std::io::{self, BufRead as _};
 
 use fuze_evidence::content::DisclosedLeaf;
 use fuze_evidence::record::{ContentRef, Entry};
-use fuze_evidence::sign::PublicKey;
+use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
 use fuze_evidence::{Hash, Span, jcs, sha256};
 use serde_json::Value;
 
+use super::anchors::{self, Anchors, Roots};
 use super::outcome::{AuditError, Decisions, Failure};
 use super::{Members, Trust, Visit};
 use crate::oversight::{OversightMember, Recorded};
@@ -31,6 +32,8 @@ pub(crate) struct Inspected {
     pub(crate) run_key: PublicKey,
     pub(crate) close_root: Option<Hash>,
     pub(crate) decisions: Decisions,
+    pub(super) roots: Roots,
+    pub(crate) anchors: Anchors,
 }
 
 pub(crate) fn inspect(
@@ -56,8 +59,11 @@ pub(crate) fn inspect(
     walk.records(members, visit)?;
     let decisions = walk.decisions(members, &run_key, trust)?;
     walk.check_definition(members)?;
-    let close_root = walk.check_roots(members, &roots)?;
-    Ok(Inspected { run: Report { content: walk.counts, ..run }, run_key, close_root, decisions })
+    let roots = Roots::read(&walk.check_roots(members, &roots)?, walk.closed, run_key)?;
+    let close_root = roots.close().map(SignedRoot::hash);
+    let anchors = anchors::read(members, &roots)?;
+    let run = Report { content: walk.counts, ..run };
+    Ok(Inspected { run, run_key, close_root, decisions, roots, anchors })
 }
 
 pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, AuditError> {
@@ -81,11 +87,21 @@ fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<(), 
     io::Read::take(records, MEDIUM_BYTES).read_until(b'\n', &mut line).map_err(AuditError::Io)?;
     line.pop();
     // What is no record is judged with its place by the walk over the chain.
-    let Ok(Entry { span: Span::AgentInvoke(invoke), .. }) = Entry::read(&line) else { return Ok(()) };
+    let Ok(Entry { span: Span::AgentInvoke(invoke), hash, .. }) = Entry::read(&line) else { return Ok(()) };
     if invoke.key_id == key.id() {
-        Ok(())
-    } else {
-        Err(AuditError::differs(member::RUN_HEX, "fuze.key_id", invoke.key_id, key.id()))
+        return Ok(());
+    }
+    match fuze_evidence::chain::line_hash(&line) {
+        // The record is as it was written, so that it is the key that was put in another's place.
+        Some(found) if found == hash => {
+            Err(AuditError::differs(member::RUN_HEX, "fuze.key_id", invoke.key_id, key.id()))
+        }
+        found => {
+            let (expected, found) = (found.unwrap_or(Hash::ZERO).to_string(), hash.to_string());
+            let what = What::Differs { what: "hash", expected, found };
+            let (member, line) = (member::RECORDS.to_owned(), Some(0));
+            Err(AuditError::Failed(Box::new(Failure { member, line, what, last_good: None })))
+        }
     }
 }
 
@@ -226,11 +242,13 @@ impl Walk {
         }
     }
 
-    /// The octets that were signed, one file for each root, must be those of the roots; and no others may be there.
-    fn check_roots(&self, members: &mut dyn Members, roots: &[u8]) -> Result<Option<Hash>, AuditError> {
-        let mut expected = BTreeSet::new();
+    /// The octets that were signed, one file for each root, must be those of the roots; and no others may be there. Returns the
+    /// signed roots.
+    fn check_roots(&self, members: &mut dyn Members, roots: &[u8]) -> Result<Vec<Vec<u8>>, AuditError> {
+        let (mut expected, mut signed) = (BTreeSet::new(), Vec::new());
         for (n, line) in (0..).zip(roots.split_inclusive(|&octet| octet == b'\n')) {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
+            signed.push(line.to_vec());
             expected.extend(check_copy(
                 members,
                 member::ROOTS,
@@ -239,18 +257,17 @@ impl Walk {
                 member::root_sig(n),
             )?);
         }
-        let mut close_root = None;
         if self.closed {
-            let signed = signed_close(&self.last_line)?;
-            close_root = Some(sha256(&signed));
+            let close = signed_close(&self.last_line)?;
             let (json, sig) = (member::CLOSE_JSON.to_owned(), member::CLOSE_SIG.to_owned());
-            expected.extend(check_copy(members, member::RECORDS, &signed, json, sig)?);
+            expected.extend(check_copy(members, member::RECORDS, &close, json, sig)?);
+            signed.push(close);
         }
         let known =
             |name: &String| !name.starts_with("roots/") || name == member::ROOTS || expected.contains(name);
         match members.names().into_iter().find(|name| !known(name)) {
             Some(name) => Err(AuditError::why(&name, "the run has no such root")),
-            None => Ok(close_root),
+            None => Ok(signed),
         }
     }
 }

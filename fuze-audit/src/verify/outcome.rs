@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io;
 
-use fuze_evidence::Hash;
 use fuze_evidence::sign::KeyId;
 use fuze_evidence::time::Timestamp;
 use fuze_evidence::verify::{self as evidence, Chain, Report, VerifyError, What};
+use fuze_evidence::{Hash, Name};
 
 use crate::zip::ZipError;
 
@@ -30,6 +30,33 @@ pub struct Decisions {
     pub signatures_verified: u64,
 }
 
+/// What a transparency log says about the run. Indexes are those of the leaves of its open and close root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Anchoring {
+    /// The bundle has no anchors, and none was asked for.
+    None,
+    /// It has anchors that hold together; no log was named to check them by, so they prove nothing.
+    Unknown {
+        /// The log.
+        log: Name,
+        /// Of the open root.
+        open: Option<u64>,
+        /// Of the close root.
+        close: Option<u64>,
+    },
+    /// The log that the verifier named holds the roots.
+    Trusted {
+        /// The log.
+        log: Name,
+        /// Of the open root.
+        open: Option<u64>,
+        /// Of the close root.
+        close: Option<u64>,
+        /// How many of the named witnesses cosigned each checkpoint, at least.
+        witnesses: usize,
+    },
+}
+
 /// A bundle whose every octet is accounted for. Whether the run is whole says [`BundleReport::verdict`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a report can say that the run has not closed"]
@@ -44,6 +71,8 @@ pub struct BundleReport {
     pub exported_at: Timestamp,
     /// The decisions of people.
     pub decisions: Decisions,
+    /// What a transparency log says.
+    pub anchoring: Anchoring,
 }
 
 /// What can be said of a bundle in which nothing is wrong.

@@ -51,12 +51,15 @@ pub(super) fn check_manifest<R: Read + Seek>(
         let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
         return Err(AuditError::Cannot { why });
     }
+    inspected.roots.check_known(trust.known_roots.iter().copied())?;
+    let anchoring = inspected.anchors.judge(trust)?;
     Ok(BundleReport {
         run: inspected.run,
         close_root: inspected.close_root,
         maker: Maker { key_id: id, trusted },
         exported_at,
         decisions: inspected.decisions,
+        anchoring,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fuze_evidence::Hash;
 use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_log::Policy;
 
 /// Trust roots. Keys of runs and exporters are named by their ids, which are hashes of the keys: the keys themselves are in
 /// the bundle.
@@ -12,6 +14,8 @@ pub struct Trust {
     pub(super) exporters: BTreeSet<KeyId>,
     pub(super) any_exporter: bool,
     pub(super) overseers: BTreeMap<KeyId, PublicKey>,
+    pub(super) log: Option<Policy>,
+    pub(super) known_roots: BTreeSet<Hash>,
 }
 
 impl Trust {
@@ -40,6 +44,21 @@ impl Trust {
     #[must_use]
     pub const fn any_exporter(mut self) -> Self {
         self.any_exporter = true;
+        self
+    }
+
+    /// The run must be anchored in this log, and cosigned by its witnesses as the policy asks.
+    #[must_use]
+    pub fn log(mut self, policy: Policy) -> Self {
+        self.log = Some(policy);
+        self
+    }
+
+    /// The hash of a signed root of this run that is known from elsewhere: an earlier bundle's close root, a root that was sent at
+    /// a suspension. Another history under the same key does not have it.
+    #[must_use]
+    pub fn known_root(mut self, root: Hash) -> Self {
+        self.known_roots.insert(root);
         self
     }
 

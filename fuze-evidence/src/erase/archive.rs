@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk, NEW, io};
 use super::intent::Intent;
-use super::plan::{Change, Plan};
+use super::plan::{Change, Lines, Plan};
 use super::{Done, EraseError, Order, Registrar, RunFacts, Target};
 use crate::annex::{Annex, Contest, Event, Hold, RETENTION, file_name};
 use crate::content::{ContentLine, KeysLine, OpenError};
 use crate::hash::Hash;
-use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys, WrappedRunKeys};
+use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys};
 use crate::name::Name;
-use crate::random::OsRandom;
 use crate::record::RunId;
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::time::Timestamp;
@@ -29,7 +28,7 @@ pub struct Archive<'k> {
     directory: PathBuf,
     registrar: Registrar,
     keys: Keys<'k>,
-    disk: Disk,
+    pub(super) disk: Disk,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -136,20 +135,9 @@ impl<'k> Archive<'k> {
     /// When the run has not closed, a hold stands, or something earlier is unfinished: then nothing was touched. After
     /// [`EraseError::Io`] the erasure may be under way, and [`Archive::recover`] finishes it.
     pub fn erase(&self, run: RunId, target: &Target, order: &Order) -> Result<Done, EraseError> {
-        if order.reason.is_window() {
-            return Err(EraseError::Window);
-        }
-        self.carry_out(run, order.at, &order.by, |facts, annex| match target {
-            Target::Fields { root, pointers, repeat } => {
-                let Some(lines) = self.lines_of(facts, annex, *root)? else { return Ok(None) };
-                let keys = self.run_keys(facts)?;
-                let lines = (lines.0.as_slice(), lines.1.as_slice());
-                let random = &mut OsRandom::new();
-                Plan::fields(facts, annex, lines, &keys, pointers, *repeat, order.reason, random)
-            }
-            Target::Record { root } => Plan::record(facts, annex, *root, order.reason),
-            Target::Run => Plan::run(facts, annex, order.reason),
-            Target::Subject => Plan::subject(facts, annex, order.reason),
+        self.carry_out(run, order.at, &order.by, |facts, annex| {
+            let lines = |root| self.lines_of(run, root);
+            Plan::of_order(facts, annex, target, order, lines, || self.run_keys(facts))
         })
     }
 
@@ -404,48 +392,20 @@ impl<'k> Archive<'k> {
         if after == before { Ok(()) } else { self.disk.replace(path, &after) }
     }
 
-    /// The two lines of a content; `None` when it was erased as a whole.
-    fn lines_of(
-        &self,
-        facts: &RunFacts,
-        annex: &Annex,
-        root: Hash,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, EraseError> {
-        if !facts.contents.iter().any(|content| content.root == root) {
-            return Err(EraseError::UnknownContent { root });
-        }
-        let directory = self.run_directory(facts.run_id);
+    /// The two lines of a content, if both are there.
+    fn lines_of(&self, run: RunId, root: Hash) -> Result<Option<Lines>, EraseError> {
+        let directory = self.run_directory(run);
         let content = find(&directory.join(CONTENT), |line| {
             ContentLine::read(line).is_ok_and(|line| line.root() == root)
         })?;
         let keys =
             find(&directory.join(KEYS), |line| KeysLine::read(line).is_ok_and(|line| line.root() == root))?;
-        match (content, keys) {
-            (Some(content), Some(keys)) => Ok(Some((content, keys))),
-            _ if annex.explains_content(facts.run_id, root) => Ok(None),
-            _ => Err(EraseError::Missing { root }),
-        }
+        Ok(content.zip(keys))
     }
 
     fn run_keys(&self, facts: &RunFacts) -> Result<RunKeys, EraseError> {
-        let master = self.keys.master.ok_or(EraseError::KeysNeeded)?;
-        let subject = match &facts.subject {
-            None => None,
-            Some(alias) => {
-                let subjects = self.keys.subjects.ok_or(EraseError::KeysNeeded)?;
-                let key = subjects.find(alias)?.ok_or(EraseError::KeysNeeded)?;
-                Some((alias.clone(), key))
-            }
-        };
-        let path = self.run_directory(facts.run_id).join(KEYS);
-        let line = find(&path, |_| true)?.ok_or(EraseError::KeysNeeded)?;
-        let wrapped = WrappedRunKeys::from_line(&line).map_err(EraseError::Key)?;
-        let subject = subject.as_ref().map(|(alias, key)| (alias.clone(), key));
-        let keys = RunKeys::unwrap(&wrapped, master, subject).map_err(EraseError::Key)?;
-        if keys.run_id() == facts.run_id {
-            return Ok(keys);
-        }
-        Err(EraseError::Line { path, why: format!("the keys are of run {}", keys.run_id()) })
+        let line = find(&self.run_directory(facts.run_id).join(KEYS), |_| true)?;
+        facts.open_keys(&line.unwrap_or_default(), self.keys.master, self.keys.subjects)
     }
 
     fn subject_of(&self, run: RunId) -> Result<Option<Name>, EraseError> {

@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, Read as _};
 
+use super::EraseError;
 use crate::hash::{Hash, sha256};
 use crate::jcs;
+use crate::keys::{KeyError, MasterKey, RunKeys, SubjectKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{Entry, RunId};
 use crate::retention::{Due, Windows, is_oversight};
@@ -103,6 +105,32 @@ impl RunFacts {
                 Err(error) => Some(Err(error)),
             }
         }))
+    }
+
+    /// The run's keys from its own line of `keys.jsonl`, without its line feed.
+    ///
+    /// # Errors
+    /// [`EraseError::KeysNeeded`] when the master key or the subject's was not given or is gone; else when the line does not open.
+    pub fn open_keys(
+        &self,
+        line: &[u8],
+        master: Option<&MasterKey>,
+        subjects: Option<&dyn SubjectKeys>,
+    ) -> Result<RunKeys, EraseError> {
+        let master = master.ok_or(EraseError::KeysNeeded)?;
+        let subject = match &self.subject {
+            None => None,
+            Some(alias) => {
+                let key = subjects.ok_or(EraseError::KeysNeeded)?.find(alias)?;
+                Some((alias.clone(), key.ok_or(EraseError::KeysNeeded)?))
+            }
+        };
+        let wrapped = WrappedRunKeys::from_line(line).map_err(EraseError::Key)?;
+        if wrapped.run_id() != self.run_id {
+            return Err(EraseError::Key(KeyError::Refused));
+        }
+        let subject = subject.as_ref().map(|(alias, key)| (alias.clone(), key));
+        RunKeys::unwrap(&wrapped, master, subject).map_err(EraseError::Key)
     }
 
     /// Which windows have ended at `now`; none of a run that has not closed.

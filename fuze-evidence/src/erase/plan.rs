@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{EraseError, Repeat, RunFacts};
+use super::{EraseError, Order, Repeat, RunFacts, Target};
 use crate::annex::{Annex, Erased, Erasure, ErasureReason, Event};
 use crate::content::{ContentLine, DisclosedLeaf, KeyEntry, KeysLine};
 use crate::hash::Hash;
 use crate::keys::RunKeys;
 use crate::name::Name;
-use crate::random::Random;
+use crate::random::{OsRandom, Random};
 use crate::retention::Due;
 use crate::time::Timestamp;
 
@@ -42,7 +42,46 @@ pub struct Plan {
     pub(super) subject: Option<Name>,
 }
 
+/// A content line and its key line.
+pub type Lines = (Vec<u8>, Vec<u8>);
+
 impl Plan {
+    /// What `order` asks for. `lines` finds the two lines of a content, `keys` the run's keys; both are asked only for fields. `None`
+    /// when all of it was erased before, and the annex says so.
+    ///
+    /// # Errors
+    /// As the functions below.
+    pub fn of_order<E: From<EraseError>>(
+        facts: &RunFacts,
+        annex: &Annex,
+        target: &Target,
+        order: &Order,
+        lines: impl FnOnce(Hash) -> Result<Option<Lines>, E>,
+        keys: impl FnOnce() -> Result<RunKeys, E>,
+    ) -> Result<Option<Self>, E> {
+        if order.reason.is_window() {
+            return Err(EraseError::Window.into());
+        }
+        match target {
+            Target::Fields { root, pointers, repeat } => {
+                let root = *root;
+                if !facts.contents.iter().any(|content| content.root == root) {
+                    return Err(EraseError::UnknownContent { root }.into());
+                }
+                let Some((content, key_line)) = lines(root)? else {
+                    let explained = annex.explains_content(facts.run_id, root);
+                    return if explained { Ok(None) } else { Err(EraseError::Missing { root }.into()) };
+                };
+                let (both, keys) = ((content.as_slice(), key_line.as_slice()), keys()?);
+                let random = &mut OsRandom::new();
+                Ok(Self::fields(facts, annex, both, &keys, pointers, *repeat, order.reason, random)?)
+            }
+            Target::Record { root } => Ok(Self::record(facts, annex, *root, order.reason)?),
+            Target::Run => Ok(Self::run(facts, annex, order.reason)?),
+            Target::Subject => Ok(Self::subject(facts, annex, order.reason)?),
+        }
+    }
+
     /// Fields of one content. `None` when all of them were erased before.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::annex::Annex;
 use crate::keys::Signer;
+use crate::keys::history::KeyHistory;
 use crate::name::Name;
 use crate::sign::{PublicKey, SignatureError};
 use crate::verify::{TrustedKeys, VerifyError};
@@ -14,6 +15,7 @@ pub struct Registrar {
     origin: Name,
     signer: Arc<dyn Signer>,
     accepted: Vec<PublicKey>,
+    histories: Vec<KeyHistory>,
 }
 
 impl std::fmt::Debug for Registrar {
@@ -29,13 +31,20 @@ impl Registrar {
     /// When the signer's public key is none.
     pub fn new(origin: Name, signer: Arc<dyn Signer>) -> Result<Self, SignatureError> {
         let accepted = vec![PublicKey::from_bytes(signer.public_key())?];
-        Ok(Self { origin, signer, accepted })
+        Ok(Self { origin, signer, accepted, histories: Vec::new() })
     }
 
     /// Lines signed by `key`, which was in force before, are accepted too.
     #[must_use]
     pub fn accept(mut self, key: PublicKey) -> Self {
         self.accepted.push(key);
+        self
+    }
+
+    /// Lines by a key that was in force at their time are accepted too.
+    #[must_use]
+    pub fn history(mut self, history: KeyHistory) -> Self {
+        self.histories.push(history);
         self
     }
 
@@ -65,6 +74,7 @@ impl Registrar {
             return Ok(Annex::begin(self.origin.clone(), tenant.clone()));
         }
         let trusted = self.accepted.iter().fold(TrustedKeys::new(), |keys, key| keys.run_key(*key));
+        let trusted = self.histories.iter().cloned().fold(trusted, TrustedKeys::history);
         Annex::read(lines, &trusted)?.expect_of(&self.origin, tenant)
     }
 }

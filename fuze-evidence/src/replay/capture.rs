@@ -4,10 +4,12 @@ use std::io::{self, BufRead, Read};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::content::Disclosure;
 use crate::record::ContentRef;
 use crate::sink::{CONTENT, KEYS, RECORDS};
 use crate::verify::{
-    ContentCheck, Explained, Judged, Report, RunFiles, TrustedKeys, VerifyError, verify_files,
+    ContentCheck, ContentCounts, Explained, FieldStatus, Report, RunFiles, TrustedKeys, VerifyError,
+    verify_files,
 };
 
 /// A run's files as they were read.
@@ -106,8 +108,15 @@ impl Captured {
         report: &Report,
     ) -> Result<Option<Opener<'c>>, VerifyError> {
         let Some((content, key_lines)) = &self.content else { return Ok(None) };
-        let (content, key_lines) = (Box::new(content.as_slice()), Box::new(key_lines.as_slice()));
-        let (check, explained) = ContentCheck::over(content, key_lines, keys, report)?;
+        let explained = keys.explained(&report.origin, &report.tenant, report.run_id)?;
+        let check = ContentCheck::over(
+            Box::new(content.as_slice()),
+            Box::new(key_lines.as_slice()),
+            keys,
+            report.run_id,
+            report.subject.as_ref(),
+            &explained,
+        )?;
         Ok(Some(Opener { check, explained }))
     }
 }
@@ -119,7 +128,10 @@ pub(super) struct Opener<'c> {
 }
 
 impl Opener<'_> {
-    pub(super) fn open(&mut self, reference: &ContentRef) -> Result<Judged, VerifyError> {
-        self.check.record(reference, &self.explained, None)
+    pub(super) fn open(
+        &mut self,
+        reference: &ContentRef,
+    ) -> Result<(ContentCounts, Option<Disclosure>, FieldStatus), VerifyError> {
+        self.check.open(reference, &self.explained, None)
     }
 }

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use super::TrustedKeys;
 use super::explain::{Explained, check_leaves, there};
 use super::lines::Lines;
-use super::report::{ContentCounts, FieldStatus, Report, VerifyError, What};
+use super::report::{ContentCounts, FieldStatus, VerifyError, What};
 use super::run::{LineErrorAt, failed};
 use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeyEntry, KeysLine};
 use crate::hash::Hash;
@@ -23,14 +23,6 @@ enum Access {
     Gone,
 }
 
-/// What holds for the content of one record.
-pub(crate) struct Judged {
-    /// How many leaves have which status.
-    pub(crate) counts: ContentCounts,
-    /// What was opened, and the status of each leaf in its order.
-    pub(crate) opened: Option<(Disclosure, Vec<FieldStatus>)>,
-}
-
 pub(crate) struct ContentCheck<'f> {
     content: Lines<'f>,
     keys: Lines<'f>,
@@ -40,18 +32,17 @@ pub(crate) struct ContentCheck<'f> {
 }
 
 impl<'f> ContentCheck<'f> {
-    /// Over the two files of a run that was verified, with what the annex says of it.
-    pub(crate) fn over<'k>(
+    /// Over the two files of a run.
+    pub(crate) fn over(
         content: Box<dyn BufRead + 'f>,
         keys: Box<dyn BufRead + 'f>,
-        trusted: &TrustedKeys<'k>,
-        report: &Report,
-    ) -> Result<(Self, Explained<'k>), VerifyError> {
-        let explained = Explained::new(&trusted.annexes, &report.origin, &report.tenant, report.run_id)?;
-        let lines = (Lines::new(CONTENT, content), Lines::new(KEYS, keys));
-        let subject = report.subject.as_ref();
-        let check = Self::begin(lines.0, lines.1, trusted, report.run_id, subject, &explained)?;
-        Ok((check, explained))
+        trusted: &TrustedKeys<'_>,
+        run_id: RunId,
+        subject: Option<&Name>,
+        explained: &Explained<'_>,
+    ) -> Result<Self, VerifyError> {
+        let (content, keys) = (Lines::new(CONTENT, content), Lines::new(KEYS, keys));
+        Self::begin(content, keys, trusted, run_id, subject, explained)
     }
 
     /// Reads the first key line and finds out what can be opened.
@@ -89,12 +80,22 @@ impl<'f> ContentCheck<'f> {
     }
 
     /// What holds for the content of one record.
-    pub(crate) fn record(
+    pub(super) fn record(
         &mut self,
         expected: &ContentRef,
         explained: &Explained<'_>,
         last_good: Option<(u64, Hash)>,
-    ) -> Result<Judged, VerifyError> {
+    ) -> Result<ContentCounts, VerifyError> {
+        self.open(expected, explained, last_good).map(|(counts, ..)| counts)
+    }
+
+    /// As [`Self::record`], with what was opened, and what holds for the leaves of it that are only hashes: erased if every one is.
+    pub(crate) fn open(
+        &mut self,
+        expected: &ContentRef,
+        explained: &Explained<'_>,
+        last_good: Option<(u64, Hash)>,
+    ) -> Result<(ContentCounts, Option<Disclosure>, FieldStatus), VerifyError> {
         let mut counts = ContentCounts::default();
         let leaves = u64::from(expected.leaves);
         let (gone, listed) = (explained.gone(expected.root), explained.fields(expected.root));
@@ -127,19 +128,23 @@ impl<'f> ContentCheck<'f> {
                 return Err(there(sequence, format!("the content {}", expected.root)));
             }
             counts.add(FieldStatus::Erased, leaves);
-            return Ok(Judged { counts, opened: None });
+            return Ok((counts, None, FieldStatus::Erased));
         }
-        // Statements about fields explain these fields and nothing more.
-        let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let (Some(content), Some(keys)) = (content, keys) else {
-            counts.add_explained(explained_leaves, FieldStatus::Missing, leaves);
-            return Ok(Judged { counts, opened: None });
+            // Statements about fields explain these fields and nothing more.
+            counts.add_explained(
+                u64::try_from(listed.len()).unwrap_or(u64::MAX),
+                FieldStatus::Missing,
+                leaves,
+            );
+            return Ok((counts, None, FieldStatus::Missing));
         };
         for (hash, data) in content.states() {
             if let Some(sequence) = listed.get(&hash).filter(|_| data) {
                 return Err(there(*sequence, format!("the cipher text of the leaf {hash}")));
             }
         }
+        let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let opened = match &self.access {
             Access::Withheld => {
                 counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves);
@@ -160,17 +165,21 @@ impl<'f> ContentCheck<'f> {
                 }
                 let disclosed =
                     content.open_entries(entries, self.run_id).map_err(|e| wrong(e.to_string()))?;
-                let status = |leaf: &DisclosedLeaf| match leaf {
-                    DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => FieldStatus::Verified,
-                    DisclosedLeaf::Hash(hash) if listed.contains_key(hash) => FieldStatus::Erased,
-                    DisclosedLeaf::Hash(_) => FieldStatus::Missing,
-                };
-                let statuses: Vec<_> = disclosed.leaves.iter().map(status).collect();
-                statuses.iter().for_each(|&status| counts.add(status, 1));
-                Some((disclosed, statuses))
+                for leaf in &disclosed.leaves {
+                    counts.add(
+                        match leaf {
+                            DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => FieldStatus::Verified,
+                            DisclosedLeaf::Hash(hash) if listed.contains_key(hash) => FieldStatus::Erased,
+                            DisclosedLeaf::Hash(_) => FieldStatus::Missing,
+                        },
+                        1,
+                    );
+                }
+                Some(disclosed)
             }
         };
-        Ok(Judged { counts, opened })
+        let gone = if counts.missing == 0 { FieldStatus::Erased } else { FieldStatus::Missing };
+        Ok((counts, opened, gone))
     }
 
     /// Lines that no record named: the tail of a crash, or a failure. Returns how many.

@@ -33,6 +33,7 @@ struct Start {
 }
 
 struct Walk<'k, 'f> {
+    trusted: &'k TrustedKeys<'k>,
     start: Start,
     roots: Option<Lines<'f>>,
     content: Option<ContentCheck<'f>>,
@@ -127,7 +128,7 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
                     ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
                 });
                 let content = content.transpose().map_err(Finding::Elsewhere)?;
-                walk.insert(Walk::new(start, roots.take(), content, explained)).step(&octets, &entry)
+                walk.insert(Walk::new(trusted, start, roots.take(), content, explained)).step(&octets, &entry)
             }
         });
         done.map_err(|finding| match finding {
@@ -136,7 +137,7 @@ pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Resu
             Finding::Elsewhere(error) => error,
         })?;
     }
-    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish(trusted)
+    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
 }
 
 /// Reads a line strictly, and again with the second implementation of the canonical form.
@@ -157,12 +158,11 @@ impl Start {
         let Span::AgentInvoke(invoke) = &entry.span else {
             return Err(differs("span", "agent.invoke", entry.span.name()).into());
         };
+        let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
         let expected = &trusted.expected;
         asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
         asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
         asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
-        let key =
-            trusted.run_key_at(&invoke.origin, &invoke.key_id, entry.started_at).map_err(Finding::Cannot)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -177,12 +177,14 @@ impl Start {
 
 impl<'k, 'f> Walk<'k, 'f> {
     fn new(
+        trusted: &'k TrustedKeys<'k>,
         start: Start,
         roots: Option<Lines<'f>>,
         content: Option<ContentCheck<'f>>,
         explained: Explained<'k>,
     ) -> Self {
         Self {
+            trusted,
             start,
             roots,
             content,
@@ -391,7 +393,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             self.counts.add_explained(explained, FieldStatus::Withheld, leaves);
             return Ok(());
         };
-        let counts = check.record(&content, &self.explained, last_good)?.counts;
+        let counts = check.record(&content, &self.explained, last_good)?;
         self.counts.verified += counts.verified;
         self.counts.erased += counts.erased;
         self.counts.withheld += counts.withheld;
@@ -404,10 +406,10 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
-    fn check_revocation(&self, trusted: &TrustedKeys<'_>) -> Result<(), VerifyError> {
+    fn check_revocation(&self) -> Result<(), VerifyError> {
         let Some(at) = self.start.key.revoked else { return Ok(()) };
         let covers_all = self.signed_records == self.next;
-        if covers_all && self.last_root.is_some_and(|root| trusted.anchored.contains(&root)) {
+        if covers_all && self.last_root.is_some_and(|root| self.trusted.stood(&root)) {
             return Ok(());
         }
         let why = format!(
@@ -417,7 +419,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         Err(VerifyError::Cannot { line: 0, why })
     }
 
-    fn finish(mut self, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    fn finish(mut self) -> Result<Report, VerifyError> {
         let last_good = self.last_good();
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
@@ -431,8 +433,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
-        self.check_revocation(trusted)?;
         self.explained.finish(self.last_at, self.start.windows)?;
+        self.check_revocation()?;
         Ok(Report {
             run_id: self.start.run_id,
             origin: self.start.origin,

@@ -1,6 +1,9 @@
 //! A small run with everything in it: content, a refusal to a person, a resume, a close.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod desk;
+pub(crate) mod scan;
+
 use std::path::PathBuf;
 
 use fuze_evidence::chain::{Opened, Times};

@@ -122,14 +122,14 @@ impl Sequencer {
         self.locked(|this| this.add_cosignatures_locked(cosigned, lines))
     }
 
-    /// Runs `work` alone among all processes. After a failure nothing that was believed is believed any more.
+    /// Runs `work` alone among all processes. After a failure, a COMMIT's among them, only a fresh connection is believed. What
+    /// is known of the tree stays: it is never ahead of what is published, and the next batch compares it with the database.
     fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, LogError>) -> Result<T, LogError> {
         let path = self.publisher.root().join(LOCK);
         self.lock.lock().map_err(at(&path))?;
         let done = work(self);
         if done.is_err() {
             self.database = None;
-            self.edge = None;
         }
         let unlocked = self.lock.unlock().map_err(at(&path));
         let value = done?;

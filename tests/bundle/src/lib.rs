@@ -5,4 +5,5 @@ mod common;
 
 pub mod forge;
 pub mod runs;
+pub mod tamper;
 pub mod tools;

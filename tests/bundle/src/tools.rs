@@ -20,3 +20,22 @@ pub fn have(programs: &[&str]) -> bool {
     println!("SKIPPED: `{missing}` is not there");
     false
 }
+
+/// The Python that [`setup.sh`](../python/setup.sh) installs. Without a network it is not there, and that is said aloud; with
+/// `FUZE_REQUIRE_PYTHON=1` that is a failure.
+pub fn python() -> Option<PathBuf> {
+    let setup = Command::new(workspace("tests/bundle/python/setup.sh")).output();
+    let why = match setup {
+        Ok(output) if output.status.success() => {
+            return Some(String::from_utf8_lossy(&output.stdout).trim().into());
+        }
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert!(
+        std::env::var_os("FUZE_REQUIRE_PYTHON").is_none_or(|v| v != "1"),
+        "no Python with `cryptography`: {why}"
+    );
+    println!("SKIPPED: no Python with `cryptography`: {why}");
+    None
+}

@@ -100,3 +100,52 @@ async fn names_and_aliases_are_the_authors_own() {
     assert_eq!(call(shadows).args(args).run(()).await.unwrap(), 21);
     assert_eq!(call(aliased).run(()).await.unwrap(), Some(3));
 }
+
+/// Tools are unit structs, which a binding of the same name in the expansion would be taken for.
+mod named_like_bindings {
+    use fuze_agent::prelude::*;
+
+    use super::SHORT;
+
+    macro_rules! tools {
+        ($($name:ident)+) => { $(
+            /// Answers.
+            #[tool(classification = public, retention = SHORT, threat_boundary(egress = none), effect = read)]
+            pub(super) async fn $name(value: u8, more: Option<u8>) -> Result<u8, ToolError> {
+                Ok(value + more.unwrap_or(1))
+            }
+        )+ };
+    }
+    tools! { args call ctx read written serializer deserializer limits tools position }
+
+    define_agent! {
+        /// Answers.
+        pub(super) Answers {
+            purpose: "tests", instructions: "Answer.", lawful_basis: contract, annex_iii: none, art22: none,
+            oversight: none, model_residency: eu, retention: SHORT, deps: (), output: u8, max_steps: 1,
+            retry_budget: 0, token_budget: 1, max_depth: 3,
+            tools: [args, call, ctx, read, written, serializer, deserializer, limits, tools, position],
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tool_may_have_any_name_that_the_expansion_uses() {
+    assert_eq!(call(named_like_bindings::read).args(json!({ "value": 2 })).run(()).await.unwrap(), 3);
+    let args = json!({ "value": 2, "more": 5 });
+    assert_eq!(call(named_like_bindings::written).args(args).run(()).await.unwrap(), 7);
+    assert_eq!(named_like_bindings::Answers::LIMITS.max_depth, 3);
+}
+
+#[tokio::test]
+async fn arguments_that_are_no_object_are_refused_in_words() {
+    let refused = |args| async move {
+        match call(named_like_bindings::read).args(args).run(()).await {
+            Err(CallError::Arguments(why)) => why,
+            other => panic!("expected refused arguments, found {other:?}"),
+        }
+    };
+    assert!(refused(json!("x")).await.contains("expected an object with the arguments of `read`"));
+    assert!(refused(json!({ "more": 1 })).await.contains("missing field `value`"));
+    assert!(refused(json!({ "value": 1, "z": 1 })).await.contains("unknown field `z`"));
+}

@@ -9,6 +9,7 @@
 
 mod art22;
 mod cancel;
+mod cases;
 mod crash;
 mod effects;
 mod expire;

@@ -171,6 +171,21 @@ async fn where_the_provider_does_not_count_four_bytes_read_are_a_token() {
     }
 }
 
+/// What the model said itself, it reads again at its next turn.
+#[tokio::test]
+async fn what_was_said_is_read_again() {
+    for (bytes, status) in [(40, "completed"), (4_000, "budget_exceeded")] {
+        let mut first = asking(&[("look", r#"{"at":1}"#)]);
+        first.text = Some("y".repeat(bytes));
+        first.usage.output_tokens = Some(1);
+        let (desk, world) = (Desk::new(), World::new());
+        let model = ScriptedModel::new().respond(Ok(first)).answer(1);
+        let outcome = run(&desk.deploy(allow(), &[]), Brief, &world, model).await;
+        assert_eq!(outcome.status(), status, "{bytes}: {outcome:?}");
+        assert_eq!(world.log(), ["look 1"], "the first turn was within the budget");
+    }
+}
+
 /// What waits for people is counted again when the run goes on.
 #[tokio::test]
 async fn a_resumed_run_counts_what_was_said_before() {

@@ -1,0 +1,162 @@
+//! Where the run's roots stand in a transparency log: first whether what is in the bundle holds together, under the key that lies
+//! beside it and proves nothing; then whether the verifier's own log and witnesses say the same.
+
+use fuze_evidence::anchor::AnchorLine;
+use fuze_evidence::sign::{PublicKey, SignedRoot};
+use fuze_evidence::{Hash, Name};
+use fuze_log::policy::PolicyError;
+use fuze_log::proof::ProofError;
+use fuze_log::{Policy, VerifierKey, verify_anchor};
+
+use super::inspect::{SMALL_BYTES, whole};
+use super::outcome::{Anchoring, AuditError};
+use super::{Members, Trust};
+use crate::member;
+
+/// A proof and its line, at most one as large as a log writes it.
+const PROOF_BYTES: u64 = fuze_log::proof::MAX_PROOF_BYTES as u64;
+
+/// The run's signed roots, in their order; the close root last, if there is one.
+#[derive(Debug)]
+pub(super) struct Roots {
+    pub(super) signed: Vec<SignedRoot>,
+    pub(super) closed: bool,
+}
+
+impl Roots {
+    /// Takes lines that verified already.
+    pub(super) fn read(lines: &[Vec<u8>], closed: bool, key: PublicKey) -> Result<Self, AuditError> {
+        let read = |line: &Vec<u8>| SignedRoot::read(line, |id| (*id == key.id()).then_some(key));
+        let signed = lines.iter().map(read).collect::<Result<_, _>>();
+        Ok(Self { signed: signed.map_err(|e| AuditError::why(member::ROOTS, e))?, closed })
+    }
+
+    fn open(&self) -> Option<&SignedRoot> {
+        self.signed.first()
+    }
+
+    pub(super) fn close(&self) -> Option<&SignedRoot> {
+        self.signed.last().filter(|_| self.closed)
+    }
+
+    /// Roots that the verifier knows from elsewhere must be among them.
+    pub(super) fn check_known(&self, known: impl IntoIterator<Item = Hash>) -> Result<(), AuditError> {
+        let missing = known.into_iter().find(|known| !self.signed.iter().any(|root| root.hash() == *known));
+        match missing {
+            None => Ok(()),
+            Some(known) => {
+                let found = self.signed.last().map_or(Hash::ZERO, SignedRoot::hash);
+                Err(AuditError::differs(member::ROOTS, "a root that is known from elsewhere", known, found))
+            }
+        }
+    }
+}
+
+/// A root in a log, as the bundle has it.
+#[derive(Debug)]
+struct Entry {
+    root: SignedRoot,
+    line: AnchorLine,
+    proof: Vec<u8>,
+    member: &'static str,
+}
+
+/// The anchors of a run, consistent in themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Anchors {
+    open: Option<Entry>,
+    close: Option<Entry>,
+    closed: bool,
+}
+
+pub(super) fn read(members: &mut dyn Members, roots: &Roots) -> Result<Anchors, AuditError> {
+    let names = [member::ANCHORS, member::LOG_KEY, member::ANCHOR_OPEN, member::ANCHOR_CLOSE];
+    let mut anchors = Anchors { open: None, close: None, closed: roots.closed };
+    if !names.iter().any(|name| members.has(name)) {
+        return Ok(anchors);
+    }
+    let lines = AnchorLine::read_all(&whole(members, member::ANCHORS, SMALL_BYTES)?)
+        .map_err(|(line, e)| AuditError::why(member::ANCHORS, format!("line {line}: {e}")))?;
+    let mut lines = lines.into_iter();
+    let places = [
+        (member::ANCHOR_OPEN, roots.open(), &mut anchors.open),
+        (member::ANCHOR_CLOSE, roots.close(), &mut anchors.close),
+    ];
+    for (name, root, entry) in places {
+        if !members.has(name) {
+            continue;
+        }
+        let root = root.ok_or_else(|| AuditError::why(name, "the run has no such root"))?.clone();
+        let proof = whole(members, name, PROOF_BYTES)?;
+        let line = lines.next().ok_or_else(|| AuditError::why(member::ANCHORS, "a line is missing"))?;
+        *entry = Some(Entry { root, line, proof, member: name });
+    }
+    if lines.next().is_some() || anchors.entries().next().is_none() {
+        return Err(AuditError::why(member::ANCHORS, "expected one line for each proof, the open's first"));
+    }
+    let policy = beside(&whole(members, member::LOG_KEY, SMALL_BYTES)?)?;
+    for entry in anchors.entries() {
+        verify_anchor(&entry.root, &entry.line, &entry.proof, &policy)
+            .map(drop)
+            .map_err(|e| AuditError::why(entry.member, e))?;
+    }
+    if let (Some(open), Some(close)) = (&anchors.open, &anchors.close) {
+        close.line.closes(&close.root, &open.line).map_err(|e| AuditError::why(member::ANCHORS, e))?;
+    }
+    Ok(anchors)
+}
+
+/// The log's key as it lies in the bundle: enough to see that the proofs hold together.
+fn beside(octets: &[u8]) -> Result<Policy, AuditError> {
+    let wrong = |why: &dyn std::fmt::Display| AuditError::why(member::LOG_KEY, why);
+    let text = std::str::from_utf8(octets).ok().and_then(|text| text.strip_suffix('\n'));
+    let key: VerifierKey = text.unwrap_or_default().parse().map_err(|e| wrong(&e))?;
+    if format!("{key}\n").as_bytes() != octets {
+        return Err(wrong(&"expected the key's one spelling and a line feed"));
+    }
+    Policy::new(key, Vec::new(), 0).map_err(|e| wrong(&e))
+}
+
+impl Anchors {
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.open.iter().chain(&self.close)
+    }
+
+    /// What the verifier's own log and witnesses say. Asked for a log, a run without a fit anchor cannot be verified.
+    pub(super) fn judge(&self, trust: &Trust) -> Result<Anchoring, AuditError> {
+        let Some(first) = self.entries().next() else {
+            return match &trust.log {
+                None => Ok(Anchoring::None),
+                Some(policy) => {
+                    Err(cannot(format!("the run is anchored in no log, expected `{}`", policy.origin())))
+                }
+            };
+        };
+        let log: Name = first.line.log().clone();
+        let index = |entry: &Option<Entry>| entry.as_ref().map(|entry| entry.line.index());
+        let (open, close) = (index(&self.open), index(&self.close));
+        let Some(policy) = &trust.log else { return Ok(Anchoring::Unknown { log, open, close }) };
+        let mut witnesses = usize::MAX;
+        for entry in self.entries() {
+            let anchored =
+                verify_anchor(&entry.root, &entry.line, &entry.proof, policy).map_err(
+                    |error| match error {
+                        ProofError::Log { .. }
+                        | ProofError::Policy(
+                            PolicyError::Witnesses { .. } | PolicyError::LogSignature { .. },
+                        ) => cannot(format!("`{}`: {error}", entry.member)),
+                        other => AuditError::why(entry.member, other),
+                    },
+                )?;
+            witnesses = witnesses.min(anchored.checkpoint.cosigned().len());
+        }
+        if self.closed && self.close.is_none() {
+            return Err(cannot("the run is closed and its close is anchored in no log".to_owned()));
+        }
+        Ok(Anchoring::Trusted { log, open, close, witnesses })
+    }
+}
+
+const fn cannot(why: String) -> AuditError {
+    AuditError::Cannot { why }
+}

@@ -1,0 +1,414 @@
+//! Erasure from the tables: rows and the statement in one transaction, then the subject's key, the files and the write-ahead log.
+//!
+//! The row in `unfinished` stands from the COMMIT until all of these have followed. What is left of it after a crash is finished by the
+//! next erasure or by [`Eraser::recover`]; the files already when the store is opened. `secure_delete` overwrites rows in
+//! the database file; what the file system, the medium and backups keep of replaced and truncated files is beyond it.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use fuze_agent::store::StoreError;
+use fuze_evidence::annex::{Contest, Erased, Event, Hold, RETENTION};
+use fuze_evidence::erase::{
+    Change, Done, EraseError, Lines, Order, PersonErased, Plan, Registrar, RunFacts, Target,
+};
+use fuze_evidence::keys::{MasterKey, Person, SubjectKeys};
+use fuze_evidence::{Annex, Hash, Name, RunId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::SqliteStore;
+use crate::database::Ended;
+use crate::error::{corrupt, sql};
+use crate::keeper::Keeper;
+use crate::{read, rows};
+
+/// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
+#[derive(Clone)]
+pub struct Eraser<'s> {
+    store: &'s SqliteStore,
+    desk: Desk,
+}
+
+/// What the store's thread needs for it.
+#[derive(Clone)]
+struct Desk {
+    registrar: Registrar,
+    master: Option<Arc<MasterKey>>,
+    subjects: Option<Arc<dyn SubjectKeys>>,
+}
+
+impl fmt::Debug for Eraser<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Eraser({:?})", self.desk.registrar)
+    }
+}
+
+/// Why nothing was erased, or not all of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EraserError {
+    /// It may not be, or cannot.
+    Erase(EraseError),
+    /// The store. After [`StoreError::Unclear`], and after any other once the transaction has ended, [`Eraser::recover`] finishes
+    /// what stands.
+    Store(StoreError),
+}
+
+impl fmt::Display for EraserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Erase(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EraserError {}
+
+impl From<EraseError> for EraserError {
+    fn from(error: EraseError) -> Self {
+        Self::Erase(error)
+    }
+}
+
+impl From<StoreError> for EraserError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn ended<T>(ended: Ended<T, EraserError>) -> Result<T, EraserError> {
+    match ended {
+        Ended::Committed(value) => Ok(value),
+        Ended::RolledBack(error) => Err(error),
+        Ended::Unclear(_, error) => Err(StoreError::Unclear(error.to_string()).into()),
+    }
+}
+
+impl<'s> Eraser<'s> {
+    /// Over `store`, whose runs and annexes `registrar` signs for.
+    #[must_use]
+    pub const fn new(store: &'s SqliteStore, registrar: Registrar) -> Self {
+        Self { store, desk: Desk { registrar, master: None, subjects: None } }
+    }
+
+    /// Fields are found with the master key.
+    #[must_use]
+    pub fn master_key(mut self, master: Arc<MasterKey>) -> Self {
+        self.desk.master = Some(master);
+        self
+    }
+
+    /// Where the keys of data subjects are.
+    #[must_use]
+    pub fn subject_keys(mut self, subjects: Arc<dyn SubjectKeys>) -> Self {
+        self.desk.subjects = Some(subjects);
+        self
+    }
+
+    /// Erases `target` from a closed run and says so in the annex. When this returns it is durable, and gone from tables, files and the
+    /// write-ahead log.
+    ///
+    /// # Errors
+    /// When the run has not closed or a hold stands: then nothing was touched. See [`EraserError::Store`] for the rest.
+    pub async fn erase(&self, run: RunId, target: Target, order: Order) -> Result<Done, EraserError> {
+        let desk = self.desk.clone();
+        let ask = move |keeper: &mut Keeper| {
+            desk.carry_out(keeper, run, order.at, &order.by, |connection, id, facts, annex| {
+                let lines = |root| lines_of(connection, id, root);
+                let keys = || {
+                    let line: Vec<u8> = connection
+                        .query_row("SELECT keys FROM runs WHERE id = ?1", [id], |row| row.get(0))
+                        .map_err(sql)?;
+                    Ok(facts.open_keys(&line, desk.master.as_deref(), desk.subjects.as_deref())?)
+                };
+                Plan::of_order(facts, annex, &target, &order, lines, keys)
+            })
+        };
+        self.store.ask(ask).await
+    }
+
+    /// Erases what the run's retention windows have ended for at `now`.
+    ///
+    /// # Errors
+    /// As [`Eraser::erase`].
+    pub async fn retain(&self, run: RunId, now: Timestamp) -> Result<Done, EraserError> {
+        let desk = self.desk.clone();
+        let by = Name::new(RETENTION).map_err(|error| corrupt(error.to_string()))?;
+        let ask = move |keeper: &mut Keeper| {
+            desk.carry_out(keeper, run, now, &by, |_, _, facts, annex| Ok(Plan::due(facts, annex, now)?))
+        };
+        self.store.ask(ask).await
+    }
+
+    /// Erases all that is here of a person, by the aliases under which the subject keys know the person.
+    ///
+    /// # Errors
+    /// When the aliases cannot be found. What stands against one run is its own answer; a failure of the store ends it.
+    pub async fn erase_person(&self, person: Person<'_>, order: Order) -> Result<PersonErased, EraserError> {
+        let subjects = self.desk.subjects.clone().ok_or(EraseError::KeysNeeded)?;
+        let aliases = subjects.aliases(person).map_err(EraseError::Subject)?;
+        let mut erased = PersonErased { runs: std::collections::BTreeMap::new(), keys_alone: Vec::new() };
+        for alias in aliases {
+            let wanted = alias.to_string();
+            let find = move |keeper: &mut Keeper| -> Result<Vec<String>, StoreError> {
+                keeper.database.snapshot(|connection| {
+                    connection
+                        .prepare_cached("SELECT run FROM runs WHERE subject = ?1")
+                        .and_then(|mut statement| statement.query_map([&wanted], |row| row.get(0))?.collect())
+                        .map_err(sql)
+                })
+            };
+            let runs = self.store.ask(find).await?;
+            if runs.is_empty() {
+                subjects.erase(&alias).map_err(EraseError::Subject)?;
+                erased.keys_alone.push(alias);
+            }
+            for run in runs {
+                let run: RunId = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
+                match self.erase(run, Target::Subject, order.clone()).await {
+                    Ok(done) => drop(erased.runs.insert(run, Ok(done))),
+                    Err(EraserError::Erase(error)) => drop(erased.runs.insert(run, Err(error))),
+                    Err(error @ EraserError::Store(_)) => return Err(error),
+                }
+            }
+        }
+        Ok(erased)
+    }
+
+    /// Orders that nothing of a run or of the tenant's runs is erased: GDPR Art. 17(3)(e), AI Act Art. 73(6).
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn hold(&self, tenant: Name, hold: Hold, at: Timestamp, by: Name) -> Result<(), EraserError> {
+        self.say(tenant, Event::Hold(hold), at, by).await
+    }
+
+    /// Ends one hold.
+    ///
+    /// # Errors
+    /// [`fuze_evidence::annex::AnnexError::NothingHeld`] when none stands; else as [`Eraser::hold`].
+    pub async fn release(
+        &self,
+        tenant: Name,
+        hold: Hold,
+        at: Timestamp,
+        by: Name,
+    ) -> Result<(), EraserError> {
+        self.say(tenant, Event::Release(hold), at, by).await
+    }
+
+    /// Notes that a decision was contested (GDPR Art. 22(3)). What was said is kept by whoever calls.
+    ///
+    /// # Errors
+    /// As [`Eraser::hold`].
+    pub async fn contest(
+        &self,
+        tenant: Name,
+        contest: Contest,
+        at: Timestamp,
+        by: Name,
+    ) -> Result<(), EraserError> {
+        self.say(tenant, Event::Contested(contest), at, by).await
+    }
+
+    /// Notes what came of a call that was in doubt when its run closed.
+    ///
+    /// # Errors
+    /// As [`Eraser::hold`].
+    pub async fn late_outcome(
+        &self,
+        tenant: Name,
+        outcome: Contest,
+        at: Timestamp,
+        by: Name,
+    ) -> Result<(), EraserError> {
+        self.say(tenant, Event::LateOutcome(outcome), at, by).await
+    }
+
+    /// A tenant's annex, verified with the registrar's keys.
+    ///
+    /// # Errors
+    /// When it does not hold or cannot be read.
+    pub async fn annex(&self, tenant: Name) -> Result<Annex, EraserError> {
+        let desk = self.desk.clone();
+        let read = move |keeper: &mut Keeper| {
+            let lines = keeper.database.snapshot(|connection| annex_lines(connection, &tenant))?;
+            desk.annex(&tenant, &lines)
+        };
+        self.store.ask(read).await
+    }
+
+    /// Finishes what a crash cut off after its transaction. Says which runs.
+    ///
+    /// # Errors
+    /// When something still cannot be done; it stays unfinished.
+    pub async fn recover(&self) -> Result<Vec<RunId>, EraserError> {
+        let subjects = self.desk.subjects.clone();
+        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())).await
+    }
+
+    async fn say(&self, tenant: Name, event: Event, at: Timestamp, by: Name) -> Result<(), EraserError> {
+        let desk = self.desk.clone();
+        let say = move |keeper: &mut Keeper| {
+            let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
+                let mut annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
+                desk.state(connection, &mut annex, at, &by, event.clone())
+            });
+            ended(stated)?;
+            Ok(keeper.project_annex(tenant.as_str())?)
+        };
+        self.store.ask(say).await
+    }
+}
+
+impl Desk {
+    fn annex(&self, tenant: &Name, lines: &[u8]) -> Result<Annex, EraserError> {
+        self.registrar.annex(tenant, lines).map_err(|error| EraseError::AnnexBroken(error).into())
+    }
+
+    /// Signs a statement and writes its row.
+    fn state(
+        &self,
+        connection: &Connection,
+        annex: &mut Annex,
+        at: Timestamp,
+        by: &Name,
+        event: Event,
+    ) -> Result<(), EraserError> {
+        let (run, (erases, root)) = (event.run_id(), erases(&event));
+        let sequence = i64::try_from(annex.entries().len()).unwrap_or(i64::MAX);
+        let line = annex
+            .append(at, by.clone(), event, self.registrar.signer())
+            .map_err(|error| EraserError::Erase(error.into()))?;
+        connection
+            .prepare_cached(
+                "INSERT INTO annex (tenant, sequence, run, erases, root, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )
+            .and_then(|mut statement| {
+                let (run, root) = (run.map(|run| run.to_string()), root.as_ref().map(Hash::as_bytes));
+                statement.execute(params![annex.tenant().as_str(), sequence, run, erases, root, line])
+            })
+            .map_err(sql)?;
+        Ok(())
+    }
+
+    fn carry_out(
+        &self,
+        keeper: &mut Keeper,
+        run: RunId,
+        at: Timestamp,
+        by: &Name,
+        plan: impl FnOnce(&Connection, i64, &RunFacts, &Annex) -> Result<Option<Plan>, EraserError>,
+    ) -> Result<Done, EraserError> {
+        keeper.finish_erasures(self.subjects.as_deref())?;
+        let stands = keeper.database.write(|connection| {
+            let row = rows::find(connection, run)?.ok_or(EraseError::UnknownRun(run))?;
+            let lines = read::lines(connection, row.id, 0, u64::MAX)?;
+            if lines.is_empty() {
+                return Err(EraseError::UnknownRun(run).into());
+            }
+            let facts = RunFacts::read(lines.into_iter().map(Ok)).map_err(corrupt)?;
+            if facts.origin != *self.registrar.origin() {
+                return Err(EraseError::OtherOrigin { found: facts.origin }.into());
+            }
+            if facts.close.is_none() {
+                return Err(EraseError::NotClosed { run, waiting: facts.waiting }.into());
+            }
+            let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
+            let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
+            if plan.subject_key().is_some() && self.subjects.is_none() {
+                return Err(EraseError::KeysNeeded.into());
+            }
+            // The statements first: what they do not explain, the tables do not let go.
+            for erasure in plan.erasures() {
+                self.state(connection, &mut annex, at, by, Event::Erased(erasure.clone()))?;
+            }
+            erase_rows(connection, row.id, &facts, &plan)?;
+            connection
+                .prepare_cached("INSERT INTO unfinished (run, subject) VALUES (?1, ?2)")
+                .and_then(|mut s| s.execute(params![row.id, plan.subject_key().map(Name::as_str)]))
+                .map_err(sql)?;
+            Ok(true)
+        });
+        if !ended(stands)? {
+            return Ok(Done::Already);
+        }
+        keeper.finish_erasures(self.subjects.as_deref())?;
+        Ok(Done::Erased)
+    }
+}
+
+/// What the table's triggers look for in a statement.
+fn erases(event: &Event) -> (Option<&'static str>, Option<Hash>) {
+    match event {
+        Event::Erased(erasure) => match erasure.what {
+            Erased::Field { root, .. } | Erased::Record { root } => (Some("content"), Some(root)),
+            Erased::Run | Erased::Subject => (Some("content"), None),
+            Erased::Directory { .. } => (Some("evidence"), None),
+        },
+        Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => (None, None),
+    }
+}
+
+fn erase_rows(connection: &Connection, id: i64, facts: &RunFacts, plan: &Plan) -> Result<(), StoreError> {
+    for content in &facts.contents {
+        match plan.change(content.root) {
+            Change::Keep => {}
+            Change::Replace(lines) => {
+                connection
+                    .prepare_cached(
+                        "UPDATE contents SET content = ?3, keys = ?4 WHERE run = ?1 AND root = ?2",
+                    )
+                    .and_then(|mut s| {
+                        s.execute(params![id, content.root.as_bytes(), lines.content, lines.keys])
+                    })
+                    .map_err(sql)?;
+            }
+            Change::Drop => {
+                connection
+                    .prepare_cached("DELETE FROM contents WHERE run = ?1 AND root = ?2")
+                    .and_then(|mut s| s.execute(params![id, content.root.as_bytes()]))
+                    .map_err(sql)?;
+            }
+        }
+    }
+    // A closed run needs no progress any more, and all of its content is in there.
+    let mut statements = vec!["DELETE FROM progress WHERE run = ?1"];
+    if plan.is_whole() {
+        statements.extend(["UPDATE runs SET keys = x'' WHERE id = ?1", "DELETE FROM tokens WHERE run = ?1"]);
+    }
+    if plan.is_directory() {
+        statements.extend([
+            "DELETE FROM effects WHERE run = ?1",
+            "DELETE FROM anchors WHERE run = ?1",
+            "DELETE FROM roots WHERE run = ?1",
+            "DELETE FROM summaries WHERE run = ?1",
+            "DELETE FROM records WHERE run = ?1",
+        ]);
+    }
+    for statement in statements {
+        connection.execute(statement, [id]).map_err(sql)?;
+    }
+    Ok(())
+}
+
+fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines>, EraserError> {
+    connection
+        .query_row(
+            "SELECT content, keys FROM contents WHERE run = ?1 AND root = ?2",
+            params![id, root.as_bytes()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(|error| sql(error).into())
+}
+
+/// A tenant's annex as its file.
+fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
+    files::annex(connection, tenant.as_str())
+}

@@ -1,0 +1,237 @@
+//! What follows an erasure's transaction: the subject's key, the run's files, the annex as a file, the write-ahead log.
+//!
+//! Each step may be taken again; the row in `unfinished` goes last.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use fuze_agent::store::StoreError;
+use fuze_evidence::annex::file_name;
+use fuze_evidence::erase::EraseError;
+use fuze_evidence::keys::SubjectKeys;
+use fuze_evidence::{Name, RunId};
+use rusqlite::{Connection, params};
+
+use super::EraserError;
+use crate::error::{self, corrupt, sql};
+use crate::keeper::{Keeper, known};
+use crate::place::sync_parent;
+use crate::projection::make_directory;
+use crate::stream::{self, Stream};
+
+#[cfg(test)]
+thread_local! {
+    /// How many more steps the store's thread takes before a test's crash.
+    pub(super) static STEPS_LEFT: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "tests crash here"))]
+fn step() -> Result<(), StoreError> {
+    #[cfg(test)]
+    if let Some(left) = STEPS_LEFT.get() {
+        STEPS_LEFT.set(Some(left.saturating_sub(1)));
+        if left == 0 {
+            return Err(StoreError::Io("crashed".into()));
+        }
+    }
+    Ok(())
+}
+
+/// A row of `unfinished`.
+struct Unfinished {
+    id: i64,
+    run: RunId,
+    subject: Option<Name>,
+}
+
+impl Keeper {
+    /// Brings every erasure that was committed to its end. Says which runs there were.
+    pub(crate) fn finish_erasures(
+        &mut self,
+        subjects: Option<&dyn SubjectKeys>,
+    ) -> Result<Vec<RunId>, EraserError> {
+        let unfinished = self.unfinished()?;
+        if unfinished.is_empty() {
+            return Ok(Vec::new());
+        }
+        for erased in &unfinished {
+            if let Some(alias) = &erased.subject {
+                step()?;
+                let path = self.projection.store().to_owned();
+                let subjects = subjects.ok_or(EraseError::Unfinished { path })?;
+                subjects.erase(alias).map_err(EraseError::Subject)?;
+            }
+        }
+        self.settle_files()?;
+        step()?;
+        self.database.truncate_log()?;
+        step()?;
+        let done = self.database.write(|connection| -> Result<(), StoreError> {
+            for erased in &unfinished {
+                connection.execute("DELETE FROM unfinished WHERE run = ?1", [erased.id]).map_err(sql)?;
+            }
+            Ok(())
+        });
+        known(done)?;
+        Ok(unfinished.into_iter().map(|erased| erased.run).collect())
+    }
+
+    /// Brings the files in step with what was erased from the tables: a run's, and every tenant's annex.
+    pub(crate) fn settle_files(&mut self) -> Result<(), StoreError> {
+        let unfinished = self.unfinished()?;
+        for erased in &unfinished {
+            self.rewrite(erased.run, erased.id)?;
+        }
+        let tenants: Vec<String> = self.database.snapshot(|connection| {
+            connection
+                .prepare("SELECT DISTINCT tenant FROM annex")
+                .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+                .map_err(sql)
+        })?;
+        for tenant in tenants {
+            self.project_annex(&tenant)?;
+        }
+        if unfinished.is_empty() {
+            return Ok(());
+        }
+        known(self.database.write(|connection| {
+            for erased in &unfinished {
+                connection
+                    .execute("UPDATE runs SET projected = 1 WHERE id = ?1 AND state = 'closed'", [erased.id])
+                    .map_err(sql)?;
+            }
+            Ok(())
+        }))
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let rows: Vec<(i64, String, Option<String>)> = self.database.snapshot(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, runs.run, unfinished.subject FROM unfinished JOIN runs ON id = unfinished.run",
+                )
+                .and_then(|mut statement| {
+                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+                })
+                .map_err(sql)
+        })?;
+        let read = |(id, run, subject): (i64, String, Option<String>)| {
+            let run = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
+            let subject = subject.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?;
+            Ok(Unfinished { id, run, subject })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Writes a run's content and keys anew, or removes its directory when nothing of it is left.
+    fn rewrite(&mut self, run: RunId, id: i64) -> Result<(), StoreError> {
+        let directory = self.projection.directory(run);
+        let _turn = self.projection.take_turn(run)?;
+        self.projection.forget(run);
+        let (gone, content, keys) = self.database.snapshot(|connection| {
+            let records: i64 = connection
+                .query_row("SELECT count(*) FROM records WHERE run = ?1", [id], |row| row.get(0))
+                .map_err(sql)?;
+            Ok((records == 0, lines(connection, Stream::Content, id)?, lines(connection, Stream::Keys, id)?))
+        })?;
+        if gone {
+            return remove_directory(&directory);
+        }
+        for (stream, octets) in [(Stream::Content, content), (Stream::Keys, keys)] {
+            replace(&directory.join(stream.file_name()), &octets)?;
+        }
+        Ok(())
+    }
+
+    /// Brings a tenant's annex as a file in step with the table.
+    pub(crate) fn project_annex(&self, tenant: &str) -> Result<(), StoreError> {
+        let octets = self.database.snapshot(|connection| annex(connection, tenant))?;
+        let directory = self.projection.store().join("annex");
+        make_directory(&directory)?;
+        let name = Name::new(tenant).map_err(|error| corrupt(error.to_string()))?;
+        let path = directory.join(file_name(&name));
+        let there = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|e| error::io(&path, &e))?,
+        };
+        if there == octets {
+            return Ok(());
+        }
+        // A crash may have cut its last line short; anything else is not the table's.
+        if !octets.starts_with(&there) {
+            return Err(StoreError::Projection(format!(
+                "`{}` holds what the store lacks; keep it for whoever looks into it, and move it away to have it written again",
+                path.display()
+            )));
+        }
+        replace(&path, &octets)
+    }
+}
+
+/// A tenant's annex as its file.
+pub(super) fn annex(connection: &Connection, tenant: &str) -> Result<Vec<u8>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT line FROM annex WHERE tenant = ?1 ORDER BY sequence")
+        .map_err(sql)?;
+    let mut rows = statement.query([tenant]).map_err(sql)?;
+    let mut octets = Vec::new();
+    while let Some(row) = rows.next().map_err(sql)? {
+        octets.extend_from_slice(row.get_ref(0).map_err(sql)?.as_blob().map_err(|e| corrupt(e.to_string()))?);
+        octets.push(b'\n');
+    }
+    Ok(octets)
+}
+
+fn lines(connection: &Connection, stream: Stream, id: i64) -> Result<Vec<u8>, StoreError> {
+    let mut statement = connection.prepare_cached(stream.query()).map_err(sql)?;
+    let mut rows = statement.query(params![id, stream::FIRST]).map_err(sql)?;
+    let mut octets = Vec::new();
+    while let Some(row) = rows.next().map_err(sql)? {
+        octets.extend_from_slice(row.get_ref(0).map_err(sql)?.as_blob().map_err(|e| corrupt(e.to_string()))?);
+        octets.push(b'\n');
+    }
+    Ok(octets)
+}
+
+/// Writes beside `path`, makes it durable and puts it in its place.
+fn replace(path: &Path, octets: &[u8]) -> Result<(), StoreError> {
+    let io = |e: io::Error| error::io(path, &e);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    step()?;
+    let mut file = options.open(&new).map_err(io)?;
+    let (first, second) = octets.split_at(octets.len() / 2);
+    file.write_all(first).map_err(io)?;
+    step()?;
+    file.write_all(second).and_then(|()| file.sync_all()).map_err(io)?;
+    step()?;
+    fs::rename(&new, path).map_err(io)?;
+    step()?;
+    sync_parent(path).map_err(io)
+}
+
+/// Removes a run's directory, the file that is locked last.
+fn remove_directory(directory: &Path) -> Result<(), StoreError> {
+    let io = |e: io::Error| error::io(directory, &e);
+    let records = directory.join(Stream::Records.file_name());
+    for entry in fs::read_dir(directory).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path != records {
+            step()?;
+            fs::remove_file(&path).map_err(io)?;
+        }
+    }
+    step()?;
+    fs::remove_file(&records).map_err(io)?;
+    File::open(directory).and_then(|d| d.sync_all()).map_err(io)?;
+    step()?;
+    fs::remove_dir(directory).map_err(io)?;
+    step()?;
+    sync_parent(directory).map_err(io)
+}

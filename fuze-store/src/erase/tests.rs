@@ -1,0 +1,462 @@
+//! Erasure from a store: nothing is left in any file, all that is left verifies, and a crash changes neither.
+
+#[path = "../../../fuze-evidence/tests/common/scan.rs"]
+mod scan;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use fuze_agent::store::{Batch, IssuedToken, Progress, RunState, RunStore as _, SealedProgress, StoreError};
+use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
+use fuze_evidence::chain::{Opened, Times};
+use fuze_evidence::content::{commit, seal};
+use fuze_evidence::erase::{Done, EraseError, Order, Registrar, Repeat, Target};
+use fuze_evidence::keys::{FileSigner, FileSubjectKeys, MasterKey, Person, SubjectKeys};
+use fuze_evidence::random::OsRandom;
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::snapshot::seal_snapshot;
+use fuze_evidence::span::{AgentInvoke, RunGap};
+use fuze_evidence::verify::{ContentCounts, TrustedKeys, verify};
+use fuze_evidence::vocab::{
+    AnnexIii, Art22, Gap, InvokeAgentOperation, LawfulBasis, Residency, RunStatus, StartOutcome, Suite,
+};
+use fuze_evidence::{
+    Annex, Common, Hash, Name, Recorder, Redactor, RunId, RunKeys, Signer as _, Timestamp, sha256,
+};
+use serde_json::{Value, json};
+
+use super::files::STEPS_LEFT;
+use super::{Eraser, EraserError};
+use crate::{Options, SqliteStore};
+
+const NAME: &str = "Zoë O'Hara of Ballinasloe";
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn at(nanos: i128) -> Timestamp {
+    Timestamp::from_nanos(1_795_294_256_000_000_000 + nanos).unwrap()
+}
+
+fn order() -> Order {
+    Order { at: at(1_000), by: name("dpo-1"), reason: ErasureReason::Request }
+}
+
+struct Desk {
+    place: tempfile::TempDir,
+    signer: Arc<FileSigner>,
+    master: Arc<MasterKey>,
+    subjects: Arc<FileSubjectKeys>,
+}
+
+/// A closed run with two contents, progress and a token, and the octets that must not survive it.
+struct Made {
+    run: RunId,
+    alias: Name,
+    roots: [Hash; 2],
+    /// Cipher text, wrapped keys, sealed progress.
+    secrets: Vec<Vec<u8>>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let (place, random) = (tempfile::tempdir().unwrap(), &mut OsRandom::new());
+        let subjects = Arc::new(FileSubjectKeys::new(place.path().join("subjects")));
+        let signer = Arc::new(FileSigner::ephemeral(name("test"), random).unwrap());
+        Self { place, signer, master: Arc::new(MasterKey::ephemeral(random).unwrap()), subjects }
+    }
+
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(self.place.path().join("store"), &Options::default()).unwrap()
+    }
+
+    fn eraser<'s>(&self, store: &'s SqliteStore) -> Eraser<'s> {
+        let registrar = Registrar::new(name("hr.example.eu"), self.signer.clone()).unwrap();
+        Eraser::new(store, registrar).master_key(self.master.clone()).subject_keys(self.subjects.clone())
+    }
+
+    /// Verifies tables and files, with the annex as the file has it.
+    fn counts(&self, store: &SqliteStore, run: RunId) -> ContentCounts {
+        let key = PublicKey::from_bytes(self.signer.public_key()).unwrap();
+        let keys = || TrustedKeys::new().run_key(key).master_key(&self.master).subject_keys(&*self.subjects);
+        let annex = store.directory().join("annex").join(fuze_evidence::annex::file_name(&name("acme")));
+        let annex = std::fs::read(annex).ok().map(|octets| Annex::read(&octets, &keys()).unwrap());
+        let keys = annex.iter().fold(keys(), TrustedKeys::annex);
+        let report = store.verify(run, &keys).unwrap().report;
+        assert!(report.is_verified(), "{report:?}");
+        assert_eq!(verify(&store.run_directory(run), &keys).unwrap(), report);
+        report.content
+    }
+
+    async fn make(&self, store: &SqliteStore, closed: bool) -> Made {
+        let random = &mut OsRandom::new();
+        let run = RunId::generate(at(0), random).unwrap();
+        let alias = name(&format!("s-{run}"));
+        let tenant = name("acme");
+        let key = self.subjects.create(&alias, Person { tenant: &tenant, reference: "17" }).unwrap();
+        let keys = RunKeys::generate(run, Some((alias.clone(), &key)), random).unwrap();
+        let wrapped = keys.wrap(&self.master, random).unwrap();
+        let redactor = Redactor::new(&keys);
+        let input =
+            commit(redactor.redact(json!({"name": NAME, "case": 17, "notes": "n".repeat(9_000)})), random)
+                .unwrap();
+        let answer = commit(redactor.redact(json!({"text": "an answer"})), random).unwrap();
+        let sealed = [seal(&input, &keys, random).unwrap(), seal(&answer, &keys, random).unwrap()];
+        let common = Common {
+            annex_iii: AnnexIii::None,
+            art22: Art22::None,
+            principal: name("p"),
+            retention: name("r"),
+            lawful_basis: Some(LawfulBasis::Contract),
+            subject: Some(alias.clone()),
+            tenant,
+        };
+        let signer = &*self.signer;
+        let times = |nanos| Times { started_at: at(nanos), ended_at: at(nanos + 1) };
+        let Opened { mut recorder, record, root } =
+            Recorder::open(run, common, invoke(signer), Some(&input), times(0), signer).unwrap();
+        let mut secrets: Vec<Vec<u8>> = sealed.iter().flat_map(ciphers).collect();
+        let line: Value = serde_json::from_slice(&wrapped.to_line().unwrap()).unwrap();
+        secrets.push(Base64UrlUnpadded::decode_vec(line["wrapped"].as_str().unwrap()).unwrap());
+        let snapshot = seal_snapshot(&vec![7; 20_000], &keys, 0, 1, random).unwrap();
+        secrets.push(snapshot.ciphertext[..64].to_vec());
+        let [first, second] = sealed;
+        let batch = Batch {
+            records: vec![record],
+            contents: vec![first],
+            keys: Some(wrapped),
+            subject: Some(alias.clone()),
+            roots: vec![root],
+            progress: Some(Progress::Append(SealedProgress {
+                sequence: 0,
+                epoch: 1,
+                bytes: snapshot.ciphertext,
+            })),
+            ..Batch::default()
+        };
+        let fence = store.create(run, batch).await.unwrap();
+        let gap = RunGap { what: Gap::Process, exec_id: None }.into();
+        let record = recorder.append(1, 0, times(10), &gap, Some(&answer)).unwrap();
+        let batch = Batch { records: vec![record], contents: vec![second], ..Batch::default() };
+        store.commit(fence, batch).await.unwrap();
+        if closed {
+            let token =
+                IssuedToken { token_hash: sha256(run.as_bytes()), expires_at_unix_ms: u64::MAX >> 12 };
+            let batch = Batch { tokens: vec![token], state: RunState::Suspended, ..Batch::default() };
+            store.commit(fence, batch).await.unwrap();
+            secrets.push(token.token_hash.0.to_vec());
+            let record = recorder.close(2, 0, times(20), RunStatus::Completed, signer).unwrap().into_record();
+            let batch = Batch { records: vec![record], state: RunState::Closed, ..Batch::default() };
+            store.commit(fence, batch).await.unwrap();
+        }
+        Made { run, alias, roots: [input.root(), answer.root()], secrets }
+    }
+
+    fn find(&self, secret: &[u8]) -> Option<String> {
+        scan::find(self.place.path(), secret)
+    }
+}
+
+/// The cipher texts of a content, and its wrapped keys.
+fn ciphers(sealed: &fuze_evidence::SealedContent) -> Vec<Vec<u8>> {
+    let content: Value = serde_json::from_slice(sealed.content_line()).unwrap();
+    let keys: Value = serde_json::from_slice(sealed.keys_line()).unwrap();
+    let leaves = content["leaves"].as_array().unwrap().iter().filter_map(|leaf| leaf["data"].as_str());
+    let texts = leaves.chain([keys["wrapped"].as_str().unwrap()]);
+    // Of long ones each part of 48 octets: a page may keep a part.
+    texts
+        .flat_map(|text| {
+            let octets = Base64UrlUnpadded::decode_vec(text).unwrap();
+            octets
+                .chunks(48)
+                .filter(|part| part.len() >= 8)
+                .step_by(7)
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn invoke(signer: &FileSigner) -> AgentInvoke {
+    AgentInvoke {
+        fingerprint: sha256(b"definition"),
+        clock: name("system"),
+        model: name("scripted"),
+        signer: signer.identity(),
+        sink: name("none"),
+        store: Some(name("sqlite")),
+        key_id: signer.key_id(),
+        law_as_of: name("2026-11-01"),
+        law_source: name("test"),
+        model_residency: Residency::Eu,
+        model_snapshot: name("scripted/1"),
+        origin: name("hr.example.eu"),
+        oversight_plan: None,
+        registry_hash: None,
+        training: None,
+        bundle_hash: sha256(b"bundle"),
+        engine: name("fixed"),
+        permissive: false,
+        purpose: name("test"),
+        retention_content_days: 30,
+        retention_decision_days: 200,
+        retention_hash_days: 400,
+        outcome: StartOutcome::Started,
+        refusal: None,
+        suite: Suite::Ed25519Sha256V1,
+        agent_name: name("sample"),
+        operation: InvokeAgentOperation::InvokeAgent,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Field,
+    Record,
+    Run,
+    Subject,
+    All,
+}
+
+const CASES: [Case; 5] = [Case::Field, Case::Record, Case::Run, Case::Subject, Case::All];
+
+impl Case {
+    async fn carry_out(self, eraser: &Eraser<'_>, made: &Made) -> Result<Done, EraserError> {
+        let root = made.roots[0];
+        let target = match self {
+            Self::Field => Target::Fields {
+                root,
+                pointers: vec!["/name".into(), "/notes".into()],
+                repeat: Repeat::Refuse,
+            },
+            Self::Record => Target::Record { root },
+            Self::Run => Target::Run,
+            Self::Subject => Target::Subject,
+            Self::All => return eraser.retain(made.run, at(21).plus_days(400).unwrap()).await,
+        };
+        eraser.erase(made.run, target, order()).await
+    }
+
+    fn left(self) -> Option<ContentCounts> {
+        let (verified, erased) = match self {
+            Self::Field => (9, 7),
+            Self::Record => (8, 8),
+            Self::Run | Self::Subject => (0, 16),
+            Self::All => return None,
+        };
+        Some(ContentCounts { verified, erased, withheld: 0, missing: 0 })
+    }
+
+    /// Which of the secrets go: of a field or record not those of the other content.
+    fn gone(self, made: &Made) -> Vec<Vec<u8>> {
+        match self {
+            Self::Run | Self::Subject | Self::All => made.secrets.clone(),
+            // The sealed progress holds all of it.
+            Self::Field | Self::Record => vec![made.secrets[made.secrets.len() - 2].clone()],
+        }
+    }
+
+    async fn is_done(self, desk: &Desk, made: &Made, other: &Made) {
+        let store = desk.open();
+        assert!(store.bad_runs().is_empty(), "{:?}", store.bad_runs());
+        match self.left() {
+            Some(left) => assert_eq!(desk.counts(&store, made.run), left, "{self:?}"),
+            None => {
+                assert!(!store.run_directory(made.run).exists());
+                let refused = desk.eraser(&store).erase(made.run, Target::Run, order()).await;
+                assert!(matches!(refused, Err(EraserError::Erase(EraseError::UnknownRun(_)))));
+            }
+        }
+        assert_eq!(desk.counts(&store, other.run).verified, 16);
+        let annex = desk.eraser(&store).annex(name("acme")).await.unwrap();
+        assert_eq!(annex.of_run(made.run).count(), 1, "{self:?}");
+        let key = desk.subjects.find(&made.alias).unwrap();
+        assert_eq!(key.is_none(), matches!(self, Self::Subject | Self::All), "{self:?}");
+        store.close().await.unwrap();
+    }
+}
+
+/// With the store open and after it was closed: database, -wal, -shm, files of runs, annex, keys.
+#[tokio::test]
+async fn what_was_erased_is_in_no_file() {
+    scan::prove_itself();
+    for case in CASES {
+        let desk = Desk::new();
+        let store = desk.open();
+        let mut made = Vec::new();
+        for _ in 0..4 {
+            made.push(desk.make(&store, true).await);
+        }
+        let (own, other) = (&made[1], &made[2]);
+        for secret in own.secrets.iter().chain(&other.secrets) {
+            assert!(desk.find(secret).is_some(), "{case:?}");
+        }
+        assert_eq!(case.carry_out(&desk.eraser(&store), own).await.unwrap(), Done::Erased);
+        let mut gone = case.gone(own);
+        if matches!(case, Case::Field | Case::Record) {
+            let first = desk_first(own);
+            gone.extend(first);
+        }
+        for secret in &gone {
+            assert_eq!(desk.find(secret), None, "{case:?}");
+        }
+        for secret in &other.secrets {
+            assert!(desk.find(secret).is_some(), "{case:?}");
+        }
+        if case != Case::All {
+            assert_eq!(case.carry_out(&desk.eraser(&store), own).await.unwrap(), Done::Already);
+        }
+        store.close().await.unwrap();
+        for secret in &gone {
+            assert_eq!(desk.find(secret), None, "{case:?}");
+        }
+        case.is_done(&desk, own, other).await;
+    }
+}
+
+/// Parts of the long leaf of the first content: some thirty, the first in the list.
+fn desk_first(made: &Made) -> Vec<Vec<u8>> {
+    let longest = made.secrets.iter().take_while(|part| part.len() == 48);
+    longest.take(10).cloned().collect()
+}
+
+/// A crash after each step that follows the COMMIT, with another process's eyes in between.
+#[tokio::test]
+async fn a_crash_after_the_commit_is_finished_later() {
+    for case in CASES {
+        for step in 0.. {
+            let desk = Desk::new();
+            let store = desk.open();
+            let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+            let set = move |_: &mut crate::keeper::Keeper| -> Result<(), StoreError> {
+                STEPS_LEFT.set(Some(step));
+                Ok(())
+            };
+            store.ask(set).await.unwrap();
+            let crashed = case.carry_out(&desk.eraser(&store), &made).await;
+            store.close().await.unwrap();
+            if crashed.is_ok() {
+                assert!(step > 5, "{case:?} {step}");
+                break;
+            }
+            let store = desk.open();
+            let finished = desk.eraser(&store).recover().await.unwrap();
+            assert_eq!(finished, [made.run], "{case:?} {step}");
+            assert_eq!(desk.eraser(&store).recover().await.unwrap(), []);
+            store.close().await.unwrap();
+            case.is_done(&desk, &made, &other).await;
+            for secret in case.gone(&made) {
+                assert_eq!(desk.find(&secret), None, "{case:?} {step}");
+            }
+            let left = scan::walk(desk.place.path());
+            assert!(left.iter().all(|path| path.extension().is_none_or(|end| end != "new")), "{left:?}");
+        }
+    }
+}
+
+/// A commit that failed has erased nothing; one that nobody heard of is finished.
+#[tokio::test]
+async fn an_unclear_commit_erases_all_or_nothing() {
+    use crate::database::Fault;
+    for fault in [Fault::CommitLost, Fault::CommitUnheard] {
+        let desk = Desk::new();
+        let store = desk.open();
+        let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+        let set = move |keeper: &mut crate::keeper::Keeper| -> Result<(), StoreError> {
+            keeper.database.fault = Some(fault);
+            Ok(())
+        };
+        store.ask(set).await.unwrap();
+        let unclear = Case::Run.carry_out(&desk.eraser(&store), &made).await;
+        assert!(matches!(unclear, Err(EraserError::Store(StoreError::Unclear(_)))), "{unclear:?}");
+        let again = Case::Run.carry_out(&desk.eraser(&store), &made).await.unwrap();
+        let expected = if matches!(fault, Fault::CommitLost) { Done::Erased } else { Done::Already };
+        assert_eq!(again, expected);
+        store.close().await.unwrap();
+        Case::Run.is_done(&desk, &made, &other).await;
+    }
+}
+
+#[tokio::test]
+async fn holds_open_runs_and_strangers_keep_their_content() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let (made, open) = (desk.make(&store, true).await, desk.make(&store, false).await);
+    let eraser = desk.eraser(&store);
+    let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::EvidenceFreeze };
+    eraser.hold(name("acme"), hold, at(5), name("legal")).await.unwrap();
+    for case in CASES {
+        let refused = case.carry_out(&eraser, &made).await;
+        assert!(
+            matches!(refused, Err(EraserError::Erase(EraseError::Annex(AnnexError::Held { line: 0, .. })))),
+            "{case:?}: {refused:?}"
+        );
+    }
+    assert_eq!(desk.counts(&store, made.run).verified, 16);
+    eraser.release(name("acme"), hold, at(6), name("legal")).await.unwrap();
+    let twice = eraser.release(name("acme"), hold, at(7), name("legal")).await;
+    assert!(matches!(twice, Err(EraserError::Erase(EraseError::Annex(AnnexError::NothingHeld)))));
+    let refused = Case::Run.carry_out(&eraser, &open).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::NotClosed { waiting: false, .. }))));
+    let registrar = Registrar::new(name("elsewhere"), desk.signer.clone()).unwrap();
+    let refused = Eraser::new(&store, registrar).erase(made.run, Target::Run, order()).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::OtherOrigin { .. }))));
+    // The person's closed run goes and the open one answers for itself.
+    let tenant = name("acme");
+    let person = Person { tenant: &tenant, reference: "17" };
+    let erased = eraser.erase_person(person, order()).await.unwrap();
+    assert_eq!(erased.runs.len(), 2);
+    assert!(matches!(erased.runs[&made.run], Ok(Done::Erased)));
+    assert!(matches!(erased.runs[&open.run], Err(EraseError::NotClosed { .. })));
+    assert_eq!(desk.subjects.aliases(person).unwrap(), [open.alias]);
+    assert_eq!(desk.counts(&store, made.run).erased, 16);
+}
+
+/// Somebody who reads keeps the write-ahead log from being cut: the erasure stands, says so, and is finished later.
+#[tokio::test]
+async fn a_reader_in_the_way_leaves_the_erasure_unfinished() {
+    let desk = Desk::new();
+    let options = Options::default().busy_timeout(std::time::Duration::from_millis(20));
+    let store = SqliteStore::open(desk.place.path().join("store"), &options).unwrap();
+    let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    let reader = store.evidence(made.run).unwrap();
+    let blocked = Case::Run.carry_out(&desk.eraser(&store), &made).await;
+    assert!(matches!(blocked, Err(EraserError::Store(StoreError::Locked))), "{blocked:?}");
+    drop(reader);
+    assert_eq!(desk.eraser(&store).recover().await.unwrap(), [made.run]);
+    for secret in &made.secrets {
+        assert_eq!(desk.find(secret), None);
+    }
+    store.close().await.unwrap();
+    Case::Run.is_done(&desk, &made, &other).await;
+}
+
+/// Nothing goes from the tables without a statement, and the annex only grows: whoever writes.
+#[tokio::test]
+async fn the_tables_themselves_refuse() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let made = desk.make(&store, true).await;
+    let hold = Hold { scope: HoldScope::Run(made.run), reason: HoldReason::LegalClaims };
+    desk.eraser(&store).hold(name("acme"), hold, at(5), name("legal")).await.unwrap();
+    store.close().await.unwrap();
+    let refuses = |sql: &str| {
+        let file: &Path = &desk.place.path().join("store").join("fuze.sqlite");
+        rusqlite::Connection::open(file).unwrap().execute(sql, []).is_err()
+    };
+    for sql in [
+        "DELETE FROM contents",
+        "UPDATE contents SET content = x'00'",
+        "DELETE FROM records",
+        "DELETE FROM tokens",
+        "DELETE FROM effects WHERE 1",
+        "UPDATE runs SET keys = x''",
+        "DELETE FROM annex",
+        "UPDATE annex SET line = x''",
+    ] {
+        // A table without rows has nothing to refuse.
+        assert!(refuses(sql) || sql.contains("effects"), "{sql}");
+    }
+}
