@@ -2,7 +2,8 @@
 """Checks evidence bundles. Written from docs/evidence-format.md alone (section numbers in brackets); shares nothing with the
 Rust code. Needs Python 3.9 or later and `cryptography`.  verify.py --key-id HEX [--exporter HEX | --any-exporter] BUNDLE...
 Exit: 0 verified, 1 failed, 2 usage, 3 could not be verified (not closed, no key), 4 not readable; of several, the greatest.
-Left to fuller verifiers: the table of attributes of each span (4), beyond those that the chain itself rests on."""
+Left to fuller verifiers: the table of attributes of each span (4) beyond those that the chain itself rests on, cosignatures of
+witnesses (13); and what needs an annex (12) or a key history (14), where it says that it cannot."""
 import argparse, base64, binascii, hashlib, json, re, struct, sys, zlib
 from datetime import datetime
 from cryptography.exceptions import InvalidSignature
@@ -268,11 +269,86 @@ def decision(octets, run, recorded):
             need(commitment(opened[name]["salt"], opened[name]["json"]) == claims.get(hashed), name + ": does not open its commitment")
     return decision_hash
 
-def verify(data, run_keys, exporters=(), any_exporter=False):
+# The log (13): C2SP signed-note, tlog-checkpoint, tlog-proof; RFC 9162 section 2.1.3.2
+def verifier_key(text):
+    parts = text.split("+", 2)
+    need(len(parts) == 3, "verifier key: form")
+    raw = unbase64(parts[2], pad=False, decode=lambda t: base64.b64decode(t, validate=True), encode=base64.b64encode)
+    need(len(raw) == 33 and raw[0] == 1 and point(raw[1:]), "verifier key: not Ed25519")
+    digest = hashlib.sha256(parts[0].encode() + b"\n" + raw).digest()[:4]
+    need(parts[1] == digest.hex(), "verifier key: hash")
+    return parts[0], digest, raw[1:]
+
+def b64_lines(texts):
+    return [unbase64(t, pad=False, decode=lambda t: base64.b64decode(t, validate=True), encode=base64.b64encode) for t in texts]
+
+def inclusion(proof, line, log):
+    """The leaf of `line` stands in the log whose verifier key is `log`; cosignatures of witnesses are left to fuller verifiers."""
+    name, digest, key = verifier_key(log)
+    try: head, _, note = proof.decode().partition("\n\n")
+    except UnicodeDecodeError: raise Failed("proof: not UTF-8")
+    head = head.split("\n")
+    need(head[0] == "c2sp.org/tlog-proof@v1", "proof: form")
+    head = head[2:] if head[1:2] and head[1].startswith("extra ") else head[1:]
+    need(head and re.fullmatch(r"index (0|[1-9]\d*)", head[0], re.A) and int(head[0][6:]) == line["index"], "proof: of another leaf")
+    hashes = b64_lines(head[1:])
+    text, gap, marks = note.partition("\n\n")
+    text += "\n"
+    parts = text.split("\n")
+    need(gap and marks.endswith("\n") and len(parts) == 4 and parts[0] == name == line["log"] and re.fullmatch(r"0|[1-9]\d*", parts[1], re.A), "checkpoint: of another log")
+    holds = False
+    for mark in marks[:-1].split("\n"):
+        need(mark.startswith("\u2014 ") and mark.count(" ") == 2, "checkpoint: signature line")
+        (raw,) = b64_lines([mark.split(" ")[2]])
+        if mark.split(" ")[1] == name and raw[:4] == digest:
+            need(len(raw) == 68 and signed(key, raw[4:], text.encode()), "checkpoint: signature")
+            holds = True
+    need(holds, "checkpoint: not signed by the log")
+    at, last = line["index"], int(parts[1]) - 1
+    need(at <= last, "proof: beyond the tree")
+    h = hashlib.sha256(b"\0" + jcs(line["leaf"])).digest()
+    for beside in hashes:
+        need(last and len(beside) == 32, "proof: too long")
+        if at & 1 or at == last:
+            h = hashlib.sha256(b"\1" + beside + h).digest()
+            while not at & 1 and at: at, last = at >> 1, last >> 1
+        else: h = hashlib.sha256(b"\1" + h + beside).digest()
+        at, last = at >> 1, last >> 1
+    need(not last and [h] == b64_lines([parts[2]]), "proof: does not lead to the root")
+
+def anchors(files, roots, closed):
+    """What lies in anchors/ holds together under the key beside it. Returns the lines with their proofs."""
+    names = {"anchors/anchors.jsonl", "anchors/log.vkey", "anchors/open.tlog-proof", "anchors/close.tlog-proof"}
+    if not names & set(files): return []
+    need({"anchors/anchors.jsonl", "anchors/log.vkey"} <= set(files), "anchors: a missing member")
+    found, all_lines = [], lines(files["anchors/anchors.jsonl"], "anchors")
+    for name, kind, root in (("open", "run_open", roots[0]), ("close", "run_close", roots[-1] if closed else None)):
+        if f"anchors/{name}.tlog-proof" not in files: continue
+        need(root is not None and len(found) < len(all_lines), "anchors: no such root or no line for it")
+        a = only(read(all_lines[len(found)], "anchors"), ("at", "index", "kind", "leaf", "log", "salt", "v"), what="anchors")
+        leaf = only(a["leaf"], ("commit", "domain", "kind", "runTag") + (("deadline",) if kind == "run_open" else ()), what="leaf")
+        salt = unbase64(a["salt"])
+        need(a["v"] == 1 and a["v"] is not True and a["kind"] == leaf["kind"] == kind and leaf["domain"] == "fuze/log-leaf/v1" and is_time(a["at"])
+             and is_int(a["index"]) and is_hash(leaf["runTag"]) and isinstance(a["log"], str) and NAME.fullmatch(a["log"]), "anchors: line")
+        if kind == "run_open": need(is_time(leaf["deadline"]) and leaf["deadline"] > root["root"]["at"], "anchors: deadline")
+        need(len(salt) == 32 and leaf["commit"] == sha(salt + bytes.fromhex(sha(jcs(root)))), "anchors: of another root")
+        found.append((a, files[f"anchors/{name}.tlog-proof"]))
+    need(len(found) == len(all_lines) > 0, "anchors: a line without a proof")
+    key = files["anchors/log.vkey"].decode("latin-1")
+    need(key.endswith("\n"), "log.vkey: form")
+    for line, proof in found: inclusion(proof, line, key[:-1])
+    if len(found) == 2:
+        (a, _), (b, _) = found
+        need(a["leaf"]["runTag"] == b["leaf"]["runTag"] and a["log"] == b["log"] and a["index"] < b["index"], "anchors: of two runs")
+        need(roots[-1]["root"].get("openLeaf", a["index"]) == a["index"], "anchors: openLeaf")
+    return found
+
+def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     """Returns 0 or 3; raises Failed or Cannot. The order of the checks is that of section 15."""
     files, bad_crc = unzip(data)
     need(all(KNOWN.fullmatch(name) for name in files), "an unknown member")
     need({"README.txt", "keys/run.hex", "keys/run.pem", "manifest.json", "records.jsonl", "report.html", "roots/roots.jsonl"} <= set(files), "a missing member")
+    if {"annex/annex.jsonl", "keys/run.history.jsonl"} & set(files): raise Cannot("this verifier reads neither annex nor key history")
     key = public_key(files, "keys/run")
     try: named = record(files["records.jsonl"].split(b"\n")[0], 0)["payload"]["attrs"].get("fuze.key_id", sha(key))
     except (Failed, Cannot): named = sha(key)
@@ -303,6 +379,7 @@ def verify(data, run_keys, exporters=(), any_exporter=False):
     for name, envelope in copies.items():
         need(files.get(name + ".json") == jcs(envelope["root"]) and files.get(name + ".sig") == unbase64(envelope["signature"]), name + ": another than was signed")
     need({n for n in files if n.startswith("roots/")} == {"roots/roots.jsonl"} | {n + s for n in copies for s in (".json", ".sig")}, "a root of no run")
+    anchored = anchors(files, list(copies.values()), run.closed is not None)
     # The manifest
     envelope = only(read(files["manifest.json"], "manifest"), ("payload", "payloadType", "signatures"), what="manifest")
     need(envelope["payloadType"] == "application/vnd.in-toto+json" and isinstance(envelope["signatures"], list) and len(envelope["signatures"]) == 1, "manifest: form")
@@ -324,6 +401,12 @@ def verify(data, run_keys, exporters=(), any_exporter=False):
          "predicateType": "urn:fuze:evidence-bundle:v1", "subject": subject}), "manifest: not what is in the bundle")
     need(not bad_crc, "zip: a checksum")
     if not any_exporter and sha(maker) not in set(run_keys) | set(exporters): raise Cannot(f"the bundle's maker {sha(maker)} is not trusted")
+    if log is not None:
+        name, key_hash, _ = verifier_key(log)
+        if not anchored or (run.closed and anchored[-1][0]["kind"] != "run_close"): raise Cannot("the last root is anchored in no log")
+        for line, proof in anchored:
+            if line["log"] != name or verifier_key(files["anchors/log.vkey"].decode()[:-1])[1] != key_hash: raise Cannot(f"anchored in another log than {log}")
+            inclusion(proof, line, log)
     return 0 if run.closed else 3
 
 def judge(data, **trust):
@@ -339,11 +422,12 @@ def main():
     parser.add_argument("--key-id", action="append", required=True, help="a key that may sign runs (SHA-256 of the raw key)")
     parser.add_argument("--exporter", action="append", default=[], help="a key that may make bundles")
     parser.add_argument("--any-exporter", action="store_true")
+    parser.add_argument("--log", help="the verifier key of the log in which the run must be anchored")
     a = parser.parse_args()
     worst = 0
     for path in a.bundle:
         try:
-            with open(path, "rb") as f: code, said = judge(f.read(), run_keys=a.key_id, exporters=a.exporter, any_exporter=a.any_exporter)
+            with open(path, "rb") as f: code, said = judge(f.read(), run_keys=a.key_id, exporters=a.exporter, any_exporter=a.any_exporter, log=a.log)
         except OSError as e: code, said = 4, str(e)
         print(f"{path}: {said}")
         worst = max(worst, code)

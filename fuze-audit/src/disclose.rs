@@ -83,6 +83,11 @@ impl Selection {
         self.all || self.records.contains_key(&sequence)
     }
 
+    /// Whether this record was named, so that it must not be passed over.
+    pub(crate) fn names(&self, sequence: u64) -> bool {
+        self.records.contains_key(&sequence)
+    }
+
     /// The records that were named.
     pub(crate) fn named(&self) -> impl Iterator<Item = u64> {
         self.records.keys().copied()

@@ -5,15 +5,17 @@ mod error;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
+use std::iter::Peekable;
 use std::path::Path;
 
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::content::{ContentLine, KeysLine};
+use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{KeyError, MasterKey, Signer, SubjectKeys, WrappedRunKeys};
 use fuze_evidence::record::Entry;
-use fuze_evidence::sign::PublicKey;
+use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::verify::{RunFiles, TrustedKeys, verify_files};
-use fuze_evidence::{RunKeys, Timestamp};
+use fuze_evidence::{Annex, RunKeys, Timestamp};
 use fuze_log::VerifierKey;
 
 use crate::disclose::{self, Selection};
@@ -38,6 +40,10 @@ pub struct Extras {
     pub oversight: Vec<OversightMember>,
     /// Where the run's roots stand in a log.
     pub anchored: Option<Anchored>,
+    /// The tenant's annex, whole.
+    pub annex: Option<Vec<u8>>,
+    /// The history of the keys that sign runs, and the id of the key that it begins with.
+    pub history: Option<(Vec<u8>, KeyId)>,
 }
 
 /// Where a run's roots stand in a log, and the proofs.
@@ -90,9 +96,8 @@ impl Export<'_> {
         };
         let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io)?;
         self.write(directory, &mut file)?;
-        let trust = Trust::new().run_key(self.run_key.id()).exporter(self.maker.key_id());
         let reader = OpenOptions::new().read(true).open(file.path()).map_err(io)?;
-        let report = crate::verify::verify(reader, &trust)?;
+        let report = crate::verify::verify(reader, &self.trust())?;
         file.as_file().sync_all().map_err(io)?;
         file.persist_noclobber(path).map_err(|error| io(error.error))?;
         Ok(report)
@@ -107,9 +112,9 @@ impl Export<'_> {
         self.add_run(&mut spool)?;
         self.add_content(&mut spool)?;
         self.add_extras(&mut spool)?;
-        let trust = Trust::new().run_key(self.run_key.id());
         let mut outline = Outline::default();
-        let inspected = inspect(&mut spool, &trust, &mut |entry, disclosed| outline.add(entry, disclosed))?;
+        let inspected =
+            inspect(&mut spool, &self.trust(), &mut |entry, disclosed| outline.add(entry, disclosed))?;
         let predicate = Predicate {
             close_root: inspected.close_root,
             exported_at: self.exported_at,
@@ -136,13 +141,31 @@ impl Export<'_> {
         PublicKey::from_bytes(self.maker.public_key()).map_err(ExportError::Maker)
     }
 
+    /// Whose signatures count: the run's key as it was given, or as the history has it.
+    fn trusted(&self) -> Result<TrustedKeys<'_>, ExportError> {
+        Ok(match &self.extras.history {
+            None => TrustedKeys::new().run_key(self.run_key),
+            Some((octets, first)) => TrustedKeys::new().history(KeyHistory::read(octets, *first)?),
+        })
+    }
+
+    /// What the bundle itself is verified with before it is handed on.
+    fn trust(&self) -> Trust {
+        let trust = Trust::new().run_key(self.run_key.id()).exporter(self.maker.key_id());
+        self.extras.history.iter().fold(trust, |trust, (_, first)| trust.run_key(*first))
+    }
+
     fn open(&self, file: RunFile) -> Result<Box<dyn BufRead + '_>, ExportError> {
         self.run.open(file).map_err(|source| ExportError::Io { path: file.name().into(), source })
     }
 
     /// Verifies the run with all that is known of it, and takes its chain, roots and keys.
     fn add_run(&self, spool: &mut Spool) -> Result<(), ExportError> {
-        let mut keys = TrustedKeys::new().run_key(self.run_key);
+        let mut keys = self.trusted()?;
+        let annex = self.extras.annex.as_deref().map(|octets| Annex::read(octets, &keys)).transpose()?;
+        if let Some(annex) = &annex {
+            keys = keys.annex(annex);
+        }
         if let Some(master) = self.master_key {
             keys = keys.master_key(master);
         }
@@ -172,9 +195,11 @@ impl Export<'_> {
 
     /// One member for each content, and the copies of signed roots, in one walk over the records.
     fn add_content(&self, spool: &mut Spool) -> Result<(), ExportError> {
-        let mut content = self.open(RunFile::Content)?.split(b'\n');
-        let mut keys = self.open(RunFile::Keys)?.split(b'\n');
-        let run_keys = self.run_keys(keys.next())?;
+        let mut content = self.open(RunFile::Content)?.split(b'\n').peekable();
+        let mut keys = self.open(RunFile::Keys)?.split(b'\n').peekable();
+        // Of an erased run the first line is gone too.
+        let first = keys.next_if(|line| line.as_ref().is_ok_and(|line| KeysLine::read(line).is_err()));
+        let run_keys = self.run_keys(first)?;
         let io = |file: RunFile| move |source| ExportError::Io { path: file.name().into(), source };
         let mut named: BTreeSet<u64> = self.selection.named().collect();
         for line in self.open(RunFile::Records)?.split(b'\n') {
@@ -184,13 +209,20 @@ impl Export<'_> {
                 let signed = crate::verify::signed_close(&line)?;
                 add_root(spool, &signed, member::CLOSE_JSON, member::CLOSE_SIG)?;
             }
-            if entry.content.is_none() {
-                continue;
-            }
+            let Some(reference) = entry.content else { continue };
             named.remove(&entry.sequence);
-            let changed = || ExportError::Changed("a line of content is gone".to_owned());
-            let content = content.next().ok_or_else(changed)?.map_err(io(RunFile::Content))?;
-            let keys = keys.next().ok_or_else(changed)?.map_err(io(RunFile::Keys))?;
+            let of_root =
+                |line: &[u8]| ContentLine::read(line).is_ok_and(|line| line.root() == reference.root);
+            let content = next_if(&mut content, of_root).map_err(io(RunFile::Content))?;
+            let of_root = |line: &[u8]| KeysLine::read(line).is_ok_and(|line| line.root() == reference.root);
+            let keys = next_if(&mut keys, of_root).map_err(io(RunFile::Keys))?;
+            // Gone, and explained: the run verified with the annex.
+            let (Some(content), Some(keys)) = (content, keys) else {
+                if self.selection.names(entry.sequence) {
+                    return Err(ExportError::NoKey { sequence: entry.sequence });
+                }
+                continue;
+            };
             let disclosure = self.disclose(entry.sequence, &content, &keys, run_keys.as_ref())?;
             let name = member::content(disclosure.root);
             spool.add(&name, disclose::write(disclosure)?.as_slice())?;
@@ -206,11 +238,9 @@ impl Export<'_> {
     }
 
     fn run_keys(&self, first: Option<io::Result<Vec<u8>>>) -> Result<Option<RunKeys>, ExportError> {
-        let Some(master) = self.master_key else { return Ok(None) };
-        let changed = || ExportError::Changed("the run's keys are gone".to_owned());
-        let line = first
-            .ok_or_else(changed)?
-            .map_err(|source| ExportError::Io { path: RunFile::Keys.name().into(), source })?;
+        let (Some(master), Some(first)) = (self.master_key, first) else { return Ok(None) };
+        let changed = || ExportError::Changed("the records are gone".to_owned());
+        let line = first.map_err(|source| ExportError::Io { path: RunFile::Keys.name().into(), source })?;
         let wrapped = WrappedRunKeys::from_line(&line)?;
         let first = self.open(RunFile::Records)?.split(b'\n').next().ok_or_else(changed)?;
         let first =
@@ -254,6 +284,12 @@ impl Export<'_> {
         if let Some(definition) = &self.extras.definition {
             spool.add(member::DEFINITION, definition.as_slice())?;
         }
+        if let Some(annex) = &self.extras.annex {
+            spool.add(member::ANNEX, annex.as_slice())?;
+        }
+        if let Some((history, _)) = &self.extras.history {
+            spool.add(member::KEY_HISTORY, history.as_slice())?;
+        }
         if let Some(policy) = &self.extras.policy {
             spool.add(member::POLICY, policy.as_slice())?;
         }
@@ -275,6 +311,14 @@ impl Export<'_> {
         }
         Ok(())
     }
+}
+
+/// The next line, if it is the one that is looked for.
+fn next_if(
+    lines: &mut Peekable<impl Iterator<Item = io::Result<Vec<u8>>>>,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> io::Result<Option<Vec<u8>>> {
+    lines.next_if(|line| line.as_ref().map_or(true, |line| wanted(line))).transpose()
 }
 
 fn add_root(spool: &mut Spool, signed: &[u8], json: &str, sig: &str) -> Result<(), ExportError> {

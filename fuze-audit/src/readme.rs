@@ -33,6 +33,10 @@ pub(crate) fn text(inspected: &Inspected, maker: &PublicKey) -> String {
     }
     out.push_str(if closed { CLOSE } else { NOT_CLOSED });
     out.push_str(CONTENT);
+    if inspected.anchors.summary().is_some() {
+        out.push_str(ANCHORS);
+    }
+    out.push_str(LIMITS);
     out
 }
 
@@ -121,7 +125,17 @@ alone if it was not disclosed to you. The hash of an opened leaf is the SHA-256 
 
 with salt, path and value exactly as they stand in the file; of a decoy, of [\"fuze/decoy/v1\",\"<salt>\"]. Hashes are put
 together pairwise, sha256(0x01 || left || right) in octets, until one is left: the root, which is the file's name.
+";
 
+const ANCHORS: &str = "
+5. THE TRANSPARENCY LOG
+
+anchors/*.tlog-proof show that a log holds the open and the close root (c2sp.org/tlog-proof, signed-note, RFC 6962). Any tool for
+such logs checks them, with the log's verifier key as you know it from elsewhere: the leaf is the member `leaf` of the line in
+anchors.jsonl, octet for octet, and its `commit` is the SHA-256 of the 32 octets of `salt` and the 32 of the SHA-256 of the signed root.
+";
+
+const LIMITS: &str = "
 WHAT THIS DOES NOT PROVE
 
 - That what was recorded is true: the records are consistent, their inputs may be false.

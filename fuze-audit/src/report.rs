@@ -6,7 +6,7 @@ mod outline;
 mod scale;
 mod sections;
 mod timeline;
-mod words;
+pub mod words;
 
 pub use outline::{Outline, Row};
 

@@ -3,6 +3,7 @@
 //! Trust comes from outside: which keys may sign runs and bundles. Nothing in a bundle adds any. What is said holds under that
 //! trust and no other; whether what was recorded is true, or what was never recorded, it does not know.
 
+mod after;
 mod anchors;
 mod inspect;
 mod outcome;

@@ -156,7 +156,8 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
     }
 }
 
-fn now() -> Result<Timestamp> {
+/// The system's clock.
+pub(crate) fn now() -> Result<Timestamp> {
     Timestamp::from_system_time(SystemTime::now())
         .map_err(|error| Problem::io(format_args!("the system's clock: {error}")))
 }

@@ -5,8 +5,10 @@
 
 mod audit;
 mod key;
+mod log;
 mod outcome;
 mod output;
+mod place;
 mod text;
 mod trust;
 
@@ -38,6 +40,9 @@ enum Command {
     /// Signing keys, master keys and key histories.
     #[command(subcommand)]
     Key(key::Command),
+    /// Transparency logs.
+    #[command(subcommand)]
+    Log(log::Command),
     /// Print the JSON Schema of what a command prints with `--json`.
     Schema {
         /// The command, for instance `audit.verify`; without it, the names of all.
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Audit(command) => audit::run(command, &output),
         Command::Key(command) => key::run(command, &output),
+        Command::Log(command) => log::run(command, &output),
         Command::Schema { command } => output::schemas(command.as_deref(), &output),
     };
     match ended {

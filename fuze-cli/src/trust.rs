@@ -8,7 +8,8 @@ use fuze_evidence::keys::history::{KeyHistory, MAX_BYTES};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::TrustedKeys;
-use fuze_evidence::{Hash, Name, RunId};
+use fuze_evidence::{Annex, Hash, Name, RunId};
+use fuze_log::Policy;
 
 use crate::outcome::{Problem, Result};
 
@@ -33,8 +34,44 @@ pub(crate) struct TrustArgs {
     subject_keys: Option<PathBuf>,
 }
 
-/// Which run it must be: another run's evidence is intact too.
+/// Which log is believed.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogArgs {
+    /// The log's verifier key (`name+hash+base64`, as c2sp.org/signed-note has it), or a file with it.
+    #[arg(long, value_name = "VKEY|FILE")]
+    log_key: Option<String>,
+    /// A witness's verifier key, or a file with it; repeat it for several.
+    #[arg(long = "witness", value_name = "VKEY|FILE", requires = "log_key")]
+    witnesses: Vec<String>,
+    /// How many of the witnesses must have cosigned; all of them unless told.
+    #[arg(long, value_name = "N", requires = "log_key")]
+    witness_threshold: Option<usize>,
+}
+
+impl LogArgs {
+    /// What is believed about checkpoints, if a log was named.
+    pub(crate) fn policy(&self) -> Result<Option<Policy>> {
+        let Some(log) = &self.log_key else { return Ok(None) };
+        let vkey = |text: &String| -> Result<String> {
+            if text.contains('+') {
+                return Ok(text.clone());
+            }
+            let path = Path::new(text);
+            let contents = String::from_utf8(read(path, 4096)?)
+                .map_err(|_| Problem::file(path, "the file is no text"))?;
+            Ok(contents.trim().to_owned())
+        };
+        let witnesses = self.witnesses.iter().map(vkey).collect::<Result<Vec<_>>>()?;
+        let threshold = self.witness_threshold.unwrap_or(witnesses.len());
+        Policy::from_vkeys(&vkey(log)?, witnesses.iter().map(String::as_str), threshold)
+            .map(Some)
+            .map_err(|error| Problem::usage(format_args!("`--log-key` and `--witness`: {error}")))
+    }
+}
+
+/// Which run it must be: another run's evidence is intact too.
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Expected")]
 pub(crate) struct ExpectArgs {
     /// The run that it must be.
@@ -77,6 +114,34 @@ impl TrustArgs {
 }
 
 impl Trust {
+    /// The same, with what the tenant's annex explains and what the auditor expects.
+    pub(crate) fn keys_with<'k>(&'k self, annex: Option<&'k Annex>, expect: &ExpectArgs) -> TrustedKeys<'k> {
+        let mut trusted = self.keys();
+        if let Some(annex) = annex {
+            trusted = trusted.annex(annex);
+        }
+        if let Some(run) = expect.run {
+            trusted = trusted.expect_run(run);
+        }
+        if let Some(tenant) = expect.tenant.clone() {
+            trusted = trusted.expect_tenant(tenant);
+        }
+        if let Some(origin) = expect.origin.clone() {
+            trusted = trusted.expect_origin(origin);
+        }
+        trusted
+    }
+
+    /// For bundles, which bring the keys themselves.
+    pub(crate) fn for_bundles(&self, log: Option<Policy>, any_exporter: bool) -> fuze_audit::Trust {
+        let ids = self.keys.iter().map(PublicKey::id);
+        let mut trust = ids.fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
+        if let Some(log) = log {
+            trust = trust.log(log);
+        }
+        if any_exporter { trust.any_exporter() } else { trust }
+    }
+
     /// What the verifier takes.
     pub(crate) fn keys(&self) -> TrustedKeys<'_> {
         let mut trusted = self.keys.iter().fold(TrustedKeys::new(), |trusted, &key| trusted.run_key(key));

@@ -480,7 +480,8 @@ impl Recorder {
 
     /// Serialises once: the octets that are hashed are the tail of the octets that are stored.
     fn write_line(&self, step: &Step<'_>, signature: Option<&[u8]>) -> Result<Record, AppendError> {
-        let mut bytes = Vec::with_capacity(1024);
+        // Most records are longer than 1 KB, and growing copies.
+        let mut bytes = Vec::with_capacity(1536);
         bytes.extend_from_slice(LINE_START);
         bytes.extend_from_slice(&[b'0'; 64]);
         bytes.extend_from_slice(b"\",");
@@ -559,7 +560,16 @@ const LINE_START: &[u8] = b"{\"hash\":\"";
 pub fn line_hash(line: &[u8]) -> Option<Hash> {
     let rest = line.strip_prefix(LINE_START)?.get(64..)?.strip_prefix(b"\",")?;
     let mut hasher = Sha256::new();
-    hasher.update(b"{");
-    hasher.update(rest);
+    // A whole block first, so that what follows is hashed where it stands.
+    if let Some((start, rest)) = rest.split_first_chunk::<63>() {
+        let mut block = [b'{'; 64];
+        let [_, after @ ..] = &mut block;
+        *after = *start;
+        hasher.update(block);
+        hasher.update(rest);
+    } else {
+        hasher.update(b"{");
+        hasher.update(rest);
+    }
     Some(Hash(hasher.finalize().into()))
 }

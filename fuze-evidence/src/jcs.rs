@@ -1,16 +1,22 @@
 //! Canonical JSON: RFC 8785 over the closed profile of `docs/evidence-format.md`, section 1.
 //!
-//! [`to_vec`] writes any [`serde::Serialize`] directly, without a tree in between; [`from_slice`] reads canonical octets and
-//! nothing else; [`parse`] reads any layout but holds the profile. Deliberately not here: floats that would read
+//! [`to_vec`] writes any [`serde::Serialize`] directly, without a tree in between; [`validate`] says in one pass whether octets are
+//! canonical; [`from_slice`] reads such octets and nothing else; [`parse`] reads any layout but holds the profile. Deliberately not here: floats that would read
 //! back as another integer, duplicate keys, lone surrogates, depth beyond 64, rounding of any kind.
 
+mod cursor;
+mod error;
 mod key;
 mod number;
 mod read;
 mod text;
+mod validate;
 mod write;
 
-pub use read::{ReadError, ReadErrorKind, from_slice, parse};
+pub use error::{ReadError, ReadErrorKind};
+pub use number::push_number;
+pub use read::{from_slice, parse};
+pub use validate::validate;
 pub use write::{Error, to_vec, to_writer};
 
 /// The largest integer that every reader of JSON keeps: 2^53−1.

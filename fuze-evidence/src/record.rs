@@ -212,8 +212,8 @@ pub struct Entry {
     pub content: Option<ContentRef>,
     /// The signed close root, in `run.close` only; not verified here.
     pub(crate) signature: Option<Value>,
-    /// The payload as read, for the close hash.
-    pub(crate) payload: Value,
+    /// The payload without the signature, for the close hash: in `run.close` only.
+    pub(crate) unsigned: Option<Map<String, Value>>,
 }
 
 /// Why a line is no record.
@@ -266,13 +266,15 @@ impl Entry {
     /// When it is not canonical, or anything in it is missing, unknown or of another type.
     pub fn read(line: &[u8]) -> Result<Self, EntryError> {
         let mut record = object(jcs::from_slice(line).map_err(EntryError::Canonical)?, "record")?;
-        let payload_value = take(&mut record, "payload")?;
-        let mut payload = object(payload_value.clone(), "payload")?;
+        let mut payload = object(take(&mut record, "payload")?, "payload")?;
         // The version comes first: of another version nothing else may be judged.
-        let version = take(&mut payload, "v")?;
+        let version = payload.get("v").ok_or_else(|| missing("v"))?;
         if version.as_u64() != Some(crate::FORMAT_VERSION) {
             return Err(EntryError::Version { found: version.to_string().chars().take(64).collect() });
         }
+        let signature = payload.remove("signature");
+        let unsigned = signature.is_some().then(|| payload.clone());
+        payload.remove("v");
         let attrs = object(take(&mut payload, "attrs")?, "attrs")?;
         if let Some(Value::String(suite)) = attrs.get("fuze.suite")
             && suite.parse::<crate::vocab::Suite>().is_err()
@@ -295,8 +297,8 @@ impl Entry {
             ended_at: attr(&mut payload, "endedAt", "a time")?,
             common: typed(&mut payload, "common", "the common attributes of a run")?,
             content: content_ref(&mut payload)?,
-            signature: payload.remove("signature"),
-            payload: payload_value,
+            signature,
+            unsigned,
             span,
         };
         if entry.signature.is_some() != matches!(entry.span, Span::RunClose(_)) {
@@ -324,6 +326,10 @@ fn member(name: &str, expected: &'static str) -> EntryError {
     EntryError::Member { member: name.to_owned(), expected }
 }
 
+fn missing(name: &str) -> EntryError {
+    member(name, "it to be there")
+}
+
 fn object(value: Value, name: &str) -> Result<Map<String, Value>, EntryError> {
     match value {
         Value::Object(map) => Ok(map),
@@ -332,7 +338,7 @@ fn object(value: Value, name: &str) -> Result<Map<String, Value>, EntryError> {
 }
 
 fn take(map: &mut Map<String, Value>, key: &str) -> Result<Value, EntryError> {
-    map.remove(key).ok_or_else(|| member(key, "it to be there"))
+    map.remove(key).ok_or_else(|| missing(key))
 }
 
 fn attr<T: AttrValue>(

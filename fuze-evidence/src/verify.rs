@@ -3,15 +3,20 @@
 //! Three answers: verified (in a [`Report`]), failed, or cannot verify. What it says holds under the keys that it was given
 //! and no others; it does not know whether what was recorded is true, or what was never recorded.
 
+mod chain;
+mod chunks;
 mod content;
 mod explain;
+mod frame;
 mod lines;
+mod ordered;
 mod report;
 mod run;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::annex::Annex;
@@ -25,6 +30,8 @@ use crate::sink::{CONTENT, KEYS, MemoryRun, RECORDS, ROOTS};
 use crate::span::AgentInvoke;
 use crate::time::Timestamp;
 
+pub use chain::{ChainHead, Look, check_chain};
+pub use chunks::Octets;
 pub(crate) use content::ContentCheck;
 pub(crate) use explain::Explained;
 pub use report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
@@ -179,6 +186,41 @@ impl std::fmt::Debug for TrustedKeys<'_> {
     }
 }
 
+/// How a verification goes about its work. What it accepts is the same whatever stands here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    threads: Option<NonZeroUsize>,
+    second_reader: bool,
+}
+
+impl Options {
+    /// As many threads as there are processors, and one reader.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { threads: None, second_reader: false }
+    }
+
+    /// How many threads look at records. A short run is looked at by one, whatever stands here.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Has every record read and written again by `serde_json` and `serde_jcs`, too: for whoever trusts our reader of the
+    /// canonical form no more than our recorder. Both accept the same octets; this takes three times as long.
+    #[must_use]
+    pub const fn with_second_reader(mut self) -> Self {
+        self.second_reader = true;
+        self
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(all)
+    }
+}
+
 /// A run's files as streams. Without roots, content and keys only the records are judged.
 pub struct RunFiles<'f> {
     /// `records.jsonl`.
@@ -211,13 +253,22 @@ impl<'f> From<&'f MemoryRun> for RunFiles<'f> {
 /// [`VerifyError::Failed`] with the first thing that is wrong, [`VerifyError::Cannot`] when nothing can be said, or the
 /// operating system's own.
 pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
+    verify_with(path, keys, &Options::new())
+}
+
+/// [`verify`], with a say in how.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(path: &Path, keys: &TrustedKeys<'_>, options: &Options) -> Result<Report, VerifyError> {
     let io = |path: &Path, source| VerifyError::Io { path: path.to_owned(), source };
     let open = |path: &Path| -> Result<Box<dyn BufRead>, VerifyError> {
         let file = File::open(path).map_err(|e| io(path, e))?;
         Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
     };
     if !std::fs::metadata(path).map_err(|e| io(path, e))?.is_dir() {
-        return verify_files(RunFiles { records: open(path)?, roots: None, content: None }, keys);
+        let files = RunFiles { records: open(path)?, roots: None, content: None };
+        return verify_files_with(files, keys, options);
     }
     // Erasure may take whole files away; what is missing then is judged line by line.
     let open_or_empty = |name: &str| -> Result<Box<dyn BufRead>, VerifyError> {
@@ -233,7 +284,7 @@ pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError
         roots: Some(open_or_empty(ROOTS)?),
         content: Some((open_or_empty(CONTENT)?, open_or_empty(KEYS)?)),
     };
-    verify_files(files, keys)
+    verify_files_with(files, keys, options)
 }
 
 /// Verifies a run's files wherever they come from: a store's table, a bundle, memory.
@@ -241,5 +292,17 @@ pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError
 /// # Errors
 /// As [`verify`].
 pub fn verify_files(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
-    run::verify_run(files, keys)
+    verify_files_with(files, keys, &Options::new())
+}
+
+/// [`verify_files`], with a say in how.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_files_with(
+    files: RunFiles<'_>,
+    keys: &TrustedKeys<'_>,
+    options: &Options,
+) -> Result<Report, VerifyError> {
+    run::verify_run(files, keys, options)
 }

@@ -396,6 +396,26 @@ fn a_statement_that_is_not_true_fails_the_run() {
     assert!(matches!(&what, What::StillThere { what } if what.contains("salt")), "{what}");
 }
 
+/// The run's lines went and the person's key did not: the statement that both did is half true.
+#[test]
+fn a_subject_whose_key_is_still_there_was_not_erased() {
+    let desk = Desk::new();
+    let made = make(&desk);
+    let alias = made.alias.clone().unwrap();
+    assert_eq!(desk.archive().erase(made.run, &Target::Run, &order()).unwrap(), Done::Erased);
+    assert!(desk.verify(made.run).unwrap().is_verified());
+    let mut annex = desk.annex();
+    let what = Erased::Subject;
+    let event = Event::Erased(Erasure { run_id: made.run, reason: ErasureReason::Request, what });
+    annex.append(order().at, name("dpo-1"), event, &*desk.signer).unwrap();
+    let check = || verify(&desk.run_directory(made.run), &desk.trusted().annex(&annex));
+    let (_, line, what) = failure(check());
+    assert!(matches!(&what, What::StillThere { what } if what.contains("key")), "{what}");
+    assert_eq!(line, 1);
+    desk.subjects.erase(&alias).unwrap();
+    assert!(check().unwrap().is_verified());
+}
+
 #[test]
 fn an_erasure_before_its_time_fails_the_run() {
     let desk = Desk::new();

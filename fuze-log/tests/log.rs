@@ -155,6 +155,18 @@ async fn annex_and_key_lines_are_anchored_by_their_hash() {
 }
 
 #[test]
+fn a_line_that_names_another_log_proves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, _) = create(place.path());
+    let prepared = leaf();
+    let index = log.append(prepared.leaf()).unwrap();
+    let line = prepared.anchored(index, name("log.example/other"), at(0)).unwrap();
+    let proof = log.reader().proof(index).unwrap().to_string();
+    let verified = verify_leaf(&line, proof.as_bytes(), &policy(&log));
+    assert!(matches!(verified, Err(ProofError::Log { .. })), "{verified:?}");
+}
+
+#[test]
 fn many_at_once_share_checkpoints_and_each_gets_its_own_index() {
     let place = tempfile::tempdir().unwrap();
     let options = LogOptions::new().max_batch_leaves(16);

@@ -133,6 +133,37 @@ fn a_log_that_grows_is_cosigned_and_its_proofs_carry_it() {
     assert!(world.witness.checkpoint(&origin_hash.to_uppercase()).is_err());
 }
 
+/// Its answer comes late: after the log has grown and asked again.
+struct Late {
+    world: Arc<World>,
+    asked: Mutex<bool>,
+}
+
+impl WitnessTransport for Late {
+    fn add_checkpoint(&self, body: &[u8]) -> Result<Answer, TransportError> {
+        let answer =
+            Direct { witness: self.world.witness.clone(), bodies: Arc::default() }.add_checkpoint(body);
+        if !std::mem::replace(&mut *self.asked.lock().unwrap(), true) {
+            grow(&self.world.log, 1);
+            assert_eq!(self.world.log.cosign(&[client(&self.world.witness).0]).unwrap().cosigned.len(), 1);
+        }
+        answer
+    }
+}
+
+#[test]
+fn a_late_cosignature_does_not_take_the_place_of_a_newer_one() {
+    let world = Arc::new(world());
+    grow(&world.log, 2);
+    let late = Late { world: world.clone(), asked: Mutex::new(false) };
+    let late = WitnessClient::new(world.witness.vkey().clone(), late).unwrap();
+    let cosigning = world.log.cosign(&[late]).unwrap();
+    assert!(cosigning.checkpoint.text().contains("\n2\n"), "{}", cosigning.checkpoint);
+    let newest = world.log.reader().cosigned().unwrap().unwrap();
+    assert!(newest.text().contains("\n3\n"), "{newest}");
+    assert!(policy(&world, 1).verify(newest).is_ok());
+}
+
 #[test]
 fn each_refusal_has_the_status_of_the_specification() {
     let world = world();

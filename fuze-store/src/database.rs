@@ -190,13 +190,9 @@ impl Database {
         }
     }
 
-    /// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it.
+    /// See [`truncate_log`].
     pub(crate) fn truncate_log(&self) -> Result<(), StoreError> {
-        let busy: i64 = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-            .map_err(sql)?;
-        if busy == 0 { Ok(()) } else { Err(StoreError::Locked) }
+        truncate_log(&self.connection)
     }
 
     /// Closes the file. The last one to do so moves the log into it.
@@ -217,6 +213,21 @@ pub(crate) fn read_only(path: &Path, busy_timeout: Duration) -> Result<Connectio
     let connection = connect_as(OpenFlags::SQLITE_OPEN_READ_ONLY, path, busy_timeout)?;
     connection.pragma_update(None, "trusted_schema", "OFF").map_err(sql)?;
     connection.pragma_update(None, "cell_size_check", "ON").map_err(sql)?;
+    Ok(connection)
+}
+
+/// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it.
+pub(crate) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(sql)?;
+    if busy == 0 { Ok(()) } else { Err(StoreError::Locked) }
+}
+
+/// A connection to write with, to a file with other tables than the store's.
+pub(crate) fn plain(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let connection = connect(path, busy_timeout)?;
+    write_ahead(&connection, busy_timeout)?;
+    configure(&connection, None)?;
     Ok(connection)
 }
 

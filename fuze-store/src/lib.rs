@@ -19,12 +19,17 @@ mod projection;
 mod query;
 mod read;
 mod rows;
+#[cfg(test)]
+#[path = "../../fuze-evidence/tests/common/scan.rs"]
+mod scan;
 mod schema;
 mod sqlite;
 mod stream;
+mod subjects;
 mod summary;
 
 pub use erase::{Eraser, EraserError};
 pub use evidence::{Agreement, EvidenceError, StoreReader, StoredEvidence, StoredReport};
 pub use query::{Cursor, Page, Query, RunSummary};
 pub use sqlite::{Options, SqliteStore};
+pub use subjects::SqliteSubjectKeys;

@@ -1,3 +1,4 @@
 //! Chores of the project.
 
+pub mod es6;
 pub mod proof;

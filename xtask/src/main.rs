@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use xtask::proof;
+use xtask::{es6, proof};
 
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   proof [--out <file>]   write the audit proof as Markdown (default: target/proof/audit-proof.md)
   proof --check          only check that every case has a rule, an article and an error, that every rule has a case,
-                         and that every file is run";
+                         and that every file is run
+  es6 [<lines>]          compare the first lines of the ES6 number stream, by default all 10^8, with the published SHA-256
+                         (a minute, with `cargo run --release -p xtask -- es6`)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         ["proof"] => write_proof(None),
         ["proof", "--out", file] => write_proof(Some(PathBuf::from(file))),
         ["proof", "--check"] => check_proof(),
+        ["es6"] => check_es6(100_000_000),
+        ["es6", lines] if let Ok(lines) = lines.parse() => check_es6(lines),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -33,6 +37,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn check_es6(lines: u64) -> io::Result<bool> {
+    let mut compared = false;
+    es6::check(lines, |count| {
+        println!("the first {count} lines: SHA-256 as published");
+        compared = true;
+    })?;
+    if !compared {
+        eprintln!("error: nothing is published for fewer than 1000 lines");
+    }
+    Ok(compared)
 }
 
 /// Whether nothing is wrong.

@@ -147,6 +147,10 @@ fn a_case_fails_by_its_rule_and_not_by_accident() {
             "not in scope",
             "error[E0599]: no method named `run`\n = help: trait `Tool` is implemented but not in scope\n",
         ),
+        (
+            "with a similar name",
+            "error[E0599]: no method named `anchor`\nhelp: there is a method `anchor_open` with a similar name\n",
+        ),
     ] {
         assert_eq!(check("accident", "fail/one", source, stderr), fault("fail/one", Fault::ByAccident(name)));
         let meant = format!("// rule 4 · GDPR Art. 6(1) · something · by {name}\n");

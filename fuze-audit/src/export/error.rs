@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use fuze_evidence::content::OpenError;
 use fuze_evidence::jcs;
+use fuze_evidence::keys::history::HistoryError;
 use fuze_evidence::keys::{KeyError, SubjectKeyError};
 use fuze_evidence::sign::{SignError, SignatureError};
 use fuze_evidence::verify::VerifyError;
@@ -58,6 +59,8 @@ pub enum ExportError {
     Content(OpenError),
     /// The run's keys do not open.
     Key(KeyError),
+    /// The key history does not hold.
+    History(HistoryError),
     /// The data subject's key cannot be had.
     SubjectKey(SubjectKeyError),
     /// Something has no canonical form.
@@ -92,6 +95,7 @@ impl fmt::Display for ExportError {
             }
             Self::Content(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
+            Self::History(error) => error.fmt(f),
             Self::SubjectKey(error) => error.fmt(f),
             Self::Canonical(error) => error.fmt(f),
             Self::Sign(error) => write!(f, "the manifest was not signed: {error}"),
@@ -128,6 +132,7 @@ from! {
     ZipError => Zip,
     OpenError => Content,
     KeyError => Key,
+    HistoryError => History,
     SubjectKeyError => SubjectKey,
     jcs::Error => Canonical,
     SignError => Sign,

@@ -29,6 +29,8 @@ pub struct Row {
     pub fields: Vec<(String, String)>,
     /// How many leaves of its content are disclosed and not shown.
     pub more_fields: u64,
+    /// Its content is gone, and an erasure explains it.
+    pub erased: bool,
     /// How many leaves of its content are not disclosed.
     pub withheld: u64,
 }
@@ -41,7 +43,9 @@ impl Outline {
         if self.rows.len() >= room {
             return;
         }
-        let mut row = Row { entry: entry.clone(), fields: Vec::new(), more_fields: 0, withheld: 0 };
+        let mut row =
+            Row { entry: entry.clone(), fields: Vec::new(), more_fields: 0, erased: false, withheld: 0 };
+        row.erased = entry.content.is_some() && disclosed.is_none();
         for leaf in disclosed.map_or(&[][..], |disclosure| &disclosure.leaves) {
             match leaf {
                 DisclosedLeaf::Leaf(_) if row.fields.len() >= MAX_FIELDS => row.more_fields += 1,

@@ -34,11 +34,11 @@ impl Scale {
             }
         }
         let active: u128 = busy.iter().map(|(from, to)| to - from).sum();
-        // Where all steps are moments, the gaps are all there is: those are measured by their median.
+        // Where all steps are moments, the gaps are all there is: those are measured by their median, if there are enough to have one.
         let mut gaps: Vec<u128> =
             busy.windows(2).filter_map(|pair| Some(pair.last()?.0 - pair.first()?.1)).collect();
         gaps.sort_unstable();
-        let median = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
+        let median = gaps.get(gaps.len() / 2).filter(|_| gaps.len() > 2).copied().unwrap_or_default();
         let limit = (active as f64 * BREAK_SHARE).max(median as f64 * 4.0);
         let mut stretches: Vec<Stretch> = Vec::new();
         for (from, to) in busy {

@@ -234,7 +234,7 @@ fn content(page: &mut Page, row: &Row) {
         return;
     }
     if row.fields.is_empty() {
-        page.raw("withheld");
+        page.raw(if row.erased { "erased" } else { "withheld" });
         return;
     }
     page.raw("<details><summary>").text(row.fields.len() as u64 + row.more_fields).raw(" fields disclosed");
@@ -271,7 +271,12 @@ pub(super) fn checked(page: &mut Page, inspected: &Inspected, made: &Made) {
         .raw(" recorded, ")
         .text(decisions.disclosed)
         .raw(" disclosed with their tokens.</li>\n<li>The bundle was made by the key <span class=\"mono\">");
-    page.text(made.maker).raw("</span>.</li>\n</ul>\n</section>\n");
+    page.text(made.maker).raw("</span>.</li>\n<li>Transparency log: ");
+    match inspected.anchors.summary() {
+        Some(places) => page.text(places).raw(". The proofs hold together; whether they hold under the log’s key and its witnesses’, only whoever knows those keys can tell."),
+        None => page.raw("the run is anchored in none."),
+    };
+    page.raw("</li>\n</ul>\n</section>\n");
 }
 
 pub(super) fn limits(page: &mut Page) {

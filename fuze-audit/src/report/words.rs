@@ -8,17 +8,25 @@ use fuze_evidence::vocab::{
 
 /// A row of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
+pub enum Lane {
+    /// The run itself.
     Agent,
+    /// A model's answer.
     Model,
+    /// A guardrail's look.
     Guardrail,
+    /// The policy.
     Policy,
+    /// A tool.
     Tool,
+    /// Somebody who was asked.
     Person,
 }
 
 impl Lane {
-    pub(super) const fn name(self) -> &'static str {
+    /// For people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Agent => "Agent",
             Self::Model => "Model",
@@ -29,7 +37,9 @@ impl Lane {
         }
     }
 
-    pub(super) const fn class(self) -> &'static str {
+    /// For style sheets.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
         match self {
             Self::Agent => "agent",
             Self::Model => "model",
@@ -43,7 +53,8 @@ impl Lane {
 
 /// Whether a reader should look twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub enum Mark {
+    /// All is well.
     Fine,
     /// Something waits or was changed.
     Notice,
@@ -52,7 +63,9 @@ pub(super) enum Mark {
 }
 
 impl Mark {
-    pub(super) const fn class(self) -> &'static str {
+    /// For style sheets.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
         match self {
             Self::Fine => "fine",
             Self::Notice => "notice",
@@ -61,7 +74,8 @@ impl Mark {
     }
 
     /// So that colour is never the only sign.
-    pub(super) const fn sign(self) -> &'static str {
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
         match self {
             Self::Fine => "✓",
             Self::Notice => "!",
@@ -70,7 +84,9 @@ impl Mark {
     }
 }
 
-pub(super) const fn lane(span: &Span) -> Lane {
+/// Who acted.
+#[must_use]
+pub const fn lane(span: &Span) -> Lane {
     match span {
         Span::ModelGenerate(_) => Lane::Model,
         Span::Guardrail(_) => Lane::Guardrail,
@@ -94,7 +110,9 @@ fn mark_if(stop: bool, notice: bool) -> Mark {
     }
 }
 
-pub(super) fn mark(span: &Span) -> Mark {
+/// Whether a reader should look twice.
+#[must_use]
+pub fn mark(span: &Span) -> Mark {
     match span {
         Span::AgentInvoke(a) => mark_if(a.outcome == StartOutcome::Refused, a.permissive),
         Span::Guardrail(a) => mark_if(a.outcome != GuardrailOutcome::Passed, false),
@@ -120,7 +138,8 @@ pub(super) fn mark(span: &Span) -> Mark {
 }
 
 /// What happened, in one line.
-pub(super) fn summary(span: &Span) -> String {
+#[must_use]
+pub fn summary(span: &Span) -> String {
     match span {
         Span::AgentInvoke(a) => match a.refusal {
             None => format!("{} begins, for {}", a.agent_name, a.purpose),
@@ -155,13 +174,19 @@ pub(super) fn summary(span: &Span) -> String {
 }
 
 /// Somebody or something decided.
-pub(super) struct Decision {
-    pub(super) who: String,
-    pub(super) what: String,
-    pub(super) why: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Who decided.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// By which rule, on which ground.
+    pub why: String,
 }
 
-pub(super) fn decision(span: &Span) -> Option<Decision> {
+/// The decision that a record holds, if it holds one.
+#[must_use]
+pub fn decision(span: &Span) -> Option<Decision> {
     let tool = |tool: &Option<fuze_evidence::Name>| {
         tool.as_ref().map_or_else(|| "an unknown tool".to_owned(), ToString::to_string)
     };

@@ -122,6 +122,17 @@ impl Anchors {
         self.open.iter().chain(&self.close)
     }
 
+    /// Where the roots are said to stand, in words.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let first = self.entries().next()?;
+        let place = |what: &str, entry: &Option<Entry>| {
+            entry.as_ref().map(|entry| format!("{what} as leaf {}", entry.line.index()))
+        };
+        let places: Vec<String> =
+            place("the open", &self.open).into_iter().chain(place("the close", &self.close)).collect();
+        Some(format!("log {}: {}", first.line.log(), places.join(", ")))
+    }
+
     /// What the verifier's own log and witnesses say. Asked for a log, a run without a fit anchor cannot be verified.
     pub(super) fn judge(&self, trust: &Trust) -> Result<Anchoring, AuditError> {
         let Some(first) = self.entries().next() else {

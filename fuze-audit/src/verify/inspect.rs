@@ -5,13 +5,15 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _};
 
-use fuze_evidence::content::DisclosedLeaf;
+use fuze_evidence::content::{DisclosedLeaf, Disclosure};
+use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::record::{ContentRef, Entry};
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
-use fuze_evidence::{Hash, Span, jcs, sha256};
+use fuze_evidence::{Annex, Hash, RunId, Span, jcs, sha256};
 use serde_json::Value;
 
+use super::after;
 use super::anchors::{self, Anchors, Roots};
 use super::outcome::{AuditError, Decisions, Failure};
 use super::{Members, Trust, Visit};
@@ -43,7 +45,8 @@ pub(crate) fn inspect(
 ) -> Result<Inspected, AuditError> {
     let run_key = read_key(members, member::RUN_HEX, member::RUN_PEM)?;
     check_first_record(members, &run_key)?;
-    if !trust.run_keys.contains(&run_key.id()) {
+    let history = read_history(members, trust)?;
+    if !trust.run_keys.contains(&run_key.id()) && history.is_none() {
         let why = format!(
             "the run is signed by the key {}, which is not trusted; give that id if you know it from elsewhere",
             run_key.id()
@@ -53,9 +56,16 @@ pub(crate) fn inspect(
     let roots = whole(members, member::ROOTS, MEDIUM_BYTES)?;
     let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
     let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
-    let keys = TrustedKeys::new().run_key(run_key);
-    let run = verify_files(files, &keys).map_err(AuditError::of_run)?;
-    let mut walk = Walk::default();
+    let keys = || {
+        let keys = TrustedKeys::new();
+        // A history says more about a key than that it is trusted: until when, and whether it was revoked.
+        let alone = history.is_none() && trust.run_keys.contains(&run_key.id());
+        let keys = if alone { keys.run_key(run_key) } else { keys };
+        history.iter().cloned().fold(keys, TrustedKeys::history)
+    };
+    let run = verify_files(files, &keys()).map_err(AuditError::of_run)?;
+    let annex = after::read_annex(members, &keys(), &run)?;
+    let mut walk = Walk { run_id: Some(run.run_id), annex, ..Walk::default() };
     walk.records(members, visit)?;
     let decisions = walk.decisions(members, &run_key, trust)?;
     walk.check_definition(members)?;
@@ -105,9 +115,20 @@ fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<(), 
     }
 }
 
+/// The history beside the run, if the verifier trusts the key that it begins with.
+fn read_history(members: &mut dyn Members, trust: &Trust) -> Result<Option<KeyHistory>, AuditError> {
+    if !members.has(member::KEY_HISTORY) {
+        return Ok(None);
+    }
+    let octets = whole(members, member::KEY_HISTORY, MEDIUM_BYTES)?;
+    after::read_history(&octets, &trust.run_keys)
+}
+
 /// A second walk over records that verified.
 #[derive(Default)]
 struct Walk {
+    run_id: Option<RunId>,
+    annex: Option<Annex>,
     counts: ContentCounts,
     content: BTreeSet<Hash>,
     recorded: Recorded,
@@ -137,14 +158,22 @@ impl Walk {
             |name: &String| member::content_root(name).is_none_or(|root| self.content.contains(&root));
         match members.names().into_iter().find(|name| !known(name)) {
             Some(name) => Err(AuditError::why(&name, "no record commits to this content")),
-            None => Ok(()),
+            None => self.check_statements(),
+        }
+    }
+
+    /// A statement about content that this run does not have is false.
+    fn check_statements(&self) -> Result<(), AuditError> {
+        match (&self.annex, self.run_id) {
+            (Some(annex), Some(run)) => after::check_statements(annex, run, &self.content),
+            _ => Ok(()),
         }
     }
 
     fn record(&mut self, members: &mut dyn Members, line: &[u8], visit: Visit<'_>) -> Result<(), AuditError> {
         let entry = Entry::read(line).map_err(|e| AuditError::why(member::RECORDS, e))?;
         let disclosure = match &entry.content {
-            Some(content) => Some(self.content(members, &entry, *content)?),
+            Some(content) => self.content(members, &entry, *content)?,
             None => None,
         };
         match &entry.span {
@@ -169,12 +198,26 @@ impl Walk {
         members: &mut dyn Members,
         entry: &Entry,
         content: ContentRef,
-    ) -> Result<fuze_evidence::content::Disclosure, AuditError> {
+    ) -> Result<Option<Disclosure>, AuditError> {
         let name = member::content(content.root);
         let failed = |what| {
             let (member, last_good) = (name.clone(), self.last_good);
             AuditError::Failed(Box::new(Failure { member, line: None, what, last_good }))
         };
+        if !self.content.insert(content.root) {
+            let why = format!("record {} commits to content of an earlier record", entry.sequence);
+            return Err(failed(What::Line { why }));
+        }
+        let gone =
+            self.annex.as_ref().is_some_and(|annex| annex.explains_content(entry.run_id, content.root));
+        if gone && !members.has(&name) {
+            self.counts.erased += u64::from(content.leaves);
+            return Ok(None);
+        }
+        if gone {
+            let why = "the annex says that it was erased, and here it is".to_owned();
+            return Err(failed(What::Line { why }));
+        }
         if !members.has(&name) {
             let why = format!(
                 "record {} commits to content that is not here, and no erasure explains it",
@@ -190,17 +233,20 @@ impl Walk {
             let (expected, found) = (content.leaves.to_string(), leaves.to_string());
             return Err(failed(What::Differs { what: "leaves", expected, found }));
         }
-        if !self.content.insert(content.root) {
-            let why = format!("record {} commits to content of an earlier record", entry.sequence);
-            return Err(failed(What::Line { why }));
+        if let Some(annex) = &self.annex {
+            after::check_fields(annex, entry.run_id, &disclosure)
+                .map_err(|why| failed(What::Line { why }))?;
         }
+        let explains =
+            |leaf| self.annex.as_ref().is_some_and(|annex| annex.explains(entry.run_id, content.root, leaf));
         for leaf in &disclosure.leaves {
             match leaf {
                 DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => self.counts.verified += 1,
+                DisclosedLeaf::Hash(hash) if explains(*hash) => self.counts.erased += 1,
                 DisclosedLeaf::Hash(_) => self.counts.withheld += 1,
             }
         }
-        Ok(disclosure)
+        Ok(Some(disclosure))
     }
 
     fn decisions(

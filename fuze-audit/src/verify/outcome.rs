@@ -187,11 +187,24 @@ impl AuditError {
         }
     }
 
+    pub(crate) fn of_annex(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Cannot { line, why } => {
+                Self::Cannot { why: format!("`{}` line {line}: {why}", crate::member::ANNEX) }
+            }
+            other => Self::of_run(other),
+        }
+    }
+
     pub(crate) fn of_run(error: VerifyError) -> Self {
         match error {
             VerifyError::Failed(failure) => {
                 let evidence::Failure { file, line, what, last_good } = *failure;
-                let member = if file == "roots.jsonl" { crate::member::ROOTS } else { file };
+                let member = match file {
+                    "roots.jsonl" => crate::member::ROOTS,
+                    "annex.jsonl" => crate::member::ANNEX,
+                    other => other,
+                };
                 Self::Failed(Box::new(Failure {
                     member: member.to_owned(),
                     line: Some(line),

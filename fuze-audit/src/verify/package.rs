@@ -46,7 +46,8 @@ pub(super) fn check_manifest<R: Read + Seek>(
     let exported_at = check_predicate(&statement.predicate, &inspected)?;
     check_subjects(archive, &statement.subject)?;
     let id = maker.id();
-    let trusted = trust.run_keys.contains(&id) || trust.exporters.contains(&id);
+    let run_key = inspected.run_key.id();
+    let trusted = id == run_key || trust.run_keys.contains(&id) || trust.exporters.contains(&id);
     if !trusted && !trust.any_exporter {
         let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
         return Err(AuditError::Cannot { why });

@@ -1,15 +1,19 @@
 //! `fuze audit verify`: intact, failed, or cannot say; and what the answer does not prove.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-use fuze_evidence::verify::{Chain, Report, VerifyError, What, verify};
+use fuze_audit::{Anchoring, AuditError};
+use fuze_evidence::Hash;
+use fuze_evidence::verify::{Chain, Report, VerifyError, What};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
+use crate::place::{Place, read_annex};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
-use crate::trust::{ExpectArgs, TrustArgs};
+use crate::trust::{ExpectArgs, LogArgs, Trust, TrustArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,6 +23,14 @@ pub(crate) struct Args {
     trust: TrustArgs,
     #[command(flatten)]
     expect: ExpectArgs,
+    #[command(flatten)]
+    log: LogArgs,
+    /// The tenant's annex, which explains erasures; found beside `runs/` without this.
+    #[arg(long, value_name = "FILE")]
+    annex: Option<PathBuf>,
+    /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
+    #[arg(long)]
+    any_exporter: bool,
 }
 
 /// What came of the verification.
@@ -32,6 +44,9 @@ pub(crate) struct Verified {
     /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
+    /// What a log says, of a bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
     /// Why nothing can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -97,45 +112,98 @@ struct Good {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let trust = args.trust.read()?;
-    let (document, ended) = judge(verify(&args.path, &trust.keys()), &args.expect)?;
+    let place = Place::find(&args.path, args.expect.run)?;
+    let (document, ended) = match &place {
+        Place::Bundle(path) => bundle(path, &trust, args)?,
+        place => {
+            let annex = match &args.annex {
+                Some(path) => Some(read_annex(path, &trust)?),
+                None => place.annex(&trust)?,
+            };
+            judge(place.verify(&trust.keys_with(annex.as_ref(), &args.expect))?)?
+        }
+    };
     output.data(&document, || text(&document))?;
     Ok(ended)
 }
 
-fn judge(
-    outcome: std::result::Result<Report, VerifyError>,
-    expect: &ExpectArgs,
-) -> Result<(Verified, Ended)> {
-    let nothing = Verified { result: "failed", run: None, failure: None, reason: None };
+fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+    let file = File::open(path).map_err(|error| Problem::file(path, error))?;
+    let trust = trust.for_bundles(args.log.policy()?, args.any_exporter);
+    match fuze_audit::verify::verify(file, &trust) {
+        Ok(report) => {
+            let log = anchoring(&report.anchoring);
+            let (mut document, ended) = reported(report.run, &args.expect);
+            document.log = Some(log);
+            Ok((document, ended))
+        }
+        Err(AuditError::Failed(failure)) => {
+            let at =
+                format!("the bundle's {}", if failure.member.is_empty() { "zip" } else { &failure.member });
+            Ok((refused(at, failure.line.unwrap_or(0), &failure.what, failure.last_good), Ended::Failed))
+        }
+        Err(AuditError::Cannot { why }) => Ok((unsure(why), Ended::Cannot)),
+        Err(AuditError::Io(error)) => Err(Problem::file(path, error)),
+        Err(other) => Err(Problem::io(other)),
+    }
+}
+
+fn anchoring(anchoring: &Anchoring) -> String {
+    let indexes = |open: &Option<u64>, close: &Option<u64>| {
+        let at = |index: &Option<u64>| index.map_or("nowhere".to_owned(), |index| format!("at {index}"));
+        format!("open {}, close {}", at(open), at(close))
+    };
+    match anchoring {
+        Anchoring::None => "not anchored".to_owned(),
+        Anchoring::Unknown { log, open, close } => {
+            format!(
+                "{log} says {}; it was not named with `--log-key`, so that proves nothing",
+                indexes(open, close)
+            )
+        }
+        Anchoring::Trusted { log, open, close, witnesses } => {
+            format!("{log}: {}; {witnesses} witnesses", indexes(open, close))
+        }
+    }
+}
+
+fn refused(file: String, line: u64, what: &What, last_good: Option<(u64, Hash)>) -> Verified {
+    let (expected, found) = match what {
+        What::Differs { expected, found, .. } => (Some(expected.clone()), Some(found.clone())),
+        _ => (None, None),
+    };
+    let failure = Failure {
+        file,
+        line,
+        message: plain(&what.to_string()),
+        expected,
+        found,
+        last_good: last_good.map(|(sequence, hash)| Good { sequence, hash: hash.to_string() }),
+    };
+    Verified { result: "failed", run: None, failure: Some(failure), reason: None, log: None }
+}
+
+fn unsure(why: impl std::fmt::Display) -> Verified {
+    let reason = Some(plain(&why.to_string()));
+    Verified { result: "cannot_verify", run: None, failure: None, reason, log: None }
+}
+
+fn judge(outcome: std::result::Result<Report, VerifyError>) -> Result<(Verified, Ended)> {
     match outcome {
-        Ok(report) => Ok(reported(report, expect, nothing)),
+        Ok(report) => Ok(reported(report, &ExpectArgs::default())),
         Err(VerifyError::Failed(failure)) => {
-            let (expected, found) = match &failure.what {
-                What::Differs { expected, found, .. } => (Some(expected.clone()), Some(found.clone())),
-                _ => (None, None),
-            };
-            let failure = Failure {
-                file: failure.file.to_owned(),
-                line: failure.line,
-                message: plain(&failure.what.to_string()),
-                expected,
-                found,
-                last_good: failure
-                    .last_good
-                    .map(|(sequence, hash)| Good { sequence, hash: hash.to_string() }),
-            };
-            Ok((Verified { failure: Some(failure), ..nothing }, Ended::Failed))
+            let document = refused(failure.file.to_owned(), failure.line, &failure.what, failure.last_good);
+            Ok((document, Ended::Failed))
         }
         Err(VerifyError::Cannot { line, why }) => {
-            let reason = Some(format!("record {line}: {}", plain(&why)));
-            Ok((Verified { result: "cannot_verify", reason, ..nothing }, Ended::Cannot))
+            Ok((unsure(format_args!("record {line}: {why}")), Ended::Cannot))
         }
         Err(VerifyError::Io { path, source }) => Err(Problem::file(&path, source)),
         Err(other) => Err(Problem::io(other)),
     }
 }
 
-fn reported(report: Report, expect: &ExpectArgs, nothing: Verified) -> (Verified, Ended) {
+fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
     let differs = |what: &str, expected: String, found: String| Failure {
         file: "records.jsonl".to_owned(),
         line: 0,
@@ -193,7 +261,7 @@ fn reported(report: Report, expect: &ExpectArgs, nothing: Verified) -> (Verified
             missing: report.content.missing,
         },
     };
-    (Verified { result, run: Some(run), failure, ..nothing }, ended)
+    (Verified { result, run: Some(run), failure, reason: None, log: None }, ended)
 }
 
 fn text(verified: &Verified) -> String {
@@ -239,6 +307,7 @@ fn text(verified: &Verified) -> String {
                     content.verified, content.erased, content.withheld, content.missing
                 ),
             )
+            .row_if("log", verified.log.as_ref())
             .into_text();
     }
     if verified.result == "verified" {

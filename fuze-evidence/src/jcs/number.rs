@@ -1,6 +1,8 @@
 //! Numbers as ECMAScript writes them, and which of them are inside the profile.
 
 use super::MAX_SAFE_INTEGER;
+use super::error::ReadErrorKind;
+use super::write::Error;
 
 /// From here on ECMAScript writes an exponent, so that the literal cannot be taken for an integer.
 const EXPONENT_FROM: f64 = 1e21;
@@ -18,6 +20,69 @@ pub(super) fn as_integer(n: f64) -> Option<i64> {
     let max = MAX_SAFE_INTEGER as f64;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within ±(2^53-1)")]
     (n.fract() == 0.0 && n.abs() <= max).then_some(n as i64)
+}
+
+/// A number that is inside the profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    /// Within ±(2^53−1), however it was spelt.
+    Integer(i64),
+    /// Any other: with a fraction, or so large that it is written with an exponent.
+    Fraction(f64),
+}
+
+impl Number {
+    /// Reads a literal of RFC 8259; `integer`: it has neither fraction nor exponent.
+    pub(super) fn read(literal: &[u8], integer: bool) -> Result<Self, ReadErrorKind> {
+        if integer {
+            return integer_of(literal).map(Self::Integer).ok_or(ReadErrorKind::IntegerRange);
+        }
+        // Rust reads decimals to the nearest double, ties to even, as ECMAScript does.
+        let n: f64 = std::str::from_utf8(literal)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or(ReadErrorKind::FloatRange)?;
+        if !in_profile(n) {
+            return Err(ReadErrorKind::FloatRange);
+        }
+        Ok(as_integer(n).map_or(Self::Fraction(n), Self::Integer))
+    }
+
+    /// Whether `literal`, which was read as this number, is its canonical spelling.
+    pub(super) fn is_spelt(self, literal: &[u8]) -> bool {
+        match self {
+            Self::Integer(0) => literal == b"0",
+            // The grammar leaves an integer literal no other spelling.
+            Self::Integer(_) => !literal.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')),
+            Self::Fraction(n) => ryu_js::Buffer::new().format_finite(n).as_bytes() == literal,
+        }
+    }
+}
+
+fn integer_of(literal: &[u8]) -> Option<i64> {
+    let (negative, digits) = match literal {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    // 2^53-1 has 16 digits, and a literal no leading zeros.
+    if digits.len() > 16 {
+        return None;
+    }
+    let magnitude = digits.iter().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0'));
+    (magnitude.unsigned_abs() <= MAX_SAFE_INTEGER).then_some(if negative { -magnitude } else { magnitude })
+}
+
+/// Appends `n` as ECMAScript's `Number::toString` writes it, which is how RFC 8785 does. Wider than the profile: numbers that
+/// read as an integer beyond ±(2^53−1) are written too. For values use [`super::to_vec`].
+///
+/// # Errors
+/// [`Error::NotFinite`].
+pub fn push_number(out: &mut Vec<u8>, n: f64) -> Result<(), Error> {
+    if !n.is_finite() {
+        return Err(Error::NotFinite);
+    }
+    push(out, n);
+    Ok(())
 }
 
 /// Appends `n`, which must be finite, as `Number::toString` writes it (ECMA-262 section 6.1.6.1.20). Rust's own shortest digits

@@ -55,6 +55,12 @@ impl<'f> ContentCheck<'f> {
         explained: &Explained<'_>,
     ) -> Result<Self, VerifyError> {
         let wrong = |why: String| failed(KEYS, 0, What::Line { why }, None);
+        if let (Some(sequence), Some(subjects), Some(alias)) =
+            (explained.subject(), trusted.subjects, subject)
+            && subjects.find(alias).map_err(|e| wrong(e.to_string()))?.is_some()
+        {
+            return Err(there(sequence, "the data subject's key"));
+        }
         let first = keys.peek().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?.map(<[u8]>::to_vec);
         // A content line in first place means that the run's own line was taken away.
         let wrapped = match first {

@@ -15,6 +15,8 @@ pub(crate) struct Explained<'a> {
     statements: Vec<&'a AnnexEntry>,
     /// The line that says that all content and the run's keys are gone.
     whole: Option<u64>,
+    /// The line that says that the data subject's key is gone too.
+    subject: Option<u64>,
     records: HashMap<Hash, u64>,
     fields: HashMap<Hash, BTreeMap<Hash, u64>>,
     /// The roots that the records commit to, and which belong to oversight.
@@ -31,7 +33,7 @@ impl<'a> Explained<'a> {
     ) -> Result<Self, VerifyError> {
         let own = annexes.iter().filter(|annex| annex.origin() == origin && annex.tenant() == tenant);
         let statements: Vec<&AnnexEntry> = own.flat_map(|annex| annex.of_run(run)).collect();
-        let mut whole = None;
+        let (mut whole, mut subject) = (None, None);
         let mut records = HashMap::new();
         let mut fields: HashMap<Hash, BTreeMap<Hash, u64>> = HashMap::new();
         for entry in &statements {
@@ -44,14 +46,18 @@ impl<'a> Explained<'a> {
                 Erased::Record { root } => {
                     records.entry(*root).or_insert(entry.sequence);
                 }
-                Erased::Run | Erased::Subject => {
+                Erased::Run => {
                     whole.get_or_insert(entry.sequence);
+                }
+                Erased::Subject => {
+                    whole.get_or_insert(entry.sequence);
+                    subject.get_or_insert(entry.sequence);
                 }
                 Erased::Directory { .. } => return Err(there(entry.sequence, "the run as a whole")),
             }
         }
         let (seen, no_fields) = (HashMap::new(), BTreeMap::new());
-        Ok(Self { statements, whole, records, fields, seen, no_fields })
+        Ok(Self { statements, whole, subject, records, fields, seen, no_fields })
     }
 
     /// A record commits to `content`.
@@ -70,6 +76,11 @@ impl<'a> Explained<'a> {
     /// The statement that all content and the run's keys are gone.
     pub(super) const fn whole(&self) -> Option<u64> {
         self.whole
+    }
+
+    /// The statement that the data subject's key is gone.
+    pub(super) const fn subject(&self) -> Option<u64> {
+        self.subject
     }
 
     /// The leaves under `root` that are said to be gone, and by which line.

@@ -2,14 +2,19 @@
 //!
 //! Says the document's rules a second time, on purpose: nothing of the recorder is used but the reading of single lines.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
+use super::chunks::{Chunks, Octets, lines};
 use super::content::ContentCheck;
 use super::explain::Explained;
+use super::frame::{Frame, Link};
 use super::lines::{LineError, Lines};
+use super::ordered::in_order;
 use super::report::{Chain, ContentCounts, Failure, FieldStatus, MissingField, Report, VerifyError, What};
-use super::{RunFiles, RunKey, TrustedKeys};
-use crate::chain::{Steps, line_hash};
+use super::{Options, RunFiles, RunKey, TrustedKeys};
+use crate::chain::Steps;
 use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
@@ -40,8 +45,8 @@ struct Walk<'k, 'f> {
     explained: Explained<'k>,
     /// When the last record ended.
     last_at: Option<Timestamp>,
-    /// The sequence of the next record.
-    next: u64,
+    link: Link,
+    /// The hash of the last record.
     head: Hash,
     prev_root: Hash,
     last_root: Option<Hash>,
@@ -98,59 +103,112 @@ pub(super) fn failed(
     VerifyError::Failed(Box::new(Failure { file, line, what, last_good }))
 }
 
-pub(super) fn line_error(lines: &Lines<'_>, error: LineError, last_good: Option<(u64, Hash)>) -> VerifyError {
-    match error {
-        LineError::What(what) => failed(lines.file, lines.number, what, last_good),
-        LineError::Io(source) => VerifyError::Io { path: lines.file.into(), source },
-    }
+pub(super) fn verify_run(
+    files: RunFiles<'_>,
+    trusted: &TrustedKeys<'_>,
+    options: &Options,
+) -> Result<Report, VerifyError> {
+    let mut chunks = Chunks::new(Octets::Stream(files.records));
+    let mut progress = Progress {
+        trusted,
+        walk: None,
+        roots: files.roots.map(|reader| Lines::new(ROOTS, reader)),
+        content: files.content.map(|(content, keys)| (Lines::new(CONTENT, content), Lines::new(KEYS, keys))),
+        lines: 0,
+    };
+    let ended = in_order(
+        options.threads(),
+        || chunks.next(),
+        |chunk| judge(chunk, options),
+        |chunk, judged| judged.into_iter().try_for_each(|judged| progress.take(&chunk, judged)),
+    )?;
+    ended.map_err(|error| LineErrorAt(error).at(RECORDS, progress.lines, progress.last_good()))?;
+    progress.walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
 }
 
-pub(super) fn verify_run(files: RunFiles<'_>, trusted: &TrustedKeys<'_>) -> Result<Report, VerifyError> {
-    let mut records = Lines::new(RECORDS, files.records);
-    let mut walk: Option<Walk<'_, '_>> = None;
-    let mut roots = files.roots.map(|reader| Lines::new(ROOTS, reader));
-    let mut content =
-        files.content.map(|(content, keys)| (Lines::new(CONTENT, content), Lines::new(KEYS, keys)));
-    loop {
-        let number = records.number;
-        let last_good = walk.as_ref().and_then(Walk::last_good);
-        let next = records.next().map_err(|e| line_error(&records, e, last_good))?;
-        let Some(octets) = next else { break };
-        let done = read_entry(&octets).and_then(|entry| match &mut walk {
-            Some(walk) => walk.step(&octets, &entry),
-            None => {
-                let start = Start::read(&entry, trusted)?;
-                let explained =
-                    Explained::new(&trusted.annexes, &start.origin, &start.common.tenant, start.run_id)
-                        .map_err(Finding::Elsewhere)?;
-                let subject = start.common.subject.as_ref();
-                let content = content.take().map(|(content, keys)| {
-                    ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
-                });
-                let content = content.transpose().map_err(Finding::Elsewhere)?;
-                walk.insert(Walk::new(trusted, start, roots.take(), content, explained)).step(&octets, &entry)
-            }
+/// A record by itself: read, and its hash compared. Where it stands is judged by [`Walk`].
+struct JudgedLine {
+    line: Range<usize>,
+    entry: Entry,
+    hash: Result<(), What>,
+}
+
+/// Judges the lines of `chunk` up to the first that is no record.
+fn judge(chunk: &[u8], options: &Options) -> Vec<Result<JudgedLine, Finding>> {
+    let mut judged = Vec::with_capacity(chunk.len() / 512);
+    for line in lines(chunk) {
+        let record = line.map_err(Finding::What).and_then(|range| {
+            let octets = chunk.get(range.clone()).unwrap_or_default();
+            let entry = read_entry(octets, options)?;
+            Ok(JudgedLine { line: range, entry, hash: Frame::read(octets)?.check_hash() })
         });
-        done.map_err(|finding| match finding {
+        let wrong = record.is_err();
+        judged.push(record);
+        if wrong {
+            break;
+        }
+    }
+    judged
+}
+
+/// The walk, before and after its first record.
+struct Progress<'k, 'f> {
+    trusted: &'k TrustedKeys<'k>,
+    walk: Option<Walk<'k, 'f>>,
+    roots: Option<Lines<'f>>,
+    content: Option<(Lines<'f>, Lines<'f>)>,
+    /// How many lines were taken.
+    lines: u64,
+}
+
+impl Progress<'_, '_> {
+    fn last_good(&self) -> Option<(u64, Hash)> {
+        self.walk.as_ref().and_then(Walk::last_good)
+    }
+
+    fn take(&mut self, chunk: &[u8], judged: Result<JudgedLine, Finding>) -> Result<(), VerifyError> {
+        let last_good = self.last_good();
+        let number = self.lines;
+        self.lines += 1;
+        judged.and_then(|judged| self.step(chunk, &judged)).map_err(|finding| match finding {
             Finding::What(what) => failed(RECORDS, number, what, last_good),
             Finding::Cannot(why) => VerifyError::Cannot { line: number, why },
             Finding::Elsewhere(error) => error,
-        })?;
+        })
     }
-    walk.ok_or_else(|| failed(RECORDS, 0, What::Empty, None))?.finish()
+
+    fn step(&mut self, chunk: &[u8], judged: &JudgedLine) -> Result<(), Finding> {
+        let frame = Frame::read(chunk.get(judged.line.clone()).unwrap_or_default())?;
+        if let Some(walk) = &mut self.walk {
+            return walk.step(&frame, judged);
+        }
+        let trusted = self.trusted;
+        let start = Start::read(&judged.entry, trusted)?;
+        let explained = Explained::new(&trusted.annexes, &start.origin, &start.common.tenant, start.run_id)
+            .map_err(Finding::Elsewhere)?;
+        let subject = start.common.subject.as_ref();
+        let content = self.content.take().map(|(content, keys)| {
+            ContentCheck::begin(content, keys, trusted, start.run_id, subject, &explained)
+        });
+        let content = content.transpose().map_err(Finding::Elsewhere)?;
+        let walk = Walk::new(trusted, start, self.roots.take(), content, explained);
+        self.walk.insert(walk).step(&frame, judged)
+    }
 }
 
-/// Reads a line strictly, and again with the second implementation of the canonical form.
-fn read_entry(octets: &[u8]) -> Result<Entry, Finding> {
+/// Reads a line strictly, and if that is asked for again with the second implementation of the canonical form.
+fn read_entry(octets: &[u8], options: &Options) -> Result<Entry, Finding> {
     let entry = Entry::read(octets).map_err(|error| match error {
         EntryError::Version { .. } | EntryError::Suite { .. } => Finding::Cannot(error.to_string()),
         other => Finding::What(line(other)),
     })?;
-    let value: Value = serde_json::from_slice(octets).map_err(line)?;
-    match serde_jcs::to_vec(&value) {
-        Ok(again) if again == octets => Ok(entry),
-        _ => Err(line("a second reader finds it not canonical").into()),
+    if options.second_reader {
+        let value: Value = serde_json::from_slice(octets).map_err(line)?;
+        if !serde_jcs::to_vec(&value).is_ok_and(|again| again == octets) {
+            return Err(line("a second reader finds it not canonical").into());
+        }
     }
+    Ok(entry)
 }
 
 impl Start {
@@ -190,7 +248,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             content,
             explained,
             last_at: None,
-            next: 0,
+            link: Link::genesis(),
             head: Hash::ZERO,
             prev_root: Hash::ZERO,
             last_root: None,
@@ -206,17 +264,16 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     fn last_good(&self) -> Option<(u64, Hash)> {
-        self.next.checked_sub(1).map(|last| (last, self.head))
+        self.link.next.checked_sub(1).map(|last| (last, self.head))
     }
 
-    fn step(&mut self, octets: &[u8], entry: &Entry) -> Result<(), Finding> {
+    fn step(&mut self, frame: &Frame<'_>, judged: &JudgedLine) -> Result<(), Finding> {
+        let entry = &judged.entry;
         if self.closed.is_some() {
             return Err(line("a record after `run.close`").into());
         }
-        same("sequence", &self.next, &entry.sequence)?;
-        same("prevHash", &self.head, &entry.prev_hash)?;
-        let hash = line_hash(octets).ok_or_else(|| line("it does not begin with its hash"))?;
-        same("hash", &hash, &entry.hash)?;
+        self.link.precedes(frame)?;
+        judged.hash.clone()?;
         same("runId", &self.start.run_id, &entry.run_id)?;
         if entry.common != self.start.common {
             return Err(line("`common` is not that of the first record").into());
@@ -225,11 +282,11 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.check_order(entry)?;
         // The close names the roots and the head before itself, so it is judged before the chain moves on.
         if let Span::RunClose(close) = &entry.span {
-            same("fuze.run.count", &self.next, &close.count)?;
+            same("fuze.run.count", &self.link.next, &close.count)?;
             self.check_close(entry, close.status)?;
         }
         self.steps.insert(entry.step_id);
-        self.next += 1;
+        self.link.advance(frame);
         self.head = entry.hash;
         self.last_at = Some(entry.ended_at);
         self.last_is_suspend = matches!(entry.span, Span::OversightSuspend(_));
@@ -254,7 +311,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         if self.steps.contains(entry.step_id) {
             return Err(line(format!("step {} stands in an earlier record", entry.step_id)));
         }
-        match (self.next, entry.parent_step_id) {
+        match (self.link.next, entry.parent_step_id) {
             (0, None) => same("stepId", &0, &entry.step_id),
             (0, Some(_)) => Err(line("the first record has no parent step")),
             (_, None) => Err(line("`parentStepId` is missing")),
@@ -266,10 +323,10 @@ impl<'k, 'f> Walk<'k, 'f> {
     }
 
     fn check_order(&self, entry: &Entry) -> Result<(), What> {
-        if matches!(entry.span, Span::AgentInvoke(_)) != (self.next == 0) {
+        if matches!(entry.span, Span::AgentInvoke(_)) != (self.link.next == 0) {
             return Err(line("`agent.invoke` is the first record and no other"));
         }
-        if self.start.refused && self.next == 1 && !matches!(entry.span, Span::RunClose(_)) {
+        if self.start.refused && self.link.next == 1 && !matches!(entry.span, Span::RunClose(_)) {
             return Err(line("a refused start is followed by `run.close`"));
         }
         if let Span::RunResume(resume) = &entry.span {
@@ -312,12 +369,9 @@ impl<'k, 'f> Walk<'k, 'f> {
         let signed = self.read_root(&octets)?;
         let root = signed.root();
         let prev_root = self.roots.is_some().then_some(self.prev_root);
-        self.check_root(root, RootDomain::Close, self.next, prev_root)?;
-        let mut unsigned = entry.payload.clone();
-        if let Some(members) = unsigned.as_object_mut() {
-            members.remove("signature");
-        }
-        let close_hash = sha256(&jcs::to_vec(&unsigned).map_err(line)?);
+        self.check_root(root, RootDomain::Close, self.link.next, prev_root)?;
+        let unsigned = entry.unsigned.as_ref().ok_or_else(|| line("`run.close` has no payload"))?;
+        let close_hash = sha256(&jcs::to_vec(unsigned).map_err(line)?);
         let text = |value: Option<String>| value.unwrap_or_default();
         same("closeHash", &close_hash.to_string(), &text(root.close_hash.map(|h| h.to_string())))?;
         same("root's status", &status.to_string(), &text(root.status.map(|s| s.to_string())))?;
@@ -330,7 +384,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.closed = Some(status);
         self.last_root = Some(signed.hash());
         self.verified_roots += 1;
-        self.signed_records = self.next + 1;
+        self.signed_records = self.link.next + 1;
         Ok(())
     }
 
@@ -347,7 +401,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         if self.closed.is_some() {
             return Ok(());
         }
-        let domain = match (self.next, self.last_is_suspend) {
+        let domain = match (self.link.next, self.last_is_suspend) {
             (1, _) => RootDomain::Open,
             (_, true) => RootDomain::Suspend,
             _ => return Ok(()),
@@ -368,15 +422,15 @@ impl<'k, 'f> Walk<'k, 'f> {
         };
         let at_roots = |what| failed(ROOTS, number, what, last_good);
         let signed = self.read_root(&octets).map_err(at_roots)?;
-        if domain == RootDomain::Suspend && signed.root().count > self.next {
+        if domain == RootDomain::Suspend && signed.root().count > self.link.next {
             return Ok(());
         }
-        self.check_root(signed.root(), domain, self.next, Some(self.prev_root)).map_err(at_roots)?;
+        self.check_root(signed.root(), domain, self.link.next, Some(self.prev_root)).map_err(at_roots)?;
         roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?;
         self.prev_root = sha256(&octets);
         self.last_root = Some(self.prev_root);
         self.verified_roots += 1;
-        self.signed_records = self.next;
+        self.signed_records = self.link.next;
         Ok(())
     }
 
@@ -408,7 +462,7 @@ impl<'k, 'f> Walk<'k, 'f> {
     /// Whoever has a revoked key can sign for any time: only what a log had before the revocation counts, and all of it.
     fn check_revocation(&self) -> Result<(), VerifyError> {
         let Some(at) = self.start.key.revoked else { return Ok(()) };
-        let covers_all = self.signed_records == self.next;
+        let covers_all = self.signed_records == self.link.next;
         if covers_all && self.last_root.is_some_and(|root| self.trusted.stood(&root)) {
             return Ok(());
         }
@@ -441,7 +495,7 @@ impl<'k, 'f> Walk<'k, 'f> {
             tenant: self.start.common.tenant,
             subject: self.start.common.subject,
             chain: self.closed.map_or(Chain::NotClosed, Chain::Closed),
-            records: self.next,
+            records: self.link.next,
             head: self.head,
             last_root: self.last_root,
             key_id: self.start.key.key.id(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod desk;
 pub(crate) mod scan;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@
 mod common;
 
 pub mod forge;
+pub mod logs;
 pub mod runs;
 pub mod tamper;
 pub mod tools;

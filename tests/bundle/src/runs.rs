@@ -33,7 +33,14 @@ impl Shape {
         let closed = seed % 17 != 3;
         // A run that has not closed has at least something that can be taken away.
         let turns = if closed { seed % 3 } else { 1 + seed % 2 };
-        Self { seed, deployment: seed % 7, turns, subject: seed % 2 == 0, waits: seed % 5 < 2, closed }
+        Self {
+            seed,
+            deployment: seed % 7,
+            turns,
+            subject: seed.is_multiple_of(2),
+            waits: seed % 5 < 2,
+            closed,
+        }
     }
 
     /// With everything in it.
@@ -67,8 +74,9 @@ impl Run {
             (*step - 1, Times { started_at: common::at(from), ended_at: common::at(time) })
         };
         for turn in 0..shape.turns {
-            let (answer, sealed) =
-                sample.commit(json!({"role": "assistant", "text": format!("turn {turn}: é€😀\u{7f}\"\\\n")}));
+            let (answer, sealed) = sample.commit(
+                json!({"role": "assistant", "text": format!("turn {turn}: <b onclick=x>é€😀\u{7f}\"\\\n")}),
+            );
             heard = history(heard, answer.root());
             let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
             let span = common::generate(turn as u32, heard);
@@ -259,4 +267,14 @@ signed_value!(DecisionClaims, "fuze/decision/v1");
 /// A source of octets that is the same on every machine.
 pub fn random(seed: u64) -> impl fuze_evidence::random::Random {
     Counter(u64::MAX / 2 + (seed << 10))
+}
+
+/// The key that signs the runs of a deployment, once more.
+pub fn signer_of(deployment: u64) -> FileSigner {
+    FileSigner::ephemeral(name("test"), &mut Counter(deployment << 40)).unwrap()
+}
+
+/// A moment after all runs have closed.
+pub fn later() -> Timestamp {
+    common::at(90_000_000_000_000)
 }

@@ -108,10 +108,8 @@ fn a_name_stands_once() {
     };
     assert!(matches!(two("a", "a"), Err(ZipError::Order { .. })));
     let mut twice = two("a", "b").unwrap();
-    for at in 0..twice.len() {
-        if twice[at] == b'b' {
-            twice[at] = b'a';
-        }
+    for octet in twice.iter_mut().filter(|octet| **octet == b'b') {
+        *octet = b'a';
     }
     assert!(matches!(refused(&twice), ZipError::Order { .. }));
     // The order of adding does not matter.

@@ -34,3 +34,36 @@ fn what_was_not_asked_for_is_not_in_the_bundle() {
     assert!(holds("agent.invoke"));
     assert!(!holds("applicant") && !holds("recommend\""), "no word of the input");
 }
+
+#[test]
+fn the_report_is_one_page_that_loads_and_runs_nothing() {
+    let run = Run::new(Shape::full(1));
+    let members = unpack(&run.bundle(Selection::all()));
+    let page = String::from_utf8(members["report.html"].clone()).unwrap();
+    for active in [
+        "<script",
+        "<link",
+        "<img",
+        "<iframe",
+        "<object",
+        "src=",
+        "http:",
+        "https:",
+        "@import",
+        "javascript:",
+        "<b ",
+    ] {
+        assert!(!page.contains(active), "{active}");
+    }
+    assert!(page.contains("default-src 'none'") && page.contains("<html lang=\"en\">"));
+    assert!(page.contains("turn 0: &lt;b onclick=x&gt;é€😀"), "what was disclosed is shown, as text");
+    assert!(page.contains("person overseer-3") && page.contains("approve (accepted)"));
+    // Each record that the picture or a table leads to is there.
+    for link in page.split("href=\"#").skip(1) {
+        let target = link.split('"').next().unwrap();
+        assert!(page.contains(&format!("id=\"{target}\"")), "{target}");
+    }
+    let hidden = unpack(&run.bundle(Selection::nothing()));
+    let hidden = String::from_utf8(hidden["report.html"].clone()).unwrap();
+    assert!(!hidden.contains("onclick") && hidden.contains("withheld"));
+}

@@ -70,9 +70,9 @@ pub enum Fault {
 
 /// The rule about names and grammar: what breaks it need not break an article.
 const NAMES: usize = 18;
-/// Codes that mean a missing name, and a phrase that means a missing import.
+/// Codes that mean a missing name, and phrases that mean a missing import and a method that has been renamed.
 const MISSING_NAMES: &[&str] =
-    &["E0404", "E0405", "E0412", "E0422", "E0425", "E0432", "E0433", "not in scope"];
+    &["E0404", "E0405", "E0412", "E0422", "E0425", "E0432", "E0433", "not in scope", "with a similar name"];
 /// What only the inside of a macro would say.
 const INSIDE: &[&str] = &["originates in", "Unset<", "__private"];
 /// How a mistake of form begins or goes on: it breaks the grammar, not the law.

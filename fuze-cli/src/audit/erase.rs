@@ -1,0 +1,344 @@
+//! `fuze audit erase`: GDPR Art. 17 and the ends of the retention windows; holds and their release.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
+use fuze_evidence::erase::{Archive, Done, EraseError, Order, Registrar, Repeat, Target};
+use fuze_evidence::keys::history::KeyHistory;
+use fuze_evidence::keys::{FileSigner, FileSubjectKeys, MasterKey, MasterKeyFile, Person};
+use fuze_evidence::{Hash, Name, RunId, Timestamp};
+use fuze_store::{Eraser, EraserError, Options, SqliteStore};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::key::now;
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, GOOD};
+use crate::trust;
+
+/// What to erase is said by exactly one of `--run`, `--subject`, `--hold` and `--release`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// A store, or the directory of a JSONL sink (the one with `runs`).
+    directory: PathBuf,
+    /// The deployment whose evidence it is.
+    #[arg(long, value_name = "NAME")]
+    origin: Name,
+    /// The run's signing key: signs the statement in the annex.
+    #[arg(long = "signing-key", value_name = "FILE")]
+    signing_key: PathBuf,
+    /// A history of the signing keys, if one took another's place.
+    #[arg(long, value_name = "FILE")]
+    key_history: Option<PathBuf>,
+    /// Opens content; needed to find single fields.
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
+    /// The directory with the keys of data subjects.
+    #[arg(long, value_name = "DIR")]
+    subject_keys: Option<PathBuf>,
+    /// Alias of who orders it.
+    #[arg(long, value_name = "NAME")]
+    by: Name,
+
+    /// Erase of this run: all of it, or what `--content` and `--field` name; with `--expired`, what its windows have ended for.
+    #[arg(long, value_name = "RUN", conflicts_with = "subject")]
+    run: Option<RunId>,
+    /// The content root to erase, as `fuze audit replay` shows it.
+    #[arg(long, value_name = "ROOT", requires = "run")]
+    content: Option<Hash>,
+    /// A JSON Pointer into that content; repeat it for several.
+    #[arg(long = "field", value_name = "POINTER", requires = "content")]
+    fields: Vec<String>,
+    /// Fields of this content were erased before: erase all the same. The statement then shows how many leaves went this time.
+    #[arg(long, requires = "fields")]
+    again: bool,
+    /// Only what the retention windows have ended for.
+    #[arg(long, requires = "run", conflicts_with_all = ["content", "reason"])]
+    expired: bool,
+
+    /// Erase all that is there of this person: the deployment's own reference.
+    #[arg(long, value_name = "REFERENCE", requires_all = ["tenant", "subject_keys"])]
+    subject: Option<String>,
+    /// The tenant of `--subject`, `--hold` and `--release`.
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<Name>,
+    /// Why it is erased.
+    #[arg(long, value_enum, default_value = "request")]
+    reason: Reason,
+
+    /// Order that nothing is erased of the tenant, or of `--run` alone.
+    #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "release", "content", "expired"])]
+    hold: Option<Why>,
+    /// End such an order.
+    #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "content", "expired"])]
+    release: Option<Why>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Reason {
+    /// GDPR Art. 17(1): the person asked for it.
+    Request,
+    /// GDPR Art. 17(1)(b): consent was withdrawn.
+    ConsentWithdrawn,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Why {
+    /// GDPR Art. 17(3)(e): needed for legal claims.
+    LegalClaims,
+    /// An authority's order, or a serious incident (AI Act Art. 73(6)).
+    EvidenceFreeze,
+}
+
+impl From<Why> for HoldReason {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::LegalClaims => Self::LegalClaims,
+            Why::EvidenceFreeze => Self::EvidenceFreeze,
+        }
+    }
+}
+
+/// What came of an order.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Erased {
+    runs: Vec<Outcome>,
+    /// Keys of the person that were erased though no run of theirs is here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys_alone: Vec<String>,
+    /// `hold` or `release`, if that was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordered: Option<&'static str>,
+}
+
+impl Document for Erased {
+    const SCHEMA: &'static str = "fuze.audit.erase/1";
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    run_id: String,
+    /// `erased`, `nothing_to_do` or `refused`.
+    result: &'static str,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// What is ordered.
+enum Task {
+    Erase(RunId, Target),
+    Expired(RunId),
+    Person(Name, String),
+    Hold(Name, Hold),
+    Release(Name, Hold),
+}
+
+impl Args {
+    fn task(&self) -> Result<Task> {
+        let hold =
+            |why: Why| Hold { scope: self.run.map_or(HoldScope::Tenant, HoldScope::Run), reason: why.into() };
+        match (&self.tenant, self.hold, self.release, &self.subject, self.run) {
+            (Some(tenant), Some(why), None, ..) => Ok(Task::Hold(tenant.clone(), hold(why))),
+            (Some(tenant), None, Some(why), ..) => Ok(Task::Release(tenant.clone(), hold(why))),
+            (Some(tenant), None, None, Some(subject), None) => {
+                Ok(Task::Person(tenant.clone(), subject.clone()))
+            }
+            (_, None, None, None, Some(run)) if self.expired => Ok(Task::Expired(run)),
+            (_, None, None, None, Some(run)) => Ok(Task::Erase(run, self.target())),
+            _ => Err(Problem::usage(
+                "say what to erase with `--run` or `--subject`, or order a `--hold` or its `--release`",
+            )),
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self.content {
+            None => Target::Run,
+            Some(root) if self.fields.is_empty() => Target::Record { root },
+            Some(root) => Target::Fields {
+                root,
+                pointers: self.fields.clone(),
+                repeat: if self.again { Repeat::ShowCount } else { Repeat::Refuse },
+            },
+        }
+    }
+
+    fn order(&self, at: Timestamp) -> Order {
+        let reason = match self.reason {
+            Reason::Request => ErasureReason::Request,
+            Reason::ConsentWithdrawn => ErasureReason::ConsentWithdrawn,
+        };
+        Order { at, by: self.by.clone(), reason }
+    }
+
+    fn registrar(&self) -> Result<Registrar> {
+        let identity = Name::new("file").map_err(Problem::io)?;
+        let signer = FileSigner::load(&self.signing_key, identity).map_err(Problem::io)?;
+        let registrar = Registrar::new(self.origin.clone(), Arc::new(signer)).map_err(Problem::io)?;
+        let Some(path) = &self.key_history else { return Ok(registrar) };
+        // The operator's own: whoever orders an erasure holds the key in force.
+        let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
+        let root = KeyHistory::first_key(&bytes).map_err(Problem::failed)?;
+        Ok(registrar.history(trust::history(path, root)?))
+    }
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result {
+    let task = args.task()?;
+    let order = args.order(now()?);
+    let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
+    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
+    let erased = if args.directory.join(crate::place::STORE).exists() {
+        in_store(args, task, order, master, subjects)?
+    } else {
+        in_files(args, task, order, master.as_ref(), subjects.as_ref())?
+    };
+    output.data(&erased, || text(&erased))?;
+    let refused = erased.runs.iter().any(|run| run.result == "refused");
+    Ok(if refused { Ended::Failed } else { Ended::Well })
+}
+
+fn outcome(run: RunId, done: std::result::Result<Done, EraseError>) -> Outcome {
+    let (result, message) = match done {
+        Ok(Done::Erased) => ("erased", None),
+        Ok(_) => ("nothing_to_do", None),
+        Err(error) => ("refused", Some(error.to_string())),
+    };
+    Outcome { run_id: run.to_string(), result, message }
+}
+
+fn one(run: RunId, done: Done) -> Erased {
+    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None }
+}
+
+const fn ordered(what: &'static str) -> Erased {
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what) }
+}
+
+fn in_files(
+    args: &Args,
+    task: Task,
+    order: Order,
+    master: Option<&MasterKey>,
+    subjects: Option<&FileSubjectKeys>,
+) -> Result<Erased> {
+    if !args.directory.join("runs").is_dir() {
+        return Err(Problem::file(&args.directory, "expected a store, or a directory with `runs`"));
+    }
+    let mut archive = Archive::new(&args.directory, args.registrar()?);
+    if let Some(master) = master {
+        archive = archive.master_key(master);
+    }
+    if let Some(subjects) = subjects {
+        archive = archive.subject_keys(subjects);
+    }
+    // What a crash cut off is finished before anything new is begun.
+    let _ = archive.recover().map_err(|error| problem(&args.directory, &error))?;
+    let failed = |error: EraseError| problem(&args.directory, &error);
+    match task {
+        Task::Erase(run, target) => Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?)),
+        Task::Expired(run) => Ok(one(run, archive.retain(run, order.at).map_err(failed)?)),
+        Task::Person(tenant, reference) => {
+            let person = Person { tenant: &tenant, reference: &reference };
+            let erased = archive.erase_person(person, &order).map_err(failed)?;
+            Ok(of_person(erased.runs, &erased.keys_alone))
+        }
+        Task::Hold(tenant, hold) => {
+            archive.hold(&tenant, hold, order.at, &order.by).map_err(failed)?;
+            Ok(ordered("hold"))
+        }
+        Task::Release(tenant, hold) => {
+            archive.release(&tenant, hold, order.at, &order.by).map_err(failed)?;
+            Ok(ordered("release"))
+        }
+    }
+}
+
+fn of_person(
+    runs: std::collections::BTreeMap<RunId, std::result::Result<Done, EraseError>>,
+    keys_alone: &[Name],
+) -> Erased {
+    Erased {
+        runs: runs.into_iter().map(|(run, done)| outcome(run, done)).collect(),
+        keys_alone: keys_alone.iter().map(ToString::to_string).collect(),
+        ordered: None,
+    }
+}
+
+fn in_store(
+    args: &Args,
+    task: Task,
+    order: Order,
+    master: Option<MasterKey>,
+    subjects: Option<FileSubjectKeys>,
+) -> Result<Erased> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
+    let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
+    let mut eraser = Eraser::new(&store, args.registrar()?);
+    if let Some(master) = master {
+        eraser = eraser.master_key(Arc::new(master));
+    }
+    if let Some(subjects) = subjects {
+        eraser = eraser.subject_keys(Arc::new(subjects));
+    }
+    let failed = |error: EraserError| match error {
+        EraserError::Erase(error) => problem(&args.directory, &error),
+        other => Problem::io(other),
+    };
+    let erased = runtime.block_on(async {
+        eraser.recover().await.map_err(failed)?;
+        match task {
+            Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
+            Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),
+            Task::Person(tenant, reference) => {
+                let person = Person { tenant: &tenant, reference: &reference };
+                let erased = eraser.erase_person(person, order).await.map_err(failed)?;
+                Ok(of_person(erased.runs, &erased.keys_alone))
+            }
+            Task::Hold(tenant, hold) => {
+                eraser.hold(tenant, hold, order.at, order.by).await.map_err(failed)?;
+                Ok(ordered("hold"))
+            }
+            Task::Release(tenant, hold) => {
+                eraser.release(tenant, hold, order.at, order.by).await.map_err(failed)?;
+                Ok(ordered("release"))
+            }
+        }
+    })?;
+    runtime.block_on(store.close()).map_err(Problem::io)?;
+    Ok(erased)
+}
+
+fn problem(path: &Path, error: &EraseError) -> Problem {
+    match error {
+        EraseError::Annex(AnnexError::Held { .. }) => Problem::failed(error),
+        other => Problem::failed(format_args!("`{}`: {other}", path.display())),
+    }
+}
+
+fn text(erased: &Erased) -> String {
+    let mut text = String::new();
+    for run in &erased.runs {
+        let style = if run.result == "refused" { BAD } else { GOOD };
+        text += &format!("{}  {style}{}{style:#}", run.run_id, run.result.replace('_', " "));
+        text += &run.message.as_ref().map_or_else(|| "\n".to_owned(), |why| format!(": {why}\n"));
+    }
+    for alias in &erased.keys_alone {
+        text += &format!("the key of {alias} is erased; no run of that alias is here\n");
+    }
+    match erased.ordered {
+        Some(what) => text + &format!("the {what} stands in the annex\n"),
+        None if erased.runs.is_empty() && erased.keys_alone.is_empty() => {
+            "nothing is here of that person\n".to_owned()
+        }
+        None => {
+            text + "Copies elsewhere (backups, exports, what a person wrote down) are not reached by this.\n"
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! `fuze audit show` and `replay`: a run read again, nothing of it executed.
+
+use std::path::PathBuf;
+
+use fuze_audit::report::words::{self, Mark};
+use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
+use fuze_evidence::verify::{Chain, FieldStatus};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::place::Place;
+use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
+use crate::trust::{ExpectArgs, TrustArgs};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A run's directory, a `records.jsonl`, or a store with `--run`.
+    path: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    expect: ExpectArgs,
+}
+
+/// A run, step by step.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Replayed {
+    /// `verified`, `failed`, `not_closed` or `cannot_verify`.
+    result: &'static str,
+    /// What verification said, if it was not `verified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    duration_nanos: String,
+    steps: Vec<Told>,
+    /// What is against the rules of the loop, though the chain may hold.
+    findings: Vec<Found>,
+}
+
+impl Document for Replayed {
+    const SCHEMA: &'static str = "fuze.audit.replay/1";
+}
+
+/// One record.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    sequence: u64,
+    step_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u64>,
+    depth: usize,
+    span: &'static str,
+    started_at: String,
+    duration_nanos: String,
+    /// `signed`, `chained` or `unverified`.
+    trust: &'static str,
+    summary: String,
+    attributes: Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    content: Vec<Told1>,
+}
+
+/// One field of content.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Told1 {
+    /// `verified`, `erased`, `withheld` or `missing`.
+    status: &'static str,
+    /// JSON Pointer, if it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    /// How many leaves this stands for, decoys included, if they cannot be told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaves: Option<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Found {
+    sequence: u64,
+    rule: &'static str,
+    message: String,
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// A line a record.
+    Timeline,
+    /// With attributes and content.
+    Whole,
+}
+
+pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
+    let trust = args.trust.read()?;
+    let place = Place::find(&args.path, args.expect.run)?;
+    let annex = place.annex(&trust)?;
+    let replay = place.replay(&trust.keys_with(annex.as_ref(), &args.expect))?;
+    let (document, ended) = told(&replay);
+    output.data(&document, || text(&replay, &document, detail))?;
+    Ok(ended)
+}
+
+fn told(replay: &Replay) -> (Replayed, Ended) {
+    use fuze_evidence::verify::VerifyError;
+    let (result, message, ended) = match &replay.verdict {
+        Ok(report) => match (report.chain, report.content.missing) {
+            (_, 1..) => (
+                "failed",
+                Some(format!("{} leaves of content are missing", report.content.missing)),
+                Ended::Failed,
+            ),
+            (Chain::NotClosed, 0) => ("not_closed", None, Ended::Cannot),
+            (Chain::Closed(_), 0) => ("verified", None, Ended::Well),
+        },
+        Err(error @ VerifyError::Cannot { .. }) => {
+            ("cannot_verify", Some(plain(&error.to_string())), Ended::Cannot)
+        }
+        Err(error) => ("failed", Some(plain(&error.to_string())), Ended::Failed),
+    };
+    // An intact chain that tells of something forbidden is no proof that all was well.
+    let ended = if replay.findings.is_empty() { ended } else { Ended::Failed };
+    let opened = replay.opened.as_ref();
+    let document = Replayed {
+        result,
+        message,
+        run_id: opened.map(|opened| opened.run_id.to_string()),
+        agent: opened.map(|opened| opened.invoke.agent_name.to_string()),
+        tenant: opened.map(|opened| opened.common.tenant.to_string()),
+        status: replay.status.map(|status| status.to_string()),
+        duration_nanos: replay.duration_nanos().to_string(),
+        steps: replay.steps.iter().map(step).collect(),
+        findings: replay
+            .findings
+            .iter()
+            .map(|found| Found {
+                sequence: found.sequence,
+                rule: found.rule.as_str(),
+                message: found.rule.describe().to_owned(),
+            })
+            .collect(),
+    };
+    (document, ended)
+}
+
+fn step(step: &Step) -> Told {
+    Told {
+        sequence: step.sequence,
+        step_id: step.step_id,
+        parent: step.parent,
+        depth: step.depth,
+        span: step.span.name(),
+        started_at: step.started_at.to_string(),
+        duration_nanos: step.duration_nanos().to_string(),
+        trust: step.trust.as_str(),
+        summary: words::summary(&step.span),
+        attributes: step.attributes(),
+        content: step.content.as_ref().map(fields).unwrap_or_default(),
+    }
+}
+
+const fn word(status: FieldStatus) -> &'static str {
+    match status {
+        FieldStatus::Verified => "verified",
+        FieldStatus::Erased => "erased",
+        FieldStatus::Withheld => "withheld",
+        FieldStatus::Missing => "missing",
+    }
+}
+
+fn fields(content: &Content) -> Vec<Told1> {
+    let mut told: Vec<Told1> = content
+        .fields
+        .iter()
+        .map(|field| {
+            let (path, value) = field.opened.clone().unzip();
+            Told1 { status: word(field.status), path, value, leaves: None }
+        })
+        .collect();
+    if told.is_empty() {
+        let counts = content.counts;
+        let all = [
+            (FieldStatus::Erased, counts.erased),
+            (FieldStatus::Withheld, counts.withheld),
+            (FieldStatus::Missing, counts.missing),
+        ];
+        let some = all.into_iter().filter(|(_, leaves)| *leaves > 0);
+        told.extend(some.map(|(status, leaves)| Told1 {
+            status: word(status),
+            path: None,
+            value: None,
+            leaves: Some(leaves),
+        }));
+    }
+    told
+}
+
+/// Characters of the bars.
+const BAR: usize = 24;
+
+fn text(replay: &Replay, document: &Replayed, detail: Detail) -> String {
+    let style = match document.result {
+        "verified" => GOOD,
+        "failed" => BAD,
+        _ => UNSURE,
+    };
+    let agent = document.agent.as_deref().unwrap_or("a run");
+    let run = document.run_id.as_deref().unwrap_or("");
+    let mut text = format!(
+        "{agent}  {FAINT}{run}{FAINT:#}  {}  {}  {style}{}{style:#}\n",
+        document.status.as_deref().unwrap_or("not closed"),
+        duration(replay.duration_nanos()),
+        document.result.replace('_', " "),
+    );
+    if let Some(message) = &document.message {
+        text += &format!("{style}{message}{style:#}\n");
+    }
+    text += "\n";
+    let total = replay.duration_nanos().max(1);
+    let begin = replay.steps.first().map(|step| step.started_at);
+    for step in &replay.steps {
+        let offset = begin.and_then(|begin| step.started_at.nanos_since(begin)).unwrap_or(0);
+        text += &line(step, offset, total);
+        if detail == Detail::Whole {
+            text += &whole(step);
+        }
+    }
+    if !replay.findings.is_empty() {
+        text += &format!("\n{BAD}Against the rules:{BAD:#}\n");
+        for finding in &replay.findings {
+            text += &format!("  {finding}\n");
+        }
+    }
+    text
+}
+
+fn line(step: &Step, offset: u128, total: u128) -> String {
+    let mark = words::mark(&step.span);
+    let style = match (step.trust, mark) {
+        (StepTrust::Unverified, _) | (_, Mark::Stop) => BAD,
+        (_, Mark::Notice) => UNSURE,
+        (_, Mark::Fine) => GOOD,
+    };
+    let summary = plain(&words::summary(&step.span));
+    let indent = "  ".repeat(step.depth.min(8));
+    let left = format!("{indent}{summary}");
+    let unsure = match step.trust {
+        StepTrust::Signed => "",
+        StepTrust::Chained => "  (not signed yet)",
+        StepTrust::Unverified => "  (unverified)",
+    };
+    format!(
+        "{FAINT}{:>10}{FAINT:#}  {style}{}{style:#} {FAINT}{:9}{FAINT:#} {left:<58} {FAINT}{}{FAINT:#} {:>9}{unsure}\n",
+        format!("+{}", duration(offset)),
+        mark.sign(),
+        words::lane(&step.span).name(),
+        bar(offset, step.duration_nanos(), total),
+        duration(step.duration_nanos()),
+    )
+}
+
+/// Where in the run the step lies, as a bar of [`BAR`] characters.
+fn bar(offset: u128, length: u128, total: u128) -> String {
+    let width = BAR as u128;
+    let from = (offset * width / total).min(width - 1);
+    let to = ((offset + length) * width).div_ceil(total).clamp(from + 1, width);
+    (0..width).map(|at| if at >= from && at < to { '━' } else { '·' }).collect()
+}
+
+fn whole(step: &Step) -> String {
+    let mut text = String::new();
+    for (name, value) in step.attributes() {
+        text += &format!(
+            "{:24}{FAINT}{name}{FAINT:#} {}\n",
+            "",
+            plain(value.as_str().unwrap_or(&value.to_string()))
+        );
+    }
+    for field in step.content.as_ref().map(fields).unwrap_or_default() {
+        let what = match (field.path, field.value, field.leaves) {
+            (Some(path), Some(value), _) => format!("{} = {}", plain(&path), plain(&value.to_string())),
+            (_, _, Some(leaves)) => format!("{leaves} leaves {}", field.status),
+            _ => format!("a field {}", field.status),
+        };
+        text += &format!("{:24}{what}\n", "");
+    }
+    text
+}
+
+/// Nanoseconds for people.
+pub(crate) fn duration(nanos: u128) -> String {
+    match nanos {
+        0..1_000_000 => format!("{}µs", nanos / 1_000),
+        1_000_000..10_000_000_000 => format!("{}.{:03}s", nanos / 1_000_000_000, nanos / 1_000_000 % 1_000),
+        10_000_000_000..120_000_000_000 => format!("{}s", nanos / 1_000_000_000),
+        120_000_000_000..7_200_000_000_000 => format!("{}min", nanos / 60_000_000_000),
+        _ => format!("{}h", nanos / 3_600_000_000_000),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// One run.
+    left: PathBuf,
+    /// The other.
+    right: PathBuf,
+    /// Which run of a store is the first one.
+    #[arg(long, value_name = "RUN")]
+    left_run: Option<fuze_evidence::RunId>,
+    /// Which run of a store is the second one.
+    #[arg(long, value_name = "RUN")]
+    right_run: Option<fuze_evidence::RunId>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Where two runs part.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Compared {
+    /// Whether both verified and nothing differs but what differs between any two runs.
+    same: bool,
+    differences: Vec<Differs>,
+}
+
+impl Document for Compared {
+    const SCHEMA: &'static str = "fuze.audit.diff/1";
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Differs {
+    /// The record of the first run, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<u64>,
+    /// The record of the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    right: Option<u64>,
+    /// What differs; empty if only one of them has the record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Changed>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Changed {
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    right: Option<Value>,
+}
+
+pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
+    use fuze_evidence::replay::{Change, Difference, diff};
+    let trust = args.trust.read()?;
+    let replayed = |path: &PathBuf, run| -> Result<Replay> {
+        let place = Place::find(path, run)?;
+        let annex = place.annex(&trust)?;
+        let replay = place.replay(&trust.keys_with(annex.as_ref(), &ExpectArgs::default()))?;
+        match &replay.verdict {
+            Ok(_) => Ok(replay),
+            Err(error @ fuze_evidence::verify::VerifyError::Cannot { .. }) => {
+                Err(Problem::cannot(format_args!("`{}`: {error}", path.display())))
+            }
+            Err(error) => Err(Problem::failed(format_args!("`{}`: {error}", path.display()))),
+        }
+    };
+    let (left, right) = (replayed(&args.left, args.left_run)?, replayed(&args.right, args.right_run)?);
+    let changed = |change: Change| Changed { what: change.what, left: change.left, right: change.right };
+    let differences: Vec<Differs> = diff(&left, &right)
+        .into_iter()
+        .map(|difference| match difference {
+            Difference::Run(change) => Differs { left: None, right: None, changes: vec![changed(change)] },
+            Difference::OnlyLeft { sequence } => {
+                Differs { left: Some(sequence), right: None, changes: Vec::new() }
+            }
+            Difference::OnlyRight { sequence } => {
+                Differs { left: None, right: Some(sequence), changes: Vec::new() }
+            }
+            Difference::Changed { left, right, changes } => Differs {
+                left: Some(left),
+                right: Some(right),
+                changes: changes.into_iter().map(changed).collect(),
+            },
+        })
+        .collect();
+    let compared = Compared { same: differences.is_empty(), differences };
+    output.data(&compared, || diff_text(&compared, &left, &right))?;
+    Ok(if compared.same { Ended::Well } else { Ended::Failed })
+}
+
+fn diff_text(compared: &Compared, left: &Replay, right: &Replay) -> String {
+    if compared.same {
+        return format!("{GOOD}no difference{GOOD:#} but what differs between any two runs\n");
+    }
+    let summary = |replay: &Replay, sequence: u64| {
+        let found = replay.steps.iter().find(|step| step.sequence == sequence);
+        found.map(|step| plain(&words::summary(&step.span))).unwrap_or_default()
+    };
+    let mut text = String::new();
+    for difference in &compared.differences {
+        text += &match (difference.left, difference.right) {
+            (Some(at), None) => format!("{BAD}- {at:>4}{BAD:#}  {}\n", summary(left, at)),
+            (None, Some(at)) => format!("{GOOD}+ {at:>4}{GOOD:#}  {}\n", summary(right, at)),
+            (Some(at), Some(_)) => format!("{UNSURE}~ {at:>4}{UNSURE:#}  {}\n", summary(left, at)),
+            (None, None) => format!("{UNSURE}~{UNSURE:#}       the run\n"),
+        };
+        for change in &difference.changes {
+            let value = |value: &Option<Value>| {
+                value.as_ref().map_or("nothing".to_owned(), |value| plain(&value.to_string()))
+            };
+            text += &format!(
+                "        {}: {} → {}\n",
+                plain(&change.what),
+                value(&change.left),
+                value(&change.right)
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,195 @@
+//! `fuze log`: check a transparency log's public files, and be a witness.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use fuze_evidence::keys::FileSigner;
+use fuze_evidence::{Name, Timestamp};
+use fuze_log::witness::{Server, ServerOptions};
+use fuze_log::{KeyName, LogReader, Monitor, Note, ReaderError, VerifierKey, Witness};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::key::now;
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, GOOD, Table};
+use crate::trust::{LogArgs, read};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read a log as a whole: every leaf against its checkpoint, runs that never closed, and an earlier checkpoint if there is one.
+    Verify {
+        /// The directory with the log's public files (`checkpoint`, `tile/`).
+        directory: PathBuf,
+        #[command(flatten)]
+        log: LogArgs,
+        /// A checkpoint of this log that you kept: the log must still begin with that tree.
+        #[arg(long, value_name = "FILE")]
+        earlier: Option<PathBuf>,
+        /// Judge deadlines as of this time instead of now (RFC 3339, UTC, nine fractional digits).
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<Timestamp>,
+    },
+    /// Cosign the checkpoints of logs that only ever grow (c2sp.org/tlog-witness), until stopped.
+    Witness {
+        /// Where to remember what was seen. Losing it is losing the memory that makes a witness.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The witness's name, best a host name.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// Its key file (`fuze key new --role log`).
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// A log to watch, by its verifier key; repeat it for several.
+        #[arg(long = "log", value_name = "VKEY", required = true)]
+        logs: Vec<String>,
+        /// Where to listen. It speaks plain HTTP: put a proxy with TLS in front of anything but loopback.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
+        listen: SocketAddr,
+    },
+}
+
+/// What a log's files say.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Audited {
+    /// `verified` or `findings`.
+    result: &'static str,
+    origin: String,
+    size: u64,
+    root: String,
+    /// Witnesses whose cosignatures of the checkpoint hold.
+    witnesses: Vec<String>,
+    /// Runs that never closed, tags used twice, leaves that cannot be read.
+    findings: Vec<String>,
+    /// Whether the log begins with the tree of the earlier checkpoint, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extends_earlier: Option<bool>,
+}
+
+impl Document for Audited {
+    const SCHEMA: &'static str = "fuze.log.verify/1";
+}
+
+/// Where a witness listens.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Witnessing {
+    address: String,
+    /// Its verifier key, to be given to those who rely on it.
+    vkey: String,
+}
+
+impl Document for Witnessing {
+    const SCHEMA: &'static str = "fuze.log.witness/1";
+}
+
+pub(crate) fn run(command: Command, output: &Output) -> Result {
+    match command {
+        Command::Verify { directory, log, earlier, as_of } => verify(directory, &log, earlier, as_of, output),
+        Command::Witness { state, name, key, logs, listen } => {
+            witness(&state, &name, &key, &logs, listen, output)
+        }
+    }
+}
+
+fn failed(error: ReaderError) -> Problem {
+    match &error {
+        ReaderError::Io { .. } => Problem::io(error),
+        _ => Problem::failed(error),
+    }
+}
+
+fn verify(
+    directory: PathBuf,
+    log: &LogArgs,
+    earlier: Option<PathBuf>,
+    as_of: Option<Timestamp>,
+    output: &Output,
+) -> Result {
+    let policy = log
+        .policy()?
+        .ok_or_else(|| Problem::cannot("no log is trusted; name its verifier key with `--log-key`"))?;
+    let reader = LogReader::new(&directory);
+    let mut monitor = Monitor::new();
+    let verified = reader.audit(&policy, |index, entry| monitor.observe(index, entry)).map_err(failed)?;
+    let findings = monitor.report(as_of.map_or_else(now, Ok)?);
+    let extends_earlier = earlier
+        .map(|path| {
+            let note = Note::read(&read(&path, 1 << 20)?).map_err(|error| Problem::file(&path, error))?;
+            let old = policy
+                .verify(note)
+                .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
+            reader.consistency(old.checkpoint(), verified.checkpoint()).map(|_| true).map_err(|error| {
+                Problem::failed(format_args!(
+                    "the log does not begin with the earlier tree: it was rolled back or forked: {error}"
+                ))
+            })
+        })
+        .transpose()?;
+    let audited = Audited {
+        result: if findings.is_empty() { "verified" } else { "findings" },
+        origin: policy.origin().to_owned(),
+        size: verified.checkpoint().size(),
+        root: verified.checkpoint().root().to_string(),
+        witnesses: verified.cosigned().iter().map(|cosigned| cosigned.witness.to_string()).collect(),
+        findings: findings.iter().map(ToString::to_string).collect(),
+        extends_earlier,
+    };
+    output.data(&audited, || text(&audited))?;
+    Ok(if audited.findings.is_empty() { Ended::Well } else { Ended::Failed })
+}
+
+fn text(audited: &Audited) -> String {
+    let head = match audited.result {
+        "verified" => format!("{GOOD}verified{GOOD:#}\n"),
+        _ => format!("{BAD}the log holds together, but{BAD:#}\n"),
+    };
+    let findings: String = audited.findings.iter().map(|finding| format!("  {finding}\n")).collect();
+    head + &findings
+        + &Table::default()
+            .row("log", &audited.origin)
+            .row("leaves", audited.size)
+            .row("root", &audited.root)
+            .row(
+                "witnesses",
+                if audited.witnesses.is_empty() { "none".to_owned() } else { audited.witnesses.join(", ") },
+            )
+            .row_if("earlier", audited.extends_earlier.map(|_| "the log begins with that tree"))
+            .into_text()
+}
+
+fn witness(
+    state: &std::path::Path,
+    name: &str,
+    key: &std::path::Path,
+    logs: &[String],
+    listen: SocketAddr,
+    output: &Output,
+) -> Result {
+    let usage = |what: &str, error: &dyn std::fmt::Display| Problem::usage(format_args!("`{what}`: {error}"));
+    let name = KeyName::new(name).map_err(|error| usage(name, &error))?;
+    let logs = logs
+        .iter()
+        .map(|text| text.parse::<VerifierKey>().map_err(|error| usage(text, &error)))
+        .collect::<Result<Vec<_>>>()?;
+    let signer = FileSigner::load(key, Name::new("file").map_err(Problem::io)?).map_err(Problem::io)?;
+    let witness = Witness::open(state, name, Arc::new(signer), logs).map_err(Problem::io)?;
+    let vkey = witness.vkey().to_string();
+    let listener =
+        TcpListener::bind(listen).map_err(|error| Problem::io(format_args!("`{listen}`: {error}")))?;
+    let server = Server::start(listener, Arc::new(witness), ServerOptions::default()).map_err(Problem::io)?;
+    let witnessing = Witnessing { address: server.address().to_string(), vkey };
+    output.data(&witnessing, || {
+        Table::default()
+            .row("listens on", &witnessing.address)
+            .row("verifier key", &witnessing.vkey)
+            .into_text()
+    })?;
+    server.wait();
+    Ok(Ended::Well)
+}
