@@ -37,7 +37,10 @@ fn main() {
         // `cargo test --benches`: that it runs, not how fast.
         runtime.block_on(async {
             let store = open(&place.path().join("store"));
-            single(&store, 1, 3).await;
+            let (fence, batches) = begin(&store, 3).await;
+            for batch in batches {
+                append(&store, fence, batch).await;
+            }
             together(&store, 3, 2).await;
         });
         return;
@@ -50,8 +53,12 @@ fn main() {
     let mut device_file = device(place.path());
     let (mut device_times, mut store_times) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        device_times.extend(sync(&mut device_file, SINGLE));
-        store_times.extend(runtime.block_on(single(&store, 1, SINGLE)));
+        device_file.seek(SeekFrom::Start(0)).expect("at its beginning");
+        let (fence, batches) = runtime.block_on(begin(&store, SINGLE));
+        for batch in batches {
+            device_times.push(sync(&mut device_file));
+            store_times.push(runtime.block_on(append(&store, fence, batch)));
+        }
     }
     let together = runtime.block_on(together(&store, RUNS, RECORDS));
     println!("{} appends of one record and its content, one after the other, in µs", store_times.len());
@@ -93,16 +100,12 @@ fn device(directory: &Path) -> File {
     file
 }
 
-fn sync(file: &mut File, times: usize) -> Vec<Duration> {
-    let block = vec![0x5a; BLOCK_BYTES];
-    file.seek(SeekFrom::Start(0)).expect("at its beginning");
-    let one = |_| {
-        let begun = Instant::now();
-        file.write_all(&block).expect("written");
-        file.sync_data().expect("synced");
-        begun.elapsed()
-    };
-    (0..times).map(one).collect()
+fn sync(file: &mut File) -> Duration {
+    let block = [0x5a; BLOCK_BYTES];
+    let begun = Instant::now();
+    file.write_all(&block).expect("written");
+    file.sync_data().expect("synced");
+    begun.elapsed()
 }
 
 async fn begin(store: &SqliteStore, records: usize) -> (Fence, Vec<Batch>) {
@@ -111,18 +114,11 @@ async fn begin(store: &SqliteStore, records: usize) -> (Fence, Vec<Batch>) {
     (fence, (0..records).map(|_| sample.go_on().expect("a batch")).collect())
 }
 
-/// How long each append took.
-async fn single(store: &SqliteStore, runs: usize, records: usize) -> Vec<Duration> {
-    let mut times = Vec::with_capacity(runs * records);
-    for _ in 0..runs {
-        let (fence, batches) = begin(store, records).await;
-        for batch in batches {
-            let begun = Instant::now();
-            store.commit(fence, batch).await.expect("committed");
-            times.push(begun.elapsed());
-        }
-    }
-    times
+/// How long one append took.
+async fn append(store: &SqliteStore, fence: Fence, batch: Batch) -> Duration {
+    let begun = Instant::now();
+    store.commit(fence, batch).await.expect("committed");
+    begun.elapsed()
 }
 
 /// What many runs get together.
