@@ -99,7 +99,11 @@ impl Disclosure {
     /// # Errors
     /// When a value has no canonical form.
     pub fn to_bytes(&self) -> Result<Vec<u8>, jcs::Error> {
-        jcs::to_vec(&File15 { leaves: self.leaves.clone(), root: self.root, v: crate::FORMAT_VERSION })
+        jcs::to_vec(&DisclosureFile {
+            leaves: self.leaves.clone(),
+            root: self.root,
+            v: crate::FORMAT_VERSION,
+        })
     }
 
     /// Reads these octets; says nothing about their truth, which [`Disclosure::fields`] does.
@@ -108,7 +112,7 @@ impl Disclosure {
     /// In words, when they are not canonical, of another version, or not of this form.
     pub fn from_bytes(octets: &[u8]) -> Result<Self, String> {
         let value = jcs::from_slice(octets).map_err(|e| e.to_string())?;
-        let read: File15 = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        let read: DisclosureFile = serde_json::from_value(value).map_err(|e| e.to_string())?;
         match jcs::to_vec(&read) {
             Ok(again) if again == octets && read.v == crate::FORMAT_VERSION => {
                 Ok(Self { leaves: read.leaves, root: read.root })
@@ -121,7 +125,7 @@ impl Disclosure {
 /// `content/<root>.json`: section 15 of the document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File15 {
+struct DisclosureFile {
     leaves: Vec<DisclosedLeaf>,
     root: Hash,
     v: u64,

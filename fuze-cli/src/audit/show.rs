@@ -68,13 +68,16 @@ struct Told {
     trust: &'static str,
     summary: String,
     attributes: Map<String, Value>,
+    /// The commitment to its content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_root: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    content: Vec<Told1>,
+    content: Vec<ToldField>,
 }
 
 /// One field of content.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Told1 {
+struct ToldField {
     /// `verified`, `erased`, `withheld` or `missing`.
     status: &'static str,
     /// JSON Pointer, if it was opened.
@@ -167,6 +170,7 @@ fn step(step: &Step) -> Told {
         trust: step.trust.as_str(),
         summary: words::summary(&step.span),
         attributes: step.attributes(),
+        content_root: step.content.as_ref().map(|content| content.root.to_string()),
         content: step.content.as_ref().map(fields).unwrap_or_default(),
     }
 }
@@ -180,13 +184,13 @@ const fn word(status: FieldStatus) -> &'static str {
     }
 }
 
-fn fields(content: &Content) -> Vec<Told1> {
-    let mut told: Vec<Told1> = content
+fn fields(content: &Content) -> Vec<ToldField> {
+    let mut told: Vec<ToldField> = content
         .fields
         .iter()
         .map(|field| {
             let (path, value) = field.opened.clone().unzip();
-            Told1 { status: word(field.status), path, value, leaves: None }
+            ToldField { status: word(field.status), path, value, leaves: None }
         })
         .collect();
     if told.is_empty() {
@@ -197,7 +201,7 @@ fn fields(content: &Content) -> Vec<Told1> {
             (FieldStatus::Missing, counts.missing),
         ];
         let some = all.into_iter().filter(|(_, leaves)| *leaves > 0);
-        told.extend(some.map(|(status, leaves)| Told1 {
+        told.extend(some.map(|(status, leaves)| ToldField {
             status: word(status),
             path: None,
             value: None,
@@ -287,6 +291,9 @@ fn whole(step: &Step) -> String {
             "",
             plain(value.as_str().unwrap_or(&value.to_string()))
         );
+    }
+    if let Some(content) = &step.content {
+        text += &format!("{:24}{FAINT}content{FAINT:#} {}\n", "", content.root);
     }
     for field in step.content.as_ref().map(fields).unwrap_or_default() {
         let what = match (field.path, field.value, field.leaves) {

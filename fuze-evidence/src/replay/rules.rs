@@ -314,9 +314,9 @@ impl<'r> Walk<'r> {
         let waited = self.waits.take().is_some();
         match resume.cause {
             ResumeCause::Decision => {
-                // One refusal decides a case alone.
+                // One refusal decides a case alone, and one halt the run.
                 let filled = |case: &Case| case.refused || case.accepted == case.of;
-                let all = waited && self.cases.values().all(filled);
+                let all = waited && (self.stopped || self.cases.values().all(filled));
                 self.rule(all, step, Rule::AllSlots);
             }
             ResumeCause::Recovery => {

@@ -1,0 +1,313 @@
+//! `fuze audit`, over the evidence of real runs: a store, its keys and its person, as a deployment leaves them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::{fuze, json};
+use fuze_agent::prelude::*;
+use fuze_store::{Options, SqliteStore};
+use serde_json::{Value, json};
+
+const RECORD: Retention = Retention::days("patient-record.v1", 3650, 3650, 3650);
+
+/// Reads a patient's potassium.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = RECORD,
+    threat_boundary(egress = none), effect = read,
+)]
+async fn potassium(patient: String) -> Result<String, ToolError> {
+    Ok(format!("{patient}: 5.9 mmol/l"))
+}
+
+define_agent! {
+    /// Answers about lab results.
+    Ward {
+        purpose: "patient-care", instructions: "Answer from the lab result.", lawful_basis: contract,
+        annex_iii: none, art22: none, oversight: none, model_residency: eu, retention: RECORD,
+        tools: [potassium], deps: (), output: String, max_steps: 4, retry_budget: 1, token_budget: 10_000,
+    }
+}
+
+/// A deployment's directory with two runs of one person and one of another.
+struct Site {
+    directory: tempfile::TempDir,
+    runs: Vec<String>,
+    key: String,
+}
+
+const SECRET: &str = "Erika Mustermann";
+
+impl Site {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runs = runtime.block_on(async {
+            let store =
+                Arc::new(SqliteStore::open(directory.path().join("store"), &Options::default()).unwrap());
+            let keys = Keys::in_directory(directory.path().join("keys")).unwrap();
+            let policy = Fixed::new().allow_tool("potassium");
+            let deployment =
+                Deployment::with_store("ward.example.eu", keys, policy, store.clone()).build().unwrap();
+            let mut runs = Vec::new();
+            for (person, input) in [("p-1", SECRET), ("p-1", "again"), ("p-2", "other")] {
+                let model = ScriptedModel::new()
+                    .call("potassium", json!({"patient": input}))
+                    .answer(format!("{input} has 5.9 mmol/l"));
+                let run = deployment.run(Ward, (), model).tenant("clinic-7").principal("nurse-12");
+                let outcome = run.subject(person).input(input).start().await.unwrap();
+                runs.push(outcome.report().run_id.to_string());
+            }
+            runs
+        });
+        let mut site = Self { directory, runs, key: String::new() };
+        let shown = json(&fuze(&["key", "show", "--json", &site.path("keys/signing.key")], 0));
+        site.key = shown["publicKey"].as_str().unwrap().to_owned();
+        site
+    }
+
+    fn path(&self, below: &str) -> String {
+        self.directory.path().join(below).to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, at: usize) -> String {
+        self.path(&format!("store/runs/{}", self.runs[at]))
+    }
+
+    /// `fuze audit <what>` over the store with the run's key, and all that opens content.
+    fn audit(&self, what: &str, at: usize, more: &[&str], code: i32) -> Value {
+        let (store, master, subjects) =
+            (self.path("store"), self.path("keys/master.key"), self.path("keys/subjects"));
+        let mut arguments = vec![
+            "audit",
+            what,
+            "--json",
+            &store,
+            "--run",
+            &self.runs[at],
+            "--key",
+            &self.key,
+            "--master-key",
+            &master,
+            "--subject-keys",
+            &subjects,
+        ];
+        arguments.extend(more);
+        json(&fuze(&arguments, code))
+    }
+
+    fn erase(&self, more: &[&str], code: i32) -> Value {
+        let (store, signing) = (self.path("store"), self.path("keys/signing.key"));
+        let (master, subjects) = (self.path("keys/master.key"), self.path("keys/subjects"));
+        let mut arguments = vec![
+            "audit",
+            "erase",
+            "--json",
+            &store,
+            "--origin",
+            "ward.example.eu",
+            "--signing-key",
+            &signing,
+            "--by",
+            "dpo",
+            "--master-key",
+            &master,
+            "--subject-keys",
+            &subjects,
+        ];
+        arguments.extend(more);
+        json(&fuze(&arguments, code))
+    }
+}
+
+#[test]
+fn a_run_verifies_from_its_store_its_directory_and_its_records() {
+    let site = Site::new();
+    let stored = site.audit("verify", 0, &[], 0);
+    assert_eq!(stored["schema"], "fuze.audit.verify/1");
+    assert_eq!((&stored["result"], &stored["run"]["runId"]), (&json!("verified"), &json!(site.runs[0])));
+    assert!(stored["run"]["content"]["verified"].as_u64().unwrap() > 8);
+    assert_eq!(stored["run"]["content"]["missing"], 0);
+    for path in [site.run(0), format!("{}/records.jsonl", site.run(0))] {
+        let called = fuze(&["audit", "verify", &path, "--key", &site.key], 0);
+        assert!(called.stdout.starts_with("verified"), "{}", called.stdout);
+        assert!(called.stdout.contains("does not prove"), "what it does not prove is said");
+    }
+}
+
+#[test]
+fn exit_codes_tell_failed_from_unknown_and_from_unreadable() {
+    let site = Site::new();
+    let run = site.run(0);
+    fuze(&["audit", "verify", &run], 3);
+    fuze(&["audit", "verify", &run, "--key", &"ab".repeat(32)], 3);
+    fuze(&["audit", "verify", &run, "--key", "nonsense"], 4);
+    fuze(&["audit", "verify", &site.path("store"), "--key", &site.key], 2);
+    fuze(&["audit", "verify", "/nowhere", "--key", &site.key], 4);
+    site.audit("verify", 0, &["--tenant", "clinic-8"], 1);
+    // Another run's evidence under the wanted name.
+    let other = json(&fuze(
+        &["audit", "verify", "--json", &site.run(1), "--run", &site.runs[0], "--key", &site.key],
+        1,
+    ));
+    assert_eq!(other["failure"]["expected"], json!(site.runs[0]), "{other}");
+    assert_eq!(other["failure"]["found"], json!(site.runs[1]));
+
+    let path = PathBuf::from(&run).join("records.jsonl");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let failed = json(&fuze(&["audit", "verify", "--json", &run, "--key", &site.key], 1));
+    assert_eq!(failed["result"], "failed");
+    let line = failed["failure"]["line"].as_u64().unwrap();
+    assert_eq!(failed["failure"]["lastGood"]["sequence"].as_u64().unwrap() + 1, line, "{failed}");
+}
+
+#[test]
+fn a_store_is_listed_page_by_page() {
+    let site = Site::new();
+    let store = site.path("store");
+    let first = json(&fuze(&["audit", "query", "--json", &store, "--tenant", "clinic-7", "--limit", "2"], 0));
+    assert_eq!(first["runs"].as_array().unwrap().len(), 2);
+    let next = first["next"].as_str().unwrap();
+    let second = json(&fuze(&["audit", "query", "--json", &store, "--after", next], 0));
+    let ids: Vec<_> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["runs"].as_array().unwrap())
+        .map(|run| run["runId"].clone())
+        .collect();
+    assert_eq!(ids, site.runs.iter().map(|run| json!(run)).collect::<Vec<_>>());
+    assert_eq!(json(&fuze(&["audit", "query", "--json", &store, "--status", "error"], 0))["runs"], json!([]));
+    fuze(&["audit", "query", &store, "--status", "no-such"], 2);
+    fuze(&["audit", "query", &store, "--after", "no-such"], 2);
+}
+
+#[test]
+fn a_run_is_shown_replayed_and_compared() {
+    let site = Site::new();
+    let shown = fuze(&["audit", "show", &site.run(0), "--key", &site.key], 0).stdout;
+    for part in ["Ward", "completed", "potassium: allow", "potassium runs: ok", "━"] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    assert!(!shown.contains(SECRET), "content is not shown without keys");
+    let replayed = site.audit("replay", 0, &[], 0);
+    assert_eq!(replayed["findings"], json!([]));
+    assert!(replayed.to_string().contains(SECRET), "{replayed}");
+    assert!(replayed["steps"].as_array().unwrap().iter().all(|step| step["trust"] == "signed"));
+
+    let (left, right) = (site.run(0), site.run(1));
+    let compared = json(&fuze(&["audit", "diff", "--json", &left, &right, "--key", &site.key], 0));
+    assert_eq!(compared["same"], true, "{compared}");
+    let (master, subjects) = (site.path("keys/master.key"), site.path("keys/subjects"));
+    let opened = [
+        "audit",
+        "diff",
+        "--json",
+        &left,
+        &right,
+        "--key",
+        &site.key,
+        "--master-key",
+        &master,
+        "--subject-keys",
+        &subjects,
+    ];
+    let compared = json(&fuze(&opened, 1));
+    assert!(compared["differences"].to_string().contains("again"), "{compared}");
+}
+
+#[test]
+fn a_bundle_is_written_verified_and_never_overwritten() {
+    let site = Site::new();
+    let (run, out, signing) = (site.run(0), site.path("run.zip"), site.path("keys/signing.key"));
+    let (master, subjects) = (site.path("keys/master.key"), site.path("keys/subjects"));
+    let arguments = [
+        "audit",
+        "export",
+        "--json",
+        &run,
+        "--out",
+        &out,
+        "--key",
+        &site.key,
+        "--signing-key",
+        &signing,
+        "--master-key",
+        &master,
+        "--subject-keys",
+        &subjects,
+        "--disclose",
+        "0:/input",
+    ];
+    let exported = json(&fuze(&arguments, 0));
+    assert!(
+        exported["disclosed"].as_u64().unwrap() >= 1 && exported["withheld"].as_u64().unwrap() >= 1,
+        "{exported}"
+    );
+    fuze(&arguments, 4);
+    let verified = json(&fuze(&["audit", "verify", "--json", &out, "--key", &site.key], 0));
+    assert_eq!(verified["run"]["runId"], json!(site.runs[0]));
+    fuze(&["audit", "verify", &out, "--key", &"ab".repeat(32)], 3);
+    let mut bytes = fs::read(&out).unwrap();
+    let at = bytes.len() / 3;
+    bytes[at] ^= 1;
+    fs::write(&out, bytes).unwrap();
+    let failed = json(&fuze(&["audit", "verify", "--json", &out, "--key", &site.key], 1));
+    assert_eq!(failed["result"], "failed");
+    // What is to be disclosed must be there.
+    let mut wrong = arguments;
+    let (other, nowhere) = (site.path("other.zip"), "0:no-pointer");
+    (wrong[5], wrong[14]) = (&other, nowhere);
+    fuze(&wrong, 2);
+}
+
+#[test]
+fn a_person_is_erased_and_the_rest_still_verifies() {
+    let site = Site::new();
+    let before = site.audit("verify", 0, &[], 0);
+    let held = ["--hold", "legal-claims", "--tenant", "clinic-7", "--run", site.runs[0].as_str()];
+    assert_eq!(site.erase(&held, 0)["ordered"], "hold");
+    let person = ["--subject", "p-1", "--tenant", "clinic-7"];
+    let refused = site.erase(&person, 1);
+    let result = |answer: &Value, run: &str| {
+        answer["runs"].as_array().unwrap().iter().find(|one| one["runId"] == run).unwrap()["result"].clone()
+    };
+    assert_eq!(result(&refused, &site.runs[0]), "refused", "a hold stands: {refused}");
+    assert_eq!(result(&refused, &site.runs[1]), "erased");
+    let release = ["--release", "legal-claims", "--tenant", "clinic-7", "--run", site.runs[0].as_str()];
+    assert_eq!(site.erase(&release, 0)["ordered"], "release");
+    assert_eq!(result(&site.erase(&person, 0), &site.runs[0]), "erased");
+
+    let after = site.audit("verify", 0, &[], 0);
+    assert_eq!(after["run"]["head"], before["run"]["head"]);
+    assert_eq!(after["run"]["content"]["verified"], 0);
+    assert_eq!(after["run"]["content"]["erased"], before["run"]["content"]["verified"]);
+    let other = site.audit("verify", 2, &[], 0);
+    assert_eq!(other["run"]["content"]["erased"], 0);
+    let annex = fs::read_dir(site.path("store/annex")).unwrap().next().unwrap().unwrap().path();
+    // Without the annex nothing explains what is gone.
+    fs::rename(&annex, annex.with_extension("away")).unwrap();
+    let unexplained = json(&fuze(&["audit", "verify", "--json", &site.run(0), "--key", &site.key], 1));
+    assert_eq!(unexplained["result"], "failed");
+}
+
+#[test]
+fn a_field_is_erased_alone() {
+    let site = Site::new();
+    let replayed = site.audit("replay", 0, &[], 0);
+    let step = &replayed["steps"].as_array().unwrap()[0];
+    let root = site.audit("replay", 0, &[], 0)["steps"][0]["contentRoot"].clone();
+    assert!(step["content"].to_string().contains(SECRET));
+    let (root, run) = (root.as_str().unwrap(), site.runs[0].as_str());
+    site.erase(&["--run", run, "--content", root, "--field", "/input"], 0);
+    let after = site.audit("replay", 0, &[], 0);
+    assert!(!after["steps"][0].to_string().contains(SECRET), "{after}");
+    assert!(after["steps"][0]["content"].to_string().contains("erased"));
+    site.erase(&["--run", run, "--content", root, "--field", "/no/such/field"], 1);
+    site.erase(&["--run", run, "--content", root], 0);
+    site.erase(&[], 2);
+}
