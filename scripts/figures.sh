@@ -17,9 +17,12 @@ tree() {
     cargo tree --quiet --locked -p fuze-agent -e "$1" --prefix none --format '{p}' | sed 's/ (\*)$//' | sort -u
 }
 
-figure 'crates of others in fuze-agent, default features' "$(tree normal | grep -vc ' (/')" 75
-figure '  with build scripts and procedural macros' "$(tree normal,build | grep -vc ' (/')" 75
-c=$(tree normal,build | grep -E '^(cc|cmake|bindgen|nasm-rs|autotools|pkg-config|vcpkg|[a-z0-9_-]+-sys) ' || true)
+# Each in a line of its own: where the tree cannot be had, the script ends here instead of counting nothing.
+normal=$(tree normal)
+build=$(tree normal,build)
+figure 'crates of others in fuze-agent, default features' "$(grep -vc ' (/' <<<"$normal")" 75
+figure '  with build scripts and procedural macros' "$(grep -vc ' (/' <<<"$build")" 75
+c=$(grep -E '^(cc|cmake|bindgen|nasm-rs|autotools|pkg-config|vcpkg|[a-z0-9_-]+-sys) ' <<<"$build" || true)
 [ -z "$c" ] || printf '%s\n' "$c"
 figure '  that build C or link to it' "$(printf '%s' "$c" | grep -c . || true)" 0
 

@@ -77,6 +77,8 @@ impl<T: Tool> Call for ToolCall<T> {
 pub trait Dispatch<D>: Send + Sync {
     fn facts(&self, _: Internal) -> ToolFacts;
 
+    fn schemas(&self, _: Internal) -> Schemas;
+
     /// Text to canonical bytes: parsed as JSON inside the profile, as the tool's arguments, and written canonically; the
     /// bytes parse to arguments that write to the same bytes again.
     fn canonical(&self, arguments: &[u8], _: Internal) -> Result<Vec<u8>, ArgumentsError>;
@@ -177,6 +179,11 @@ pub struct ToolFacts {
     pub(crate) retention: Retention,
     pub(crate) time_limit: Duration,
     pub(crate) grace: Duration,
+}
+
+/// The JSON Schemas of a tool.
+#[doc(hidden)]
+pub struct Schemas {
     pub(crate) arguments: Value,
     pub(crate) output: Value,
 }
@@ -206,6 +213,11 @@ impl<D: Send + Sync + 'static, T: Tool + ServedBy<D>> Dispatch<D> for T {
             retention: T::RETENTION,
             time_limit: T::TIME_LIMIT,
             grace: T::GRACE,
+        }
+    }
+
+    fn schemas(&self, _: Internal) -> Schemas {
+        Schemas {
             arguments: schemars::schema_for!(Arguments<T>).to_value(),
             output: schemars::schema_for!(Output<T>).to_value(),
         }

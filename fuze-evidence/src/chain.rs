@@ -480,8 +480,7 @@ impl Recorder {
 
     /// Serialises once: the octets that are hashed are the tail of the octets that are stored.
     fn write_line(&self, step: &Step<'_>, signature: Option<&[u8]>) -> Result<Record, AppendError> {
-        // Most records are longer than 1 KB, and growing copies.
-        let mut bytes = Vec::with_capacity(1536);
+        let mut bytes = Vec::with_capacity(1024 + self.common.len() + signature.map_or(0, <[u8]>::len));
         bytes.extend_from_slice(LINE_START);
         bytes.extend_from_slice(&[b'0'; 64]);
         bytes.extend_from_slice(b"\",");

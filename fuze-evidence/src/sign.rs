@@ -381,9 +381,14 @@ impl SignedRoot {
     pub(crate) fn sign(root: Root, signer: &dyn Signer) -> Result<Self, SignError> {
         let message = jcs::to_vec(&root).map_err(SignError::Canonical)?;
         let signature = sign_checked(&message, signer)?;
-        let envelope = Envelope { root, signature: write_signature(&signature) };
-        let bytes = jcs::to_vec(&envelope).map_err(SignError::Canonical)?;
-        Ok(Self { root: envelope.root, signature, bytes })
+        // As `Envelope` is written, around the octets that were signed.
+        let mut bytes = Vec::with_capacity(message.len() + 128);
+        bytes.extend_from_slice(b"{\"root\":");
+        bytes.extend_from_slice(&message);
+        bytes.extend_from_slice(b",\"signature\":\"");
+        bytes.extend_from_slice(write_signature(&signature).as_bytes());
+        bytes.extend_from_slice(b"\"}");
+        Ok(Self { root, signature, bytes })
     }
 
     /// Reads a line of `roots.jsonl`, or the member `signature` of `run.close`, and verifies it with the key that `key`

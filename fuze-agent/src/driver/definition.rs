@@ -1,9 +1,13 @@
 //! An agent without its types, and the fingerprint of its definition.
 
-use fuze_evidence::{Hash, jcs, sha256};
+mod declared;
+
+use std::sync::Arc;
+
+use fuze_evidence::{Hash, jcs};
 use fuze_policy::Obligation;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::agent::Fits;
 use crate::agent::{Agent, HighRisk, Limits, ToolList};
@@ -14,11 +18,11 @@ use crate::law::annex_iii::Point;
 use crate::law::art22::Declaration;
 use crate::law::lawful::Basis;
 use crate::law::oversight::Oversight;
-use crate::law::residency::Residency;
 use crate::logic::Bool;
-use crate::model::ToolSpec;
 use crate::sealed::Internal;
 use crate::tool::Answer;
+
+use declared::Declared;
 
 /// An agent as the driver holds it.
 pub(crate) struct Definition<D> {
@@ -33,15 +37,11 @@ pub(crate) struct Definition<D> {
     pub(crate) personal: bool,
     pub(crate) plan: Option<&'static str>,
     pub(crate) training: Option<&'static str>,
-    pub(crate) model_residency: &'static str,
     pub(crate) retention: Retention,
     pub(crate) limits: Limits,
     pub(crate) tools: Vec<DefinedTool<D>>,
-    pub(crate) specs: Vec<ToolSpec>,
     pub(crate) guardrails: Guardrails,
-    pub(crate) output_schema: Value,
-    /// How much a model reads beside the history, in bytes: instructions, tools, the schema of the output.
-    pub(crate) request_bytes: usize,
+    pub(crate) declared: Arc<Declared>,
     pub(crate) fingerprint: Hash,
     /// Text of a final answer to canonical bytes of the agent's output.
     pub(crate) read_output: fn(&str) -> Result<Vec<u8>, String>,
@@ -60,18 +60,9 @@ impl<D> Definition<D> {
             .into_iter()
             .map(|tool| DefinedTool { facts: tool.facts(Internal), tool })
             .collect();
-        let output_schema = schemars::schema_for!(Answer<A>).to_value();
-        let described = tools
-            .iter()
-            .map(|t| t.facts.name.len() + t.facts.description.len() + t.facts.arguments.to_string().len());
-        let request_bytes =
-            A::INSTRUCTIONS.len() + output_schema.to_string().len() + described.sum::<usize>();
-        let specs = tools.iter().map(|t| ToolSpec {
-            name: t.facts.name,
-            description: t.facts.description,
-            parameters: t.facts.arguments.clone(),
-        });
-        let mut definition = Self {
+        let declared = Declared::of::<A>(&tools)?;
+        let guardrails = agent.guardrails();
+        Ok(Self {
             name: A::NAME,
             purpose: A::PURPOSE,
             instructions: A::INSTRUCTIONS,
@@ -83,19 +74,14 @@ impl<D> Definition<D> {
             personal: <A::Tools as ToolList>::Personal::VALUE,
             plan: <A::Oversight as Oversight>::PLAN,
             training: <A::Oversight as Oversight>::TRAINING,
-            model_residency: <A::ModelResidency as Residency>::NAME,
             retention: A::RETENTION,
             limits: A::LIMITS,
-            specs: specs.collect(),
             tools,
-            guardrails: agent.guardrails(),
-            output_schema,
-            request_bytes,
-            fingerprint: Hash([0; 32]),
+            fingerprint: declared.fingerprint(&guardrails)?,
+            guardrails,
+            declared,
             read_output: read_output::<Answer<A>>,
-        };
-        definition.fingerprint = definition.fingerprint()?;
-        Ok(definition)
+        })
     }
 
     /// A tool by its name.
@@ -115,84 +101,6 @@ impl<D> Definition<D> {
     pub(crate) fn may_suspend(&self) -> bool {
         self.high_risk || self.tools.iter().any(|tool| tool.facts.may_suspend)
     }
-
-    /// SHA-256 over all that a resumed run must find unchanged: code and attributes of tools, schemas, guardrails, limits,
-    /// instructions.
-    fn fingerprint(&self) -> Result<Hash, jcs::Error> {
-        let tools: Vec<Value> = self.tools.iter().map(|tool| describe(&tool.facts)).collect();
-        let guardrails: Vec<Value> = self
-            .guardrails
-            .all()
-            .iter()
-            .map(|g| json!({"name": g.name(), "version": g.version(), "phase": g.phase().name()}))
-            .collect();
-        let limits = json!({
-            "maxSteps": self.limits.max_steps,
-            "retryBudget": self.limits.retry_budget,
-            "tokenBudget": self.limits.token_budget.to_string(),
-            "maxDepth": self.limits.max_depth,
-            "modelTimeLimitMs": millis(self.limits.model_time_limit),
-            "runTimeLimitMs": millis(self.limits.run_time_limit),
-        });
-        let definition = json!({
-            "format": "fuze/definition/v1",
-            "name": self.name,
-            "purpose": self.purpose,
-            "instructions": self.instructions,
-            "lawfulBasis": self.lawful_basis,
-            "annexIii": self.annex_iii,
-            "art22": self.art22,
-            "plan": self.plan.unwrap_or_default(),
-            "training": self.training.unwrap_or_default(),
-            "modelResidency": self.model_residency,
-            "retention": retention(&self.retention),
-            "limits": limits,
-            "guardrails": guardrails,
-            "output": text(&self.output_schema),
-            "tools": tools,
-        });
-        Ok(sha256(&jcs::to_vec(&definition)?))
-    }
-}
-
-fn describe(tool: &ToolFacts) -> Value {
-    json!({
-        "name": tool.name,
-        "description": tool.description,
-        "classification": tool.classification,
-        "art9": tool.art9.unwrap_or_default(),
-        "law": tool.law.unwrap_or_default(),
-        "lawfulBases": tool.lawful_bases,
-        "residency": tool.residency,
-        "egress": tool.egress,
-        "hosts": tool.hosts,
-        "fileSystem": tool.file_system,
-        "observesSecrets": tool.secrets,
-        "effect": tool.effect,
-        "alwaysApproval": tool.always_approval,
-        "maySuspend": tool.may_suspend,
-        "code": tool.code,
-        "retention": retention(&tool.retention),
-        "timeLimitMs": millis(tool.time_limit),
-        "graceMs": millis(tool.grace),
-        "arguments": text(&tool.arguments),
-        "output": text(&tool.output),
-    })
-}
-
-fn retention(retention: &Retention) -> Value {
-    #[derive(Serialize)]
-    struct Days<'a>(&'a str, u32, u32, u32);
-    json!(Days(retention.id, retention.content_days, retention.hash_days, retention.decision_days))
-}
-
-/// A schema as text: it may hold numbers outside the profile, such as the bounds of a 64-bit integer.
-fn text(schema: &Value) -> String {
-    schema.to_string()
-}
-
-fn millis(duration: std::time::Duration) -> String {
-    duration.as_millis().to_string()
 }
 
 fn read_output<O: serde::de::DeserializeOwned + Serialize>(answer: &str) -> Result<Vec<u8>, String> {

@@ -38,7 +38,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         self.header().phase = Phase::Asking { attempt };
         self.flush().await?;
         let step = self.step(0);
-        let sent = self.definition.request_bytes + self.history_bytes;
+        let sent = self.definition.declared.request_bytes + self.history_bytes;
         let answer = self.request_model(None).await?;
         let answer = answer.and_then(usable);
         self.count_tokens(&answer, sent);
@@ -142,8 +142,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let request = ModelRequest {
             system: if question.is_some() { QUESTION_SYSTEM } else { self.definition.instructions },
             messages,
-            tools: if question.is_some() { &[] } else { &self.definition.specs },
-            output_schema: question.is_none().then_some(&self.definition.output_schema),
+            tools: if question.is_some() { &[] } else { &self.definition.declared.specs },
+            output_schema: question.is_none().then_some(&self.definition.declared.output_schema),
             parameters: self.deployment.parameters(),
             time_limit: limit,
         };

@@ -322,7 +322,8 @@ pub fn seal(
     let failed = |error| OpenError::Key(KeyError::Random(error));
     let root = commitment.root;
     let mut entries = Zeroizing::new(Vec::with_capacity(commitment.leaves.len() * 65));
-    let mut plain = Zeroizing::new(Vec::with_capacity(256));
+    // Holds a leaf's text, and then what it is encrypted to.
+    let mut text = Zeroizing::new(Vec::with_capacity(256));
     // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
     let mut content = Vec::with_capacity(commitment.leaves.len() * 160 + 128);
     content.extend_from_slice(b"{\"leaves\":[");
@@ -339,13 +340,13 @@ pub fn seal(
                 entries.push(LEAF);
                 entries.extend_from_slice(&opening.salt.0);
                 entries.extend_from_slice(key.as_slice());
-                plain.clear();
-                jcs::to_writer(&mut plain, &(&opening.path, &opening.value))
+                text.clear();
+                jcs::to_writer(&mut text, &(&opening.path, &opening.value))
                     .map_err(|_| OpenError::Malformed)?;
-                let cipher = crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &plain)
+                crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &mut text)
                     .map_err(|_| OpenError::Refused)?;
                 content.extend_from_slice(b"\"data\":\"");
-                push_base64(&mut content, &cipher);
+                push_base64(&mut content, &text);
                 content.extend_from_slice(b"\",");
             }
         }
@@ -386,16 +387,18 @@ fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -
 fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digit = |bits: u8| ALPHABET.get(usize::from(bits & 63)).copied().unwrap_or(b'A');
-    out.reserve(bytes.len().div_ceil(3) * 4);
-    let mut groups = bytes.chunks_exact(3);
-    for group in &mut groups {
-        if let [a, b, c] = *group {
-            out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(c)]);
-        }
+    let start = out.len();
+    out.resize(start + (bytes.len() * 4).div_ceil(3), 0);
+    let mut places = out.get_mut(start..).unwrap_or_default().chunks_mut(4);
+    let (groups, rest) = bytes.as_chunks::<3>();
+    for ([a, b, c], place) in groups.iter().zip(places.by_ref()) {
+        place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(*c)]);
     }
-    match *groups.remainder() {
-        [a] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4)]),
-        [a, b] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2)]),
+    match (rest, places.next()) {
+        ([a], Some(place)) => place.copy_from_slice(&[digit(a >> 2), digit(a << 4)]),
+        ([a, b], Some(place)) => {
+            place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2)])
+        }
         _ => {}
     }
 }
