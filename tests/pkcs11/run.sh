@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 if ! command -v softhsm2-util >/dev/null; then
   sudo=""
   [ "$(id -u)" = 0 ] || sudo="sudo"
+  $sudo apt-get update -qq
   $sudo apt-get install -y --no-install-recommends softhsm2 >/dev/null
 fi
 module=""
