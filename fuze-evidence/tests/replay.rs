@@ -164,7 +164,10 @@ const BROKEN: &[(Rule, Change)] = &[
     (Rule::Allowed, |s| {
         policy(&mut s.spans[ALLOWED]).decision = PolicyDecision::RequiresApproval;
     }),
-    (Rule::Approved, |s| tool(&mut s.spans[EXECUTE]).approval_step = None),
+    (Rule::Approved, |s| {
+        tool(&mut s.spans[EXECUTE]).approval_step = None;
+        s.status = RunStatus::OversightMissing;
+    }),
     (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
     // An approval of something else.
     (Rule::ApprovedByDecision, |s| {
@@ -176,8 +179,14 @@ const BROKEN: &[(Rule, Change)] = &[
     }),
     // A refusal is no approval.
     (Rule::ApprovedByDecision, |s| human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject),
-    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected),
-    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::DoneByStatement),
+    (Rule::ApprovedByDecision, |s| {
+        tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
+        s.status = RunStatus::OversightMissing;
+    }),
+    (Rule::ApprovedByDecision, |s| {
+        tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::DoneByStatement;
+        s.status = RunStatus::OversightMissing;
+    }),
     (Rule::SameTool, |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
     (Rule::OnceOnly, |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
     (Rule::OnceOnly, |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
@@ -216,7 +225,18 @@ const BROKEN: &[(Rule, Change)] = &[
     (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::StepLimit))),
     (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
     (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
-    (Rule::InDoubt, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::InDoubt),
+    (Rule::InDoubt, |s| {
+        tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::InDoubt;
+        s.status = RunStatus::Cancelled;
+    }),
+    // What a person approved did not happen, and the model answered by itself.
+    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied),
+    (Rule::HumanDecided, |s| {
+        human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject;
+        tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
+    }),
+    // Leave to look is no decision.
+    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
     (Rule::HumanDecided, |s| {
         s.spans.drain(ASKED..=RESUME);
         policy(&mut s.spans[ASKED]).approval_by_law = false;
@@ -307,7 +327,26 @@ fn what_is_allowed_is_not_found() {
     one_refuses.spans.remove(FIRST_PERSON);
     let step = tool(&mut one_refuses.spans[EXECUTE - 1]);
     (step.outcome, step.approval_step) = (ToolOutcome::Rejected, Some(FIRST_PERSON as u64 + 1));
+    one_refuses.status = RunStatus::OversightMissing;
     assert_eq!(broken(one_refuses), []);
+    // A halt needs no other slot, of its own case or of another.
+    let mut halts = Story::approved();
+    human(&mut halts.spans[SECOND_PERSON]).action = OversightAction::Halt;
+    halts.spans.truncate(RESUME + 1);
+    halts.spans.remove(FIRST_PERSON);
+    let mut other = suspend(sha256(b"another call"), 0, 1);
+    token(&mut other, 7);
+    halts.spans.insert(FIRST_PERSON, other);
+    halts
+        .spans
+        .insert(ASKED, with(evaluate(PolicyDecision::RequiresApproval, sha256(b"another call")), |_| ()));
+    halts.status = RunStatus::Cancelled;
+    assert_eq!(broken(halts), []);
+    // A tool that only reads counts where it asks for a person itself.
+    let mut proposes = Story::approved();
+    tool(&mut proposes.spans[EXECUTE]).effect = Effect::Read;
+    policy(&mut proposes.spans[ALLOWED]).approval_by_tool = true;
+    assert_eq!(broken(proposes), []);
     // What had begun before the stop may still end.
     let mut stopped = Story::approved();
     stopped.spans.push(stop());

@@ -78,7 +78,7 @@ rules! {
     CompletedAfterTrip = "completed_after_trip", "the run completed although a guardrail tripped or could not tell";
     CompletedAfterStop = "completed_after_stop", "the run completed although it was stopped";
     InDoubt = "in_doubt", "whether a call happened is not known, and the run's end does not say so";
-    HumanDecided = "human_decided", "a decision under GDPR Art. 22 completed without a person";
+    HumanDecided = "human_decided", "a decision under GDPR Art. 22 completed, and the last call that people decided on was not approved and done";
 }
 
 pub(super) fn check(replay: &Replay) -> Vec<Finding> {
@@ -93,11 +93,11 @@ pub(super) fn check(replay: &Replay) -> Vec<Finding> {
 #[derive(Default)]
 struct Case {
     of: usize,
-    reason: Option<SuspendReason>,
     people: HashSet<Name>,
     keys: HashSet<KeyId>,
     accepted: usize,
     refused: bool,
+    halted: bool,
 }
 
 #[derive(Default)]
@@ -120,6 +120,9 @@ struct Walk<'r> {
     waits: Option<HashMap<Hash, Hash>>,
     cases: HashMap<Hash, Case>,
     answered: HashSet<Hash>,
+    /// Executions that people approved.
+    approved: HashSet<Hash>,
+    /// The last call that people decided on was approved and done.
     human_decided: bool,
     cancelled: Option<u64>,
     denied: bool,
@@ -237,6 +240,7 @@ impl<'r> Walk<'r> {
             _ => true,
         };
         self.rule(rests && about, step, Rule::ApprovedByDecision);
+        self.answers(tool);
         if !ran {
             return;
         }
@@ -256,6 +260,27 @@ impl<'r> Walk<'r> {
         if tool.outcome == ToolOutcome::InDoubt {
             self.doubts.insert(tool.exec_id, tool.args_hash);
         }
+    }
+
+    /// Whether people answer for what the run says in the end. What a decision must say to count is another rule's affair.
+    fn answers(&mut self, tool: &ToolExecute) {
+        let theirs = match tool.outcome {
+            ToolOutcome::Rejected => Some(false),
+            ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => {
+                self.approved.contains(&tool.exec_id).then_some(tool.outcome == ToolOutcome::DoneByStatement)
+            }
+            _ if tool.approval_step.is_none() => None,
+            // Of a `read` the records do not say whether its declaration always asks, so they never take anything away.
+            outcome if tool.effect == Effect::Read => {
+                let by_tool = self.decided.get(&tool.args_hash).is_some_and(|policy| policy.approval_by_tool);
+                (by_tool && outcome == ToolOutcome::Ok).then_some(true)
+            }
+            outcome => {
+                self.approved.insert(tool.exec_id);
+                Some(outcome == ToolOutcome::Ok)
+            }
+        };
+        self.human_decided = theirs.unwrap_or(self.human_decided);
     }
 
     fn suspend(&mut self, step: &Step, suspend: &OversightSuspend) {
@@ -279,7 +304,6 @@ impl<'r> Walk<'r> {
         self.waits.get_or_insert_default().insert(suspend.token_hash, case);
         let slots = self.cases.entry(case).or_default();
         slots.of = usize::try_from(suspend.of).unwrap_or(usize::MAX);
-        slots.reason = Some(suspend.reason);
     }
 
     fn human(&mut self, step: &Step, human: &'r HumanDecision) {
@@ -300,9 +324,7 @@ impl<'r> Walk<'r> {
         let distinct = slots.people.insert(human.overseer.clone()) & slots.keys.insert(human.key_id);
         slots.accepted += 1;
         slots.refused |= matches!(human.action, OversightAction::Reject | OversightAction::Halt);
-        // To answer a tool's question, or to find out whether something happened, is not to decide about a person.
-        self.human_decided |=
-            matches!(slots.reason, Some(SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law));
+        slots.halted |= human.action == OversightAction::Halt;
         self.stopped |= human.action == OversightAction::Halt;
         self.rule(distinct, step, Rule::DistinctPeople);
     }
@@ -314,9 +336,10 @@ impl<'r> Walk<'r> {
         let waited = self.waits.take().is_some();
         match resume.cause {
             ResumeCause::Decision => {
-                // One refusal decides a case alone, and one halt the run.
+                // One refusal decides a case alone; one halt ends the run whatever its other cases wait for.
                 let filled = |case: &Case| case.refused || case.accepted == case.of;
-                let all = waited && (self.stopped || self.cases.values().all(filled));
+                let halted = self.cases.values().any(|case| case.halted);
+                let all = waited && (halted || self.cases.values().all(filled));
                 self.rule(all, step, Rule::AllSlots);
             }
             ResumeCause::Recovery => {
