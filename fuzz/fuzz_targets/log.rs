@@ -26,7 +26,7 @@ fuzz_target!(|octets: &[u8]| {
     if let Ok(leaf) = LogLeaf::read(octets) {
         assert_eq!(leaf.bytes(), octets);
     }
-    drop(AnchorLine::read_all(octets).map_err(|error| error.to_string()));
+    drop(AnchorLine::read_all(octets).map_err(|(line, error)| format!("{line}: {error}")));
     if let Ok(text) = std::str::from_utf8(octets) {
         if let Ok(path) = TilePath::from_str(text) {
             assert_eq!(path.to_string(), text);
