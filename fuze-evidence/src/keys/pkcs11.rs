@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -263,8 +263,12 @@ impl Signer for Pkcs11Signer {
     }
 }
 
+/// Libraries were seen to crash when two threads begin at once, whatever they promise about locking.
+static BEGINNING: Mutex<()> = Mutex::new(());
+
 /// A session with the user logged in.
 fn session(key: &Pkcs11Key) -> Result<Session, Pkcs11Error> {
+    let _one_at_a_time = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
     let library = load(&key.module)?;
     let slot = slot(&library, &key.token)?;
     let session = library.open_rw_session(slot).map_err(device("opening a session"))?;
