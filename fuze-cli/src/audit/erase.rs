@@ -195,9 +195,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
     let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
     let erased = if args.directory.join(crate::place::STORE).exists() {
-        in_store(args, task, order, master, subjects)?
+        in_store(args, task, order, master, subjects, output)?
     } else {
-        in_files(args, task, order, master.as_ref(), subjects.as_ref())?
+        in_files(args, task, order, master.as_ref(), subjects.as_ref(), output)?
     };
     output.data(&erased, || text(&erased))?;
     let refused = erased.runs.iter().any(|run| run.result == "refused");
@@ -227,6 +227,7 @@ fn in_files(
     order: Order,
     master: Option<&MasterKey>,
     subjects: Option<&FileSubjectKeys>,
+    output: &Output,
 ) -> Result<Erased> {
     if !args.directory.join("runs").is_dir() {
         return Err(Problem::file(&args.directory, "expected a store, or a directory with `runs`"));
@@ -239,7 +240,14 @@ fn in_files(
         archive = archive.subject_keys(subjects);
     }
     // What a crash cut off is finished before anything new is begun.
-    let _ = archive.recover().map_err(|error| problem(&args.directory, &error))?;
+    let recovered = archive.recover().map_err(|error| problem(&args.directory, &error))?;
+    tell_finished(&recovered.finished, output);
+    for (path, octets) in &recovered.cut {
+        output.say(&format!(
+            "`{}`: {octets} octets of a line that a crash cut off are removed",
+            path.display()
+        ));
+    }
     let failed = |error: EraseError| problem(&args.directory, &error);
     match task {
         Task::Erase(run, target) => Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?)),
@@ -277,6 +285,7 @@ fn in_store(
     order: Order,
     master: Option<MasterKey>,
     subjects: Option<FileSubjectKeys>,
+    output: &Output,
 ) -> Result<Erased> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
@@ -292,7 +301,7 @@ fn in_store(
         other => Problem::io(other),
     };
     let erased = runtime.block_on(async {
-        eraser.recover().await.map_err(failed)?;
+        tell_finished(&eraser.recover().await.map_err(failed)?, output);
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
             Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),
@@ -313,6 +322,13 @@ fn in_store(
     })?;
     runtime.block_on(store.close()).map_err(Problem::io)?;
     Ok(erased)
+}
+
+/// What an earlier call began and a crash cut off is no part of this order, but it is said.
+fn tell_finished(runs: &[RunId], output: &Output) {
+    for run in runs {
+        output.say(&format!("{run}: an erasure that a crash had cut off is now complete"));
+    }
 }
 
 fn problem(path: &Path, error: &EraseError) -> Problem {
