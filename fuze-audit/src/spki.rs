@@ -1,17 +1,10 @@
 //! An Ed25519 public key as the files that openssl and people read. RFC 8410 section 4, RFC 7468; nothing else.
 
-use base64ct::{Base64, Encoding as _};
 use fuze_evidence::sign::{PublicKey, SignatureError};
-
-/// SEQUENCE { SEQUENCE { OID 1.3.101.112 }, BIT STRING of 32 octets }.
-const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// `-----BEGIN PUBLIC KEY-----` and so on, each line ended.
 pub(crate) fn pem(key: &PublicKey) -> Vec<u8> {
-    let mut der = PREFIX.to_vec();
-    der.extend_from_slice(&key.to_bytes());
-    let text = Base64::encode_string(&der);
-    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n").into_bytes()
+    key.to_pem().into_bytes()
 }
 
 /// 64 characters of lowercase hex and a line feed.
