@@ -165,6 +165,9 @@ impl<'s> Eraser<'s> {
             };
             let runs = self.store.ask(find).await?;
             if runs.is_empty() {
+                // What this key opens may be held, wherever it is kept.
+                let annex = self.annex(person.tenant.clone()).await?;
+                annex.check_tenant_not_held().map_err(EraseError::from)?;
                 subjects.erase(&alias).map_err(EraseError::Subject)?;
                 erased.keys_alone.push(alias);
             }
@@ -256,6 +259,9 @@ impl<'s> Eraser<'s> {
         let desk = self.desk.clone();
         let say = move |keeper: &mut Keeper| {
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
+                if let Some(run) = event.run_id() {
+                    event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
+                }
                 let mut annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
                 desk.state(connection, &mut annex, at, &by, event.clone())
             });
@@ -316,15 +322,16 @@ impl Desk {
             if facts.origin != *self.registrar.origin() {
                 return Err(EraseError::OtherOrigin { found: facts.origin }.into());
             }
-            if facts.close.is_none() {
+            let Some(close) = facts.close else {
                 return Err(EraseError::NotClosed { run, waiting: facts.waiting }.into());
-            }
+            };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
             if plan.subject_key().is_some() && self.subjects.is_none() {
                 return Err(EraseError::KeysNeeded.into());
             }
             // The statements first: what they do not explain, the tables do not let go.
+            let at = close.not_before(at);
             for erasure in plan.erasures() {
                 self.state(connection, &mut annex, at, by, Event::Erased(erasure.clone()))?;
             }
@@ -406,6 +413,15 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
         )
         .optional()
         .map_err(|error| sql(error).into())
+}
+
+/// Whose a run is, if it is here.
+fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, EraserError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT tenant FROM summaries JOIN runs ON id = summaries.run WHERE runs.run = ?1")
+        .and_then(|mut s| s.query_row([run.to_string()], |row| row.get(0)).optional())
+        .map_err(sql)?;
+    Ok(found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?)
 }
 
 /// A tenant's annex as its file.

@@ -15,6 +15,20 @@ pub(super) struct Disk {
     /// How many more steps are taken before a crash.
     #[cfg(test)]
     pub(super) steps_left: std::cell::Cell<Option<u32>>,
+    /// What somebody else does while this process waits for its locks.
+    #[cfg(test)]
+    pub(super) meanwhile: Meanwhile,
+}
+
+#[cfg(test)]
+#[derive(Default)]
+pub(super) struct Meanwhile(pub(super) std::cell::RefCell<Option<Box<dyn FnOnce()>>>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> EraseError {
@@ -34,6 +48,14 @@ impl Disk {
             }
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn pause(&self) {
+        let meanwhile = self.meanwhile.0.take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
     }
 
     /// Writes `bytes` beside `path`, makes them durable and puts them in its place.
@@ -102,6 +124,14 @@ impl Disk {
             sync_parent(path)
         };
         done().map_err(io(path))
+    }
+}
+
+/// A file as a whole; `None` of one that is not there.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, EraseError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(io(path)),
     }
 }
 
