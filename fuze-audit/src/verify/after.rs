@@ -47,6 +47,33 @@ fn erasures(annex: &Annex, run: RunId) -> impl Iterator<Item = &Erasure> {
     })
 }
 
+/// Each statement about a run must be about content that the run has; and a run that is here is not gone as a whole.
+pub(super) fn check_statements(
+    annex: &Annex,
+    run: RunId,
+    content: &BTreeSet<Hash>,
+) -> Result<(), AuditError> {
+    for erasure in erasures(annex, run) {
+        let about = match &erasure.what {
+            Erased::Field { root, .. } | Erased::Record { root } => Some(root),
+            Erased::Run | Erased::Subject => None,
+            Erased::Directory { .. } => {
+                return Err(AuditError::why(
+                    member::ANNEX,
+                    "it says that the run is gone as a whole, and here it is",
+                ));
+            }
+        };
+        if let Some(root) = about.filter(|root| !content.contains(root)) {
+            return Err(AuditError::why(
+                member::ANNEX,
+                format!("the run has no content {root} to be erased"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Each leaf that a statement says is gone must be there as a hash, and as nothing else.
 pub(super) fn check_fields(annex: &Annex, run: RunId, disclosed: &Disclosure) -> Result<(), String> {
     let hash_of = |leaf: &DisclosedLeaf| match leaf {

@@ -10,7 +10,7 @@ use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::record::{ContentRef, Entry};
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
-use fuze_evidence::{Annex, Hash, Span, jcs, sha256};
+use fuze_evidence::{Annex, Hash, RunId, Span, jcs, sha256};
 use serde_json::Value;
 
 use super::after;
@@ -65,9 +65,9 @@ pub(crate) fn inspect(
     };
     let run = verify_files(files, &keys()).map_err(AuditError::of_run)?;
     let annex = after::read_annex(members, &keys(), &run)?;
-    let mut walk = Walk { annex, ..Walk::default() };
+    let mut walk = Walk { run_id: Some(run.run_id), annex, ..Walk::default() };
     walk.records(members, visit)?;
-    // What is said about this run is held against its records once more: about what it has, and not before the time.
+    // What is said about this run is held against its records once more: a window that had not ended, an order before the close.
     if let Some(annex) = walk.annex.as_ref().filter(|annex| annex.of_run(run.run_id).next().is_some()) {
         let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
         let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
@@ -133,6 +133,7 @@ fn read_history(members: &mut dyn Members, trust: &Trust) -> Result<Option<KeyHi
 /// A second walk over records that verified.
 #[derive(Default)]
 struct Walk {
+    run_id: Option<RunId>,
     annex: Option<Annex>,
     counts: ContentCounts,
     content: BTreeSet<Hash>,
@@ -163,7 +164,15 @@ impl Walk {
             |name: &String| member::content_root(name).is_none_or(|root| self.content.contains(&root));
         match members.names().into_iter().find(|name| !known(name)) {
             Some(name) => Err(AuditError::why(&name, "no record commits to this content")),
-            None => Ok(()),
+            None => self.check_statements(),
+        }
+    }
+
+    /// A statement about content that this run does not have is false.
+    fn check_statements(&self) -> Result<(), AuditError> {
+        match (&self.annex, self.run_id) {
+            (Some(annex), Some(run)) => after::check_statements(annex, run, &self.content),
+            _ => Ok(()),
         }
     }
 
