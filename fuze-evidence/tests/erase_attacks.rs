@@ -218,7 +218,17 @@ fn a_refused_order_says_nothing() {
     let nothing = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
     let refused = desk.archive().release(&desk.tenant, nothing, at(5), &name("legal"));
     assert!(matches!(refused, Err(EraseError::Annex(AnnexError::NothingHeld))));
-    assert_eq!(desk.archive().annex(&desk.tenant).unwrap().entries(), []);
+    let nowhere = Target::Record { root: fuze_evidence::Hash::ZERO };
+    assert!(desk.archive().erase(made.run, &nowhere, &order()).is_err());
+    // A file in which nothing is said is no annex, and a verifier that finds one refuses every run of the tenant.
+    let path = desk.archive().annex_path(&desk.tenant);
+    assert!(!path.exists());
+    // What was left of one that was cut off goes too.
+    for left in ["", "{\"entry\""] {
+        fs::write(&path, left).unwrap();
+        assert_eq!(desk.archive().recover().unwrap().cut.len(), usize::from(!left.is_empty()));
+        assert!(!path.exists());
+    }
     assert!(desk.verify(made.run).unwrap().is_verified());
     desk.archive().hold(&desk.tenant, nothing, at(6), &name("legal")).unwrap();
     assert!(matches!(desk.annex().entries()[0].event, Event::Hold(_)));

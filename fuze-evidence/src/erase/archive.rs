@@ -247,13 +247,15 @@ impl<'k> Archive<'k> {
         let mut recovered = Recovered::default();
         let annexes = self.directory.join("annex");
         for path in files(&annexes)? {
-            let file = disk::hold(&path, false)?;
-            let octets = fs::read(&path).map_err(io(&path))?;
+            let held = Held { file: disk::hold(&path, false)?, path };
+            let octets = fs::read(&held.path).map_err(io(&held.path))?;
             let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
             if whole < octets.len() {
                 let length = u64::try_from(whole).unwrap_or(0);
-                file.set_len(length).and_then(|()| file.sync_all()).map_err(io(&path))?;
-                recovered.cut.push((path, u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
+                held.file.set_len(length).and_then(|()| held.file.sync_all()).map_err(io(&held.path))?;
+                recovered
+                    .cut
+                    .push((held.path.clone(), u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
             }
         }
         for path in files(&self.erasures())? {
@@ -298,6 +300,8 @@ impl<'k> Archive<'k> {
         let Some(close) = facts.close else {
             return Err(EraseError::NotClosed { run, waiting: facts.waiting });
         };
+        #[cfg(test)]
+        self.disk.pause();
         let (held, mut annex) = self.hold_annex(&facts.tenant)?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
@@ -420,6 +424,8 @@ impl<'k> Archive<'k> {
         if let Some(run) = event.run_id() {
             event.check_whose(tenant, run, self.begins(run)?.map(|facts| facts.tenant))?;
         }
+        #[cfg(test)]
+        self.disk.pause();
         let (held, mut annex) = self.hold_annex(tenant)?;
         // Once more, now that nobody else can begin anything.
         self.refuse_unfinished()?;
@@ -460,6 +466,17 @@ impl<'k> Archive<'k> {
 struct Held {
     file: File,
     path: PathBuf,
+}
+
+/// An annex in which nothing was said is none: verifiers refuse an empty file.
+#[cfg(unix)]
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.file.metadata().is_ok_and(|found| found.len() == 0) {
+            // Where it cannot be removed it is as it was before.
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
 }
 
 /// The files of a directory that may not be there, in the order of their names.

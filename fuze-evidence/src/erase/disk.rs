@@ -159,8 +159,27 @@ pub(super) fn hold(path: &Path, create: bool) -> Result<File, EraseError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(io(path))?;
     match file.try_lock() {
+        // Whoever held it until now may have taken it away, because nothing was said in it.
+        Ok(()) if !is_at(&file, path).map_err(io(path))? => Err(EraseError::Locked { path: path.to_owned() }),
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(EraseError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(io(path)(error)),
     }
+}
+
+/// Whether `path` still names this very file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|found| (found.dev(), found.ino()) == (held.dev(), held.ino())),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where files have numbers")]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }

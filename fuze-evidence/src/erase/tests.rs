@@ -312,6 +312,31 @@ fn an_intent_that_became_another_one_meanwhile_is_not_carried_out() {
     assert_eq!(report.content.erased, 8);
 }
 
+/// Another process begins an erasure and crashes within it while this one waits for the annex: a hold that came in between would make
+/// what is to be finished untrue, and nobody could finish it.
+#[test]
+fn what_another_process_left_meanwhile_comes_first() {
+    let desk = std::rc::Rc::new(Desk::new());
+    let made = make(&desk);
+    for order in 0..2 {
+        let (archive, other, crashed) = (desk.archive(), desk.clone(), make(&desk));
+        let run = crashed.run;
+        *archive.disk.meanwhile.0.borrow_mut() = Some(Box::new(move || {
+            assert!(Case::Run.carry_out(&crashing(&other, 4), &crashed).is_err());
+        }));
+        let refused = match order {
+            0 => {
+                let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+                archive.hold(&desk.tenant, hold, at(2_000), &name("legal"))
+            }
+            _ => Case::Run.carry_out(&archive, &made).map(drop),
+        };
+        assert!(matches!(refused, Err(EraseError::Unfinished { .. })), "{refused:?}");
+        assert_eq!(desk.archive().recover().unwrap().finished, [run]);
+    }
+    assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
+}
+
 /// The key was replaced between the crash and the recovery: the intent still counts, and the new key's line is not older than the key.
 #[test]
 fn an_erasure_is_finished_under_the_next_key() {
