@@ -10,12 +10,15 @@ use std::path::PathBuf;
 use common::desk::{Desk, Made, Says};
 use common::scan::walk;
 use common::{at, name, person, times};
-use fuze_evidence::Timestamp;
-use fuze_evidence::annex::{AnnexError, Contest, ErasureReason, Event, Hold, HoldReason, HoldScope};
+use fuze_evidence::annex::{
+    AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
+};
 use fuze_evidence::disclose::{Choice, disclose_run};
 use fuze_evidence::erase::{Done, EraseError, Order, Repeat, Target};
-use fuze_evidence::keys::SubjectKeys as _;
-use fuze_evidence::verify::ContentCounts;
+use fuze_evidence::keys::{Signer as _, SubjectKeys as _};
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::verify::{ContentCounts, TrustedKeys, VerifyError, What, verify};
+use fuze_evidence::{Annex, Timestamp};
 use serde_json::json;
 
 fn order() -> Order {
@@ -116,6 +119,30 @@ fn what_is_said_of_a_run_is_said_where_it_is_heard() {
     archive.hold(&desk.tenant, held(open.run), at(7), &name("legal")).unwrap();
     fs::remove_dir_all(desk.run_directory(made.run)).unwrap();
     archive.release(&desk.tenant, hold, at(8), &name("legal")).unwrap();
+}
+
+/// The statement says that a field is gone, the cipher text is there, and whoever looks has no key that would open it.
+#[test]
+fn a_stranger_sees_that_what_is_said_to_be_gone_is_there() {
+    let desk = Desk::new();
+    let made = make(&desk);
+    let line = String::from_utf8(made.contents[0].content_line.clone()).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let leaves = line["leaves"].as_array().unwrap();
+    let (there, gone): (Vec<_>, Vec<_>) = leaves.iter().partition(|leaf| leaf.get("data").is_some());
+    let hash = |leaf: &serde_json::Value| leaf["hash"].as_str().unwrap().parse().unwrap();
+    let key = PublicKey::from_bytes(desk.signer.public_key()).unwrap();
+    let verify = |leaf: &serde_json::Value| {
+        let mut annex = Annex::begin(name("hr.example.eu"), desk.tenant.clone());
+        let what = Erased::Field { root: made.contents[0].root, leaves: vec![hash(leaf)] };
+        let event = Event::Erased(Erasure { run_id: made.run, reason: ErasureReason::Request, what });
+        annex.append(order().at, name("dpo-1"), event, &*desk.signer).unwrap();
+        verify(&desk.run_directory(made.run), &TrustedKeys::new().run_key(key).annex(&annex))
+    };
+    // A decoy has no cipher text, so that without keys nothing speaks against it.
+    assert!(verify(gone[0]).unwrap().is_verified());
+    let Err(VerifyError::Failed(failure)) = verify(there[0]) else { panic!("it is there") };
+    assert!(matches!(&failure.what, What::StillThere { what } if what.contains("cipher text")), "{failure}");
 }
 
 /// All files but the annex.
