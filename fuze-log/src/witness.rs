@@ -5,7 +5,7 @@
 //! bastion, no `sign-subtree`.
 
 mod client;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
 mod crash;
 mod keeper;
 mod request;

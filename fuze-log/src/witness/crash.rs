@@ -1,5 +1,6 @@
 //! Every operation with which a witness changes a file fails, is cut off, or is the last one before the power goes. Whatever it
 //! answered before, it never signs another tree than that one's continuation.
+#![cfg(feature = "sqlite")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
