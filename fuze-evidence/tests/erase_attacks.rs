@@ -155,7 +155,8 @@ fn files(desk: &Desk) -> BTreeMap<PathBuf, Vec<u8>> {
 /// erasure and no hold of any tenant.
 #[test]
 fn a_run_that_cannot_be_erased_from_stands_in_nobodys_way() {
-    let spoils: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Spoil = fn(&mut Vec<u8>);
+    let spoils: [(&str, Spoil); 4] = [
         ("content.jsonl", |octets| octets.truncate(octets.len() - 1)),
         ("content.jsonl", |octets| octets[0] = b'['),
         ("content.jsonl", |octets| octets.extend_from_slice(b"{}\n")),
