@@ -195,6 +195,23 @@ fn a_run_that_cannot_be_erased_from_stands_in_nobodys_way() {
     assert_eq!(desk.archive().retain(made.run, last).unwrap(), Done::Erased);
 }
 
+/// A file that was being written beside another one, and whose order nobody has any more.
+#[test]
+fn what_lies_beside_a_file_half_written_goes_with_it() {
+    for number in 0..4 {
+        let desk = Desk::new();
+        let made = make(&desk);
+        for file in ["content.jsonl", "keys.jsonl"] {
+            let path = desk.run_directory(made.run).join(file);
+            fs::copy(&path, path.with_extension("jsonl.new")).unwrap();
+        }
+        let target = targets(&made).into_iter().nth(number).unwrap();
+        assert_eq!(desk.archive().erase(made.run, &target, &order()).unwrap(), Done::Erased);
+        let left = walk(&desk.run_directory(made.run));
+        assert!(left.iter().all(|path| path.extension().is_some_and(|end| end == "jsonl")), "{left:?}");
+    }
+}
+
 /// One alias in two runs, against all rules: the key goes, so both are said to have gone.
 #[test]
 fn two_runs_under_one_alias_both_answer() {
