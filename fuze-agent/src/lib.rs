@@ -34,8 +34,8 @@ pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
-pub use outcome::Outcome;
-pub use run::{CancelHandle, RunError};
+pub use outcome::{Anchored, Outcome};
+pub use run::{CancelHandle, RunError, Settled};
 pub use secret::{Secret, Secrets};
 pub use tool::Tool;
 

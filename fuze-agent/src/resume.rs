@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::chain::Recorder;
 use fuze_evidence::keys::RunKeys;
 use fuze_evidence::random::{OsRandom, Random};
@@ -12,7 +13,7 @@ use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::snapshot::open_snapshot;
 use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause, SuspendReason};
-use fuze_evidence::{Hash, Name, RunId, Span, sha256};
+use fuze_evidence::{Anchor, Hash, Name, RunId, Span, sha256};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -175,6 +176,10 @@ struct Taken {
     keys: RunKeys,
     state: State,
     recorder: Recorder,
+    /// Where its open root stands in a log.
+    anchor: Option<AnchorLine>,
+    /// Of a run that is still to be anchored.
+    open_root: Option<SignedRoot>,
 }
 
 impl Taken {
@@ -188,7 +193,12 @@ impl Taken {
         let keys = unwrap_keys(deployment, &stored)?;
         let mut state = open(&stored, &keys)?;
         let recorder = follow(deployment, &stored, &mut state)?;
-        Ok(Self { run, store, stored, keys, state, recorder })
+        let anchor = recorder.open_leaf().map(|index| anchor(deployment, &stored, index)).transpose()?;
+        let open_root = match state.header.anchoring {
+            None => None,
+            Some(_) => Some(open_root(deployment, &stored)?),
+        };
+        Ok(Self { run, store, stored, keys, state, recorder, anchor, open_root })
     }
 
     /// What the fingerprint covers must be as it was.
@@ -200,6 +210,13 @@ impl Taken {
         // Who may decide is settled when a run begins: nobody is let in while it waits.
         if began.registry_hash != deployment.registry_hash() {
             return Err(RunError::OtherRegistry);
+        }
+        let pending = self.state.header.anchoring.as_ref().map(|anchoring| &anchoring.log);
+        if let Some(log) = self.anchor.as_ref().map(AnchorLine::log).or(pending) {
+            let now = deployment.log().map(Anchor::origin);
+            if now != Some(log) {
+                return Err(RunError::OtherLog { began: log.clone(), now: now.cloned() });
+            }
         }
         match began.fingerprint == definition.fingerprint {
             true => Ok(()),
@@ -217,7 +234,8 @@ impl Taken {
             clock: deployment.clock(),
             home: deployment.home().clone(),
         };
-        (Journal::resumed(parts, Fence { run: self.run, epoch }), self.state, self.store)
+        let fence = Fence { run: self.run, epoch };
+        (Journal::resumed(parts, fence, self.open_root, self.anchor), self.state, self.store)
     }
 
     /// Applies the decisions and claims their tokens, in one transaction with the records that say so.
@@ -493,6 +511,29 @@ fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, R
     };
     RunKeys::unwrap(&stored.keys, deployment.master(), alias.zip(key.as_ref()))
         .map_err(|error| RunError::Snapshot(error.to_string()))
+}
+
+/// The line that opens the leaf which the run's recorder knows.
+fn anchor(deployment: &Deployment, stored: &StoredRun, index: u64) -> Result<AnchorLine, RunError> {
+    let bad = |why: String| RunError::Snapshot(why);
+    let line = stored.anchors.first().ok_or_else(|| bad("what opens its leaf in the log is gone".into()))?;
+    let line = AnchorLine::read(line).map_err(|error| bad(error.to_string()))?;
+    // Under another run's tag the close would not be this run's.
+    line.opens_to(&open_root(deployment, stored)?).map_err(|error| bad(error.to_string()))?;
+    match line.index() == index {
+        true => Ok(line),
+        false => {
+            Err(bad(format!("its leaf in the log is {index}, and the store has one of {}", line.index())))
+        }
+    }
+}
+
+/// The signed open root, as it is stored.
+pub(crate) fn open_root(deployment: &Deployment, stored: &StoredRun) -> Result<SignedRoot, RunError> {
+    let bad = |why: String| RunError::Snapshot(why);
+    let root = stored.open_root.as_ref().ok_or_else(|| bad("the open root is missing".into()))?;
+    let key = PublicKey::from_bytes(deployment.public_key()).map_err(RunError::internal)?;
+    SignedRoot::read(root, |id| (*id == key.id()).then_some(key)).map_err(|error| bad(error.to_string()))
 }
 
 /// Opens the stored pieces: the header of the last, the messages of all.

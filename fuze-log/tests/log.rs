@@ -49,6 +49,10 @@ fn roots() -> [SignedRoot; 3] {
     [open, suspend, read(&close)]
 }
 
+fn blinding() -> Blinding {
+    Blinding::generate(&mut OsRandom::new()).unwrap()
+}
+
 fn leaf() -> Prepared {
     Prepared::annex(sha256(b"line"), &mut OsRandom::new()).unwrap()
 }
@@ -58,7 +62,7 @@ async fn a_run_is_anchored_and_a_stranger_verifies_it() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
     let [open, suspend, close] = roots();
-    let opened = log.anchor_open(&open, at(1_000_000)).await.unwrap();
+    let opened = log.anchor_open(&open, at(1_000_000), &blinding()).await.unwrap();
     let closed = log.anchor_close(&close, &opened).await.unwrap();
     assert_eq!((opened.index(), closed.index()), (0, 1));
     assert_eq!(opened.leaf().run_tag(), closed.leaf().run_tag());
@@ -105,7 +109,7 @@ async fn a_run_is_anchored_and_a_stranger_verifies_it() {
 }
 
 async fn opened_leaf(root: &SignedRoot, log: &Log) -> AnchorLine {
-    log.anchor_open(root, at(1_000_000)).await.unwrap()
+    log.anchor_open(root, at(1_000_000), &blinding()).await.unwrap()
 }
 
 #[tokio::test]
@@ -115,12 +119,12 @@ async fn only_the_right_root_is_anchored() {
     let [open, suspend, close] = roots();
     let deadline = at(1_000_000);
     for wrong in [&suspend, &close] {
-        let anchored = log.anchor_open(wrong, deadline).await;
+        let anchored = log.anchor_open(wrong, deadline, &blinding()).await;
         assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Root { .. }))), "{anchored:?}");
     }
-    let too_early = log.anchor_open(&open, open.root().at).await;
+    let too_early = log.anchor_open(&open, open.root().at, &blinding()).await;
     assert!(matches!(too_early, Err(AnchorError::Leaf(LeafError::Deadline { .. }))));
-    let opened = log.anchor_open(&open, deadline).await.unwrap();
+    let opened = log.anchor_open(&open, deadline, &blinding()).await.unwrap();
     for wrong in [&open, &suspend] {
         let anchored = log.anchor_close(wrong, &opened).await;
         assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Root { .. }))), "{anchored:?}");
@@ -284,8 +288,8 @@ async fn a_run_that_never_closes_is_reported_from_public_files_alone() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
     let [open, _, close] = roots();
-    let forgotten = log.anchor_open(&roots()[0], at(5_000)).await.unwrap();
-    let opened = log.anchor_open(&open, at(5_000)).await.unwrap();
+    let forgotten = log.anchor_open(&roots()[0], at(5_000), &blinding()).await.unwrap();
+    let opened = log.anchor_open(&open, at(5_000), &blinding()).await.unwrap();
     log.anchor_close(&close, &opened).await.unwrap();
     let mut monitor = Monitor::new();
     log.reader().audit(&policy(&log), |index, entry| monitor.observe(index, entry)).unwrap();

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::record::Entry;
@@ -15,7 +16,9 @@ use fuze_evidence::{Hash, RunId, Span};
 
 use super::RunError;
 use crate::deployment::Deployment;
+use crate::driver::anchor;
 use crate::driver::journal::Home;
+use crate::resume::open_root;
 use crate::store::{Batch, Claim, Ground, RunState, RunStore, StoredRun};
 
 /// Records are read in pages of this many.
@@ -49,6 +52,7 @@ impl Deployment {
         };
         let Waiting { mut recorder, next_step, tokens, in_doubt } =
             Waiting::read(self, store, run, &stored).await?;
+        let opened = opened(self, &stored, &mut recorder)?;
         let cancelled_by = match ground {
             Ground::Erased => CancelledBy::SubjectErased,
             Ground::Decided | Ground::Silence => CancelledBy::Expired,
@@ -58,14 +62,34 @@ impl Deployment {
         let at = Times::at(self.clock().now());
         let cancel = recorder.append(next_step, 0, at, &RunCancel { cancelled_by }.into(), None);
         let cancel = cancel.map_err(RunError::internal)?;
-        let closed = recorder.close(next_step + 1, 0, at, status, self.signer());
-        let records = vec![cancel, closed.map_err(RunError::internal)?.into_record()];
+        let closed =
+            recorder.close(next_step + 1, 0, at, status, self.signer()).map_err(RunError::internal)?;
+        let root = closed.root().clone();
+        let records = vec![cancel, closed.into_record()];
         let mut claim_id = [0; 16];
         OsRandom::new().fill(&mut claim_id).map_err(RunError::internal)?;
         let batch = Batch { records, state: RunState::Closed, ..Batch::default() };
         store.claim(Claim { run, epoch: stored.epoch, claim_id, ground, tokens, batch }).await?;
+        if let Some(opened) = opened {
+            // The run is closed, whatever the log says: what it does not take now is settled later.
+            anchor::close(self, run, &root, &opened).await.ok();
+        }
         Ok(status)
     }
+}
+
+/// Where the run's open root stands in a log, for the close root to name it.
+fn opened(
+    deployment: &Deployment,
+    stored: &StoredRun,
+    recorder: &mut Recorder,
+) -> Result<Option<AnchorLine>, RunError> {
+    let bad = |why: String| RunError::Records(why);
+    let Some(line) = stored.anchors.first() else { return Ok(None) };
+    let line = AnchorLine::read(line).map_err(|error| bad(error.to_string()))?;
+    let root = open_root(deployment, stored)?;
+    recorder.replay_anchor(&root, &line).map_err(|error| bad(error.to_string()))?;
+    Ok(Some(line))
 }
 
 /// Why a closed run cannot be taken up.

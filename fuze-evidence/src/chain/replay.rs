@@ -2,10 +2,11 @@
 //! the same.
 
 use super::{FollowError, Last, Recorder, RecorderState, Steps};
+use crate::anchor::AnchorLine;
 use crate::hash::Hash;
 use crate::jcs;
 use crate::record::Entry;
-use crate::sign::SignedRoot;
+use crate::sign::{RootDomain, SignedRoot};
 use crate::span::Span;
 
 impl Recorder {
@@ -26,6 +27,7 @@ impl Recorder {
             head: Hash::ZERO,
             segment: 0,
             prev_root: Hash::ZERO,
+            open_leaf: None,
             steps: Steps::new(),
             last: Last::Any,
         };
@@ -33,6 +35,27 @@ impl Recorder {
         let mut recorder = Self { state, common, run_id: entry.run_id.to_string() };
         let entry = recorder.follow(first)?;
         Ok((recorder, entry))
+    }
+
+    /// Takes over where the open root of a replayed run stands in a log: `line` opens to it.
+    ///
+    /// # Errors
+    /// When it is no open root of this run, `line` is not its own, or the run has been anchored.
+    pub fn replay_anchor(&mut self, open: &SignedRoot, line: &AnchorLine) -> Result<(), FollowError> {
+        let root = open.root();
+        for (holds, what) in [
+            (root.domain == RootDomain::Open, "root's domain"),
+            (root.run_id == self.state.run_id, "root's runId"),
+            (root.key_id == self.state.key_id, "root's keyId"),
+            (self.state.open_leaf.is_none(), "openLeaf"),
+            (line.opens_to(open).is_ok(), "anchor"),
+        ] {
+            if !holds {
+                return Err(FollowError::Chain { what });
+            }
+        }
+        self.state.open_leaf = Some(line.index());
+        Ok(())
     }
 
     /// Takes over the suspend root that ends a replayed run. Which root came before it stands in it: only the run's own key

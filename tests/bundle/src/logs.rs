@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fuze_audit::Anchored;
-use fuze_evidence::anchor::{AnchorLine, Prepared};
+use fuze_evidence::anchor::{AnchorLine, Blinding, Prepared};
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::sign::SignedRoot;
 use fuze_evidence::{Hash, jcs, sha256};
@@ -77,11 +77,13 @@ impl World {
         let roots = signed_roots(run);
         self.dice += 1;
         let mut random = random(self.dice);
-        let open = Prepared::open(&roots[0], at(86_400_000_000_000), &mut random).unwrap();
+        let open =
+            Prepared::open(&roots[0], at(86_400_000_000_000), &Blinding::generate(&mut random).unwrap())
+                .unwrap();
         let open = self.keep(open);
         self.grow(3);
         let close = run.shape.closed.then(|| {
-            let close = Prepared::close(roots.last().unwrap(), &open, &mut random).unwrap();
+            let close = Prepared::close(roots.last().unwrap(), &open).unwrap();
             self.keep(close)
         });
         self.grow(4);
