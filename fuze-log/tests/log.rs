@@ -16,8 +16,8 @@ use fuze_log::checkpoint::Checkpoint;
 use fuze_log::log::LogError;
 use fuze_log::proof::{ProofError, verify_leaf};
 use fuze_log::{
-    Anchor, AnchorError, AnchorLine, Finding, LeafError, LeafKind, Log, LogOptions, LogReader, Monitor,
-    Policy, Prepared, verify_anchor,
+    Anchor, AnchorError, AnchorLine, Blinding, Finding, LeafError, LeafKind, Log, LogOptions, LogReader,
+    Monitor, Policy, Prepared, verify_anchor,
 };
 
 const ORIGIN: &str = "log.example/runs";
