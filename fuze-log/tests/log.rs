@@ -113,6 +113,21 @@ async fn opened_leaf(root: &SignedRoot, log: &Log) -> AnchorLine {
 }
 
 #[tokio::test]
+async fn a_log_is_opened_where_it_is_and_made_where_it_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("log");
+    let signer = signer();
+    let open =
+        |origin: &str| Log::open_or_create(&directory, &name(origin), signer.clone(), LogOptions::new());
+    let first = open(ORIGIN).unwrap();
+    let line = first.anchor_annex(sha256(b"a line")).await.unwrap();
+    assert_eq!(open(ORIGIN).unwrap().append(line.leaf()).unwrap(), line.index(), "the same log");
+    assert!(matches!(open("log.example/other"), Err(LogError::OtherOrigin { .. })));
+    let other = Log::open_or_create(&directory, &name(ORIGIN), self::signer(), LogOptions::new());
+    assert!(matches!(other, Err(LogError::Key { .. })));
+}
+
+#[tokio::test]
 async fn only_the_right_root_is_anchored() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
