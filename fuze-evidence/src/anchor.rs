@@ -7,7 +7,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hash::{Hash, sha256};
 use crate::jcs;
@@ -179,9 +179,8 @@ impl fmt::Debug for Blinding {
     }
 }
 
-/// As b64 (section 2).
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+/// Written as b64 (section 2).
+#[derive(Clone, PartialEq, Eq)]
 struct Salt([u8; 32]);
 
 impl fmt::Debug for Salt {
@@ -190,18 +189,17 @@ impl fmt::Debug for Salt {
     }
 }
 
-impl From<Salt> for String {
-    fn from(salt: Salt) -> Self {
-        Base64UrlUnpadded::encode_string(&salt.0)
+impl Serialize for Salt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64UrlUnpadded::encode_string(&self.0))
     }
 }
 
-impl TryFrom<String> for Salt {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
         let octets = Base64UrlUnpadded::decode_vec(&text).ok().and_then(|octets| octets.try_into().ok());
-        octets.map(Self).ok_or("expected 32 octets in base64url without padding")
+        octets.map(Self).ok_or_else(|| de::Error::custom("expected 32 octets in base64url without padding"))
     }
 }
 

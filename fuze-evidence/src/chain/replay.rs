@@ -58,14 +58,28 @@ impl Recorder {
         Ok(())
     }
 
-    /// Takes over the suspend root that ends a replayed run. Which root came before it stands in it: only the run's own key
-    /// could have signed that.
+    /// Takes over the last root of a replayed run, when exactly the records that it covers were followed. Which root came before a suspend
+    /// root stands in it: only the run's own key could have signed that.
     ///
     /// # Errors
-    /// When it is not a suspend root of exactly these records.
+    /// When it is not an open or suspend root of exactly these records.
     pub fn replay_root(&mut self, signed: &SignedRoot) -> Result<(), FollowError> {
-        let before = self.state.prev_root;
-        self.state.prev_root = signed.root().prev_root;
+        let (root, before) = (signed.root(), self.state.prev_root);
+        if root.domain == RootDomain::Open {
+            for (holds, what) in [
+                (root.run_id == self.state.run_id, "root's runId"),
+                (root.key_id == self.state.key_id, "root's keyId"),
+                (root.count == 1 && self.state.next == 1, "root's count"),
+                (root.head == self.state.head, "root's head"),
+            ] {
+                if !holds {
+                    return Err(FollowError::Chain { what });
+                }
+            }
+            self.state.prev_root = signed.hash();
+            return Ok(());
+        }
+        self.state.prev_root = root.prev_root;
         self.follow_root(signed).inspect_err(|_| self.state.prev_root = before)
     }
 }
