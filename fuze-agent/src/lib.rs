@@ -55,8 +55,3 @@ pub mod __private {
     pub use schemars;
     pub use serde;
 }
-
-/// The README's programs compile and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
