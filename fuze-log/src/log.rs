@@ -20,7 +20,7 @@
 mod anchor;
 mod cosign;
 #[cfg(test)]
-mod crash;
+pub(crate) mod crash;
 mod database;
 mod error;
 mod sequencer;

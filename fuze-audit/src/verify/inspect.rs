@@ -67,6 +67,12 @@ pub(crate) fn inspect(
     let annex = after::read_annex(members, &keys(), &run)?;
     let mut walk = Walk { run_id: Some(run.run_id), annex, ..Walk::default() };
     walk.records(members, visit)?;
+    // What is said about this run is held against its records once more: a window that had not ended, an order before the close.
+    if let Some(annex) = walk.annex.as_ref().filter(|annex| annex.of_run(run.run_id).next().is_some()) {
+        let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
+        let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
+        verify_files(files, &keys().annex(annex)).map(drop).map_err(AuditError::of_run)?;
+    }
     let decisions = walk.decisions(members, &run_key, trust)?;
     walk.check_definition(members)?;
     let roots = Roots::read(&walk.check_roots(members, &roots)?, walk.closed, run_key)?;
