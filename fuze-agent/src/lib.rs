@@ -52,6 +52,7 @@ pub mod prelude {
 /// What the macros' output names. Not for programs.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::agent::listed::{Listed, NotATool};
     pub use schemars;
     pub use serde;
 }

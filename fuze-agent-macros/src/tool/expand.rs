@@ -53,6 +53,7 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
         #(#cfg)* #(#lints)*
         #deprecated
         #[allow(clippy::no_effect_underscore_binding, reason = "the author's parameters become bindings")]
+        #[allow(private_bounds, private_interfaces, reason = "where it matters, E0446 says it at the author's type")]
         const _: () = {
             #helpers
             #implementation
@@ -151,9 +152,6 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
     });
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let docs = arguments.iter().map(|Argument { docs, .. }| quote! { #(#docs)* });
-    let quiet = quote! {
-        #[allow(private_bounds, private_interfaces, reason = "nothing but the implementation names the parameter")]
-    };
     // A tool of the author's may have any name that a binding has here: hence the underscores.
     quote! {
         trait __Arguments {
@@ -163,7 +161,6 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
         impl __Arguments for __Given {
             #(#given)*
         }
-        #quiet
         #visibility struct __ArgumentsOf<__T: __Arguments> {
             #(#visibility #names: __T::#parameters,)*
         }

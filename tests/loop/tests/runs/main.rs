@@ -15,6 +15,7 @@ mod effects;
 mod expire;
 mod guardrails;
 mod input;
+mod lists;
 mod names;
 mod nested;
 mod oversight;
