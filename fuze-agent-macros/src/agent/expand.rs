@@ -56,8 +56,8 @@ fn plan(agent: &Declaration) -> Option<TokenStream> {
     Some(quote! {
         #visibility struct __Plan;
         impl ::fuze_agent::law::oversight::Plan for __Plan {
-            const ID: &'static str = #plan;
-            const TRAINING: &'static str = #training;
+            const ID: &'static ::core::primitive::str = #plan;
+            const TRAINING: &'static ::core::primitive::str = #training;
         }
     })
 }
@@ -102,10 +102,10 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
         type ModelResidency = #residency;
         #deps
         #output
-        const NAME: &'static str = #wire_name;
-        const DESCRIPTION: &'static str = #description;
-        const PURPOSE: &'static str = #purpose;
-        const INSTRUCTIONS: &'static str = #instructions;
+        const NAME: &'static ::core::primitive::str = #wire_name;
+        const DESCRIPTION: &'static ::core::primitive::str = #description;
+        const PURPOSE: &'static ::core::primitive::str = #purpose;
+        const INSTRUCTIONS: &'static ::core::primitive::str = #instructions;
         const RETENTION: ::fuze_agent::Retention = #retention;
         const LIMITS: ::fuze_agent::Limits = #limits;
         #tools
@@ -223,9 +223,9 @@ fn listed(agent: &Declaration) -> TokenStream {
         #[allow(unused_imports, reason = "for what is no tool")]
         use ::fuze_agent::__private::NotATool as _;
         #(type #aliases = #paths;)*
-        const __PERSONAL: bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::PERSONAL)*;
-        const __APPROVAL: bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::APPROVAL)*;
-        const __NAMES: &[&str] = &[#(::fuze_agent::__private::Listed::<#aliases>::NAME),*];
+        const __PERSONAL: ::core::primitive::bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::PERSONAL)*;
+        const __APPROVAL: ::core::primitive::bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::APPROVAL)*;
+        const __NAMES: &[&::core::primitive::str] = &[#(::fuze_agent::__private::Listed::<#aliases>::NAME),*];
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Function {
 
 /// `ctx: &Ctx<'_, Deps>`.
 pub(crate) struct CtxParameter {
+    /// `None`: it is `_`.
+    pub(crate) name: Option<Ident>,
     pub(crate) pattern: TokenStream,
     pub(crate) ty: Type,
     pub(crate) deps: Type,
@@ -227,15 +229,18 @@ fn ctx_parameter(
         );
         return None;
     };
-    let pattern = match &*typed.pat {
-        Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => ident.to_token_stream(),
-        Pat::Wild(wild) => wild.to_token_stream(),
+    let name = match &*typed.pat {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
+            Some(pattern.ident.clone())
+        }
+        Pat::Wild(_) => None,
         other => {
             m.at(other, Mistake::new("`ctx` is a plain name").write(EXAMPLE));
             return None;
         }
     };
-    Some(CtxParameter { pattern, ty: (*typed.ty).clone(), deps })
+    let pattern = typed.pat.to_token_stream();
+    Some(CtxParameter { name, pattern, ty: (*typed.ty).clone(), deps })
 }
 
 fn deps_of(ty: &Type) -> Option<Type> {
