@@ -42,7 +42,7 @@ use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
 pub struct Resume<A: Agent, M> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     from: From,
     timeline: bool,
@@ -83,7 +83,7 @@ impl Deployment {
         Resume {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             from,
             timeline: true,

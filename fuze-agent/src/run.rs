@@ -42,7 +42,7 @@ pub use error::RunError;
 pub struct Run<A: Agent, M, S = NoSubject> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     subject: S,
     tenant: String,
@@ -102,7 +102,7 @@ impl Deployment {
         Run {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             subject: NoSubject(()),
             tenant: "default".into(),

@@ -8,7 +8,7 @@ use syn::{Ident, LitStr, Visibility};
 
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
-use super::function::{Argument, Function, ResultType};
+use super::function::{Argument, CtxParameter, Function, ResultType};
 use crate::parse::{Fact, Word, associated, is_tool_name};
 
 /// The expansion of a declaration without mistakes.
@@ -452,23 +452,33 @@ fn run(function: &Function) -> TokenStream {
     };
     let run = quote! { #(#on_body)* #asyncness #fn_token run<#c>(#parameters) -> #result_type };
     if function.asyncness.is_some() {
-        let lend = function.ctx.as_ref().map(|parameter| {
-            let (pattern, ty) = (&parameter.pattern, &parameter.ty);
-            let lent = quote_spanned! { ty.span()=> &#ctx };
-            let free = parameter.name.as_ref().map(free);
-            quote! {
-                #free
-                let _: #ty = #lent;
-                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = #lent;
-            }
-        });
+        let of = quote! { ::fuze_agent::ToolCtx<#c, Self> };
+        let lend = function.ctx.as_ref().map(|parameter| lend(parameter, &quote! { &#ctx }, &of));
         let block = within(body, quote! { #open #lend #(#bindings)* });
         quote! { #run #block }
     } else {
         let span = result.span();
-        let closure = quote_spanned! { span=> move || -> #result_type };
-        let block = within(body, quote! { #(#bindings)* });
+        // Seen in the errors about the author's `ctx`.
+        let at = function.ctx.as_ref().map_or(hidden, |parameter| parameter.ty.span());
+        let of = quote_spanned! { at=> ::fuze_agent::BlockingCtx<'_, Self> };
+        let borrowed = quote_spanned! { at=> & };
+        let lent = Ident::new("__lent", hidden);
+        let lend = function.ctx.as_ref().map(|parameter| lend(parameter, &quote! { #lent }, &of));
+        let closure = quote_spanned! { span=> move |#lent: #borrowed #of| -> #result_type };
+        let block = within(body, quote! { #lend #(#bindings)* });
         quote! { #run { #open #ctx.on_blocking_pool(#closure #block).await } }
+    }
+}
+
+/// Binds the author's `ctx` to what is lent, of the type `of`, and holds its author to the dependencies named.
+fn lend(parameter: &CtxParameter, lent: &TokenStream, of: &TokenStream) -> TokenStream {
+    let CtxParameter { name, pattern, ty, .. } = parameter;
+    let free = name.as_ref().map(free);
+    let lent = quote_spanned! { ty.span()=> #lent };
+    quote! {
+        #free
+        let _: #ty = #lent;
+        let #pattern: &#of = #lent;
     }
 }
 

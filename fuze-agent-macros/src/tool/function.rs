@@ -166,7 +166,7 @@ fn parameters(signature: &Signature, m: &mut Mistakes) -> Parameters {
             FnArg::Typed(typed) => typed,
         };
         if names_ctx(&typed.ty) {
-            parameters.ctx = ctx_parameter(signature, typed, position, m).or(parameters.ctx);
+            parameters.ctx = ctx_parameter(typed, position, m).or(parameters.ctx);
         } else if let Some(argument) = argument(typed, m) {
             if parameters.arguments.iter().any(|known| known.name == argument.name) {
                 m.at(&argument.name, format!("argument `{}` is declared twice", argument.name));
@@ -193,23 +193,8 @@ fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
     }
 }
 
-fn ctx_parameter(
-    signature: &Signature,
-    typed: &syn::PatType,
-    position: usize,
-    m: &mut Mistakes,
-) -> Option<CtxParameter> {
+fn ctx_parameter(typed: &syn::PatType, position: usize, m: &mut Mistakes) -> Option<CtxParameter> {
     const EXAMPLE: &str = "ctx: &Ctx<'_, Deps>";
-    if signature.asyncness.is_none() {
-        m.at(
-            typed,
-            Mistake::new(
-                "a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch (AI Act Art. 12, 14)",
-            )
-            .write(format!("async fn {}", signature.ident)),
-        );
-        return None;
-    }
     if position != 0 {
         m.at(typed, Mistake::new("`ctx` is the first parameter, and there is one").write(EXAMPLE));
         return None;

@@ -8,6 +8,7 @@
 )]
 
 mod art22;
+mod blocking;
 mod cancel;
 mod cases;
 mod crash;
