@@ -80,7 +80,7 @@ pub(crate) enum Ended {
 pub(crate) struct Driver<'r, D> {
     pub(crate) deployment: &'r Deployment,
     pub(crate) definition: &'r Definition<D>,
-    pub(crate) deps: &'r D,
+    pub(crate) deps: &'r Arc<D>,
     pub(crate) model: &'r dyn AnyModel,
     pub(crate) gate: &'r Gate,
     pub(crate) secrets: Arc<Secrets>,

@@ -27,7 +27,7 @@ pub mod testing;
 pub mod tool;
 
 pub use agent::{Agent, Limits};
-pub use ctx::{AppValue, Ctx, OversightAnswer, ToolCtx};
+pub use ctx::{AppValue, BlockingCtx, Ctx, MayWait, OversightAnswer, ToolCtx};
 pub use deployment::{Deployment, Keys};
 pub use dispatch::ToolCall;
 pub use error::ToolError;
@@ -52,6 +52,7 @@ pub mod prelude {
 /// What the macros' output names. Not for programs.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::agent::listed::{Listed, NotATool};
     pub use schemars;
     pub use serde;
 }

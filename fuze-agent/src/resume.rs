@@ -45,7 +45,7 @@ use stored::{anchor, follow, open, unwrap_keys};
 pub struct Resume<A: Agent, M> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     from: From,
     timeline: bool,
@@ -86,7 +86,7 @@ impl Deployment {
         Resume {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             from,
             timeline: true,

@@ -46,7 +46,7 @@ pub use settle::Settled;
 pub struct Run<A: Agent, M, S = NoSubject> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     subject: S,
     tenant: String,
@@ -106,7 +106,7 @@ impl Deployment {
         Run {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             subject: NoSubject(()),
             tenant: "default".into(),
