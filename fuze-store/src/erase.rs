@@ -409,6 +409,6 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
 }
 
 /// A tenant's annex as its file.
-fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
     files::annex(connection, tenant.as_str())
 }

@@ -274,6 +274,11 @@ pub fn signer_of(deployment: u64) -> FileSigner {
     FileSigner::ephemeral(name("test"), &mut Counter(deployment << 40)).unwrap()
 }
 
+/// The moment in which all runs began.
+pub fn beginning() -> Timestamp {
+    common::at(0)
+}
+
 /// A moment after all runs have closed.
 pub fn later() -> Timestamp {
     common::at(90_000_000_000_000)
