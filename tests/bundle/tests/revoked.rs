@@ -5,33 +5,10 @@ use std::io::Cursor;
 
 use fuze_agent_bundle_tests::forge::{repack, unpack};
 use fuze_agent_bundle_tests::logs::World;
-use fuze_agent_bundle_tests::runs::{Run, Shape, beginning, later, signer_of};
+use fuze_agent_bundle_tests::runs::{Keys, Run, Shape, beginning, later};
 use fuze_audit::verify::verify;
 use fuze_audit::{Anchored, AuditError, ExportError, KeyAnchor, Selection, Trust, Verdict};
-use fuze_evidence::keys::Signer as _;
-use fuze_evidence::keys::history::{KeyHistory, KeyRole};
-use fuze_evidence::sign::KeyId;
-use fuze_evidence::{Name, Timestamp};
-
-/// The history of the deployment's key: it was in force, another took its place, and it was revoked, of late.
-struct Keys {
-    history: KeyHistory,
-    /// Before the revocation.
-    older: KeyHistory,
-    first: KeyId,
-}
-
-impl Keys {
-    fn new(compromised_since: Option<Timestamp>) -> Self {
-        let (key, next) = (signer_of(1), signer_of(6));
-        let origin = Name::new("hr.example.eu").unwrap();
-        let mut history = KeyHistory::introduce(origin, KeyRole::Run, beginning(), &key).unwrap();
-        history.rotate(later(), &key, &next).unwrap();
-        let older = history.clone();
-        history.revoke(later(), key.key_id(), compromised_since, &next).unwrap();
-        Self { history, older, first: key.key_id() }
-    }
-}
+use fuze_evidence::Timestamp;
 
 fn bundle(run: &Run, anchored: Anchored, history: Option<&Keys>) -> Result<Vec<u8>, ExportError> {
     let mut export = run.export(Selection::nothing());
