@@ -65,7 +65,12 @@ impl Believed {
     /// Asks the log about a run. Without a log nothing is asked.
     pub(crate) fn ask(&self, run: &dyn RunSource, trust: &Trust) -> Result<Anchors> {
         let Some(gathered) = self.gather(run, |id, at| trust.find(id, at)) else {
-            return Ok(Anchors { found: self.unasked(), stood: Vec::new() });
+            return match self.policy {
+                None => Ok(Anchors { found: Ok(Anchoring::None), stood: Vec::new() }),
+                Some(_) => Err(Problem::usage(
+                    "the anchors of a run that is in no bundle are proven from the log's files: name them with `--log`",
+                )),
+            };
         };
         let (anchored, roots, policy) = match gathered {
             Ok(gathered) => gathered,
@@ -79,15 +84,6 @@ impl Believed {
             other => other.map_err(Problem::failed),
         };
         Ok(Anchors { found, stood: stood.unwrap_or_default() })
-    }
-
-    fn unasked(&self) -> Result<Anchoring> {
-        match self.policy {
-            None => Ok(Anchoring::None),
-            Some(_) => Err(Problem::usage(
-                "the anchors of a run that is in no bundle are proven from the log's files: name them with `--log`",
-            )),
-        }
     }
 
     /// The run's anchors with proofs, if log and files were named.

@@ -129,7 +129,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// All that verification looks at, read through `around`.
+    /// All that verification looks at, counted as it is read.
     pub(crate) fn files<'f>(&'f self, progress: &'f Progress) -> Result<RunFiles<'f>> {
         let open = |file: RunFile| {
             let opened = self.open(file).map_err(|error| self.problem(file, error))?;

@@ -276,3 +276,45 @@ fn anchors_of_two_runs_do_not_go_together() {
     let said = verify(&site, &at, &named, 1);
     assert!(said["message"].as_str().unwrap().contains("do not belong together"), "{said}");
 }
+
+/// A decision with its token and what opens both, as a deployment kept them.
+#[test]
+fn a_decision_goes_along_and_its_overseer_is_verified() {
+    use fuze_agent_bundle_tests::forge::unpack;
+    use fuze_agent_bundle_tests::runs::{Run, Shape};
+    let run = Run::new(Shape::full(1));
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    for (name, octets) in [
+        ("records.jsonl", &run.files.records),
+        ("roots.jsonl", &run.files.roots),
+        ("content.jsonl", &run.files.content),
+        ("keys.jsonl", &run.files.keys),
+        ("decision.json", &unpack(&run.bundle(fuze_audit::Selection::nothing()))["oversight/0.json"]),
+    ] {
+        fs::write(path(name), octets).unwrap();
+    }
+    let hex = |key: fuze_evidence::sign::PublicKey| fuze_evidence::Hash(key.to_bytes()).to_string();
+    let (key, overseer) = (hex(run.public_key()), hex(run.overseer));
+    let (maker, out, decision) = (path("maker.key"), path("run.zip"), path("decision.json"));
+    fuze(&["key", "new", "--role", "run", "--out", &maker], 0);
+    let directory = path(".");
+    let export = ["audit", "export", "--json", &directory, "--key", &key, "--signing-key", &maker];
+    let exported = json(&fuze(&[export.as_slice(), &["--out", &out, "--decision", &decision]].concat(), 0));
+    assert_eq!(exported["decisions"], 1);
+    let verify = |overseer: &str, code| {
+        let base =
+            ["audit", "verify", "--json", &out, "--key", &key, "--any-exporter", "--overseer", overseer];
+        json(&fuze(&base, code))
+    };
+    let decisions = json!({"recorded": 1, "disclosed": 1, "signaturesVerified": 1});
+    assert_eq!(verify(&overseer, 0)["decisions"], decisions);
+    assert_eq!(verify(common::site::STRANGER, 0)["decisions"]["signaturesVerified"], 0);
+    // One decision twice, and one of another run, do not go along.
+    let twice =
+        [export.as_slice(), &["--out", &path("b.zip"), "--decision", &decision, "--decision", &decision]];
+    fuze(&twice.concat(), 1);
+    let other = Run::new(Shape::full(2)).bundle(fuze_audit::Selection::nothing());
+    fs::write(&decision, &unpack(&other)["oversight/0.json"]).unwrap();
+    fuze(&[export.as_slice(), &["--out", &path("c.zip"), "--decision", &decision]].concat(), 1);
+}

@@ -177,18 +177,29 @@ fn a_witness_cosigns_what_grows_and_remembers_it() {
     fuze(&["key", "new", "--role", "log", "--out", &site.path("witness.key")], 0);
     let (running, witnessing) = Running::start(&site, &vkey);
     common::schema::check(&witnessing);
-    anchor_lines(&log, &site.roots(0), true);
+    site.anchor(&log, 0, true);
     let asked = client(&witnessing);
     cosigned(&log, &asked).unwrap();
     let theirs = witnessing["vkey"].as_str().unwrap();
+    // What the witness has seen goes along into a bundle.
+    let (out, run, signing) = (site.path("run.zip"), site.run(0), site.path("keys/signing.key"));
+    let (place, key) = (site.path("log"), ["--key", &site.key]);
+    let export = ["audit", "export", &run, "--out", &out, "--signing-key", &signing, "--log", &place];
+    let seen = ["--log-key", &vkey, "--witness", theirs];
+    fuze(&[export.as_slice(), &key, &seen].concat(), 0);
+    let bundle = json(&fuze(&[["audit", "verify", "--json", &out].as_slice(), &key, &seen].concat(), 0));
+    assert_eq!(bundle["log"], "log.example.eu/runs: open at 0, close at 1; 1 witnesses");
     copy(&site.path("log"), &site.path("old"));
     anchor_lines(&log, &site.roots(1), true);
     cosigned(&log, &asked).unwrap();
     let (directory, named) = (site.path("log"), ["--witness", theirs]);
     assert_eq!(json(&verify(&site, &vkey, &named, 0))["witnesses"], json!(["witness.example"]));
     // It has not seen what came since.
-    anchor_lines(&log, &site.roots(2), false);
+    site.anchor(&log, 2, false);
     verify(&site, &vkey, &named, 3);
+    let (unseen, other) = (site.path("unseen.zip"), site.run(2));
+    let export = ["audit", "export", &other, "--out", &unseen, "--signing-key", &signing, "--log", &place];
+    fuze(&[export.as_slice(), &key, &seen].concat(), 3);
     // A log that was rolled back and grew otherwise is refused, by the same witness after it began anew, too.
     drop((log, running));
     fs::remove_dir_all(&directory).unwrap();

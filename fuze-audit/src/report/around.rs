@@ -1,8 +1,8 @@
 //! What stands around the run: its places in a log, what happened after its close, and the keys that sign.
 
 use fuze_evidence::annex::{AnnexEntry, Erased, Event, Hold, HoldScope};
-use fuze_evidence::keys::history::KeyEvent;
-use fuze_evidence::{Annex, Hash};
+use fuze_evidence::keys::history::{KeyEntry, KeyEvent};
+use fuze_evidence::{Annex, Hash, Timestamp};
 
 use super::html::Page;
 use super::outline::Outline;
@@ -171,6 +171,14 @@ pub(super) fn keys(page: &mut Page, inspected: &Inspected) {
     page.raw("</tbody></table></div>\n");
     more(page, entries.len());
     page.raw("</section>\n");
+}
+
+/// When the key that signed the run was revoked, if the bundle says so.
+pub(super) fn revoked(inspected: &Inspected) -> Option<Timestamp> {
+    let entries = inspected.history.as_ref()?.entries().ok()?;
+    let of_run =
+        |entry: &&KeyEntry| entry.event == KeyEvent::Revoked && entry.subject() == Ok(inspected.run_key.id());
+    entries.iter().find(of_run).map(|entry| entry.at)
 }
 
 fn table(page: &mut Page, label: &'static str, columns: &[&'static str]) {

@@ -21,12 +21,6 @@ use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
 pub(crate) struct Args {
     /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`.
     path: PathBuf,
-    #[command(flatten)]
-    trust: TrustArgs,
-    #[command(flatten)]
-    expect: ExpectArgs,
-    #[command(flatten)]
-    anchors: AnchorArgs,
     /// The tenant's annex, which explains erasures; found beside `runs/` without this.
     #[arg(long, value_name = "FILE")]
     annex: Option<PathBuf>,
@@ -40,6 +34,12 @@ pub(crate) struct Args {
     /// Of a bundle: an overseer's public key, so that the signatures of their decisions are verified.
     #[arg(long = "overseer", value_name = "KEY|FILE")]
     overseers: Vec<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    expect: ExpectArgs,
+    #[command(flatten)]
+    anchors: AnchorArgs,
 }
 
 /// What came of the verification.

@@ -41,7 +41,9 @@ fn what_is_in_the_bundle_is_shown() {
         "introduced <strong>(signed this run)</strong>",
         "revoked <strong>(signed this run)</strong>",
         &keys.history.current().unwrap().id().to_string(),
+        "The key that signed it was revoked at",
         "What this does not prove",
+        "That the key which signed it is still good.",
         "That no other history exists.",
     ] {
         assert!(whole.contains(shown), "{shown}");
@@ -54,7 +56,7 @@ fn what_is_in_the_bundle_is_shown() {
     assert!(open.contains("The close is not among them"));
     // What is not there is not spoken of.
     let bare = page(&run, |_| {});
-    for absent in ["In the transparency log", "After the run", "Keys over time"] {
+    for absent in ["In the transparency log", "After the run", "Keys over time", "was revoked at"] {
         assert!(!bare.contains(absent), "{absent}");
     }
     assert!(bare.contains("What this does not prove"));
