@@ -79,6 +79,7 @@ fn opened(withheld: &Content, disclosure: Option<Disclosure>, run: RunId, annex:
             DisclosedLeaf::Decoy(_) => counts.verified += 1,
             DisclosedLeaf::Hash(leaf) if annex.is_some_and(|annex| annex.explains(run, root, *leaf)) => {
                 counts.erased += 1;
+                fields.push(Field { status: FieldStatus::Erased, opened: None });
             }
             DisclosedLeaf::Hash(_) => counts.withheld += 1,
         }

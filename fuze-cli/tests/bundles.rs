@@ -218,6 +218,19 @@ fn a_bundle_is_shown_replayed_and_compared_if_it_verifies() {
         step.as_object_mut().unwrap().remove("content");
     }
     assert_eq!(some["steps"][1]["contentRoot"], there["steps"][1]["contentRoot"]);
+    // So it is of what was erased: a field, then all of it.
+    let (run, root) =
+        (site.runs[2].as_str(), site.audit("replay", 2, &[], 0)["steps"][0]["contentRoot"].clone());
+    let field = ["--content", root.as_str().unwrap(), "--field", "/input"];
+    for (n, what) in [field.as_slice(), &[]].into_iter().enumerate() {
+        site.erase(&[["--run", run].as_slice(), what].concat(), 0);
+        let out = format!("erased{n}.zip");
+        export(&site, 2, &out, &[open.as_slice(), &["--disclose-all"]].concat(), 0);
+        let told = replay(&site.path(&out));
+        assert_eq!(told, site.audit("replay", 2, &[], 0));
+        let fields = told["steps"][0]["content"].as_array().unwrap();
+        assert!(fields.iter().any(|field| field["status"] == "erased"), "{told}");
+    }
     let nothing = replay(&other);
     assert!(!nothing.to_string().contains("again"), "{nothing}");
     let run = site.run(0);

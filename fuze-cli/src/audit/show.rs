@@ -222,14 +222,18 @@ fn fields(content: &Content) -> Vec<ToldField> {
             ToldField { status: word(field.status), path, value, leaves: None }
         })
         .collect();
-    if told.is_empty() || content.counts.withheld > 0 {
+    let alone = told.is_empty();
+    // Of a bundle some may be disclosed and some not.
+    if alone || content.counts.withheld > 0 {
         let counts = content.counts;
         let all = [
             (FieldStatus::Erased, counts.erased),
             (FieldStatus::Withheld, counts.withheld),
             (FieldStatus::Missing, counts.missing),
         ];
-        let some = all.into_iter().filter(|(_, leaves)| *leaves > 0);
+        let some = all
+            .into_iter()
+            .filter(|(status, leaves)| *leaves > 0 && (alone || *status == FieldStatus::Withheld));
         told.extend(some.map(|(status, leaves)| ToldField {
             status: word(status),
             path: None,
