@@ -23,7 +23,13 @@ pub(super) fn log(page: &mut Page, inspected: &Inspected) {
     table(
         page,
         "Places in the log",
-        &["Root", "Leaf", "Proven in a tree of", "Signatures on the checkpoint", "A close is due until (UTC)"],
+        &[
+            "Root",
+            "Leaf",
+            "Proven in a tree of",
+            "Signatures on the checkpoint",
+            "A close is due until (UTC)",
+        ],
     );
     for place in &places {
         page.raw("<tr><th scope=\"row\">")
