@@ -8,10 +8,8 @@ use fuze_evidence::anchor::{AnchorLine, LeafKind, LogLeaf};
 use fuze_log::Policy;
 
 use crate::anchored::{GatherError, RunRoots, lines_of};
-use crate::member;
 use crate::source::RunSource;
-use crate::verify::{AuditError, Members, Trust, verify};
-use crate::zip::Archive;
+use crate::verify::{AuditError, Trust, verify};
 
 /// The runs of a log, and those of which there is evidence.
 #[derive(Debug, Default)]
@@ -54,18 +52,8 @@ impl Accounts {
     ///
     /// # Errors
     /// When it does not verify.
-    pub fn bundle(&mut self, mut bundle: impl Read + Seek, trust: &Trust) -> Result<(), AuditError> {
-        let _report = verify(&mut bundle, trust)?;
-        let mut archive = Archive::open(bundle).map_err(|error| AuditError::of_zip("", error))?;
-        if !archive.has(member::ANCHORS) {
-            return Ok(());
-        }
-        let octets = archive
-            .whole(member::ANCHORS, crate::anchored::MAX_ANCHORS_BYTES)
-            .map_err(|error| AuditError::of_zip(member::ANCHORS, error))?;
-        let lines = AnchorLine::read_all(&octets)
-            .map_err(|(line, error)| AuditError::why(member::ANCHORS, format!("line {line}: {error}")))?;
-        lines.iter().for_each(|line| self.take(line));
+    pub fn bundle(&mut self, bundle: impl Read + Seek, trust: &Trust) -> Result<(), AuditError> {
+        verify(bundle, trust)?.anchor_lines.iter().for_each(|line| self.take(line));
         Ok(())
     }
 

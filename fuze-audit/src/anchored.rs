@@ -18,8 +18,8 @@ use fuze_log::{Policy, VerifierKey, verify_anchor};
 use crate::source::{RunFile, RunSource};
 use crate::verify::{Anchoring, signed_close};
 
-pub use gather::GatherError;
-pub(crate) use gather::{MAX_ANCHORS_BYTES, lines_of};
+pub(crate) use gather::lines_of;
+pub use gather::{GatherError, check_leaves};
 pub use revoked::roots_before_revocation;
 
 /// The longest line of a run's files, with its line feed.

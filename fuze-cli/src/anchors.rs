@@ -1,9 +1,11 @@
 //! Which log is believed, and what it says about runs that lie in no bundle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fuze_audit::{Anchored, Anchoring, GatherError, KeyAnchor, RootsError, RunRoots, RunSource};
+use fuze_audit::{
+    Anchored, Anchoring, BundleReport, GatherError, KeyAnchor, RootsError, RunRoots, RunSource, check_leaves,
+};
 use fuze_evidence::Hash;
 use fuze_log::{LogReader, Policy};
 
@@ -19,8 +21,8 @@ const MAX_ANCHORS_BYTES: u64 = 16 << 20;
 pub(crate) struct AnchorArgs {
     #[command(flatten)]
     log: LogArgs,
-    /// The log's public files (`checkpoint`, `tile/`) or a copy of them. A run's anchors are proven from it; a bundle brings its
-    /// proofs.
+    /// The log's public files (`checkpoint`, `tile/`) or a copy of them. A run's anchors are proven from it. A bundle brings its
+    /// proofs; those are then looked up in this copy, too, which a forked log does not survive.
     #[arg(long = "log", value_name = "DIR", requires = "log_key")]
     log_directory: Option<PathBuf>,
     /// Where the log has lines of the key history, each like a line of a run's `anchors.jsonl`, as you were told when they were
@@ -84,6 +86,16 @@ impl Believed {
             other => other.map_err(Problem::failed),
         };
         Ok(Anchors { found, stood: stood.unwrap_or_default() })
+    }
+
+    /// Looks up in the log's files what a bundle says that it holds, if files were named.
+    pub(crate) fn look_up(&self, path: &Path, report: &BundleReport) -> Result<()> {
+        let Some((policy, reader)) = self.policy.as_ref().zip(self.reader.as_ref()) else { return Ok(()) };
+        check_leaves(&report.anchor_lines, reader, policy).map_err(|error| {
+            let said =
+                format!("`{}` and the log in `{}`: {error}", path.display(), reader.directory().display());
+            problem(said, &error)
+        })
     }
 
     /// The run's anchors with proofs, if log and files were named.

@@ -11,7 +11,7 @@ use fuze_evidence::Timestamp;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_log::policy::PolicyError;
 use fuze_log::witness::{Server, ServerOptions};
-use fuze_log::{KeyName, LogReader, Monitor, Note, Policy, ReaderError, VerifierKey, Witness};
+use fuze_log::{KeyName, LogReader, Monitor, Note, Policy, ReaderError, TlogProof, VerifierKey, Witness};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,7 +33,8 @@ pub(crate) enum Command {
         directory: PathBuf,
         #[command(flatten)]
         log: LogArgs,
-        /// A checkpoint of this log that you kept: the log must still begin with that tree.
+        /// A checkpoint of this log that you kept, or a tlog-proof with one, as bundles have them: the log must still begin with
+        /// that tree.
         #[arg(long, value_name = "FILE")]
         earlier: Option<PathBuf>,
         /// Judge deadlines as of this time instead of now (RFC 3339, UTC, nine fractional digits).
@@ -161,7 +162,12 @@ fn verify(
     let findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
     let extends_earlier = earlier
         .map(|path| {
-            let note = Note::read(&read(&path, 1 << 20)?).map_err(|error| Problem::file(&path, error))?;
+            let octets = read(&path, 1 << 20)?;
+            let note = match TlogProof::read(&octets) {
+                Ok(proof) => Ok(proof.checkpoint().clone()),
+                Err(_) => Note::read(&octets),
+            };
+            let note = note.map_err(|error| Problem::file(&path, error))?;
             let old = policy
                 .verify(note)
                 .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;

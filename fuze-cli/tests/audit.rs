@@ -69,6 +69,32 @@ fn a_store_is_listed_page_by_page() {
         .collect();
     assert_eq!(ids, site.runs.iter().map(|run| json!(run)).collect::<Vec<_>>());
     assert_eq!(json(&fuze(&["audit", "query", "--json", &store, "--status", "error"], 0))["runs"], json!([]));
+    let log = site.log();
+    site.anchor(&log, 1, true);
+    let found = |more: &[&str]| -> Vec<Value> {
+        let listed = json(&fuze(&[["audit", "query", "--json", &store].as_slice(), more].concat(), 0));
+        listed["runs"].as_array().unwrap().clone()
+    };
+    let all = found(&[]);
+    assert_eq!(all.iter().map(|run| run["anchors"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 0]);
+    let subject = all[2]["subject"].as_str().unwrap();
+    let opened = all[1]["openedAt"].as_str().unwrap();
+    for (more, expected) in [
+        (["--run", site.runs[1].as_str()].as_slice(), 1..2),
+        (&["--subject", subject], 2..3),
+        (&["--agent", "Ward"], 0..3),
+        (&["--agent", "Other"], 0..0),
+        (&["--tenant", "clinic-8"], 0..0),
+        (&["--state", "closed"], 0..3),
+        (&["--state", "suspended"], 0..0),
+        (&["--from", opened], 1..3),
+        (&["--before", opened], 0..1),
+        (&["--status", "completed", "--from", opened, "--before", opened], 0..0),
+    ] {
+        assert_eq!(found(more), all[expected], "{more:?}");
+    }
+    let text = fuze(&["audit", "query", &store], 0).stdout;
+    assert_eq!(text.lines().filter(|line| line.ends_with("anchored")).count(), 1, "{text}");
     fuze(&["audit", "query", &store, "--status", "no-such"], 2);
     fuze(&["audit", "query", &store, "--after", "no-such"], 2);
 }

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::site::{Site, anchor_lines, copy};
 use common::{Called, fuze, json};
+use fuze_agent_bundle_tests::forge::unpack;
 use fuze_evidence::Name;
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
@@ -66,11 +67,21 @@ fn a_rolled_back_and_a_forked_log_do_not_begin_with_the_checkpoint_that_was_kept
     let (vkey, directory) = (log.vkey().to_string(), site.path("log"));
     anchor_lines(&log, &site.roots(0), true);
     copy(&directory, &site.path("old"));
-    anchor_lines(&log, &site.roots(1), true);
+    site.anchor(&log, 1, true);
     let kept = site.path("kept");
+    let (out, signing, run) = (site.path("kept.zip"), site.path("keys/signing.key"), site.run(1));
+    let export = ["audit", "export", &run, "--out", &out, "--key", &site.key, "--signing-key", &signing];
+    fuze(&[export.as_slice(), &["--log-key", &vkey, "--log", &directory]].concat(), 0);
+    let proof = &unpack(&fs::read(&out).unwrap())["anchors/close.tlog-proof"];
+    fs::write(site.path("close.tlog-proof"), proof).unwrap();
     fs::copy(format!("{directory}/checkpoint"), &kept).unwrap();
     anchor_lines(&log, &site.roots(2), true);
     let verified = json(&verify(&site, &vkey, &["--earlier", &kept], 0));
+    verify(&site, &vkey, &["--earlier", &site.path("close.tlog-proof")], 0);
+    let here = ["audit", "verify", &out, "--key", &site.key, "--log-key", &vkey, "--log"];
+    fuze(&[here.as_slice(), &[&directory]].concat(), 0);
+    // A copy from before says nothing about it.
+    fuze(&[here.as_slice(), &[&site.path("old")]].concat(), 3);
     assert_eq!((&verified["extendsEarlier"], &verified["size"]), (&json!(true), &json!(6)));
     // Rolled back: the older log is well in itself, and smaller than what was seen.
     drop(log);
@@ -84,6 +95,14 @@ fn a_rolled_back_and_a_forked_log_do_not_begin_with_the_checkpoint_that_was_kept
     anchor_lines(&log, &site.roots(1), true);
     assert_eq!(json(&verify(&site, &vkey, &[], 0))["size"], 6);
     assert!(verify(&site, &vkey, &["--earlier", &kept], 1).stderr.contains("rolled back or forked"));
+    // A bundle that was handed out keeps a checkpoint as well, in its proofs; and it is not in the log that is shown now.
+    verify(&site, &vkey, &["--earlier", &site.path("close.tlog-proof")], 1);
+    let bundle = site.path("kept.zip");
+    let look = ["audit", "verify", &bundle, "--key", &site.key, "--log-key", &vkey];
+    fuze(&look, 0);
+    let said = fuze(&[look.as_slice(), &["--log", &directory]].concat(), 1).stderr;
+    assert!(said.contains("the leaf is not there"), "{said}");
+    fuze(&[["audit", "show", &bundle].as_slice(), &look[3..], &["--log", &directory]].concat(), 1);
     fs::write(&kept, "no note").unwrap();
     verify(&site, &vkey, &["--earlier", &kept], 4);
 }

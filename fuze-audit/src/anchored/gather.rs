@@ -12,7 +12,7 @@ use super::{Anchored, KeyAnchor, RunRoots};
 use crate::source::{RunFile, RunSource};
 
 /// A run has two leaves. More than these is no `anchors.jsonl`.
-pub(crate) const MAX_ANCHORS_BYTES: u64 = 1 << 20;
+const MAX_ANCHORS_BYTES: u64 = 1 << 20;
 
 /// Why a run's anchors are not gathered.
 #[derive(Debug)]
@@ -168,6 +168,20 @@ impl KeyAnchor {
         };
         all.into_iter().filter(of_log).map(prove).collect()
     }
+}
+
+/// Whether the log's public files hold these leaves in their places. A proof in a bundle may be of a tree that the log's owner shows
+/// to nobody else; a copy of the log that came another way does not have it.
+///
+/// # Errors
+/// When a leaf is not covered by the checkpoint there, or another one stands in its place.
+pub fn check_leaves(lines: &[AnchorLine], reader: &LogReader, policy: &Policy) -> Result<(), GatherError> {
+    for line in lines {
+        let kind = line.leaf().kind();
+        let proof = prove(line, kind, reader)?;
+        verify_leaf(line, &proof, policy).map(drop).map_err(|error| GatherError::Proof { kind, error })?;
+    }
+    Ok(())
 }
 
 /// The lines of a run's `anchors.jsonl`; none of a run that was not anchored.

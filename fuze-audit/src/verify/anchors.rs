@@ -167,6 +167,11 @@ impl Anchors {
         self.open.iter().chain(&self.close)
     }
 
+    /// The line of each proof.
+    pub(super) fn lines(&self) -> Vec<AnchorLine> {
+        self.entries().map(|entry| entry.line.clone()).collect()
+    }
+
     /// Where the roots are said to stand: the open's place first.
     pub(crate) fn places(&self) -> Vec<Place> {
         let place = |entry: &Entry| {

@@ -61,6 +61,7 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         exported_at,
         decisions: inspected.decisions,
         anchoring,
+        anchor_lines: inspected.anchors.lines(),
     })
 }
 

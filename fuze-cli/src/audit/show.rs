@@ -130,6 +130,7 @@ fn read(place: &Place, trust: &Trust, expect: &ExpectArgs, anchors: &AnchorArgs)
             fuze_audit::replay(CountedFile { file, progress: &progress }, &trust.for_bundles(&believed))
                 .map_err(|error| super::refused(path, &error))?;
         expect.check(&report.run)?;
+        believed.look_up(path, &report)?;
         return Ok(replay);
     }
     let source = place.source()?;

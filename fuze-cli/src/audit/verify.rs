@@ -176,7 +176,8 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
 
 fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
     let file = File::open(path).map_err(|error| Problem::file(path, error))?;
-    let mut trust = trust.for_bundles(&args.anchors.read()?);
+    let believed = args.anchors.read()?;
+    let mut trust = trust.for_bundles(&believed);
     if args.any_exporter {
         trust = trust.any_exporter();
     }
@@ -187,6 +188,7 @@ fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> 
     let progress = Progress::reading("verifying", None);
     match fuze_audit::verify::verify(CountedFile { file, progress: &progress }, &trust) {
         Ok(report) => {
+            believed.look_up(path, &report)?;
             let (log, close_root) = (crate::anchors::text(&report.anchoring), report.close_root);
             let decisions = report.decisions;
             let (mut document, ended) = reported(report.run, &args.expect);

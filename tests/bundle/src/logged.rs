@@ -168,6 +168,15 @@ classes! {
         scene.shown.world = world;
         Caught::Earlier
     }
+    bundle_of_a_forked_log: |scene| {
+        // The log is the one that everybody sees; the bundle proves its run in a tree that nobody else was shown.
+        let mut fork = world();
+        let second = rewritten(&scene.runs[1]);
+        let forked = [&scene.runs[0], &second, &scene.runs[2]].map(|run| anchored(&mut fork, run));
+        scene.shown.bundles[1] = forked[1].clone();
+        // Both histories began with the same open.
+        Caught::LeftOut(1)
+    }
     rewritten_with_the_stolen_key: |scene| {
         // The new history is put into the log beside the old one, whose leaves nobody can take away.
         let again = rewritten(&scene.runs[0]);

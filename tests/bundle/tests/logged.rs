@@ -40,6 +40,7 @@ macro_rules! each {
 
 each! {
     whole_run_omitted open_run_never_closed open_run_never_closed_and_never_shown log_rolled_back log_forked
+    bundle_of_a_forked_log
     rewritten_with_the_stolen_key rewritten_with_the_stolen_keys_of_run_and_log
     rewritten_and_known_from_an_earlier_bundle backdated_with_a_revoked_key
 }

@@ -112,6 +112,13 @@ fn anchors_of_another_run_or_in_another_log_do_not_count() {
     check(&case.bundle(), &untrusted.clone().revocation(case.revocation.clone()), REVOKED);
     check(&case.bundle(), &untrusted.revocation(revocation.clone()), REVOKED);
     check(&case.bundle(), &case.trust().revocation(revocation), REVOKED);
+    // A place of the revocation that nothing proves, and one of that other log.
+    let proof = case.world.revoke(&case.keys.older).proof;
+    let unproven = KeyAnchor { proof, ..case.world.revoke(&case.keys.history) };
+    check(&case.bundle(), &case.trust().revocation(unproven), REVOKED);
+    other.grow(40);
+    let revocation = other.revoke(&case.keys.history);
+    check(&case.bundle(), &case.trust().revocation(revocation), REVOKED);
     // Fewer witnesses than asked for, at the run's anchors.
     let mut alone = World::new("log.example", 1);
     let unseen = bundle(&case.run, alone.anchor(&case.run, false), None).unwrap();
