@@ -301,9 +301,6 @@ pub fn anchor_follows(there: &[AnchorLine], closed: bool, line: &AnchorLine) -> 
         return Ok(false);
     }
     match (line.leaf().kind(), there) {
-        (LeafKind::RunOpen, []) if closed => {
-            rejected("the run is closed: it is anchored before it does anything")
-        }
         (LeafKind::RunOpen, []) => Ok(true),
         (LeafKind::RunOpen, _) => {
             rejected("the run's open root stands in a log already: a run is opened once")
