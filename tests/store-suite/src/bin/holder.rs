@@ -2,17 +2,21 @@
 //!
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
 //! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
-//! close, with everything that a store is asked for.
+//! close, with everything that a store is asked for. `holder erasing <directory>`: the same, and then content of both is erased.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as _, Start};
-use fuze_evidence::{Hash, RunId, Signer as _, sha256};
-use fuze_store::{Options, SqliteStore};
+use fuze_evidence::annex::ErasureReason;
+use fuze_evidence::erase::{Done, Order, Registrar, Target};
+use fuze_evidence::keys::FileSigner;
+use fuze_evidence::{Hash, Name, RunId, Signer, Timestamp, sha256};
+use fuze_store::{Eraser, Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
+use serde::Deserialize;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -35,11 +39,20 @@ async fn main() -> Fallible<()> {
         "write" => write(&store).await,
         "story" => {
             story(&store).await?;
-            Arc::into_inner(store).ok_or("the store is held")?.close().await?;
-            say("closed")
+            end(store).await
         }
-        other => Err(format!("expected `claim`, `write` or `story`, found `{other}`").into()),
+        "erasing" => {
+            let runs = story(&store).await?;
+            erasing(&store, &runs).await?;
+            end(store).await
+        }
+        other => Err(format!("expected `claim`, `write`, `story` or `erasing`, found `{other}`").into()),
     }
+}
+
+async fn end(store: Arc<SqliteStore>) -> Fallible<()> {
+    Arc::into_inner(store).ok_or("the store is held")?.close().await?;
+    say("closed")
 }
 
 async fn claim(store: Arc<SqliteStore>, run: RunId, token: Hash, times: u32) -> Fallible<()> {
@@ -93,8 +106,9 @@ async fn write(store: &SqliteStore) -> Fallible<()> {
 }
 
 /// Each line says what the store has acknowledged: the run's records, its epoch, and what has started.
-async fn story(store: &SqliteStore) -> Fallible<()> {
+async fn story(store: &SqliteStore) -> Fallible<Vec<(RunId, Arc<FileSigner>)>> {
     let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
+    let mut runs = Vec::new();
     for _ in 0..2 {
         let (mut sample, batch) = Sample::begin().map_err(wrong)?;
         let run = sample.run;
@@ -118,8 +132,46 @@ async fn story(store: &SqliteStore) -> Fallible<()> {
         store.commit(fence, sample.go_on().map_err(wrong)?).await?;
         say(&format!("has {run} {} 2", sample.head().0))?;
         let records = sample.head().0 + 1;
+        runs.push((run, Arc::clone(&sample.signer)));
         store.commit(fence, sample.close().map_err(wrong)?).await?;
         say(&format!("has {run} {records} 2"))?;
+    }
+    Ok(runs)
+}
+
+/// What is looked at of a line of `content.jsonl`.
+#[derive(Deserialize)]
+struct Line {
+    root: Hash,
+    leaves: Vec<Leaf>,
+}
+
+#[derive(Deserialize)]
+struct Leaf {
+    data: Option<String>,
+}
+
+/// The first run loses its input and then all its content, the second one its input. `secret` is cipher text of an input.
+async fn erasing(store: &SqliteStore, runs: &[(RunId, Arc<FileSigner>)]) -> Fallible<()> {
+    let (_, signer) = runs.first().ok_or("no run")?;
+    let registrar = Registrar::new(Name::new("suite")?, Arc::clone(signer) as Arc<dyn Signer>)?;
+    let eraser = Eraser::new(store, registrar);
+    for (number, (run, _)) in runs.iter().enumerate() {
+        let content = std::fs::read(store.run_directory(*run).join("content.jsonl"))?;
+        let line: Line = serde_json::from_slice(content.split(|&b| b == b'\n').next().unwrap_or_default())?;
+        let root = line.root;
+        let secret = line.leaves.into_iter().find_map(|leaf| leaf.data).ok_or("no data")?;
+        say(&format!("secret {run} {secret}"))?;
+        let targets = [Target::Record { root }, Target::Run];
+        for target in targets.into_iter().take(2 - number) {
+            let what = if target == Target::Run { "run" } else { "record" };
+            let at = Timestamp::from_system_time(SystemTime::now())?;
+            let order = Order { at, by: Name::new("officer")?, reason: ErasureReason::Request };
+            if eraser.erase(*run, target, order).await? != Done::Erased {
+                return Err("there was nothing to erase".into());
+            }
+            say(&format!("erased {run} {what}"))?;
+        }
     }
     Ok(())
 }
