@@ -3,9 +3,11 @@
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
 //! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
 //! close, with everything that a store is asked for. `holder erasing <directory>`: the same, and then content of both is erased.
+//! `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +15,9 @@ use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as
 use fuze_evidence::annex::ErasureReason;
 use fuze_evidence::erase::{Done, Order, Registrar, Target};
 use fuze_evidence::keys::FileSigner;
+use fuze_evidence::random::OsRandom;
 use fuze_evidence::{Hash, Name, RunId, Signer, Timestamp, sha256};
+use fuze_log::{Log, LogOptions, Prepared};
 use fuze_store::{Eraser, Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
 use serde::Deserialize;
@@ -32,6 +36,9 @@ async fn main() -> Fallible<()> {
     let mut arguments = std::env::args().skip(1);
     let mut next = move || arguments.next().ok_or("an argument is missing");
     let (what, directory) = (next()?, next()?);
+    if what == "log" {
+        return log(Path::new(&directory), Path::new(&next()?)).await;
+    }
     let options = Options::default().busy_timeout(Duration::from_secs(300));
     let store = Arc::new(SqliteStore::open(directory, &options)?);
     match what.as_str() {
@@ -46,7 +53,9 @@ async fn main() -> Fallible<()> {
             erasing(&store, &runs).await?;
             end(store).await
         }
-        other => Err(format!("expected `claim`, `write`, `story` or `erasing`, found `{other}`").into()),
+        other => {
+            Err(format!("expected `claim`, `write`, `story`, `erasing` or `log`, found `{other}`").into())
+        }
     }
 }
 
@@ -174,4 +183,38 @@ async fn erasing(store: &SqliteStore, runs: &[(RunId, Arc<FileSigner>)]) -> Fall
         }
     }
     Ok(())
+}
+
+/// Each leaf's index and hash as soon as it is in the log, alone and many at once.
+async fn log(directory: &Path, key: &Path) -> Fallible<()> {
+    let signer = Arc::new(FileSigner::load(key, Name::new("log")?)?);
+    let mut log = Log::create(directory, &Name::new("log.example")?, signer.clone(), LogOptions::new())?;
+    say("made")?;
+    let leaf = |n: u32| -> Fallible<Prepared> {
+        Ok(Prepared::annex(sha256(&n.to_be_bytes()), &mut OsRandom::new())?)
+    };
+    let said = |index: u64, leaf: &Prepared| say(&format!("leaf {index} {}", sha256(leaf.leaf().bytes())));
+    for n in 0..3 {
+        let leaf = leaf(n)?;
+        said(log.append_async(leaf.leaf()).await?, &leaf)?;
+    }
+    let many = (3..254).map(leaf).collect::<Fallible<Vec<_>>>()?;
+    let mut waiting = Vec::new();
+    let shared = Arc::new(log);
+    for leaf in many {
+        let log = Arc::clone(&shared);
+        waiting.push(tokio::spawn(async move { (log.append_async(leaf.leaf()).await, leaf) }));
+    }
+    for task in waiting {
+        let (index, leaf) = task.await?;
+        said(index?, &leaf)?;
+    }
+    drop(shared);
+    log = Log::open(directory, signer, LogOptions::new())?;
+    for n in 254..259 {
+        let leaf = leaf(n)?;
+        said(log.append_async(leaf.leaf()).await?, &leaf)?;
+    }
+    drop(log);
+    say("closed")
 }

@@ -66,6 +66,12 @@ pub(crate) fn image(steps: &[Step], unsynced: Unsynced, directory: &Path) {
     }
 }
 
+/// A file as whoever reads it after these steps sees it.
+pub(crate) fn file(steps: &[Step], name: &Path) -> Option<Vec<u8>> {
+    let file = names(steps, Unsynced::Kept, &mut Dice(0)).remove(name)??;
+    contents(steps, Unsynced::Kept, &mut Dice(0)).remove(&file)
+}
+
 fn contents(steps: &[Step], unsynced: Unsynced, dice: &mut Dice) -> BTreeMap<File, Vec<u8>> {
     let mut pending: BTreeMap<File, Vec<&Step>> = BTreeMap::new();
     let mut files: BTreeMap<File, Vec<u8>> = BTreeMap::new();

@@ -16,6 +16,7 @@ pub(crate) type File = usize;
 pub(crate) enum Step {
     Directory(PathBuf),
     Create(PathBuf, File),
+    /// Of a file or a directory.
     Unlink(PathBuf),
     Rename(PathBuf, PathBuf),
     Write {
@@ -90,7 +91,14 @@ fn number(argument: &str) -> usize {
 
 impl Reader<'_> {
     fn below(&self, name: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(String::from_utf8(octets(name)).expect("a name"));
+        self.below_in("", name)
+    }
+
+    /// A name that is looked up from `directory`, which is `3</a/directory>` or `AT_FDCWD</another>`.
+    fn below_in(&self, directory: &str, name: &str) -> Option<PathBuf> {
+        let text = |hex: &str| String::from_utf8(octets(hex)).expect("a name");
+        let from = directory.split_once('<').map(|(_, from)| text(from.trim_end_matches('>')));
+        let path = Path::new(&from.unwrap_or_default()).join(text(name));
         assert!(path.is_absolute(), "{}", path.display());
         path.strip_prefix(self.root).ok().map(Path::to_owned)
     }
@@ -122,8 +130,8 @@ impl Reader<'_> {
     fn call(&mut self, name: &str, arguments: &[&str], result: i64) {
         let size = usize::try_from(result).expect("not an error");
         match (name, arguments) {
-            ("openat", [_, name, flags, ..]) => {
-                let open = self.opened(name, flags);
+            ("openat", [directory, name, flags, ..]) => {
+                let open = self.opened(self.below_in(directory, name), flags);
                 self.open.insert(result, open);
             }
             ("close", [open]) => {
@@ -164,11 +172,8 @@ impl Reader<'_> {
             ("mkdir", [name, ..]) => {
                 self.steps.extend(self.below(name).map(Step::Directory));
             }
-            ("unlink", [name]) | ("unlinkat", [_, name, "0"]) => {
-                let Some(name) = self.below(name) else { return };
-                self.names.remove(&name);
-                self.steps.push(Step::Unlink(name));
-            }
+            ("unlink" | "rmdir", [name]) => self.unlinked(self.below(name)),
+            ("unlinkat", [directory, name, _]) => self.unlinked(self.below_in(directory, name)),
             ("rename", [from, to]) => {
                 let (Some(from), Some(to)) = (self.below(from), self.below(to)) else { return };
                 assert_eq!(from.parent(), to.parent(), "a rename into another directory");
@@ -184,8 +189,15 @@ impl Reader<'_> {
         }
     }
 
-    fn opened(&mut self, name: &str, flags: &str) -> Open {
-        let Some(name) = self.below(name) else { return Open::Elsewhere };
+    fn unlinked(&mut self, name: Option<PathBuf>) {
+        if let Some(name) = name {
+            self.names.remove(&name);
+            self.steps.push(Step::Unlink(name));
+        }
+    }
+
+    fn opened(&mut self, name: Option<PathBuf>, flags: &str) -> Open {
+        let Some(name) = name else { return Open::Elsewhere };
         let flags: Vec<&str> = flags.split('|').collect();
         let has = |flag| flags.contains(&flag);
         assert!(!has("O_TMPFILE"), "a file without a name");
