@@ -3,7 +3,7 @@
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
 //! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
 //! close, with everything that a store is asked for. `holder erasing <directory>`: the same, and then content of both is erased.
-//! `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
+//! `holder sink <directory>`: no store but files; one run. `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -16,7 +16,8 @@ use fuze_evidence::annex::ErasureReason;
 use fuze_evidence::erase::{Done, Order, Registrar, Target};
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
-use fuze_evidence::{Hash, Name, RunId, Signer, Timestamp, sha256};
+use fuze_evidence::sink::{JsonlSink, SinkError};
+use fuze_evidence::{Hash, Name, RunId, Signer, Sink as _, SinkBatch, Timestamp, sha256};
 use fuze_log::{Log, LogOptions, Prepared};
 use fuze_store::{Eraser, Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
@@ -36,8 +37,10 @@ async fn main() -> Fallible<()> {
     let mut arguments = std::env::args().skip(1);
     let mut next = move || arguments.next().ok_or("an argument is missing");
     let (what, directory) = (next()?, next()?);
-    if what == "log" {
-        return log(Path::new(&directory), Path::new(&next()?)).await;
+    match what.as_str() {
+        "log" => return log(Path::new(&directory), Path::new(&next()?)).await,
+        "sink" => return sink(&JsonlSink::new(directory)).await,
+        _ => {}
     }
     let options = Options::default().busy_timeout(Duration::from_secs(300));
     let store = Arc::new(SqliteStore::open(directory, &options)?);
@@ -54,7 +57,8 @@ async fn main() -> Fallible<()> {
             end(store).await
         }
         other => {
-            Err(format!("expected `claim`, `write`, `story`, `erasing` or `log`, found `{other}`").into())
+            Err(format!("expected `claim`, `write`, `story`, `erasing`, `sink` or `log`, found `{other}`")
+                .into())
         }
     }
 }
@@ -183,6 +187,36 @@ async fn erasing(store: &SqliteStore, runs: &[(RunId, Arc<FileSigner>)]) -> Fall
         }
     }
     Ok(())
+}
+
+/// One run in files. What was not kept is not kept the next time either.
+async fn sink(sink: &JsonlSink) -> Fallible<()> {
+    let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
+    let (mut sample, mut batch) = Sample::begin().map_err(wrong)?;
+    let run = sample.run;
+    let key: String = sample.signer.public_key().iter().map(|b| format!("{b:02x}")).collect();
+    say(&format!("key {run} {key}"))?;
+    for step in 0..8_u8 {
+        let records = sample.head().0;
+        if let Err(error) = sink.append(&lines(run, batch), true).await {
+            let next = sample.go_on().map_err(wrong)?;
+            return match sink.append(&lines(run, next), true).await {
+                Err(SinkError::Stopped) => Err(error.into()),
+                other => Err(format!("after `{error}` the sink went on: {other:?}").into()),
+            };
+        }
+        say(&format!("has {run} {records} 1"))?;
+        batch = match step {
+            3 => sample.suspend(1, &[token(run, 0, far())]).map_err(wrong)?,
+            _ => sample.go_on().map_err(wrong)?,
+        };
+    }
+    say("closed")
+}
+
+fn lines(run: RunId, batch: Batch) -> SinkBatch {
+    let Batch { keys, contents: content, records, roots, .. } = batch;
+    SinkBatch { keys, content, records, roots, ..SinkBatch::new(run) }
 }
 
 /// Each leaf's index and hash as soon as it is in the log, alone and many at once.

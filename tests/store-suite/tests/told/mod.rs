@@ -26,6 +26,17 @@ pub(crate) struct Told {
     secret: Option<String>,
 }
 
+#[allow(dead_code, reason = "not every test that reads this asks")]
+impl Told {
+    pub(crate) const fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub(crate) fn key(&self) -> [u8; 32] {
+        self.key.expect("it was said first")
+    }
+}
+
 /// How much of a run's content is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Erased {
