@@ -148,6 +148,7 @@ def chain(files, key):
                 roots.append(signed)
                 prev_root = sha(jcs(signed))
     need(len(roots) == len(root_lines) + (span == "run.close"), "a root at no place of this run")
+    need(payloads[0]["attrs"]["fuze.key_id"] == sha(key), "keys/run.hex: another key than record 0 names")
     return payloads, roots
 
 
@@ -185,10 +186,8 @@ def content(octets, root, count):
     return [leaf["hash"] for leaf in members["leaves"] if "hash" in leaf]
 
 
-def evidence(files, key):
-    """Chain, roots, content. Returns payloads, roots, and the leaf hashes of which nothing is disclosed."""
-    payloads, roots = chain(files, key)
-    need(payloads[0]["attrs"]["fuze.key_id"] == sha(key), "keys/run.hex: another key than record 0 names")
+def contents(files, payloads):
+    """All that the records commit to. Returns the leaf hashes of which nothing is disclosed."""
     used, withheld = set(), []
     for committed in (p["content"] for p in payloads if "content" in p):
         name = f"content/{committed['root']}.json"
@@ -197,7 +196,7 @@ def evidence(files, key):
         if name in files:
             withheld += content(files[name], committed["root"], committed["leaves"])
     need({name for name in files if name.startswith("content/")} <= used, "content of no record")
-    return payloads, roots, withheld
+    return withheld
 
 
 # The log (13): C2SP signed-note, tlog-checkpoint, tlog-proof; RFC 6962, sections 2.1 and 2.1.1
@@ -254,7 +253,8 @@ def verify(path, run_keys, log):
     key = bytes.fromhex(re.fullmatch("([0-9a-f]{64})\n", files["keys/run.hex"].decode())[1])
     if sha(key) not in run_keys:
         raise Cannot(f"nobody vouched for the run's key {sha(key)}")
-    payloads, roots, _ = evidence(files, key)
+    payloads, roots = chain(files, key)
+    contents(files, payloads)
     closed = payloads[-1]["span"] == "run.close"
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
     if log and not (named and ("run_close" if closed else "run_open") in anchors(files, roots, closed, log)):

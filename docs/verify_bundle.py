@@ -5,15 +5,16 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
     verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY] BUNDLE...
 
 Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4),
-cosignatures of witnesses (13), overseers' own signatures (11). With an annex (12) or a key history (14) it says,
-once all else holds, that it cannot verify.
+cosignatures of witnesses (13), overseers' own signatures (11). Of an annex (12) that another key signed, or that says
+that a retention window ended for this run, and with a key history (14) it says that it cannot verify.
 """
 import argparse, json, re, struct, sys, zlib
 from datetime import datetime
 
-from verify import (ANNEX, HASH, HISTORY, Cannot, anchors, base64std, check_point, check_signature, commitment,
-                    evidence, jcs, judge, lines, need, read, sha, unbase64)
+from verify import (ANNEX, HASH, HISTORY, Cannot, anchors, base64std, chain, check_point, check_signature, commitment,
+                    contents, jcs, judge, lines, need, read, sha, unbase64)
 
+NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
 UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 ALWAYS = {"README.txt", "keys/run.hex", "keys/run.pem", "manifest.json", "records.jsonl", "report.html",
@@ -21,11 +22,18 @@ ALWAYS = {"README.txt", "keys/run.hex", "keys/run.pem", "manifest.json", "record
 OTHERS = re.compile(r"anchors/(anchors\.jsonl|(open|close)\.tlog-proof|log\.vkey)|annex/annex\.jsonl"
                     r"|content/[0-9a-f]{64}\.json|definition/agent\.json|keys/(export\.(hex|pem)|run\.history\.jsonl)"
                     r"|oversight/(0|[1-9][0-9]*)\.json|policy/bundle|roots/(close|0|[1-9][0-9]*)\.(json|sig)")
+ZERO = "0" * 64
 RECORD = {"attrs", "common", "endedAt", "role", "runId", "span", "startedAt", "stepId", "v"}
 ROLES = {"agent.invoke": "agent", "guardrail": "guardrail", "human.oversight.decision": "oversight",
          "model.drift": "agent", "model.generate": "model", "oversight.suspend": "oversight",
          "policy.evaluate": "policy", "run.cancel": "agent", "run.close": "agent", "run.gap": "agent",
          "run.resume": "agent", "tool.execute": "tool"}
+ENTRY = {"at", "by", "domain", "keyId", "kind", "origin", "prev", "sequence", "tenant"}
+WINDOWS = {"content_window", "decision_window", "hash_window"}
+ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
+          "record": ({"root"}, {"request", "consent_withdrawn", "content_window", "decision_window"}),
+          "run": (set(), {"request", "consent_withdrawn"} | WINDOWS),
+          "subject": (set(), {"request", "consent_withdrawn"})}
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -83,6 +91,79 @@ def check_payloads(payloads):
     refused = first["attrs"]["fuze.run.outcome"] == "refused"
     need(not refused or len(payloads) == 1 or payloads[1]["span"] == "run.close", "record 1: after a refusal")
 
+
+# The annex (12)
+
+def check_entry(e):
+    """A statement by itself: which members it has for its kind and scope, and what may stand in them."""
+    kind, scope, reason = e["kind"], e.get("scope"), e.get("reason")
+    if kind == "erased":
+        more, reasons = ERASED[scope]
+        more = more | {"reason", "runId", "scope"} | ({"closeRoot"} if reason == "hash_window" else set())
+        need(reason in reasons and (e["by"] == "retention") == (reason in WINDOWS), "annex: reason")
+    elif kind in ("hold", "release"):
+        more = {"reason", "scope"} | ({"runId"} if scope == "run" else set())
+        need(scope in ("run", "tenant") and reason in ("legal_claims", "evidence_freeze"), "annex: scope or reason")
+    else:
+        need(kind in ("contested", "late_outcome"), "annex: kind")
+        more = {"runId", "statement"} | ({"root"} & set(e))
+    need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
+    need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
+    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
+    need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
+    leaves = e.get("leaves", [ZERO])
+    need(leaves and leaves == sorted(set(leaves)) and all(map(HASH.fullmatch, leaves)), "annex: leaves")
+
+
+def read_annex(files, key, first):
+    """The statements, which follow each other, are signed, and erase nothing that is held."""
+    entries, prev, at, holds = [], ZERO, "1970", []
+    for n, line in enumerate(lines(files[ANNEX])):
+        signed = read(line)
+        e = signed["entry"]
+        check_entry(e)
+        need(set(signed) == {"entry", "signature"}, "annex: members")
+        if e["keyId"] != sha(key):
+            raise Cannot(f"line {n} of the annex: this verifier knows the run's key alone")
+        check_signature(key, unbase64(signed["signature"]), jcs(e))
+        of = [first["attrs"]["fuze.origin"], first["common"]["fuze.tenant.id"]]
+        need([e["origin"], e["tenant"]] == of and jcs([e["prev"], e["sequence"]]) == jcs([prev, n]), "annex: order")
+        check_time(e["at"], at)
+        hold = (e.get("scope"), e.get("runId"), e.get("reason"))
+        if e["kind"] == "hold":
+            holds.append(hold)
+        elif e["kind"] == "release":
+            holds.remove(hold)
+        elif e["kind"] == "erased":
+            need(not any(scope == "tenant" or run == e["runId"] for scope, run, _ in holds), "annex: it is held")
+        entries.append(e)
+        prev, at = sha(line), e["at"]
+    return entries
+
+
+def check_annex(files, entries, payloads, withheld):
+    """What is said about this run is true and explains what is missing. Returns how many leaf hashes are withheld."""
+    roots = {p["content"]["root"] for p in payloads if "content" in p}
+    there = {root for root in roots if f"content/{root}.json" in files}
+    gone, explained, window = set(), set(), False
+    for e in (e for e in entries if e.get("runId") == payloads[0]["runId"] and e["kind"] not in ("hold", "release")):
+        need(e["at"] >= payloads[-1]["endedAt"] and e.get("root") in roots | {None}, "annex: before the end, or no root")
+        if e["kind"] == "erased":
+            window = window or e["reason"] in WINDOWS
+            erased = {e["root"]} if e["scope"] == "record" else set() if e["scope"] == "field" else roots
+            need("closeRoot" not in e and not erased & there, "annex: what it says is gone is here")
+            explained |= erased
+            if e["scope"] == "field" and e["root"] in there:
+                leaves = json.loads(files[f"content/{e['root']}.json"])["leaves"]
+                need(set(e["leaves"]) <= {leaf.get("hash") for leaf in leaves}, "annex: what it says is gone is here")
+                gone |= set(e["leaves"])
+    need(roots - there <= explained, "content is missing, and nothing explains it")
+    if window:
+        raise Cannot("this verifier does not work out when retention windows end")
+    return len(set(withheld) - gone)
+
+
+# Decisions (11)
 
 def signed_text(text, prefix, domain):
     """A token or a decision (11): what it says, the octets that were signed, the signature."""
@@ -173,10 +254,6 @@ def check_manifest(files, maker, first, close, withheld):
     need(jcs(envelope) == jcs(must), "manifest: form")
     said = json.loads(payload)["predicate"]
     check_time(said["exportedAt"])
-    if ANNEX in files:
-        # How many of the hashes were erased is in the annex.
-        need(type(said["withheld"]) is int and 0 <= said["withheld"] <= withheld, "manifest: withheld")
-        withheld = said["withheld"]
     predicate = {"exportedAt": said["exportedAt"], "format": 1, "origin": first["attrs"]["fuze.origin"],
                  "runId": first["runId"], "tenant": first["common"]["fuze.tenant.id"], "withheld": withheld, **close}
     listed = sorted(set(files) - {"manifest.json"})
@@ -199,9 +276,12 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     need(named == sha(key), "keys/run.hex: another key than record 0 names")
     if sha(key) not in run_keys:
         raise Cannot(f"nobody vouched for the run's key {sha(key)}")
-    payloads, roots, withheld = evidence(files, key)
-    closed = payloads[-1]["span"] == "run.close"
+    payloads, roots = chain(files, key)
     check_payloads(payloads)
+    closed = payloads[-1]["span"] == "run.close"
+    entries = read_annex(files, key, payloads[0]) if ANNEX in files else []
+    withheld = contents(files, payloads)
+    withheld = check_annex(files, entries, payloads, withheld)
     check_decisions(files, key, payloads)
     if "definition/agent.json" in files:
         fingerprint = payloads[0]["attrs"]["fuze.agent.fingerprint"]
@@ -212,15 +292,15 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
         maker = public_key(files, "keys/export")
         need(maker != key, "keys/export.hex: the run's key")
     close = {"closeRoot": sha(jcs(roots[-1]))} if closed else {}
-    check_manifest(files, maker, payloads[0], close, len(withheld))
+    check_manifest(files, maker, payloads[0], close, withheld)
     need(whole, "zip: a checksum")
     if not any_exporter and sha(maker) not in {*run_keys, *exporters}:
         raise Cannot(f"nobody vouched for the bundle's maker {sha(maker)}")
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
     if log and not (named and ("run_close" if closed else "run_open") in places):
         raise Cannot("its last root is not anchored in that log")
-    for name in {ANNEX, HISTORY} & set(files):
-        raise Cannot(f"the rest holds, but this verifier does not read {name}")
+    if HISTORY in files:
+        raise Cannot(f"the rest holds, but this verifier does not read {HISTORY}")
     if not closed:
         raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
 
