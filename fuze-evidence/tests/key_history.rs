@@ -210,6 +210,8 @@ fn nothing_else_that_is_trusted_outweighs_a_revocation() {
         let other = history_of(&host, 1, origin, role);
         assert_eq!(judged(&run, &named().history(other)), Ok(true));
     }
+    let others = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(1), &next).unwrap();
+    assert_eq!(judged(&run, &named().history(others)), Ok(true), "it does not know the key");
 }
 
 /// A key of the wrong order never enters a history, not even signed by the key in force.

@@ -460,6 +460,6 @@ fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, Eraser
 }
 
 /// A tenant's annex as its file.
-fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
     files::annex(connection, tenant.as_str())
 }
