@@ -34,8 +34,8 @@ pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
-pub use outcome::Outcome;
-pub use run::{CancelHandle, RunError};
+pub use outcome::{Anchored, Outcome};
+pub use run::{CancelHandle, RunError, Settled};
 pub use secret::{Secret, Secrets};
 pub use tool::Tool;
 
@@ -56,8 +56,3 @@ pub mod __private {
     pub use schemars;
     pub use serde;
 }
-
-/// The README's programs compile and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

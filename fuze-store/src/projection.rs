@@ -1,5 +1,6 @@
 //! Each run's evidence as files, written after COMMIT from what the tables hold. The tables are authoritative: what the files
-//! lack is appended, a last line that a crash cut short is written again, and a line that the tables lack or hold otherwise is an error.
+//! lack is appended, a last line that a crash cut short is written again, and so is what a power failure left as holes; a line
+//! that the tables lack or hold otherwise is an error.
 //!
 //! Processes take turns at a run's files by a lock on its `records.jsonl`. It is taken before the tables are read, so
 //! whatever stands in a file was committed before the reading began.
@@ -304,20 +305,28 @@ impl Work<'_> {
             Known { file: this, ..Known::default() }
         };
         let mut statement = self.connection.prepare_cached(self.stream.query()).map_err(sql)?;
-        let mut rows = statement.query(params![self.id, start.next]).map_err(sql)?;
-        let mut now = start;
+        let (mut now, mut stopped) = (start, Stopped::End);
         if metadata.len() > start.bytes {
             file.seek(SeekFrom::Start(start.bytes)).map_err(io)?;
-            now = compare(file, self.path, &mut rows, start)?;
+            let mut rows = statement.query(params![self.id, start.next]).map_err(sql)?;
+            (now, stopped) = compare(file, self.path, &mut rows, start)?;
         }
-        let mut next = next_line(&mut rows)?;
-        if now.bytes < metadata.len() {
-            if next.is_none() {
-                return Err(differs(self.path, now.lines, "the store lacks"));
+        match stopped {
+            Stopped::End => {}
+            Stopped::Part if self.any(now.next)? => file.set_len(now.bytes).map_err(io)?,
+            Stopped::Part => return Err(differs(self.path, now.lines, "the store lacks")),
+            Stopped::Hole => {
+                file.seek(SeekFrom::Start(now.bytes)).map_err(io)?;
+                let mut rows = statement.query(params![self.id, now.next]).map_err(sql)?;
+                if !has_only_holes(file, &mut rows, self.path)? {
+                    return Err(differs(self.path, now.lines, "the store has otherwise"));
+                }
+                file.set_len(now.bytes).map_err(io)?;
             }
-            // A crash cut this line short; it is written again below.
-            file.set_len(now.bytes).map_err(io)?;
         }
+        // What was cut off is written again.
+        let mut rows = statement.query(params![self.id, now.next]).map_err(sql)?;
+        let mut next = next_line(&mut rows)?;
         let mut chunk = Vec::new();
         while let Some((line, position)) = next {
             chunk.extend_from_slice(&line);
@@ -335,8 +344,23 @@ impl Work<'_> {
     }
 }
 
-/// Walks over the whole lines that stand in the file beyond `from`; stops before a last one without its line feed.
-fn compare(file: &File, path: &Path, rows: &mut Rows<'_>, from: Known) -> Result<Known, StoreError> {
+/// Before what a comparison stopped.
+#[derive(Clone, Copy)]
+enum Stopped {
+    End,
+    /// A last line without its line feed: a crash cut it short.
+    Part,
+    /// A line of which not all may have reached the medium when the power failed.
+    Hole,
+}
+
+/// Walks over the whole lines that stand in the file beyond `from`.
+fn compare(
+    file: &File,
+    path: &Path,
+    rows: &mut Rows<'_>,
+    from: Known,
+) -> Result<(Known, Stopped), StoreError> {
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     let mut now = from;
@@ -348,16 +372,37 @@ fn compare(file: &File, path: &Path, rows: &mut Rows<'_>, from: Known) -> Result
             if read > MAX_LINE_BYTES {
                 return Err(differs(path, now.lines, "the store lacks"));
             }
-            return Ok(now);
+            return Ok((now, if read == 0 { Stopped::End } else { Stopped::Part }));
         };
         match next_line(rows)? {
             Some((expected, position)) if expected == text => now.next = position + 1,
+            Some(_) if text.contains(&HOLE) => return Ok((now, Stopped::Hole)),
             Some(_) => return Err(differs(path, now.lines, "the store has otherwise")),
             None => return Err(differs(path, now.lines, "the store lacks")),
         }
         now.lines += 1;
         now.bytes += read;
     }
+}
+
+/// What a file system shows where octets never reached the medium. No line has it: canonical JSON writes it otherwise.
+const HOLE: u8 = 0;
+
+/// Whether all that stands in the file from here on is the beginning of what the tables have, but for holes.
+fn has_only_holes(file: &File, rows: &mut Rows<'_>, path: &Path) -> Result<bool, StoreError> {
+    let io = |e| error::io(path, &e);
+    let mut reader = BufReader::new(file);
+    let mut found = Vec::new();
+    while let Some((mut expected, _)) = next_line(rows)? {
+        expected.push(b'\n');
+        found.clear();
+        let wanted = u64::try_from(expected.len()).unwrap_or(u64::MAX);
+        (&mut reader).take(wanted).read_to_end(&mut found).map_err(io)?;
+        if found.iter().zip(&expected).any(|(found, expected)| found != expected && *found != HOLE) {
+            return Ok(false);
+        }
+    }
+    Ok(reader.fill_buf().map_err(io)?.is_empty())
 }
 
 /// A line and its position.

@@ -1,5 +1,6 @@
-"""Judges a stream of bundles with docs/verify.py in one process. Each frame on standard input is a line of JSON with the trust
-and the size, then that many octets; the answer is a line: exit code, tab, reason."""
+"""Judges a stream of bundles with docs/verify_bundle.py and docs/verify.py in one process. Each frame on standard input is a line
+of JSON with the trust and the size, then that many octets; the answer is a line of JSON: for each of the two, exit code and reason."""
+import io
 import json
 import pathlib
 import sys
@@ -7,9 +8,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "docs"))
 sys.dont_write_bytecode = True
 import verify
+import verify_bundle
 
 stream = sys.stdin.buffer
 while header := stream.readline():
     header = json.loads(header)
-    code, said = verify.judge(stream.read(header.pop("size")), **header)
-    print(f"{code}\t{said!r}", flush=True)
+    bundle = stream.read(header["size"])
+    whole = verify.judge(verify_bundle.verify, bundle, header["run_keys"], (), header["any_exporter"])
+    evidence = verify.judge(verify.verify, io.BytesIO(bundle), header["run_keys"], None)
+    print(json.dumps([whole, evidence]), flush=True)

@@ -1,16 +1,25 @@
-//! `docs/verify.py`, which knows nothing of this code, gives the same answer for every bundle, good or tampered.
+//! The verifiers in `docs`, which know nothing of this code, agree with ours on every bundle, good or tampered.
+//!
+//! `verify_bundle.py` gives the same answer, always. `verify.py` looks at the evidence alone; what it must answer is what ours answers about
+//! the same evidence (records, roots, content, the run's key) when all that is wrapped around it is made anew ([`rewrapped`]). So a change of
+//! the evidence is found by both, and a change of the wrapping changes nothing for it. There are two kinds of bundles where its answer is
+//! not fixed to one: a zip that was itself broken (what Python's `zipfile` cannot read, or reads all the same) and a key that nobody
+//! vouched for, about which it may stop earlier or later than ours. Neither makes it say "verified" of what ours does not.
 
 use std::io::{BufRead as _, BufReader, Cursor, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use fuze_agent_bundle_tests::forge::{pack, repack, unpack};
-use fuze_agent_bundle_tests::runs::{Run, Shape};
-use fuze_agent_bundle_tests::tamper::{CLASSES, Dice, Packing, replace, tampered};
+use fuze_agent_bundle_tests::forge::{Members, pack, repack, unpack};
+use fuze_agent_bundle_tests::runs::{Run, Shape, later};
+use fuze_agent_bundle_tests::tamper::{CLASSES, Dice, Packing, lines, remanifest, replace, tampered};
 use fuze_agent_bundle_tests::tools::{python, workspace};
 use fuze_audit::verify::verify;
 use fuze_audit::{Selection, Trust};
-use fuze_evidence::Hash;
-use serde_json::json;
+use fuze_evidence::content::DisclosedLeaf;
+use fuze_evidence::keys::Signer as _;
+use fuze_evidence::sign::{read_signature, write_signature};
+use fuze_evidence::{Hash, jcs, sha256};
+use serde_json::{Value, json};
 
 /// A process that judges bundles.
 struct Other {
@@ -31,15 +40,15 @@ impl Other {
         Self { child, to, from }
     }
 
-    fn judge(&mut self, bundle: &[u8], run_key: Hash, any_exporter: bool) -> (u8, String) {
+    /// What is said about the whole, and about the evidence in it.
+    fn judge(&mut self, bundle: &[u8], run_key: Hash, any_exporter: bool) -> [(u8, String); 2] {
         let header = json!({"run_keys": [run_key], "any_exporter": any_exporter, "size": bundle.len()});
         writeln!(self.to, "{header}").unwrap();
         self.to.write_all(bundle).unwrap();
         self.to.flush().unwrap();
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
-        let (code, said) = line.trim_end().split_once('\t').unwrap();
-        (code.parse().unwrap(), said.to_owned())
+        serde_json::from_str(&line).unwrap()
     }
 
     fn end(mut self) {
@@ -57,31 +66,64 @@ fn ours(bundle: &[u8], run_key: Hash, any_exporter: bool) -> (u8, String) {
     }
 }
 
+/// The members that `verify.py` looks at.
+fn evidence(name: &str) -> bool {
+    matches!(name, "records.jsonl" | "roots/roots.jsonl" | "keys/run.hex") || name.starts_with("content/")
+}
+
+/// The same evidence, and around it all that a bundle needs, made anew by whoever has the run's key.
+fn rewrapped(members: &Members, run: &Run) -> Vec<u8> {
+    let values = |name: &str| -> Vec<Value> {
+        let octets = members.get(name).map_or(&[][..], Vec::as_slice);
+        lines(octets).iter().map(|line| serde_json::from_slice(line).unwrap_or_default()).collect()
+    };
+    let (roots, records) = (values("roots/roots.jsonl"), values("records.jsonl"));
+    let mut made = unpack(&run.bundle(Selection::nothing()));
+    made.retain(|name, _| !evidence(name) && !name.starts_with("roots/") && !name.starts_with("oversight/"));
+    made.extend(members.clone().into_iter().filter(|(name, _)| evidence(name)));
+    let last = records.last().map(|last| &last["payload"]);
+    let close = last.and_then(|payload| payload.get("signature")).map(|signed| ("close".to_owned(), signed));
+    let numbered = roots.iter().enumerate().map(|(n, signed)| (n.to_string(), signed));
+    for (name, signed) in numbered.chain(close) {
+        // What is no signature is refused where it is said, before its copy is looked at.
+        let signature = signed["signature"].as_str().and_then(|text| read_signature(text).ok());
+        made.insert(format!("roots/{name}.json"), jcs::to_vec(&signed["root"]).unwrap());
+        made.insert(format!("roots/{name}.sig"), signature.map(Vec::from).unwrap_or_default());
+    }
+    if last.is_some() {
+        remanifest(&mut made, run.signer());
+    }
+    repack(&made, run.signer())
+}
+
+/// What happened to a bundle, the bundle, and whether it is still a zip.
+type Variant = (String, Vec<u8>, bool);
+
 /// One of the things that can happen to a bundle.
-fn variant(number: usize, run: &Run, other: &Run, dice: &mut Dice) -> (String, Vec<u8>) {
+fn variant(number: usize, run: &Run, other: &Run, dice: &mut Dice) -> Variant {
     let whole = run.bundle(run.selection());
     let kinds = CLASSES.len() * 2 + 6;
     match number % kinds {
         n if n < CLASSES.len() * 2 => {
             let (class, packing) = (&CLASSES[n / 2], [Packing::AsIs, Packing::Remade][n % 2]);
-            (format!("{} {packing:?}", class.name), tampered(class, run, other, dice, packing).0)
+            (format!("{} {packing:?}", class.name), tampered(class, run, other, dice, packing).0, true)
         }
         n => {
             let mut members = unpack(&whole);
             let names: Vec<String> = members.keys().cloned().collect();
             let name = &names[dice.below(names.len())];
             match n - CLASSES.len() * 2 {
-                0 | 1 => ("good".to_owned(), whole),
+                0 | 1 => ("good".to_owned(), whole, true),
                 2 => {
                     let mut flipped = whole;
                     let bit = dice.below(flipped.len() * 8);
                     flipped[bit / 8] ^= 1 << (bit % 8);
-                    (format!("bit {bit}"), flipped)
+                    (format!("bit {bit}"), flipped, false)
                 }
                 3 => {
                     let mut cut = whole;
                     cut.truncate(dice.below(cut.len()));
-                    ("cut".to_owned(), cut)
+                    ("cut".to_owned(), cut, false)
                 }
                 4 => {
                     let octets = members.get_mut(name).unwrap();
@@ -89,25 +131,26 @@ fn variant(number: usize, run: &Run, other: &Run, dice: &mut Dice) -> (String, V
                     octets[bit / 8] ^= 1 << (bit % 8);
                     let packed =
                         if name == "manifest.json" { pack(&members) } else { repack(&members, run.signer()) };
-                    (format!("bit of {name} under a new manifest"), packed)
+                    (format!("bit of {name} under a new manifest"), packed, true)
                 }
                 _ => {
                     let octets = members.remove(name).unwrap();
                     if name == "manifest.json" {
                         members.insert(name.clone(), octets[1..].to_vec());
-                        return ("manifest cut".to_owned(), pack(&members));
+                        return ("manifest cut".to_owned(), pack(&members), true);
                     }
-                    (format!("without {name}"), repack(&members, run.signer()))
+                    (format!("without {name}"), repack(&members, run.signer()), true)
                 }
             }
         }
     }
 }
 
-/// Agreement over `count` bundles, from run number `first` on.
-fn agree(python: &std::path::Path, first: usize, count: usize) -> [usize; 5] {
+/// Agreement over `count` bundles, from run number `first` on: how often ours answered what, and, of the bundles about which `verify.py`
+/// must answer one thing alone, how many there were and how many of them are refused.
+fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [usize; 2]) {
     let mut other_verifier = Other::start(python);
-    let mut answers = [0; 5];
+    let (mut answers, mut exact, mut refused) = ([0; 5], 0, 0);
     let mut runs: Option<(Run, Run)> = None;
     for number in first..first + count {
         if number % 8 == 0 || runs.is_none() {
@@ -116,40 +159,63 @@ fn agree(python: &std::path::Path, first: usize, count: usize) -> [usize; 5] {
         }
         let (run, other) = runs.as_ref().unwrap();
         let mut dice = Dice(number as u64);
-        let (what, bundle) = variant(number, run, other, &mut dice);
+        let (what, bundle, is_zip) = variant(number, run, other, &mut dice);
         let any = number % 3 == 0;
-        let key = if number % 41 == 7 { Hash([9; 32]) } else { run.public_key().id() };
-        let (mine, theirs) = (ours(&bundle, key, any), other_verifier.judge(&bundle, key, any));
-        if mine.0 != theirs.0 {
+        let vouched = number % 41 != 7;
+        let key = if vouched { run.public_key().id() } else { Hash([9; 32]) };
+        let mine = ours(&bundle, key, any);
+        let [whole, about_evidence] = other_verifier.judge(&bundle, key, any);
+        let disagree = |which: &str, mine: &(u8, String), theirs: &(u8, String)| {
             let path = std::env::temp_dir().join("disagreement.zip");
             std::fs::write(&path, &bundle).unwrap();
-            panic!("{number} {what} {:?}: ours {mine:?}, theirs {theirs:?}; {}", run.shape, path.display());
+            panic!("{number} {what} {:?}: ours {mine:?}, {which} {theirs:?}; {}", run.shape, path.display());
+        };
+        if mine.0 != whole.0 {
+            disagree("verify_bundle.py", &mine, &whole);
         }
+        let (alone, fixed) = if is_zip {
+            let members = unpack(&bundle);
+            // Which key it is that nobody vouched for, ours looks up in record 0 before it says so.
+            let named = members.get("keys/run.hex")
+                == Some(&format!("{}\n", Hash(run.signer().public_key())).into_bytes());
+            (ours(&rewrapped(&members, run), key, true), vouched && named)
+        } else {
+            (ours(&run.bundle(run.selection()), key, true), false)
+        };
+        let good = about_evidence.0 == alone.0 || (!fixed && matches!(about_evidence.0, 1 | 3));
+        if !good {
+            disagree("verify.py", &alone, &about_evidence);
+        }
+        exact += usize::from(fixed);
+        refused += usize::from(fixed && alone.0 == 1);
         answers[usize::from(mine.0)] += 1;
     }
     other_verifier.end();
-    answers
+    (answers, [exact, refused])
 }
 
 #[test]
-fn both_verifiers_agree_on_ten_thousand_bundles() {
+fn the_verifiers_agree_on_ten_thousand_bundles() {
     let Some(python) = python() else { return };
     let count = std::env::var("FUZE_BUNDLES").map_or(10_000, |n| n.parse().unwrap());
-    let halves: Vec<[usize; 5]> = std::thread::scope(|scope| {
+    let halves = std::thread::scope(|scope| {
         let python = &python;
         let half = |first| scope.spawn(move || agree(python, first, count / 2));
-        [half(0), half(count / 2)].map(|half| half.join().unwrap()).to_vec()
+        [half(0), half(count / 2)].map(|half| half.join().unwrap())
     });
-    let all: Vec<usize> = (0..5).map(|code| halves.iter().map(|half| half[code]).sum()).collect();
+    let all: Vec<usize> = (0..5).map(|code| halves.iter().map(|half| half.0[code]).sum()).collect();
+    let [exact, refused] = [0, 1].map(|n| halves.iter().map(|half| half.1[n]).sum::<usize>());
     println!("verified {}, failed {}, could not be verified {}", all[0], all[1], all[3]);
+    println!("evidence alone: {exact}, of which failed {refused}");
     assert_eq!(all.iter().sum::<usize>(), count / 2 * 2);
-    // Agreement about nothing but failures would say little.
+    // Agreement about nothing but failures would say little, and so would agreement about none.
     assert!(all[0] > count / 50 && all[1] > count / 2 && all[3] > count / 50, "{all:?}");
+    assert!(exact > count * 4 / 5 && refused > count / 3, "{exact} {refused}");
 }
 
-/// The program as an auditor calls it.
+/// The programs as an auditor calls them.
 #[test]
-fn the_program_exits_as_it_says() {
+fn the_programs_exit_as_they_say() {
     let Some(python) = python() else { return };
     let run = Run::new(Shape::full(1));
     let place = tempfile::tempdir().unwrap();
@@ -172,9 +238,213 @@ fn the_program_exits_as_it_says() {
         (vec!["--key-id", &id, "absent.zip"], 4),
         (vec!["--key-id", &id, "good.zip", "bad.zip"], 1),
     ] {
-        let script = std::fs::canonicalize(workspace("docs/verify.py")).unwrap();
-        let output =
-            Command::new(&python).arg(script).args(&arguments).current_dir(place.path()).output().unwrap();
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
+        for script in ["docs/verify.py", "docs/verify_bundle.py"] {
+            let script = std::fs::canonicalize(workspace(script)).unwrap();
+            let mut command = Command::new(&python);
+            command.arg("-B").arg(script).args(&arguments).current_dir(place.path());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
+        }
     }
+}
+
+/// What they do not read they say, whatever it is; and never before everything else has been looked at.
+#[test]
+fn what_they_do_not_read_is_never_verified() {
+    let Some(python) = python() else { return };
+    let mut other_verifier = Other::start(&python);
+    let run = Run::new(Shape::full(1));
+    let id = run.public_key().id();
+    let mut codes = |members: &Members| {
+        other_verifier.judge(&repack(members, run.signer()), id, false).map(|(code, _)| code)
+    };
+    let mut members = unpack(&run.bundle(Selection::all()));
+    assert_eq!(codes(&members), [0, 0]);
+    let annexed = |name: &str| {
+        let hold = json!({"kind": "hold", "reason": "legal_claims", "scope": "tenant"});
+        let octets = if name.starts_with("annex/") { annex(&run, &[hold]) } else { b"{}\n".to_vec() };
+        (name.to_owned(), octets)
+    };
+    for (name, expected) in [("annex/annex.jsonl", [0, 3]), ("keys/run.history.jsonl", [3, 3])] {
+        let mut members = members.clone();
+        members.extend([annexed(name)]);
+        assert_eq!(codes(&members), expected, "{name}");
+    }
+    let disclosed = |(name, octets): &(&String, &Vec<u8>)| {
+        name.starts_with("content/") && String::from_utf8_lossy(octets).contains("\"value\":\"")
+    };
+    let content = members.iter().find(disclosed).unwrap().0.clone();
+    replace(&mut members, &content, "\"value\":\"", "\"value\":\"x");
+    for name in ["annex/annex.jsonl", "keys/run.history.jsonl"] {
+        let mut members = members.clone();
+        members.extend([annexed(name)]);
+        assert_eq!(codes(&members), [1, 1], "{name}");
+    }
+    other_verifier.end();
+}
+
+/// These statements in the tenant's annex, as whoever has the run's key can make them: what is missing of what each has is added.
+fn annex(run: &Run, statements: &[Value]) -> Vec<u8> {
+    let (mut prev, mut octets) = (Hash::ZERO, Vec::new());
+    for (sequence, statement) in statements.iter().enumerate() {
+        let mut entry = json!({
+            "at": later(), "by": "officer-1", "domain": "fuze/annex/v1", "keyId": run.public_key().id(),
+            "origin": "hr.example.eu", "prev": prev, "sequence": sequence, "tenant": "acme",
+        });
+        for (name, value) in statement.as_object().unwrap() {
+            entry[name] = value.clone();
+        }
+        entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let signature = write_signature(&run.signer().sign(&jcs::to_vec(&entry).unwrap()).unwrap());
+        let line = jcs::to_vec(&json!({"entry": entry, "signature": signature})).unwrap();
+        prev = sha256(&line);
+        octets.extend(line);
+        octets.push(b'\n');
+    }
+    octets
+}
+
+/// An erasure, a hold or a remark: the statements, and the members after it.
+fn after_the_close(run: &Run, dice: &mut Dice) -> (Vec<Value>, Members) {
+    let mut members = unpack(&run.bundle(Selection::all()));
+    let names: Vec<String> = members.keys().filter(|name| name.starts_with("content/")).cloned().collect();
+    let name = &names[dice.below(names.len())];
+    let root = name.trim_start_matches("content/").trim_end_matches(".json").to_owned();
+    let records = String::from_utf8(members["records.jsonl"].clone()).unwrap();
+    let first: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    let id = first["payload"]["runId"].clone();
+    let hold = |scope: &str| {
+        json!({
+            "kind": "hold", "reason": "legal_claims", "runId": if scope == "run" { id.clone() } else { Value::Null }, "scope": scope,
+        })
+    };
+    let released = |scope: &str| {
+        let mut release = hold(scope);
+        release["kind"] = json!("release");
+        [hold(scope), release]
+    };
+    let erased = |more: Value| {
+        let mut erased = json!({"kind": "erased", "reason": "request", "runId": id});
+        erased.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        erased
+    };
+    let mut statements = Vec::new();
+    if dice.below(3) == 0 {
+        statements.extend(released(["run", "tenant"][dice.below(2)]));
+    }
+    match dice.below(6) {
+        0 => {
+            let mut content: Value = serde_json::from_slice(&members[name]).unwrap();
+            let mut gone = Vec::new();
+            for (n, leaf) in content["leaves"].as_array_mut().unwrap().iter_mut().enumerate() {
+                if n == 0 || leaf.get("decoy").is_some() {
+                    let read: DisclosedLeaf = serde_json::from_value(leaf.clone()).unwrap();
+                    gone.push(read.hash().unwrap());
+                    *leaf = json!({"hash": gone.last()});
+                }
+            }
+            members.insert(name.clone(), jcs::to_vec(&content).unwrap());
+            statements.push(erased(json!({"leaves": gone, "root": root, "scope": "field"})));
+        }
+        1 => {
+            members.remove(name);
+            statements.push(erased(json!({"root": root, "scope": "record"})));
+        }
+        2 | 3 => {
+            members.retain(|name, _| !name.starts_with("content/"));
+            let scope = ["run", "subject"][dice.below(2)];
+            statements.push(erased(json!({"reason": "consent_withdrawn", "scope": scope})));
+        }
+        4 => statements.push(json!({"kind": "contested", "root": root, "runId": id, "statement": root})),
+        _ => statements.push(hold("run")),
+    }
+    if dice.below(3) == 0 {
+        statements.push(json!({"kind": "late_outcome", "runId": id, "statement": root}));
+    }
+    (statements, members)
+}
+
+/// Something else in a statement than what belongs there.
+fn spoil(statements: &mut Vec<Value>, dice: &mut Dice) {
+    let at = dice.below(statements.len());
+    const NAMES: [&str; 13] = [
+        "at", "by", "domain", "kind", "leaves", "origin", "prev", "reason", "root", "runId", "scope",
+        "sequence", "tenant",
+    ];
+    let name = NAMES[dice.below(NAMES.len())];
+    let hash = "7".repeat(64);
+    let values = [
+        Value::Null,
+        json!("record"),
+        json!("run"),
+        json!("tenant"),
+        json!("field"),
+        json!("erased"),
+        json!("release"),
+        json!("hold"),
+        json!("content_window"),
+        json!("hash_window"),
+        json!("retention"),
+        json!("evidence_freeze"),
+        json!(hash),
+        json!([hash]),
+        json!([]),
+        json!(0),
+        json!(true),
+        json!("a b"),
+        json!("hr.example.eu"),
+        json!("2026-01-01T00:00:00.000000000Z"),
+        json!("01a1ffe0-5b80-72ec-8aea-5ec1eadfffe2"),
+    ];
+    match dice.below(8) {
+        0 => {
+            statements.remove(at);
+        }
+        1 => statements.push(statements[at].clone()),
+        2 => statements.reverse(),
+        3 => statements[at]["closeRoot"] = json!(hash),
+        _ => statements[at][name] = values[dice.below(values.len())].clone(),
+    }
+}
+
+#[test]
+fn both_agree_on_what_happened_after_the_close() {
+    let Some(python) = python() else { return };
+    let mut other_verifier = Other::start(&python);
+    let mut answers = [0; 5];
+    for number in 0..800 {
+        let mut dice = Dice(number);
+        let run = Run::new(Shape { closed: true, deployment: 1, ..Shape::of(number / 50) });
+        let (mut statements, mut members) = after_the_close(&run, &mut dice);
+        if number % 4 > 0 {
+            spoil(&mut statements, &mut dice);
+        }
+        if number % 16 == 15 {
+            // What was erased is still there.
+            members = unpack(&run.bundle(Selection::all()));
+        }
+        if !statements.is_empty() {
+            members.insert("annex/annex.jsonl".to_owned(), annex(&run, &statements));
+        }
+        let bundle = repack(&members, run.signer());
+        let id = run.public_key().id();
+        let (mine, [theirs, alone]) = (ours(&bundle, id, false), other_verifier.judge(&bundle, id, false));
+        // Windows are not worked out: the one answer that may differ.
+        let window =
+            statements.iter().any(|s| s["reason"].as_str().is_some_and(|reason| reason.ends_with("_window")));
+        assert!(
+            mine.0 == theirs.0 || (window && theirs.0 == 3),
+            "{number}: ours {mine:?}, theirs {theirs:?}; {statements:?}"
+        );
+        // `verify.py` does not read it. It verifies nothing that has an annex, and refuses only what is refused.
+        let unread = alone.0 == 3 || (alone.0, mine.0) == (1, 1);
+        assert!(
+            unread || statements.is_empty(),
+            "{number}: ours {mine:?}, verify.py {alone:?}; {statements:?}"
+        );
+        answers[usize::from(mine.0)] += 1;
+    }
+    println!("verified {}, failed {}, could not be verified {}", answers[0], answers[1], answers[3]);
+    assert!(answers[0] > 200 && answers[1] > 250, "{answers:?}");
+    other_verifier.end();
 }

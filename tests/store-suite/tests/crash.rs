@@ -8,16 +8,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test, helpers included")]
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use fuze_agent::store::{EffectState, RunState, RunStore as _};
-use fuze_evidence::sign::PublicKey;
-use fuze_evidence::verify::{Chain, TrustedKeys, verify};
-use fuze_evidence::{Hash, RunId};
-use fuze_store::{Agreement, Options, Query, SqliteStore};
+use told::holds;
 
 /// Calls that change files. Those that only lock or read leave nothing behind.
 const CHANGES: &[&str] = &[
@@ -93,78 +91,10 @@ fn chosen(count: usize, salt: usize) -> impl Iterator<Item = usize> {
     (1 + salt % step..=count).step_by(step)
 }
 
-/// What was acknowledged of one run.
-#[derive(Default)]
-struct Told {
-    key: Option<[u8; 32]>,
-    records: u64,
-    epoch: u64,
-    started: Option<Hash>,
-}
-
-fn read(said: &str) -> BTreeMap<RunId, Told> {
-    let mut told: BTreeMap<RunId, Told> = BTreeMap::new();
-    // A line that a kill cut short was not said.
-    for line in said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let of = |run: &str| -> RunId { run.parse().expect("a run id") };
-        match words.as_slice() {
-            ["key", run, key] => {
-                let octets =
-                    (0..32).map(|at| u8::from_str_radix(key.get(2 * at..2 * at + 2).expect("hex"), 16));
-                let key: Vec<u8> = octets.collect::<Result<_, _>>().expect("hex");
-                told.entry(of(run)).or_default().key = key.try_into().ok();
-            }
-            ["has", run, records, epoch] => {
-                let told = told.entry(of(run)).or_default();
-                told.records = records.parse().expect("a number");
-                told.epoch = epoch.parse().expect("a number");
-            }
-            ["started", run, exec_id] => told.entry(of(run)).or_default().started = exec_id.parse().ok(),
-            ["closed"] => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    told
-}
-
-/// Opens what was left: all that was acknowledged is there, everything verifies, and the runs go on.
-async fn holds(place: &Path, said: &str, what: &str) -> usize {
-    let told = read(said);
-    let directory = place.join("store");
-    let store = SqliteStore::open(&directory, &Options::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
-    assert!(store.bad_runs().is_empty(), "{what}: {:?}", store.bad_runs());
-    let listed = store.query(Query::new()).await.expect("a listing").runs;
-    for (run, told) in &told {
-        if told.records == 0 {
-            continue;
-        }
-        let stored = store.load(*run).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert!(stored.head.0 >= told.records && stored.epoch >= told.epoch, "{what}: {:?}", stored.head);
-        // One step more than was acknowledged may have been done, and no more.
-        assert!(stored.head.0 <= told.records + 1 && stored.epoch <= told.epoch + 1, "{what}");
-        if let Some(started) = told.started {
-            let found = stored.effects.iter().find(|effect| effect.exec_id == started).map(|e| e.state);
-            assert_eq!(found, Some(EffectState::Started), "{what}");
-        }
-    }
-    for summary in &listed {
-        let run = summary.run;
-        let key = told.get(&run).and_then(|told| told.key).expect("a key that was said before the run began");
-        let keys = TrustedKeys::new().run_key(PublicKey::from_bytes(key).expect("a key"));
-        let tables = store.verify(run, &keys).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(tables.files, Agreement::Whole, "{what}: opening completes the files");
-        let files =
-            verify(&store.run_directory(run), &keys).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(files, tables.report, "{what}");
-        let closed = matches!(files.chain, Chain::Closed(_));
-        assert_eq!(closed, summary.state == RunState::Closed, "{what}");
-        if summary.state == RunState::Running {
-            store.take_over(run, summary.epoch).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-        }
-    }
-    store.close().await.expect("closed");
-    told.len()
+/// Opens what was left; how many runs had been spoken of.
+async fn left(place: &Path, said: &str, what: &str) -> usize {
+    let seen = holds(&place.join("store"), &told::read(said)).await;
+    seen.unwrap_or_else(|error| panic!("{what}: {error}")).runs
 }
 
 #[tokio::test]
@@ -176,7 +106,7 @@ async fn a_kill_at_any_call_loses_nothing_that_was_acknowledged() {
             let place = tempfile::tempdir().expect("a directory");
             let inject = [format!("--trace={call}"), format!("--inject={call}:signal=KILL:when={nth}")];
             let said = story(place.path(), &inject).expect("a process");
-            begun += usize::from(holds(place.path(), &said, &format!("killed at {call} {nth}")).await > 0);
+            begun += usize::from(left(place.path(), &said, &format!("killed at {call} {nth}")).await > 0);
             kills += usize::from(!said.ends_with("closed\n"));
         }
     }
@@ -199,7 +129,7 @@ async fn an_error_of_any_call_loses_nothing_that_was_acknowledged() {
             let place = tempfile::tempdir().expect("a directory");
             let inject = [format!("--trace={call}"), format!("--inject={call}:error={kind}:when={nth}")];
             let said = story(place.path(), &inject).expect("a process");
-            holds(place.path(), &said, &format!("{kind} at {call} {nth}")).await;
+            left(place.path(), &said, &format!("{kind} at {call} {nth}")).await;
             errors += 1;
             heard += usize::from(!said.ends_with("closed\n"));
         }

@@ -118,6 +118,47 @@ async fn whatever_a_crash_left_is_completed() {
     assert!(written.files() == whole, "all gone");
 }
 
+/// Data need not arrive in its order: what was appended later may be there, and before it nothing.
+#[tokio::test]
+async fn holes_that_a_power_failure_left_are_filled_and_nothing_else_is() {
+    let written = Written::new().await;
+    let whole = written.files();
+    for (name, content) in FILES.iter().zip(&whole) {
+        let path = written.run.join(name);
+        let hole = |from: usize, to: usize| {
+            let mut holed = content.clone();
+            holed.iter_mut().skip(from).take(to.min(content.len()) - from).for_each(|octet| *octet = 0);
+            holed
+        };
+        for from in (0..content.len()).step_by(512) {
+            let mut cut = hole(from, from + 512);
+            cut.truncate(content.len() - 3);
+            for left in [hole(from, from + 512), hole(from, from + 1), hole(0, from), cut] {
+                fs::write(&path, left).expect("a hole");
+                let store = written.open().expect("a store");
+                assert!(store.bad_runs().is_empty(), "{name} at {from}: {:?}", store.bad_runs());
+                assert!(written.files() == whole, "{name} at {from}");
+                store.close().await.expect("closed");
+            }
+        }
+        // A hole excuses no other octet, nor a line too many.
+        let mut changed = hole(0, 16);
+        *changed.last_mut().expect("octets") = b' ';
+        changed.push(b'\n');
+        let more = [hole(0, 16), content.clone()].concat();
+        let mut other = hole(0, 16);
+        *other.get_mut(20).expect("octets") ^= 1;
+        for left in [changed, more, other] {
+            fs::write(&path, &left).expect("a change");
+            let store = written.open().expect("a store");
+            assert_eq!(store.bad_runs().len(), 1, "{name}");
+            assert!(fs::read(&path).expect("a file") == left, "{name}: what is looked into stays as it is");
+            store.close().await.expect("closed");
+        }
+        fs::write(&path, content).expect("as it was");
+    }
+}
+
 #[tokio::test]
 async fn files_are_completed_when_a_run_is_loaded_claimed_or_taken_over() {
     let mut written = Written::new().await;

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod anchor;
 mod art22;
 mod blocking;
 mod cancel;

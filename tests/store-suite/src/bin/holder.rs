@@ -2,17 +2,26 @@
 //!
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
 //! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
-//! close, with everything that a store is asked for.
+//! close, with everything that a store is asked for. `holder erasing <directory>`: the same, and then content of both is erased.
+//! `holder sink <directory>`: no store but files; one run. `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as _, Start};
-use fuze_evidence::{Hash, RunId, Signer as _, sha256};
-use fuze_store::{Options, SqliteStore};
+use fuze_evidence::annex::ErasureReason;
+use fuze_evidence::erase::{Done, Order, Registrar, Target};
+use fuze_evidence::keys::FileSigner;
+use fuze_evidence::random::OsRandom;
+use fuze_evidence::sink::{JsonlSink, SinkError};
+use fuze_evidence::{Hash, Name, RunId, Signer, Sink as _, SinkBatch, Timestamp, sha256};
+use fuze_log::{Log, LogOptions, Prepared};
+use fuze_store::{Eraser, Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
+use serde::Deserialize;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -28,6 +37,11 @@ async fn main() -> Fallible<()> {
     let mut arguments = std::env::args().skip(1);
     let mut next = move || arguments.next().ok_or("an argument is missing");
     let (what, directory) = (next()?, next()?);
+    match what.as_str() {
+        "log" => return log(Path::new(&directory), Path::new(&next()?)).await,
+        "sink" => return sink(&JsonlSink::new(directory)).await,
+        _ => {}
+    }
     let options = Options::default().busy_timeout(Duration::from_secs(300));
     let store = Arc::new(SqliteStore::open(directory, &options)?);
     match what.as_str() {
@@ -35,11 +49,23 @@ async fn main() -> Fallible<()> {
         "write" => write(&store).await,
         "story" => {
             story(&store).await?;
-            Arc::into_inner(store).ok_or("the store is held")?.close().await?;
-            say("closed")
+            end(store).await
         }
-        other => Err(format!("expected `claim`, `write` or `story`, found `{other}`").into()),
+        "erasing" => {
+            let runs = story(&store).await?;
+            erasing(&store, &runs).await?;
+            end(store).await
+        }
+        other => {
+            Err(format!("expected `claim`, `write`, `story`, `erasing`, `sink` or `log`, found `{other}`")
+                .into())
+        }
     }
+}
+
+async fn end(store: Arc<SqliteStore>) -> Fallible<()> {
+    Arc::into_inner(store).ok_or("the store is held")?.close().await?;
+    say("closed")
 }
 
 async fn claim(store: Arc<SqliteStore>, run: RunId, token: Hash, times: u32) -> Fallible<()> {
@@ -93,8 +119,9 @@ async fn write(store: &SqliteStore) -> Fallible<()> {
 }
 
 /// Each line says what the store has acknowledged: the run's records, its epoch, and what has started.
-async fn story(store: &SqliteStore) -> Fallible<()> {
+async fn story(store: &SqliteStore) -> Fallible<Vec<(RunId, Arc<FileSigner>)>> {
     let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
+    let mut runs = Vec::new();
     for _ in 0..2 {
         let (mut sample, batch) = Sample::begin().map_err(wrong)?;
         let run = sample.run;
@@ -118,8 +145,110 @@ async fn story(store: &SqliteStore) -> Fallible<()> {
         store.commit(fence, sample.go_on().map_err(wrong)?).await?;
         say(&format!("has {run} {} 2", sample.head().0))?;
         let records = sample.head().0 + 1;
+        runs.push((run, Arc::clone(&sample.signer)));
         store.commit(fence, sample.close().map_err(wrong)?).await?;
         say(&format!("has {run} {records} 2"))?;
     }
+    Ok(runs)
+}
+
+/// What is looked at of a line of `content.jsonl`.
+#[derive(Deserialize)]
+struct Line {
+    root: Hash,
+    leaves: Vec<Leaf>,
+}
+
+#[derive(Deserialize)]
+struct Leaf {
+    data: Option<String>,
+}
+
+/// The first run loses its input and then all its content, the second one its input. `secret` is cipher text of an input.
+async fn erasing(store: &SqliteStore, runs: &[(RunId, Arc<FileSigner>)]) -> Fallible<()> {
+    let (_, signer) = runs.first().ok_or("no run")?;
+    let registrar = Registrar::new(Name::new("suite")?, Arc::clone(signer) as Arc<dyn Signer>)?;
+    let eraser = Eraser::new(store, registrar);
+    for (number, (run, _)) in runs.iter().enumerate() {
+        let content = std::fs::read(store.run_directory(*run).join("content.jsonl"))?;
+        let line: Line = serde_json::from_slice(content.split(|&b| b == b'\n').next().unwrap_or_default())?;
+        let root = line.root;
+        let secret = line.leaves.into_iter().find_map(|leaf| leaf.data).ok_or("no data")?;
+        say(&format!("secret {run} {secret}"))?;
+        let targets = [Target::Record { root }, Target::Run];
+        for target in targets.into_iter().take(2 - number) {
+            let what = if target == Target::Run { "run" } else { "record" };
+            let at = Timestamp::from_system_time(SystemTime::now())?;
+            let order = Order { at, by: Name::new("officer")?, reason: ErasureReason::Request };
+            if eraser.erase(*run, target, order).await? != Done::Erased {
+                return Err("there was nothing to erase".into());
+            }
+            say(&format!("erased {run} {what}"))?;
+        }
+    }
     Ok(())
+}
+
+/// One run in files. What was not kept is not kept the next time either.
+async fn sink(sink: &JsonlSink) -> Fallible<()> {
+    let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
+    let (mut sample, mut batch) = Sample::begin().map_err(wrong)?;
+    let run = sample.run;
+    let key: String = sample.signer.public_key().iter().map(|b| format!("{b:02x}")).collect();
+    say(&format!("key {run} {key}"))?;
+    for step in 0..8_u8 {
+        let records = sample.head().0;
+        if let Err(error) = sink.append(&lines(run, batch), true).await {
+            let next = sample.go_on().map_err(wrong)?;
+            return match sink.append(&lines(run, next), true).await {
+                Err(SinkError::Stopped) => Err(error.into()),
+                other => Err(format!("after `{error}` the sink went on: {other:?}").into()),
+            };
+        }
+        say(&format!("has {run} {records} 1"))?;
+        batch = match step {
+            3 => sample.suspend(1, &[token(run, 0, far())]).map_err(wrong)?,
+            _ => sample.go_on().map_err(wrong)?,
+        };
+    }
+    say("closed")
+}
+
+fn lines(run: RunId, batch: Batch) -> SinkBatch {
+    let Batch { keys, contents: content, records, roots, .. } = batch;
+    SinkBatch { keys, content, records, roots, ..SinkBatch::new(run) }
+}
+
+/// Each leaf's index and hash as soon as it is in the log, alone and many at once.
+async fn log(directory: &Path, key: &Path) -> Fallible<()> {
+    let signer = Arc::new(FileSigner::load(key, Name::new("log")?)?);
+    let mut log = Log::create(directory, &Name::new("log.example")?, signer.clone(), LogOptions::new())?;
+    say("made")?;
+    let leaf = |n: u32| -> Fallible<Prepared> {
+        Ok(Prepared::annex(sha256(&n.to_be_bytes()), &mut OsRandom::new())?)
+    };
+    let said = |index: u64, leaf: &Prepared| say(&format!("leaf {index} {}", sha256(leaf.leaf().bytes())));
+    for n in 0..3 {
+        let leaf = leaf(n)?;
+        said(log.append_async(leaf.leaf()).await?, &leaf)?;
+    }
+    let many = (3..254).map(leaf).collect::<Fallible<Vec<_>>>()?;
+    let mut waiting = Vec::new();
+    let shared = Arc::new(log);
+    for leaf in many {
+        let log = Arc::clone(&shared);
+        waiting.push(tokio::spawn(async move { (log.append_async(leaf.leaf()).await, leaf) }));
+    }
+    for task in waiting {
+        let (index, leaf) = task.await?;
+        said(index?, &leaf)?;
+    }
+    drop(shared);
+    log = Log::open(directory, signer, LogOptions::new())?;
+    for n in 254..259 {
+        let leaf = leaf(n)?;
+        said(log.append_async(leaf.leaf()).await?, &leaf)?;
+    }
+    drop(log);
+    say("closed")
 }

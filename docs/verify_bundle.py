@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""Checks whole evidence bundles: what `verify.py` checks and what is wrapped around it, in the order of
+section 15. Written from docs/evidence-format.md alone (its section numbers in brackets).
+
+    verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY] BUNDLE...
+
+Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4),
+cosignatures of witnesses (13), overseers' own signatures (11). Of an annex (12) that another key signed, or that says
+that a retention window ended for this run, and with a key history (14) it says that it cannot verify.
+"""
+import argparse, json, re, struct, sys, zlib
+from datetime import datetime
+
+from verify import (ANNEX, HASH, HISTORY, Cannot, anchors, base64std, chain, check_point, check_signature, commitment,
+                    contents, jcs, judge, lines, need, read, sha, unbase64)
+
+NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
+UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+ALWAYS = {"README.txt", "keys/run.hex", "keys/run.pem", "manifest.json", "records.jsonl", "report.html",
+          "roots/roots.jsonl"}
+OTHERS = re.compile(r"anchors/(anchors\.jsonl|(open|close)\.tlog-proof|log\.vkey)|annex/annex\.jsonl"
+                    r"|content/[0-9a-f]{64}\.json|definition/agent\.json|keys/(export\.(hex|pem)|run\.history\.jsonl)"
+                    r"|oversight/(0|[1-9][0-9]*)\.json|policy/bundle|roots/(close|0|[1-9][0-9]*)\.(json|sig)")
+ZERO = "0" * 64
+RECORD = {"attrs", "common", "endedAt", "role", "runId", "span", "startedAt", "stepId", "v"}
+ROLES = {"agent.invoke": "agent", "guardrail": "guardrail", "human.oversight.decision": "oversight",
+         "model.drift": "agent", "model.generate": "model", "oversight.suspend": "oversight",
+         "policy.evaluate": "policy", "run.cancel": "agent", "run.close": "agent", "run.gap": "agent",
+         "run.resume": "agent", "tool.execute": "tool"}
+ENTRY = {"at", "by", "domain", "keyId", "kind", "origin", "prev", "sequence", "tenant"}
+WINDOWS = {"content_window", "decision_window", "hash_window"}
+ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
+          "record": ({"root"}, {"request", "consent_withdrawn", "content_window", "decision_window"}),
+          "run": (set(), {"request", "consent_withdrawn"} | WINDOWS),
+          "subject": (set(), {"request", "consent_withdrawn"})}
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+def check_time(text, not_before="1970"):
+    need(TIME.fullmatch(text) and text >= not_before, f"{text}: not a time, or before {not_before}")
+    datetime.fromisoformat(text[:19])
+
+
+def unzip(data):
+    """The members, and whether their checksums hold. A zip has one form: it is written again and compared."""
+    members, whole, written, directory = {}, True, b"", b""
+    while data[len(written):len(written) + 4] == b"PK\3\4":
+        at = len(written)
+        crc, size, _, width = struct.unpack("<IIIH", data[at + 14:at + 28])
+        name, octets = data[at + 30:at + 30 + width], data[at + 30 + width:at + 30 + width + size]
+        both = struct.pack("<5H3I2H", 20, 0x0800, 0, 0, 0x21, crc, size, size, width, 0)
+        written += b"PK\3\4" + both + name + octets
+        directory += b"PK\1\2\x14\3" + both + bytes(6) + struct.pack("<II", 0x81A40000, at) + name
+        need(not members or max(members) < name.decode(), "zip: names out of order")
+        members[name.decode()] = octets
+        whole = whole and zlib.crc32(octets) == crc
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(members), len(members), len(directory), len(written), 0)
+    need(data == written + directory + end, "zip: not in its one form")
+    return members, whole
+
+
+def public_key(files, stem):
+    key = bytes.fromhex(files[stem + ".hex"].decode())
+    check_point(key)
+    need(files[stem + ".hex"].decode() == key.hex() + "\n", stem + ".hex: form")
+    pem = base64std(bytes.fromhex("302a300506032b6570032100") + key)
+    pem = f"-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n"
+    need(files[stem + ".pem"].decode() == pem, stem + ".pem: another key")
+    return key
+
+
+def check_payloads(payloads):
+    """What records say of themselves (2), and the few attributes that say how they follow each other (4)."""
+    first, steps, segment = payloads[0], set(), 0
+    need(UUID7.fullmatch(first["runId"]), "runId")
+    for n, p in enumerate(payloads):
+        where = f"record {n}: "
+        optional = {"content", "parentStepId"} | ({"signature"} if p["span"] == "run.close" else set())
+        need(set(p) - optional == RECORD and ROLES[p["span"]] == p["role"], where + "members or role")
+        need(set(p.get("content", {"leaves", "root"})) == {"leaves", "root"}, where + "content")
+        check_time(p["startedAt"], first["startedAt"])
+        check_time(p["endedAt"], p["startedAt"])
+        step, parent = p["stepId"], p.get("parentStepId", -1)
+        need(type(step) is type(parent) is int and step not in steps and parent < step, where + "step")
+        need((step, parent) == (0, -1) if n == 0 else parent >= 0, where + "step")
+        steps.add(step)
+        segment += p["span"] == "run.resume"
+        need(p["span"] != "run.resume" or p["attrs"]["fuze.run.segment"] == segment, where + "segment")
+        need(p["span"] != "run.close" or p["attrs"]["fuze.run.count"] == n, where + "count")
+    refused = first["attrs"]["fuze.run.outcome"] == "refused"
+    need(not refused or len(payloads) == 1 or payloads[1]["span"] == "run.close", "record 1: after a refusal")
+
+
+# The annex (12)
+
+def check_entry(e):
+    """A statement by itself: which members it has for its kind and scope, and what may stand in them."""
+    kind, scope, reason = e["kind"], e.get("scope"), e.get("reason")
+    if kind == "erased":
+        more, reasons = ERASED[scope]
+        more = more | {"reason", "runId", "scope"} | ({"closeRoot"} if reason == "hash_window" else set())
+        need(reason in reasons and (e["by"] == "retention") == (reason in WINDOWS), "annex: reason")
+    elif kind in ("hold", "release"):
+        more = {"reason", "scope"} | ({"runId"} if scope == "run" else set())
+        need(scope in ("run", "tenant") and reason in ("legal_claims", "evidence_freeze"), "annex: scope or reason")
+    else:
+        need(kind in ("contested", "late_outcome"), "annex: kind")
+        more = {"runId", "statement"} | ({"root"} & set(e))
+    need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
+    need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
+    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
+    need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
+    leaves = e.get("leaves", [ZERO])
+    need(leaves and leaves == sorted(set(leaves)) and all(map(HASH.fullmatch, leaves)), "annex: leaves")
+
+
+def read_annex(files, key, first):
+    """The statements, which follow each other, are signed, and erase nothing that is held."""
+    entries, prev, at, holds = [], ZERO, "1970", []
+    for n, line in enumerate(lines(files[ANNEX])):
+        signed = read(line)
+        e = signed["entry"]
+        check_entry(e)
+        need(set(signed) == {"entry", "signature"}, "annex: members")
+        if e["keyId"] != sha(key):
+            raise Cannot(f"line {n} of the annex: this verifier knows the run's key alone")
+        check_signature(key, unbase64(signed["signature"]), jcs(e))
+        of = [first["attrs"]["fuze.origin"], first["common"]["fuze.tenant.id"]]
+        need([e["origin"], e["tenant"]] == of and jcs([e["prev"], e["sequence"]]) == jcs([prev, n]), "annex: order")
+        check_time(e["at"], at)
+        hold = (e.get("scope"), e.get("runId"), e.get("reason"))
+        if e["kind"] == "hold":
+            holds.append(hold)
+        elif e["kind"] == "release":
+            holds.remove(hold)
+        elif e["kind"] == "erased":
+            need(not any(scope == "tenant" or run == e["runId"] for scope, run, _ in holds), "annex: it is held")
+        entries.append(e)
+        prev, at = sha(line), e["at"]
+    return entries
+
+
+def check_annex(files, entries, payloads, withheld):
+    """What is said about this run is true and explains what is missing. Returns how many leaf hashes are withheld."""
+    roots = {p["content"]["root"] for p in payloads if "content" in p}
+    there = {root for root in roots if f"content/{root}.json" in files}
+    gone, explained, window = set(), set(), False
+    for e in (e for e in entries if e.get("runId") == payloads[0]["runId"] and e["kind"] not in ("hold", "release")):
+        need(e["at"] >= payloads[-1]["endedAt"] and e.get("root") in roots | {None}, "annex: before the end, or no root")
+        if e["kind"] == "erased":
+            window = window or e["reason"] in WINDOWS
+            erased = {e["root"]} if e["scope"] == "record" else set() if e["scope"] == "field" else roots
+            need("closeRoot" not in e and not erased & there, "annex: what it says is gone is here")
+            explained |= erased
+            if e["scope"] == "field" and e["root"] in there:
+                leaves = json.loads(files[f"content/{e['root']}.json"])["leaves"]
+                need(set(e["leaves"]) <= {leaf.get("hash") for leaf in leaves}, "annex: what it says is gone is here")
+                gone |= set(e["leaves"])
+    need(roots - there <= explained, "content is missing, and nothing explains it")
+    if window:
+        raise Cannot("this verifier does not work out when retention windows end")
+    return len(set(withheld) - gone)
+
+
+# Decisions (11)
+
+def signed_text(text, prefix, domain):
+    """A token or a decision (11): what it says, the octets that were signed, the signature."""
+    begin, octets, signature = text.split(".")
+    octets, signature = unbase64(octets), unbase64(signature)
+    claims = read(octets)
+    need(begin == prefix and claims["domain"] == domain and len(signature) == 64 and len(text) <= 16384, prefix)
+    return claims, octets, signature
+
+
+def decision(octets, key, recorded):
+    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key."""
+    d = read(octets)
+    need({"decision", "token"} <= set(d) <= {"case", "decision", "opened", "token"}, "decision: members")
+    token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1")
+    check_signature(key, signature, token_octets)
+    claims, claims_octets, _ = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
+    need(token["keyId"] == sha(key) and claims["tokenHash"] == sha(token_octets), "decision: on another token")
+    need(recorded.get(sha(claims_octets)) == (claims["tokenHash"], claims["keyId"]), "decision: not in the chain")
+    if "case" in d:
+        shown = jcs([d["token"], d["case"]]).decode()
+        shown = commitment("fuze/leaf/v1", d["case"]["salt"], "", shown)
+        need(shown == claims["caseHash"], "decision: on another case")
+    for name, opened in d.get("opened", {}).items():
+        need(name in ("modifiedArgs", "outcome", "rationale") and set(opened) == {"json", "salt"}, "opened: members")
+        read(opened["json"].encode())
+        said = commitment("fuze/leaf/v1", opened["salt"], "", opened["json"])
+        need(said == claims[name + "Hash"], f"decision: {name}")
+    return sha(claims_octets)
+
+
+def check_decisions(files, key, payloads):
+    names = ("decision_hash", "token_hash", "key_id")
+    said = [p["attrs"] for p in payloads if p["span"] == "human.oversight.decision"]
+    said = [[attrs[f"fuze.oversight.{name}"] for name in names] for attrs in said]
+    recorded = {decided: (token, key_id) for decided, token, key_id in said}
+    found = [decision(files[name], key, recorded) for name in files if name.startswith("oversight/")]
+    need(len(found) == len(set(found)), "a decision twice")
+
+
+def check_root_copies(files, roots, closed):
+    names = {"roots/roots.jsonl"}
+    for n, signed in enumerate(roots):
+        name = "roots/close" if closed and n == len(roots) - 1 else f"roots/{n}"
+        check_time(signed["root"]["at"])
+        need(files[name + ".json"] == jcs(signed["root"]), name + ".json: another than was signed")
+        need(files[name + ".sig"] == unbase64(signed["signature"]), name + ".sig: another than was signed")
+        names |= {name + ".json", name + ".sig"}
+    need({name for name in files if name.startswith("roots/")} == names, "roots/: of no root")
+
+
+def check_anchors(files, roots, closed):
+    """What is in anchors/ has its form, and holds under the key there. Returns the places in the log, by kind."""
+    names = {name for name in files if name.startswith("anchors/")}
+    if not names:
+        return {}
+    found = [read(line) for line in lines(files["anchors/anchors.jsonl"])]
+    proofs = [kind for kind in ("run_open", "run_close") if f"anchors/{kind[4:]}.tlog-proof" in names]
+    need([anchor["kind"] for anchor in found] == proofs, "anchors: other lines than proofs")
+    for anchor in found:
+        is_open = anchor["kind"] == "run_open"
+        leaf = anchor["leaf"]
+        need(set(anchor) == {"at", "index", "kind", "leaf", "log", "salt", "v"}, "anchors: members")
+        need(set(leaf) == {"commit", "domain", "kind", "runTag"} | ({"deadline"} if is_open else set()), "leaf: members")
+        need(jcs(anchor["v"]) == b"1" and len(unbase64(anchor["salt"])) == 32, "anchors: version or salt")
+        need(leaf["domain"] == "fuze/log-leaf/v1" and HASH.fullmatch(leaf["runTag"]), "leaf: domain or tag")
+        check_time(anchor["at"])
+        if is_open:
+            check_time(leaf["deadline"], roots[0]["root"]["at"] + "+")
+    log = files["anchors/log.vkey"].decode()
+    need(log.endswith("\n"), "log.vkey: form")
+    places = anchors(files, roots, closed, log[:-1])
+    if len(places) == 2:
+        need(found[0]["leaf"]["runTag"] == found[1]["leaf"]["runTag"], "anchors: of two runs")
+        need(places["run_open"] < places["run_close"], "anchors: closed before it was opened")
+        need(roots[-1]["root"].get("openLeaf", places["run_open"]) == places["run_open"], "anchors: openLeaf")
+    return places
+
+
+def check_manifest(files, maker, first, close, withheld):
+    """The manifest says what is in the bundle, and is signed by `maker`."""
+    envelope = read(files["manifest.json"])
+    payload = unbase64(envelope["payload"], base64std)
+    signature = unbase64(envelope["signatures"][0]["sig"], base64std)
+    check_signature(maker, signature, b"DSSEv1 28 %s %d %s" % (PAYLOAD_TYPE.encode(), len(payload), payload))
+    signatures = [{"keyid": sha(maker), "sig": base64std(signature)}]
+    must = {"payload": envelope["payload"], "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+    need(jcs(envelope) == jcs(must), "manifest: form")
+    said = json.loads(payload)["predicate"]
+    check_time(said["exportedAt"])
+    predicate = {"exportedAt": said["exportedAt"], "format": 1, "origin": first["attrs"]["fuze.origin"],
+                 "runId": first["runId"], "tenant": first["common"]["fuze.tenant.id"], "withheld": withheld, **close}
+    listed = sorted(set(files) - {"manifest.json"})
+    must = {"_type": "https://in-toto.io/Statement/v1", "predicate": predicate,
+            "predicateType": "urn:fuze:evidence-bundle:v1",
+            "subject": [{"digest": {"sha256": sha(files[name])}, "name": name} for name in listed]}
+    need(payload == jcs(must), "manifest: does not say what is in the bundle")
+
+
+def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
+    """Raises what is wrong first, in the order of section 15."""
+    files, whole = unzip(data)
+    need(ALWAYS <= set(files), "a member is missing")
+    need(all(name in ALWAYS or OTHERS.fullmatch(name) for name in files), "an unknown member")
+    key = maker = public_key(files, "keys/run")
+    try:
+        named = read(files["records.jsonl"].split(b"\n")[0])["payload"]["attrs"]["fuze.key_id"]
+    except Exception:
+        named = sha(key)
+    need(named == sha(key), "keys/run.hex: another key than record 0 names")
+    if sha(key) not in run_keys:
+        raise Cannot(f"nobody vouched for the run's key {sha(key)}")
+    payloads, roots = chain(files, key)
+    check_payloads(payloads)
+    closed = payloads[-1]["span"] == "run.close"
+    entries = read_annex(files, key, payloads[0]) if ANNEX in files else []
+    withheld = contents(files, payloads)
+    withheld = check_annex(files, entries, payloads, withheld)
+    check_decisions(files, key, payloads)
+    if "definition/agent.json" in files:
+        fingerprint = payloads[0]["attrs"]["fuze.agent.fingerprint"]
+        need(sha(files["definition/agent.json"]) == fingerprint, "definition: another agent's")
+    check_root_copies(files, roots, closed)
+    places = check_anchors(files, roots, closed)
+    if "keys/export.hex" in files or "keys/export.pem" in files:
+        maker = public_key(files, "keys/export")
+        need(maker != key, "keys/export.hex: the run's key")
+    close = {"closeRoot": sha(jcs(roots[-1]))} if closed else {}
+    check_manifest(files, maker, payloads[0], close, withheld)
+    need(whole, "zip: a checksum")
+    if not any_exporter and sha(maker) not in {*run_keys, *exporters}:
+        raise Cannot(f"nobody vouched for the bundle's maker {sha(maker)}")
+    named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
+    if log and not (named and ("run_close" if closed else "run_open") in places):
+        raise Cannot("its last root is not anchored in that log")
+    if HISTORY in files:
+        raise Cannot(f"the rest holds, but this verifier does not read {HISTORY}")
+    if not closed:
+        raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
+
+
+def verify_file(path, given):
+    with open(path, "rb") as bundle:
+        verify(bundle.read(), given.key_id, given.exporter, given.any_exporter, given.log)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks evidence bundles.")
+    parser.add_argument("bundle", nargs="+")
+    parser.add_argument("--key-id", action="append", required=True, help="SHA-256 of a key that signs runs")
+    parser.add_argument("--exporter", action="append", default=[], help="SHA-256 of a key that may make bundles")
+    parser.add_argument("--any-exporter", action="store_true", help="whoever made the bundle")
+    parser.add_argument("--log", help="the verifier key of the log in which the run must be anchored")
+    given = parser.parse_args()
+    answers = [judge(verify_file, path, given) for path in given.bundle]
+    for path, (_, said) in zip(given.bundle, answers):
+        print(f"{path}: {said}")
+    sys.exit(max(answers)[0])
+
+
+if __name__ == "__main__":
+    main()
