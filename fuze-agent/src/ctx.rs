@@ -34,7 +34,8 @@ pub struct Ctx<'c, D> {
 /// [`Ctx`] with what the tool `T` declared. Derefs to it.
 pub struct ToolCtx<'c, T: Tool> {
     base: Ctx<'c, <T::Needs as Need>::Target>,
-    tool: PhantomData<fn() -> T>,
+    /// Invariant, as of [`ToolCall`](crate::ToolCall).
+    tool: PhantomData<fn(T) -> T>,
 }
 
 /// One dispatch as the driver sees it.

@@ -52,9 +52,11 @@ pub(crate) fn is_inside() -> bool {
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One call of the tool `T`, as the canonical bytes that the gate saw and the record commits to. No public constructor.
+// INVARIANT: of exactly this tool. Where one tool's type is another's subtype (`Lookup<for<'a> fn(&'a ())>`), a call that
+// could be taken for the other's would take its permit along.
 pub struct ToolCall<T: Tool> {
     canonical: Vec<u8>,
-    tool: PhantomData<fn() -> T>,
+    tool: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Tool> Call for ToolCall<T> {

@@ -143,12 +143,20 @@ where
 #[track_caller]
 pub const fn check<T: Tool>() {
     assert!(is_tool_name(T::NAME), "a tool's name has 1 to 64 characters of `a-z A-Z 0-9 _ -`");
-    assert!(!T::DESCRIPTION.is_empty(), "a tool needs a description: the model and the overseer read it");
+    assert!(says_something(T::DESCRIPTION), "a tool needs a description: the model and the overseer read it");
     T::RETENTION.check();
     if let Some(law) = <T::Data as Classification>::LAW {
-        assert!(!law.is_empty(), "an Art. 9(2) basis that rests on law needs a citation that is not empty");
+        assert!(
+            says_something(law),
+            "an Art. 9(2) basis that rests on law needs a citation that is not empty"
+        );
     }
     assert!(!T::TIME_LIMIT.is_zero(), "a tool's time limit must be longer than zero");
+}
+
+/// Whether there is more in it than white space.
+const fn says_something(text: &str) -> bool {
+    !text.as_bytes().trim_ascii().is_empty()
 }
 
 const fn is_tool_name(name: &str) -> bool {

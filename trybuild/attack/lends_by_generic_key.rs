@@ -1,12 +1,14 @@
 // rule 17 · GDPR Art. 5(1)(b) · dependencies of one's own made to lend others, with the key as a parameter
+use std::sync::Arc;
+
 use fuze_agent::tool::{Lends, Uses};
 use fuze_agent_proof::OtherDeps;
 
-pub struct Mine(OtherDeps);
+pub struct Mine(Arc<OtherDeps>);
 
 impl Lends<Uses<OtherDeps>> for Mine {
-    fn lend<K>(&self, _: K) -> &OtherDeps {
-        &self.0
+    fn lend<K>(deps: &Arc<Self>, _: K) -> &Arc<OtherDeps> {
+        &deps.0
     }
 }
 

@@ -1,4 +1,6 @@
 // rule 17 · GDPR Art. 5(1)(b) · a tool of one's own served by every dependency
+use std::sync::Arc;
+
 use fuze_agent::boundary::{FileSystem, NoEgress};
 use fuze_agent::effect::Read;
 use fuze_agent::law::data::Personal;
@@ -36,8 +38,8 @@ impl Tool for Dossiers {
 }
 
 impl<D> ServedBy<D> for Dossiers {
-    fn lend(_: &D, _: fuze_agent::sealed::Internal) -> &Deps {
-        &Deps
+    fn lend(_: &Arc<D>, _: fuze_agent::sealed::Internal) -> &Arc<Deps> {
+        unreachable!()
     }
 }
 

@@ -1,4 +1,6 @@
 // rule 17 · GDPR Art. 5(1)(b) · a tool of one's own served by dependencies of one's own that do not meet its need
+use std::sync::Arc;
+
 use fuze_agent::boundary::{FileSystem, NoEgress};
 use fuze_agent::effect::Read;
 use fuze_agent::law::data::Personal;
@@ -9,7 +11,7 @@ use fuze_agent::tool::{ServedBy, Uses};
 use fuze_agent::{Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
 use fuze_agent_proof::{Answer, Deps, HIRING, Query};
 
-pub struct Mine;
+pub struct Mine(Arc<Deps>);
 
 pub struct Dossiers;
 
@@ -38,8 +40,8 @@ impl Tool for Dossiers {
 }
 
 impl ServedBy<Mine> for Dossiers {
-    fn lend(_: &Mine, _: fuze_agent::sealed::Internal) -> &Deps {
-        &Deps
+    fn lend(deps: &Arc<Mine>, _: fuze_agent::sealed::Internal) -> &Arc<Deps> {
+        &deps.0
     }
 }
 

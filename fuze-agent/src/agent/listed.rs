@@ -12,7 +12,7 @@ use crate::logic::{Bool, No};
 use crate::tool::{NoDeps, Tool};
 use crate::{Permit, Retention, ToolCall, ToolCtx, ToolError};
 
-/// What stands in a list of tools. Where it is none, [`NotATool`] speaks for it, so that the error which says so is the
+/// What stands in a list of tools. Where it is none, `NotATool` speaks for it, so that the error which says so is the
 /// only one.
 pub struct Listed<T>(PhantomData<fn() -> T>);
 
@@ -30,13 +30,13 @@ impl<T: Tool> Listed<T> {
     }
 }
 
-/// Found where [`Listed`] has nothing of its own.
+/// Found where `Listed` has nothing of its own.
 pub trait NotATool<T> {
-    /// As of [`Stub`].
+    /// As of `Stub`.
     const PERSONAL: bool = Listed::<Stub>::PERSONAL;
-    /// As of [`Stub`].
+    /// As of `Stub`.
     const APPROVAL: bool = Listed::<Stub>::APPROVAL;
-    /// As of [`Stub`].
+    /// As of `Stub`.
     const NAME: &'static str = Listed::<Stub>::NAME;
 
     /// A stub in its place.

@@ -27,7 +27,8 @@ use crate::tool::{Need, Tool};
 /// returns then is no longer recorded.
 pub struct BlockingCtx<'c, T: Tool> {
     base: Ctx<'c, <T::Needs as Need>::Target>,
-    tool: PhantomData<fn() -> T>,
+    /// Invariant, as of [`ToolCall`](crate::ToolCall).
+    tool: PhantomData<fn(T) -> T>,
 }
 
 impl<'c, T: Tool> BlockingCtx<'c, T> {
