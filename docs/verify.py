@@ -12,8 +12,8 @@ or a wrong type needs no line of its own. Where it can, a check builds what must
 
 What it does not look at: what records say beyond what the chain rests on (2, 4), witnesses' cosignatures
 (13), anchors without --log, and what is wrapped around the evidence: the zip's form, the manifest, decisions,
-copies for people. With an annex (12) or a key history (14) it says, once all else holds, that it cannot verify.
-Most of this `verify_bundle.py` looks at, which builds on this.
+copies for people. With an annex (12) or a key history (14) it says, once all else holds, that it cannot
+verify. Most of this `verify_bundle.py` looks at, which builds on this.
 """
 import argparse, base64, decimal, hashlib, json, re, sys, zipfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

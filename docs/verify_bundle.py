@@ -162,6 +162,7 @@ def check_entry(e):
         need(kind in ("contested", "late_outcome"), "annex: kind")
         more = {"runId", "statement"} | ({"root"} & set(e))
     need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
+    check_time(e["at"])
     need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
     need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
     need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
