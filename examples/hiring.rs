@@ -139,6 +139,7 @@ impl Office {
         let keys = Keys::in_directory(directory.join("keys"))?;
         let deployment = Deployment::with_store("hr.acme.example", keys, policy, store.clone())
             .overseers(overseer.registry()?)
+            .log(support::log(directory, "log.acme.example/hr")?)
             .build()?;
         Ok(Self { directory: directory.to_owned(), store, deployment, overseer })
     }
@@ -191,6 +192,7 @@ async fn start(office: &Office, arguments: &Arguments) -> Result<(), Anyhow> {
         Outcome::Suspended { suspended, .. } => decide_and_hand_over(office, suspended, arguments),
         other => {
             println!("the run ended: {}", other.status());
+            support::anchored(other.report())?;
             support::check(&office.store.run_directory(other.report().run_id), &office.deployment)
         }
     }
@@ -273,6 +275,7 @@ async fn resume(office: &Office, run: RunId, arguments: &Arguments) -> Result<()
             if let Outcome::Stopped { why, .. } = &outcome {
                 println!("{why}");
             }
+            support::anchored(outcome.report())?;
             support::check(&office.store.run_directory(run), &office.deployment)
         }
     }

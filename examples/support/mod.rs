@@ -3,16 +3,18 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use fuze_agent::Deployment;
-use fuze_agent::outcome::Timeline;
+use fuze_agent::outcome::{Report, Timeline};
 use fuze_agent::suspend::{Action, Case, OverseerRegistry, OverseerSigner, SignedDecision};
+use fuze_agent::{Anchored, Deployment};
 use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{TrustedKeys, verify};
 use fuze_evidence::vocab::Custody;
 use fuze_evidence::{Name, RunId, Timestamp};
+use fuze_log::{Log, LogOptions};
 
 pub(crate) type Anyhow = Box<dyn std::error::Error>;
 
@@ -147,12 +149,7 @@ pub(crate) struct Overseer {
 impl Overseer {
     pub(crate) fn open(directory: &Path, alias: &str, training: &str) -> Result<Self, Anyhow> {
         std::fs::create_dir_all(directory)?;
-        let path = directory.join(format!("{alias}.key"));
-        let identity = Name::new("file")?;
-        let key = match path.exists() {
-            true => FileSigner::load(&path, identity)?,
-            false => FileSigner::create(&path, identity, &mut OsRandom::new())?,
-        };
+        let key = signer(&directory.join(format!("{alias}.key")))?;
         Ok(Self { alias: Name::new(alias)?, training: Name::new(training)?, key })
     }
 
@@ -196,6 +193,32 @@ pub(crate) fn check(directory: &Path, deployment: &Deployment) -> Result<(), Any
     );
     println!("{}", directory.join("records.jsonl").display());
     Ok(())
+}
+
+/// The transparency log of a directory, with a key of its own.
+pub(crate) fn log(directory: &Path, origin: &str) -> Result<Arc<Log>, Anyhow> {
+    let path = directory.join("log.key");
+    let signer = Arc::new(signer(&path)?);
+    Ok(Arc::new(Log::open_or_create(&directory.join("log"), &Name::new(origin)?, signer, LogOptions::new())?))
+}
+
+fn signer(path: &Path) -> Result<FileSigner, Anyhow> {
+    let identity = Name::new("file")?;
+    Ok(match path.exists() {
+        true => FileSigner::load(path, identity)?,
+        false => FileSigner::create(path, identity, &mut OsRandom::new())?,
+    })
+}
+
+/// Where the run stands in the log.
+pub(crate) fn anchored(report: &Report) -> Result<(), Anyhow> {
+    match &report.anchored {
+        Anchored::Closed { open, close } => {
+            println!("in the transparency log: opened as leaf {open}, closed as leaf {close}");
+            Ok(())
+        }
+        other => Err(format!("the run is not in the log as it should be: {other:?}").into()),
+    }
 }
 
 /// Colours, on a terminal only.

@@ -1,6 +1,7 @@
 //! Agents: a purpose, a lawful basis, an oversight, and the tools that fit them.
 
 mod list;
+pub(crate) mod listed;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::law::{Retention, annex_iii, art22, retention_is_name};
 use crate::logic::Bool;
 use crate::tool::ToolOutput;
 
-pub use list::{Fits, ToolList, ToolOf, ToolsOf};
+pub use list::{Fits, Says, ToolList, ToolOf, ToolsOf};
 
 /// An agent and its facts.
 #[diagnostic::on_unimplemented(
@@ -35,7 +36,7 @@ pub trait Agent: Sized + Send + Sync + 'static {
     type Deps: Send + Sync + 'static;
     /// The answer.
     type Output: ToolOutput + Send + 'static;
-    /// Its tools: a tuple of up to sixteen, by itself or in a [`ToolsOf`].
+    /// Its tools: a tuple of up to sixteen, or [`ToolsOf`] without their types.
     type Tools: Fits<Self> + Overseen<Self>;
 
     /// The agent's name.
@@ -103,9 +104,16 @@ impl Limits {
 #[track_caller]
 pub const fn check<A: Agent>() {
     check_facts::<A>();
+    check_list::<A::Tools>();
+}
+
+/// The same for a list of tools.
+#[track_caller]
+const fn check_list<L: ToolList>() {
+    let () = L::CHECKED;
     let mut position = 0;
-    while position < <A::Tools as ToolList>::NAMES.len() {
-        check_name_of_tool::<A>(position);
+    while position < L::NAMES.len() {
+        check_name_of_tool(L::NAMES, position);
         position += 1;
     }
 }
@@ -143,15 +151,14 @@ pub const fn check_facts<A: Agent>() {
         A::LIMITS.max_steps > 0,
         "an agent needs at least one step (AI Act Art. 14(4)(e)): raise `max_steps`"
     );
-    let () = <A::Tools as ToolList>::CHECKED;
 }
 
 /// The name of the tool at this position in its agent's list. The macro puts it beside each agent, for each tool.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_name_of_tool<A: Agent>(position: usize) {
+pub const fn check_name_of_tool(names: &[&str], position: usize) {
     assert!(
-        is_new_at(<A::Tools as ToolList>::NAMES, position),
+        is_new_at(names, position),
         "two tools of this agent have the same name, and neither the model nor the record could tell them apart (AI \
          Act Art. 12, 13): name one of them otherwise (`#[tool(name = \"…\", …)]`), or remove it"
     );
@@ -159,6 +166,10 @@ pub const fn check_name_of_tool<A: Agent>(position: usize) {
 
 #[expect(clippy::indexing_slicing, reason = "all indices are below the lengths; const code has no `get`")]
 const fn is_new_at(names: &[&str], position: usize) -> bool {
+    // No name: no tool, which is an error of its own.
+    if names[position].is_empty() {
+        return true;
+    }
     let mut earlier = 0;
     while earlier < position {
         if same(names[earlier].as_bytes(), names[position].as_bytes()) {

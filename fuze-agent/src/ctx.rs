@@ -1,11 +1,13 @@
 //! What a tool is lent for one call. It reaches dependencies, cancellation, other tools through the pipeline, secrets it
 //! declared; it does not reach the model, the evidence writer, the store or the run.
 
+mod blocking;
+
 use std::any::TypeId;
 use std::future::pending;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -14,14 +16,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::ToolError;
 use crate::boundary::ObservesSecrets;
 use crate::deployment::Clock;
-use crate::dispatch::{Boxed, inside_blocking};
+use crate::dispatch::Boxed;
 use crate::effect::{MayInvoke, MayRequestOversight};
 use crate::secret::{Secret, Secrets};
 use crate::tool::{Arguments, AsJson, Need, Output, Tool};
 
+pub use blocking::{BlockingCtx, MayWait};
+
 /// What every tool may use, for the time of one dispatch `'c`.
 pub struct Ctx<'c, D> {
-    deps: &'c D,
+    deps: &'c Arc<D>,
     scope: &'c Scope,
     /// Invariant: a `Ctx` of some dispatch cannot pass for one of another.
     dispatch: PhantomData<fn(&'c ()) -> &'c ()>,
@@ -33,10 +37,6 @@ pub struct ToolCtx<'c, T: Tool> {
     tool: PhantomData<fn() -> T>,
 }
 
-const QUEUED: u8 = 0;
-const BEGUN: u8 = 1;
-const GIVEN_UP: u8 = 2;
-
 /// One dispatch as the driver sees it.
 #[doc(hidden)]
 pub struct Scope {
@@ -44,7 +44,7 @@ pub struct Scope {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) requests: mpsc::Sender<FromTool>,
     pub(crate) secrets: Arc<Secrets>,
-    pub(crate) attributes: Mutex<Vec<(&'static str, AppValue)>>,
+    pub(crate) attributes: Arc<Mutex<Vec<(&'static str, AppValue)>>>,
     /// How much work on the blocking pool is not over. It outlives a dropped call.
     pub(crate) blocking: Arc<AtomicUsize>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -128,16 +128,14 @@ impl<'c, D> Ctx<'c, D> {
     /// in a safe state; one that does not is dropped after its grace.
     pub async fn cancelled(&self) {
         let mut stop = self.scope.stop.clone();
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            // The driver is gone, and this call with it.
-            pending::<()>().await;
-        }
+        // An error: the driver is gone, and a call that could not be dropped with it should stop too.
+        stop.wait_for(|stop| *stop).await.ok();
     }
 
-    /// Whether the call should stop.
+    /// Whether the call should stop, or nobody waits for it any more.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        *self.scope.stop.borrow()
+        *self.scope.stop.borrow() || self.scope.stop.has_changed().is_err()
     }
 
     /// The run's clock: nanoseconds since 1970 UTC.
@@ -181,61 +179,14 @@ impl<'c, D> Ctx<'c, D> {
         Ok(())
     }
 
-    /// Runs a plain function on the blocking pool. If the call is dropped meanwhile, the function goes on and the record
-    /// says so.
-    #[doc(hidden)]
-    pub async fn on_blocking_pool<O: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<O, ToolError> + Send + 'static,
-    ) -> Result<O, ToolError> {
-        /// Queued, begun or given up: a function that its caller no longer waits for must not begin.
-        struct Turn {
-            state: AtomicU8,
-            running: Arc<AtomicUsize>,
-        }
-        impl Turn {
-            fn leaves_queue(&self, to: u8) -> bool {
-                self.state.compare_exchange(QUEUED, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-            }
-        }
-        struct Waits(Arc<Turn>);
-        impl Drop for Waits {
-            fn drop(&mut self) {
-                if self.0.leaves_queue(GIVEN_UP) {
-                    self.0.running.fetch_sub(1, Ordering::SeqCst);
-                }
-            }
-        }
-        struct Ended(Arc<AtomicUsize>);
-        impl Drop for Ended {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
-        let running = Arc::clone(&self.scope.blocking);
-        // Counted from the queue on: who looks in between must not take it for over.
-        running.fetch_add(1, Ordering::SeqCst);
-        let turn = Arc::new(Turn { state: AtomicU8::new(QUEUED), running });
-        let waits = Waits(Arc::clone(&turn));
-        let task = tokio::task::spawn_blocking(move || {
-            if !turn.leaves_queue(BEGUN) {
-                return Err(ToolError::not_applied("its time was over before it began"));
-            }
-            let _ended = Ended(Arc::clone(&turn.running));
-            inside_blocking(work)
-        });
-        let ended = task.await;
-        drop(waits);
-        match ended {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(ToolError::new("the runtime is shutting down")),
-        }
+    fn secret(&self, name: &str) -> Result<&'c Secret, ToolError> {
+        let missing = || ToolError::new(format!("the deployment has no secret named `{name}`"));
+        self.scope.secrets.find(name).ok_or_else(missing)
     }
 }
 
 impl<'c, T: Tool> ToolCtx<'c, T> {
-    pub(crate) fn new(deps: &'c <T::Needs as Need>::Target, scope: &'c Scope) -> Self {
+    pub(crate) fn new(deps: &'c Arc<<T::Needs as Need>::Target>, scope: &'c Scope) -> Self {
         Self { base: Ctx { deps, scope, dispatch: PhantomData }, tool: PhantomData }
     }
 
@@ -281,8 +232,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     where
         T: ObservesSecrets,
     {
-        let missing = || ToolError::new(format!("the deployment has no secret named `{name}`"));
-        self.base.scope.secrets.find(name).ok_or_else(missing)
+        self.base.secret(name)
     }
 
     /// Waits for the driver's answer. Where the run stops instead, the answer never comes and the driver drops this call:

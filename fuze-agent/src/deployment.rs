@@ -11,7 +11,7 @@ use fuze_evidence::keys::{
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::redact::Detector;
 use fuze_evidence::sink::{MemorySink, Sink};
-use fuze_evidence::{Hash, Name, Signer, Timestamp};
+use fuze_evidence::{Anchor, Hash, Name, Signer, Timestamp};
 use fuze_policy::{Gate, Policy};
 
 use crate::driver::journal::Home;
@@ -138,6 +138,8 @@ struct Inner {
     parameters: Parameters,
     detectors: Vec<Arc<dyn Detector>>,
     approval_deadline: Duration,
+    log: Option<Arc<dyn Anchor>>,
+    close_within: Duration,
 }
 
 /// Says what a deployment is made of.
@@ -153,6 +155,8 @@ pub struct DeploymentBuilder {
     parameters: Parameters,
     detectors: Vec<Arc<dyn Detector>>,
     approval_deadline: Duration,
+    log: Option<Arc<dyn Anchor>>,
+    close_within: Duration,
 }
 
 impl Deployment {
@@ -244,6 +248,15 @@ impl Deployment {
     pub(crate) fn approval_deadline(&self) -> Duration {
         self.0.approval_deadline
     }
+
+    pub(crate) fn log(&self) -> Option<&dyn Anchor> {
+        self.0.log.as_deref()
+    }
+
+    /// Until when a run that begins `at` is to be closed.
+    pub(crate) fn close_until(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.0.close_within).unwrap_or(Timestamp::MAX)
+    }
 }
 
 impl DeploymentBuilder {
@@ -259,6 +272,8 @@ impl DeploymentBuilder {
             parameters: Parameters::default(),
             detectors: Vec::new(),
             approval_deadline: Duration::from_secs(3 * 24 * 3600),
+            log: None,
+            close_within: Duration::from_secs(30 * 24 * 3600),
         }
     }
 
@@ -292,6 +307,20 @@ impl DeploymentBuilder {
         self
     }
 
+    /// The transparency log that holds each run's open and close root. A run whose open root it does not take does nothing and ends as
+    /// `halted`; a close that it does not take is tried again by [`Deployment::settle_anchors`].
+    pub fn log(mut self, log: Arc<dyn Anchor>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// How long after its beginning a run should be closed at the latest, waiting for people included: what the log says in public, and
+    /// monitors report the run if it is not. 30 days by default.
+    pub fn close_within(mut self, duration: Duration) -> Self {
+        self.close_within = duration;
+        self
+    }
+
     /// Another clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -309,6 +338,16 @@ impl DeploymentBuilder {
         Name::new(&engine).map_err(|error| ConfigError::Engine { found: engine, why: error.to_string() })?;
         if self.approval_deadline.as_secs() == 0 {
             return Err(ConfigError::Deadline);
+        }
+        if self.close_within.is_zero() {
+            return Err(ConfigError::CloseWithin);
+        }
+        if let Some(log) = &self.log {
+            let key = log.public_key();
+            let overseers = || self.overseers.all().any(|overseer| overseer.public_key.to_bytes() == key);
+            if key == self.keys.public_key() || overseers() {
+                return Err(ConfigError::LogKey);
+            }
         }
         if self.overseers.all().any(|overseer| overseer.public_key.to_bytes() == self.keys.public_key()) {
             return Err(ConfigError::SharedKey);
@@ -333,6 +372,8 @@ impl DeploymentBuilder {
             parameters: self.parameters,
             detectors: self.detectors,
             approval_deadline: self.approval_deadline,
+            log: self.log,
+            close_within: self.close_within,
         })))
     }
 }
@@ -365,6 +406,10 @@ pub enum ConfigError {
     SharedKey,
     /// The approval deadline is zero.
     Deadline,
+    /// Runs are to be closed as they begin.
+    CloseWithin,
+    /// The log has the deployment's own key, or an overseer's.
+    LogKey,
 }
 
 impl ConfigError {
@@ -383,6 +428,12 @@ impl fmt::Display for ConfigError {
             Self::Key(why) => write!(f, "a key cannot be used: {why}"),
             Self::SharedKey => f.write_str(
                 "an overseer has the deployment's own key: who runs and who decides need different keys",
+            ),
+            Self::CloseWithin => {
+                f.write_str("runs that must be closed as they begin are all late: give them time to close")
+            }
+            Self::LogKey => f.write_str(
+                "the log signs with the deployment's own key or an overseer's: runs, logs and overseers need different keys",
             ),
             Self::Deadline => {
                 f.write_str("an approval deadline of zero denies everything at once: give people time")

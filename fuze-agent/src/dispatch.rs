@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fuze_evidence::jcs::{self, ReadErrorKind};
@@ -98,7 +99,7 @@ pub trait Ready<'c, D>: Send {
     /// Runs it: canonical output, or why not.
     fn run(
         self: Box<Self>,
-        deps: &'c D,
+        deps: &'c Arc<D>,
         scope: &'c Scope,
         _: Internal,
     ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>>;
@@ -291,7 +292,7 @@ struct Permitted<'c, T: Tool> {
 impl<'c, D: Send + Sync + 'static, T: Tool + ServedBy<D>> Ready<'c, D> for Permitted<'c, T> {
     fn run(
         self: Box<Self>,
-        deps: &'c D,
+        deps: &'c Arc<D>,
         scope: &'c Scope,
         key: Internal,
     ) -> Boxed<'c, Result<Vec<u8>, ToolFailure>> {

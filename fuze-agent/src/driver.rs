@@ -3,6 +3,7 @@
 //! What stops a run is an [`Exit`] that travels up the driver's own stack: a tool or a guardrail speaks to the driver by
 //! messages and never sees it, so there is nothing for them to catch.
 
+pub(crate) mod anchor;
 pub(crate) mod calls;
 pub(crate) mod decide;
 pub(crate) mod definition;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 use crate::deployment::Deployment;
 use crate::dispatch::Boxed;
 use crate::model::{Message, ModelError, ModelIdentity, ModelRequest, ModelResponse};
+use crate::outcome::Anchored;
 use crate::secret::Secrets;
 use crate::store::{Progress, Stop};
 use definition::Definition;
@@ -67,7 +69,7 @@ impl From<Latched> for Exit {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// Closed and signed.
-    Closed { status: RunStatus, why: Why, output: Option<Vec<u8>> },
+    Closed { status: RunStatus, why: Why, output: Option<Vec<u8>>, anchored: Anchored },
     /// Waits for people.
     Suspended,
     /// Stopped without a last record: what happened could not be recorded.
@@ -78,7 +80,7 @@ pub(crate) enum Ended {
 pub(crate) struct Driver<'r, D> {
     pub(crate) deployment: &'r Deployment,
     pub(crate) definition: &'r Definition<D>,
-    pub(crate) deps: &'r D,
+    pub(crate) deps: &'r Arc<D>,
     pub(crate) model: &'r dyn AnyModel,
     pub(crate) gate: &'r Gate,
     pub(crate) secrets: Arc<Secrets>,
@@ -107,11 +109,15 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             Err(Exit::Suspend) => self.suspend().await,
             Err(Exit::Latched(latched)) => Ended::Latched(latched),
         };
-        let driven = Driven { timeline: self.timeline, epoch: self.journal.epoch(), state: self.state };
+        let opened =
+            self.journal.anchor().map_or(Anchored::Not, |line| Anchored::Open { open: line.index() });
+        let driven =
+            Driven { opened, timeline: self.timeline, epoch: self.journal.epoch(), state: self.state };
         (ended, driven)
     }
 
     async fn go(&mut self) -> Result<Vec<u8>, Exit> {
+        self.anchor_open().await?;
         self.conclude_begun().await?;
         loop {
             self.check_stop().await?;
@@ -237,14 +243,16 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         let (status, why, output) = self.without_oversight(status, why, output);
         let (status, why) = self.with_doubts(status, why);
         let step = self.step(0);
-        if let Err(latched) = self.journal.close(step, status, self.deployment.signer()) {
+        let root = match self.journal.close(step, status, self.deployment.signer()) {
+            Ok(root) => root,
+            Err(latched) => return Ended::Latched(latched),
+        };
+        self.timeline.close(step, status, &self.journal);
+        if let Err(latched) = self.journal.flush().await {
             return Ended::Latched(latched);
         }
-        self.timeline.close(step, status, &self.journal);
-        match self.journal.flush().await {
-            Ok(()) => Ended::Closed { status, why, output },
-            Err(latched) => Ended::Latched(latched),
-        }
+        let anchored = self.anchor_close(&root).await;
+        Ended::Closed { status, why, output, anchored }
     }
 
     /// However a run ends: while a call is in doubt, that is what its end says.
@@ -283,6 +291,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
 
 /// What is left of a driver when its segment has ended.
 pub(crate) struct Driven {
+    /// Where the run's open root stands in a log.
+    pub(crate) opened: Anchored,
     pub(crate) timeline: crate::outcome::Timeline,
     pub(crate) epoch: u64,
     pub(crate) state: State,

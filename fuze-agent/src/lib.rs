@@ -27,15 +27,15 @@ pub mod testing;
 pub mod tool;
 
 pub use agent::{Agent, Limits};
-pub use ctx::{AppValue, Ctx, OversightAnswer, ToolCtx};
+pub use ctx::{AppValue, BlockingCtx, Ctx, MayWait, OversightAnswer, ToolCtx};
 pub use deployment::{Deployment, Keys};
 pub use dispatch::ToolCall;
 pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
-pub use outcome::Outcome;
-pub use run::{CancelHandle, RunError};
+pub use outcome::{Anchored, Outcome};
+pub use run::{CancelHandle, RunError, Settled};
 pub use secret::{Secret, Secrets};
 pub use tool::Tool;
 
@@ -52,11 +52,7 @@ pub mod prelude {
 /// What the macros' output names. Not for programs.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::agent::listed::{Listed, NotATool};
     pub use schemars;
     pub use serde;
 }
-
-/// The README's programs compile and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

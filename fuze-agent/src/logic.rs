@@ -39,6 +39,24 @@ impl Bool for No {
     type Not = Yes;
 }
 
+/// [`Yes`] or [`No`], as the constant `B` says: so that the answer can stand where what it is about has no name.
+pub type Of<const B: bool> = <Is<B> as Decided>::Answer;
+
+/// The constant `B` as a type.
+#[doc(hidden)]
+pub struct Is<const B: bool>;
+#[doc(hidden)]
+pub trait Decided: Sealed {
+    type Answer: Bool;
+}
+impl<const B: bool> Sealed for Is<B> {}
+impl Decided for Is<true> {
+    type Answer = Yes;
+}
+impl Decided for Is<false> {
+    type Answer = No;
+}
+
 /// What the compiler is asked to show, as the answer to `Question`: by default to any.
 ///
 /// A question names whom it is about. Of errors that rest on the same unmet bound the compiler shows one only; so the

@@ -87,6 +87,36 @@ pub struct Report {
     pub run_id: RunId,
     /// Step by step.
     pub timeline: Timeline,
+    /// Where the run stands in the deployment's transparency log.
+    pub anchored: Anchored,
+}
+
+/// Where a run stands in its deployment's transparency log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Anchored {
+    /// In none: the deployment has none, the start was refused, or the log failed and the run was halted before it did anything.
+    Not,
+    /// The log holds its open root.
+    Open {
+        /// The leaf of the open root.
+        open: u64,
+    },
+    /// The log holds its open and its close root.
+    Closed {
+        /// The leaf of the open root.
+        open: u64,
+        /// The leaf of the close root.
+        close: u64,
+    },
+    /// The run is closed, and its close root is not in the log, or not known to be.
+    /// [`Deployment::settle_anchors`](crate::Deployment::settle_anchors) tries again.
+    Pending {
+        /// The leaf of the open root.
+        open: u64,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// What happened, step by step. It is for the eye; the evidence is in the records.

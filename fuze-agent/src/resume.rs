@@ -3,16 +3,18 @@
 //! What is stored is opened, checked against its hash, its run, its sequence and its epoch, and continued by the same
 //! driver. Until the claim has been committed nothing has changed.
 
+mod stored;
+
 use std::sync::Arc;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::chain::Recorder;
 use fuze_evidence::keys::RunKeys;
 use fuze_evidence::random::{OsRandom, Random};
-use fuze_evidence::sign::{PublicKey, SignedRoot};
-use fuze_evidence::snapshot::open_snapshot;
+use fuze_evidence::sign::SignedRoot;
 use fuze_evidence::span::{HumanDecision, ModelDrift, RunGap, RunResume};
 use fuze_evidence::vocab::{DecisionOutcome, Gap, OversightAction, ResumeCause, SuspendReason};
-use fuze_evidence::{Hash, Name, RunId, Span, sha256};
+use fuze_evidence::{Anchor, Hash, Name, RunId};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -22,27 +24,28 @@ use crate::deployment::Deployment;
 use crate::driver::Driver;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Parts};
-use crate::driver::state::{Header, Phase, Piece, SNAPSHOT_VERSION, Stage, State};
+use crate::driver::state::{Header, Phase, Stage, State};
 use crate::driver::turn::read_bytes;
 use crate::law::residency::HostedWithin;
-use crate::model::{Message, Model};
+use crate::model::Model;
 use crate::outcome::{Outcome, Timeline};
 use crate::panics::caught_now;
 use crate::run::expire::over;
 use crate::run::{CancelHandle, Erased, RunError, finish, redactor, snapshot};
 use crate::sealed::Internal;
-use crate::store::{
-    Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, SealedProgress, Stop, StoredRun,
-};
+use crate::store::{Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, Stop, StoredRun};
 use crate::suspend::decision::VerifiedDecision;
 use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
+
+pub(crate) use stored::open_root;
+use stored::{anchor, follow, open, unwrap_keys};
 
 /// A run about to go on.
 #[must_use = "nothing happens before `.go()`"]
 pub struct Resume<A: Agent, M> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     from: From,
     timeline: bool,
@@ -83,7 +86,7 @@ impl Deployment {
         Resume {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             from,
             timeline: true,
@@ -175,6 +178,10 @@ struct Taken {
     keys: RunKeys,
     state: State,
     recorder: Recorder,
+    /// Where its open root stands in a log.
+    anchor: Option<AnchorLine>,
+    /// Of a run that is still to be anchored.
+    open_root: Option<SignedRoot>,
 }
 
 impl Taken {
@@ -188,7 +195,12 @@ impl Taken {
         let keys = unwrap_keys(deployment, &stored)?;
         let mut state = open(&stored, &keys)?;
         let recorder = follow(deployment, &stored, &mut state)?;
-        Ok(Self { run, store, stored, keys, state, recorder })
+        let anchor = recorder.open_leaf().map(|index| anchor(deployment, &stored, index)).transpose()?;
+        let open_root = match state.header.anchoring {
+            None => None,
+            Some(_) => Some(open_root(deployment, &stored)?),
+        };
+        Ok(Self { run, store, stored, keys, state, recorder, anchor, open_root })
     }
 
     /// What the fingerprint covers must be as it was.
@@ -200,6 +212,13 @@ impl Taken {
         // Who may decide is settled when a run begins: nobody is let in while it waits.
         if began.registry_hash != deployment.registry_hash() {
             return Err(RunError::OtherRegistry);
+        }
+        let pending = self.state.header.anchoring.as_ref().map(|anchoring| &anchoring.log);
+        if let Some(log) = self.anchor.as_ref().map(AnchorLine::log).or(pending) {
+            let now = deployment.log().map(Anchor::origin);
+            if now != Some(log) {
+                return Err(RunError::OtherLog { began: log.clone(), now: now.cloned() });
+            }
         }
         match began.fingerprint == definition.fingerprint {
             true => Ok(()),
@@ -217,7 +236,8 @@ impl Taken {
             clock: deployment.clock(),
             home: deployment.home().clone(),
         };
-        (Journal::resumed(parts, Fence { run: self.run, epoch }), self.state, self.store)
+        let fence = Fence { run: self.run, epoch };
+        (Journal::resumed(parts, fence, self.open_root, self.anchor), self.state, self.store)
     }
 
     /// Applies the decisions and claims their tokens, in one transaction with the records that say so.
@@ -478,100 +498,4 @@ fn apply(header: &mut Header, case: &Resolved, step: u64) -> Result<(), RunError
         (Action::NotDone, _) => Stage::NotDone { step },
     };
     Ok(())
-}
-
-fn unwrap_keys(deployment: &Deployment, stored: &StoredRun) -> Result<RunKeys, RunError> {
-    // Whether the run has a subject, and which alias, is in its records; the first of them is not loaded, so the alias
-    // is kept beside the wrapped key.
-    let alias = stored.subject.clone();
-    let key = match &alias {
-        None => None,
-        Some(alias) => {
-            let found = deployment.subjects().find(alias).map_err(RunError::internal)?;
-            Some(found.ok_or(RunError::SubjectErased)?)
-        }
-    };
-    RunKeys::unwrap(&stored.keys, deployment.master(), alias.zip(key.as_ref()))
-        .map_err(|error| RunError::Snapshot(error.to_string()))
-}
-
-/// Opens the stored pieces: the header of the last, the messages of all.
-fn open(stored: &StoredRun, keys: &RunKeys) -> Result<State, RunError> {
-    let mut state: Option<State> = None;
-    for sealed in &stored.progress {
-        let piece = open_piece(sealed, keys)?;
-        match &mut state {
-            None => state = Some(State { header: piece.header, messages: piece.messages }),
-            Some(state) => {
-                state.header = piece.header;
-                state.messages.extend(piece.messages);
-            }
-        }
-    }
-    state.ok_or_else(|| RunError::Snapshot("there is none".into()))
-}
-
-fn open_piece(sealed: &SealedProgress, keys: &RunKeys) -> Result<Piece<Header, Vec<Message>>, RunError> {
-    let hash = sha256(&sealed.bytes);
-    let plain = open_snapshot(&sealed.bytes, hash, keys, sealed.sequence, sealed.epoch)
-        .map_err(|error| RunError::Snapshot(error.to_string()))?;
-    #[derive(serde::Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    let version: Version =
-        serde_json::from_slice(&plain).map_err(|error| RunError::Snapshot(error.to_string()))?;
-    if version.v != SNAPSHOT_VERSION {
-        return Err(RunError::SnapshotVersion { found: version.v, known: SNAPSHOT_VERSION });
-    }
-    serde_json::from_slice(&plain).map_err(|error| RunError::Snapshot(error.to_string()))
-}
-
-/// A recorder at the run's last record: from the sealed state over every record and root that came after it.
-///
-/// A store that hands out an older state than its last one is refused: after the last piece of a run that was running
-/// there are no records, and after that of a suspended run only the records of this very suspension, which name it.
-fn follow(deployment: &Deployment, stored: &StoredRun, state: &mut State) -> Result<Recorder, RunError> {
-    let bad = |why: &str| RunError::Snapshot(why.to_owned());
-    let chain = state.header.chain.clone().ok_or_else(|| bad("it holds no chain"))?;
-    let mut recorder = Recorder::resume(chain).map_err(|error| RunError::Snapshot(error.to_string()))?;
-    let last = stored.progress.last().ok_or_else(|| bad("there is none"))?;
-    // A run that crashed again right after it was taken over has no piece of its newest epoch yet.
-    let fits = match stored.state {
-        RunState::Running => last.epoch <= stored.epoch,
-        RunState::Suspended | RunState::Closed => last.epoch == stored.epoch,
-    };
-    if !fits {
-        return Err(bad("it is of another epoch than the run"));
-    }
-    if last.sequence.checked_add(1) != Some(recorder.head().0) {
-        return Err(bad("it is bound to another record than the last one it knows"));
-    }
-    let snapshot = sha256(&last.bytes);
-    for line in &stored.records_after_progress {
-        let entry = recorder.follow(line).map_err(|error| RunError::Snapshot(error.to_string()))?;
-        state.header.next_step = state.header.next_step.max(entry.step_id + 1);
-        match entry.span {
-            Span::OversightSuspend(suspend)
-                if stored.state == RunState::Suspended
-                    && suspend.snapshot_hash == snapshot
-                    && suspend.epoch == stored.epoch => {}
-            _ => return Err(bad("a record after it does not name it: the store handed out an older state")),
-        }
-    }
-    if recorder.head() != stored.head {
-        return Err(bad("the records are not those of the snapshot"));
-    }
-    if stored.state == RunState::Suspended {
-        let waits: usize = state.header.waits.iter().map(|wait| wait.tokens.len()).sum();
-        if stored.progress.len() != 1 || stored.records_after_progress.len() != waits {
-            return Err(bad("a suspended run has one snapshot, and one record for each of its tokens"));
-        }
-        let root = stored.last_root.as_ref().ok_or_else(|| bad("the suspend root is missing"))?;
-        let key = PublicKey::from_bytes(deployment.public_key()).map_err(RunError::internal)?;
-        let root = SignedRoot::read(root, |id| (*id == key.id()).then_some(key))
-            .map_err(|error| RunError::Snapshot(error.to_string()))?;
-        recorder.follow_root(&root).map_err(|error| RunError::Snapshot(error.to_string()))?;
-    }
-    Ok(recorder)
 }

@@ -2,9 +2,11 @@
 
 mod error;
 pub(crate) mod expire;
+mod settle;
 
 use std::sync::Arc;
 
+use fuze_evidence::anchor::Blinding;
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::content;
 use fuze_evidence::keys::{Person, RunKeys};
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 use crate::agent::{self, Agent, ToolList};
 use crate::deployment::Deployment;
 use crate::dispatch::Boxed;
+use crate::driver::anchor::Anchoring;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Latched, Parts, Step};
 use crate::driver::state::{Header, Phase, RunFacts, State};
@@ -28,7 +31,7 @@ use crate::law::LegalProfile;
 use crate::law::residency::{HostedWithin, Residency};
 use crate::logic::{Bool, No};
 use crate::model::{Message, Model, ModelError, ModelIdentity, ModelRequest, ModelResponse};
-use crate::outcome::{Outcome, Report, Timeline};
+use crate::outcome::{Anchored, Outcome, Report, Timeline};
 use crate::panics::caught;
 use crate::sealed::Sealed;
 use crate::store::Stop;
@@ -36,13 +39,14 @@ use crate::suspend::Suspended;
 use crate::tool::{Answer, AsJson};
 
 pub use error::RunError;
+pub use settle::Settled;
 
 /// A run about to start. `S` says whether it has a data subject.
 #[must_use = "nothing happens before `.start()`"]
 pub struct Run<A: Agent, M, S = NoSubject> {
     deployment: Deployment,
     agent: A,
-    deps: A::Deps,
+    deps: Arc<A::Deps>,
     model: M,
     subject: S,
     tenant: String,
@@ -102,7 +106,7 @@ impl Deployment {
         Run {
             deployment: self.clone(),
             agent,
-            deps,
+            deps: Arc::new(deps),
             model,
             subject: NoSubject(()),
             tenant: "default".into(),
@@ -238,7 +242,7 @@ where
             return Ok(Outcome::Stopped {
                 status: RunStatus::Error,
                 why,
-                report: Report { run_id, timeline },
+                report: Report { run_id, timeline, anchored: Anchored::Not },
             });
         }
         let history_bytes = state.messages.iter().map(read_bytes).sum();
@@ -276,20 +280,24 @@ pub(crate) async fn finish<A: Agent>(
         // Something that the deployment trusts panicked: a store, a sink, a clock, a detector. The run stands where it
         // last became durable, and can be recovered from there.
         Err(panic) => {
-            let report = Report { run_id, timeline: Timeline::default() };
+            let report = Report { run_id, timeline: Timeline::default(), anchored: Anchored::Not };
             return Ok(Outcome::Halted {
                 why: format!("a part of the deployment panicked: {panic}"),
                 report,
             });
         }
     };
-    let report = Report { run_id, timeline: driven.timeline };
+    let mut report = Report { run_id, timeline: driven.timeline, anchored: driven.opened };
     Ok(match ended {
-        Ended::Closed { status: RunStatus::Completed, output: Some(output), .. } => {
+        Ended::Closed { status: RunStatus::Completed, output: Some(output), anchored, .. } => {
+            report.anchored = anchored;
             let output: Answer<A> = serde_json::from_slice(&output).map_err(RunError::internal)?;
             Outcome::Completed { output: output.into_value(), report }
         }
-        Ended::Closed { status, why, .. } => Outcome::Stopped { status, why, report },
+        Ended::Closed { status, why, anchored, .. } => {
+            report.anchored = anchored;
+            Outcome::Stopped { status, why, report }
+        }
         Ended::Latched(Latched(why)) => Outcome::Halted { why, report },
         Ended::Suspended => {
             let suspended = Suspended::of(deployment.clone(), run_id, driven.epoch, driven.state);
@@ -373,6 +381,14 @@ impl<D> Start<'_, D> {
             Recorder::open(run_id, common, invoke, Some(&commitment), Times::at(at), deployment.signer())
                 .map_err(RunError::internal)?;
         let sealed = content::seal(&commitment, &keys, &mut random).map_err(RunError::internal)?;
+        let anchoring = match deployment.log() {
+            None => None,
+            Some(log) => Some(Anchoring {
+                log: log.origin().clone(),
+                deadline: deployment.close_until(at),
+                blinding: Blinding::generate(&mut random).map_err(RunError::internal)?,
+            }),
+        };
         let parts = Parts {
             recorder: opened.recorder,
             keys,
@@ -399,6 +415,7 @@ impl<D> Start<'_, D> {
             calls: Vec::new(),
             executions: std::collections::BTreeMap::new(),
             waits: Vec::new(),
+            anchoring,
         };
         let state = State { header, messages: vec![Message::User { text: self.input.to_owned() }] };
         Ok(Opened { journal, state, refusal })

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use fuze_evidence::anchor::{AnchorLine, LeafKind};
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, Record, RunId, SealedContent, SignedRoot};
 
@@ -74,6 +75,21 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`]; else why the store cannot.
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError>;
+
+    /// Keeps where a root of the run stands in a log, durably: first that of the open root, then that of the close root of a
+    /// closed run. A line of the same leaf that is there already is as good.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Rejected`] when the run has a line of that kind with another leaf, or has
+    /// not what must come before; else why the store cannot.
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError>;
+
+    /// At most `limit` closed runs whose open root stands in a log and whose close root does not yet, beginning with those
+    /// after `after`, in the order of their ids. Those whose evidence was erased as a whole are none.
+    ///
+    /// # Errors
+    /// Why the store cannot.
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError>;
 
     /// Whether a stop was asked for.
     ///
@@ -205,8 +221,12 @@ pub struct StoredRun {
     pub subject: Option<Name>,
     /// The lines of the records whose sequence is beyond that of the last piece of progress, in sequence, without their line feeds.
     pub records_after_progress: Vec<Vec<u8>>,
+    /// The signed open root's canonical bytes.
+    pub open_root: Option<Vec<u8>>,
     /// The last signed root's canonical bytes.
     pub last_root: Option<Vec<u8>>,
+    /// Where its roots stand in a log: the lines of `anchors.jsonl`, the one of the open root first.
+    pub anchors: Vec<Vec<u8>>,
     /// Sealed progress, oldest first: one snapshot, then what was appended to it.
     pub progress: Vec<SealedProgress>,
     /// The ledger.
@@ -267,6 +287,33 @@ pub struct Claim {
     pub tokens: Vec<Hash>,
     /// What the transaction also writes.
     pub batch: Batch,
+}
+
+/// Whether `line` may come after `there`, the lines that a run has, for a store's [`RunStore::add_anchor`]: `false` when it is there
+/// already.
+///
+/// # Errors
+/// [`StoreError::Rejected`] with what speaks against it.
+pub fn anchor_follows(there: &[AnchorLine], closed: bool, line: &AnchorLine) -> Result<bool, StoreError> {
+    let rejected = |why: &str| Err(StoreError::Rejected(why.into()));
+    let same = |known: &AnchorLine| known.leaf() == line.leaf() && known.log() == line.log();
+    if there.iter().any(|known| same(known) && known.index() == line.index()) {
+        return Ok(false);
+    }
+    match (line.leaf().kind(), there) {
+        (LeafKind::RunOpen, []) => Ok(true),
+        (LeafKind::RunOpen, _) => {
+            rejected("the run's open root stands in a log already: a run is opened once")
+        }
+        (LeafKind::RunClose, [open]) if open.leaf().run_tag() != line.leaf().run_tag() => {
+            rejected("the leaf of a close has the tag of its run's open: this is another run's")
+        }
+        (LeafKind::RunClose, [_]) if !closed => rejected("the run is not closed: it has no close root"),
+        (LeafKind::RunClose, [_]) => Ok(true),
+        (LeafKind::RunClose, []) => rejected("the run's open root is in no log: nothing is there to close"),
+        (LeafKind::RunClose, [_, _, ..]) => rejected("the run's close root stands in a log already"),
+        (LeafKind::Annex | LeafKind::Key, _) => rejected("the line is of no root of a run"),
+    }
 }
 
 /// Why the store cannot.

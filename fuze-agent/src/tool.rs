@@ -4,6 +4,7 @@
 
 mod value;
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::boundary::{Egress, FileSystem, Within};
@@ -102,16 +103,17 @@ impl<D: Send + Sync + 'static> Need for Uses<D> {
 /// Dependencies of an agent that meet a tool's need.
 pub trait Lends<N: Need> {
     #[doc(hidden)]
-    fn lend(&self, _: Internal) -> &N::Target;
+    fn lend(deps: &Arc<Self>, _: Internal) -> &Arc<N::Target>;
 }
 impl<D> Lends<NoDeps> for D {
-    fn lend(&self, _: Internal) -> &() {
-        &()
+    fn lend(_: &Arc<D>, _: Internal) -> &Arc<()> {
+        static NOTHING: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
+        &NOTHING
     }
 }
 impl<D: Send + Sync + 'static> Lends<Uses<D>> for D {
-    fn lend(&self, _: Internal) -> &D {
-        self
+    fn lend(deps: &Arc<D>, _: Internal) -> &Arc<D> {
+        deps
     }
 }
 
@@ -123,14 +125,14 @@ impl<D: Send + Sync + 'static> Lends<Uses<D>> for D {
 )]
 pub trait ServedBy<D>: Tool {
     #[doc(hidden)]
-    fn lend(deps: &D, _: Internal) -> &<Self::Needs as Need>::Target;
+    fn lend(deps: &Arc<D>, _: Internal) -> &Arc<<Self::Needs as Need>::Target>;
 }
 #[diagnostic::do_not_recommend]
 impl<D, T: Tool> ServedBy<D> for T
 where
     D: Lends<T::Needs>,
 {
-    fn lend(deps: &D, key: Internal) -> &<T::Needs as Need>::Target {
+    fn lend(deps: &Arc<D>, key: Internal) -> &Arc<<T::Needs as Need>::Target> {
         <D as Lends<T::Needs>>::lend(deps, key)
     }
 }

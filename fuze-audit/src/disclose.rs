@@ -166,7 +166,7 @@ impl fmt::Display for NotDisclosed {
     }
 }
 
-/// Reads a member strictly and checks that its leaves hash to `root`.
+/// Reads a member strictly and checks that its leaves hash to `root` and do not contradict each other.
 pub(crate) fn read(octets: &[u8], root: Hash) -> Result<Disclosure, NotDisclosed> {
     let value = jcs::from_slice(octets).map_err(|_| NotDisclosed::Form)?;
     let member: ContentMember = serde_json::from_value(value).map_err(|_| NotDisclosed::Form)?;
@@ -174,7 +174,7 @@ pub(crate) fn read(octets: &[u8], root: Hash) -> Result<Disclosure, NotDisclosed
         return Err(NotDisclosed::Form);
     }
     let disclosure = Disclosure { leaves: member.leaves, root: member.root };
-    disclosure.verify(root).map_err(NotDisclosed::Leaves)?;
+    disclosure.fields(root).map_err(NotDisclosed::Leaves)?;
     Ok(disclosure)
 }
 
@@ -203,6 +203,32 @@ mod tests {
             assert!(Selection::nothing().field(0, wrong).is_err(), "{wrong}");
         }
         assert!(Selection::nothing().field(0, "/a~1b/~0").is_ok());
+    }
+
+    /// Well committed to, and no value: two of one path, one inside another, a path that is none, a leaf that is a whole object.
+    #[test]
+    fn leaves_that_make_no_value_are_refused() {
+        use fuze_evidence::content::{Opening, merkle_root};
+        use serde_json::{Value, json};
+        let salt = |octet: u8| serde_json::from_value(Value::String(format!("{octet:A<43}"))).unwrap();
+        let read = |leaves: &[(&str, Value)]| {
+            let leaf = |(at, (path, value)): (u8, &(&str, Value))| {
+                DisclosedLeaf::Leaf(Opening { path: (*path).into(), value: value.clone(), salt: salt(at) })
+            };
+            let mut all: Vec<DisclosedLeaf> = (0..).zip(leaves).map(leaf).collect();
+            all.extend((0..).take(8 - leaves.len()).map(|n: u8| DisclosedLeaf::Hash(Hash([n; 32]))));
+            all.sort_by_key(|leaf| leaf.hash().unwrap());
+            let root = merkle_root(all.iter().map(|leaf| leaf.hash().unwrap()));
+            super::read(&write(Disclosure { leaves: all, root }).unwrap(), root).is_ok()
+        };
+        assert!(read(&[("/a", json!(1)), ("/b/0", json!([])), ("/b/1", json!({}))]));
+        assert!(read(&[("/o", json!({})), ("/o/0", json!(1)), ("/o/10", json!(2))]));
+        assert!(!read(&[("/a", json!(1)), ("/a", json!(2))]));
+        assert!(!read(&[("/a", json!(1)), ("/a/b", json!(2))]));
+        assert!(!read(&[("/a", json!({})), ("/a/b", json!(2))]));
+        assert!(!read(&[("/a", json!({"b": 1}))]));
+        assert!(!read(&[("a", json!(1))]));
+        assert!(!read(&[("/~2", json!(1))]));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::io::{self, BufRead, Write};
 use std::iter::Peekable;
 use std::path::Path;
 
-use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::content::{ContentLine, KeysLine};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{KeyError, MasterKey, Signer, SubjectKeys, WrappedRunKeys};
@@ -16,8 +15,9 @@ use fuze_evidence::record::Entry;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::verify::{RunFiles, TrustedKeys, verify_files};
 use fuze_evidence::{Annex, RunKeys, Timestamp};
-use fuze_log::VerifierKey;
+use fuze_log::Policy;
 
+use crate::anchored::{Anchored, RunRoots};
 use crate::disclose::{self, Selection};
 use crate::manifest::{Predicate, Statement, Subject};
 use crate::oversight::OversightMember;
@@ -44,17 +44,6 @@ pub struct Extras {
     pub annex: Option<Vec<u8>>,
     /// The history of the keys that sign runs, and the id of the key that it begins with.
     pub history: Option<(Vec<u8>, KeyId)>,
-}
-
-/// Where a run's roots stand in a log, and the proofs.
-#[derive(Debug, Clone)]
-pub struct Anchored {
-    /// The log's verifier key.
-    pub log: VerifierKey,
-    /// Of the open root: its line of `anchors.jsonl` and a tlog-proof.
-    pub open: Option<(AnchorLine, Vec<u8>)>,
-    /// The same of the close root.
-    pub close: Option<(AnchorLine, Vec<u8>)>,
 }
 
 /// What to export, with what, and in whose name.
@@ -143,16 +132,34 @@ impl Export<'_> {
 
     /// Whose signatures count: the run's key as it was given, or as the history has it.
     fn trusted(&self) -> Result<TrustedKeys<'_>, ExportError> {
-        Ok(match &self.extras.history {
-            None => TrustedKeys::new().run_key(self.run_key),
-            Some((octets, first)) => TrustedKeys::new().history(KeyHistory::read(octets, *first)?),
-        })
+        let Some((octets, first)) = &self.extras.history else {
+            return Ok(TrustedKeys::new().run_key(self.run_key));
+        };
+        let history = KeyHistory::read(octets, *first)?;
+        let mut stood = Vec::new();
+        if let Some((anchored, policy)) = self.revocations() {
+            let key = |id: &KeyId, _| (*id == self.run_key.id()).then_some(self.run_key);
+            // A run that does not verify is refused in the words of verification.
+            if let Ok(roots) = RunRoots::read(self.run, key) {
+                stood = anchored.roots_before_revocation(&roots, &history, &policy);
+            }
+        }
+        let trusted = TrustedKeys::new().history(history);
+        Ok(stood.into_iter().fold(trusted, TrustedKeys::stood_before_revocation))
+    }
+
+    /// Where revocations stand in the run's log, if that was told.
+    fn revocations(&self) -> Option<(&Anchored, Policy)> {
+        let anchored = self.extras.anchored.as_ref().filter(|anchored| !anchored.revocations.is_empty())?;
+        Some((anchored, Policy::new(anchored.log.clone(), Vec::new(), 0).ok()?))
     }
 
     /// What the bundle itself is verified with before it is handed on.
     fn trust(&self) -> Trust {
         let trust = Trust::new().run_key(self.run_key.id()).exporter(self.maker.key_id());
-        self.extras.history.iter().fold(trust, |trust, (_, first)| trust.run_key(*first))
+        let trust = self.extras.history.iter().fold(trust, |trust, (_, first)| trust.run_key(*first));
+        let Some((anchored, policy)) = self.revocations() else { return trust };
+        anchored.revocations.iter().cloned().fold(trust.log(policy), Trust::revocation)
     }
 
     fn open(&self, file: RunFile) -> Result<Box<dyn BufRead + '_>, ExportError> {

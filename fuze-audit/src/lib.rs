@@ -4,6 +4,8 @@
 //! [`report`] draws a run for people. `docs/evidence-format.md` section 15 has every octet. Not here: commands,
 //! terminals, networks, and the judging of single records, which is `fuze-evidence`'s.
 
+pub mod account;
+pub mod anchored;
 pub mod disclose;
 mod dsse;
 pub mod export;
@@ -11,14 +13,18 @@ mod manifest;
 pub mod member;
 pub mod oversight;
 mod readme;
+pub mod replay;
 pub mod report;
 pub mod source;
 mod spki;
 pub mod verify;
 pub mod zip;
 
+pub use account::Accounts;
+pub use anchored::{Anchored, GatherError, KeyAnchor, RootsError, RunRoots, check_leaves};
 pub use disclose::Selection;
-pub use export::{Anchored, Export, ExportError, Extras};
+pub use export::{Export, ExportError, Extras};
 pub use oversight::{Opened, Openings, OversightMember};
+pub use replay::replay;
 pub use source::{RunDirectory, RunSource};
 pub use verify::{Anchoring, AuditError, BundleReport, Failure, Trust, Verdict};

@@ -97,7 +97,9 @@ impl OversightMember {
         jcs::to_vec(self)
     }
 
-    pub(crate) fn read(octets: &[u8]) -> Option<Self> {
+    /// Reads a member's octets strictly: canonical, every member, no other.
+    #[must_use]
+    pub fn read(octets: &[u8]) -> Option<Self> {
         let read: Self = serde_json::from_value(jcs::from_slice(octets).ok()?).ok()?;
         (jcs::to_vec(&read).ok()? == octets).then_some(read)
     }

@@ -143,4 +143,5 @@ WHAT THIS DOES NOT PROVE
 - That no other history exists: whoever holds the run's key can sign another one, unless a log, a witness or an earlier bundle
   in somebody else's hands says what was signed first.
 - That what was erased is gone everywhere: copies that others made are not recalled.
+- That the run's key is still good: it may have been revoked since. Ask for the newest key history.
 ";

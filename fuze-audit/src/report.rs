@@ -1,6 +1,7 @@
 //! The report for people: one HTML file without scripts and without anything from elsewhere, made from what stands in the
 //! bundle. Deterministic. It shows; it proves nothing that the other members do not.
 
+mod around;
 mod html;
 mod outline;
 mod scale;
@@ -32,6 +33,9 @@ pub(crate) fn html(outline: &Outline, inspected: &Inspected, made: &Made) -> Str
     timeline::section(&mut page, outline);
     sections::decisions(&mut page, outline);
     sections::records(&mut page, outline);
+    around::log(&mut page, inspected);
+    around::annex(&mut page, outline, inspected);
+    around::keys(&mut page, inspected);
     sections::checked(&mut page, inspected, made);
     sections::limits(&mut page);
     page.close("main");

@@ -17,6 +17,8 @@ pub enum RunFile {
     Content,
     /// `keys.jsonl`
     Keys,
+    /// `anchors.jsonl`: only of a run that was anchored in a log.
+    Anchors,
 }
 
 impl RunFile {
@@ -28,11 +30,12 @@ impl RunFile {
             Self::Roots => "roots.jsonl",
             Self::Content => "content.jsonl",
             Self::Keys => "keys.jsonl",
+            Self::Anchors => "anchors.jsonl",
         }
     }
 }
 
-/// A run's four files, wherever they are kept.
+/// A run's files, wherever they are kept.
 pub trait RunSource {
     /// A file from its beginning; one that is not there is empty.
     ///
@@ -64,6 +67,8 @@ impl RunSource for MemoryRun {
             RunFile::Roots => self.roots.as_slice(),
             RunFile::Content => self.content.as_slice(),
             RunFile::Keys => self.keys.as_slice(),
+            // A run in memory keeps none.
+            RunFile::Anchors => &[],
         }))
     }
 }

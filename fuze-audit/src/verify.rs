@@ -7,7 +7,7 @@ mod after;
 mod anchors;
 mod inspect;
 mod outcome;
-mod package;
+pub(crate) mod package;
 mod trust;
 
 use std::io::{BufRead, Read, Seek};
@@ -17,7 +17,7 @@ use fuze_evidence::record::Entry;
 
 use crate::zip::{Archive, Spool, ZipError};
 
-pub(crate) use inspect::{Inspected, inspect, signed_close, signed_parts};
+pub(crate) use inspect::{Inspected, inspect, joined, signed_close, signed_parts};
 pub use outcome::{Anchoring, AuditError, BundleReport, Decisions, Failure, Maker, Verdict};
 pub use trust::Trust;
 

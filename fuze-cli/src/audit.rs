@@ -6,10 +6,14 @@ pub(crate) mod query;
 pub(crate) mod show;
 pub(crate) mod verify;
 
-use clap::Subcommand;
+use std::path::Path;
 
-use crate::outcome::Result;
+use clap::Subcommand;
+use fuze_audit::AuditError;
+
+use crate::outcome::{Problem, Result};
 use crate::output::Output;
+use crate::text::plain;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -38,5 +42,16 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Diff(args) => show::diff(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Erase(args) => erase::run(&args, output),
+    }
+}
+
+/// Why nothing is said or shown of a bundle.
+pub(crate) fn refused(path: &Path, error: &AuditError) -> Problem {
+    let said = format_args!("`{}`: {}", path.display(), plain(&error.to_string())).to_string();
+    match error {
+        AuditError::Failed(_) => Problem::failed(said),
+        AuditError::Cannot { .. } => Problem::cannot(said),
+        AuditError::Io(_) => Problem::io(said),
+        _ => Problem::failed(said),
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use clap::{Subcommand, ValueEnum};
 use fuze_evidence::keys::history::{KeyEvent, KeyHistory, KeyRole};
-use fuze_evidence::keys::{FileSigner, MasterKeyFile, Signer};
+use fuze_evidence::keys::{MasterKeyFile, Signer};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::{Hash, Name, Timestamp};
@@ -17,17 +17,18 @@ use serde::Serialize;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, FAINT, GOOD, Table};
-use crate::trust;
+use crate::{signing, trust};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a new key file, readable by its owner only. A key that is there is never overwritten.
+    /// Make a new key: a file readable by its owner only, or a key inside a device. A key that is there is never replaced.
+    #[command(after_help = signing::HELP)]
     New {
         /// What it is for.
         #[arg(long, value_enum)]
         role: Role,
         /// Where to put it.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|PKCS11")]
         out: PathBuf,
         /// Begin a history with it, in this file.
         #[arg(long, value_name = "FILE", requires = "origin")]
@@ -37,15 +38,16 @@ pub(crate) enum Command {
         origin: Option<Name>,
     },
     /// Let a new key take the place of the one in force, or revoke one that was; both are lines of the history.
+    #[command(after_help = signing::HELP)]
     Rotate {
         /// The history.
         #[arg(long, value_name = "FILE")]
         history: PathBuf,
         /// The key in force.
-        #[arg(long = "key", value_name = "FILE")]
+        #[arg(long = "key", value_name = "FILE|PKCS11")]
         current: PathBuf,
         /// Make the new key here.
-        #[arg(long, value_name = "FILE", required_unless_present = "revoke")]
+        #[arg(long, value_name = "FILE|PKCS11", required_unless_present = "revoke")]
         out: Option<PathBuf>,
         /// Revoke this key instead, one that was in force before.
         #[arg(long, value_name = "KEYID", conflicts_with = "out")]
@@ -54,9 +56,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME", requires = "revoke")]
         compromised_since: Option<Timestamp>,
     },
-    /// Show the public side of a key file, a public key or a history.
+    /// Show the public side of a signing key, a public key or a history.
+    #[command(after_help = signing::HELP)]
     Show {
-        /// A key file, a public key (hexadecimal or PEM), or a history.
+        /// A signing key, a file with a public key (hexadecimal or PEM), or a history.
         path: PathBuf,
     },
 }
@@ -162,12 +165,8 @@ pub(crate) fn now() -> Result<Timestamp> {
         .map_err(|error| Problem::io(format_args!("the system's clock: {error}")))
 }
 
-fn identity() -> Result<Name> {
-    Name::new("file").map_err(Problem::io)
-}
-
 fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output) -> Result {
-    let Some(signing) = role.signing() else {
+    let Some(role) = role.signing() else {
         if history.is_some() {
             return Err(Problem::usage("a master key has no public side, so no history either"));
         }
@@ -186,11 +185,12 @@ fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output)
     {
         return Err(Problem::file(path, "there is a history already; `fuze key rotate` adds to it"));
     }
-    let signer = FileSigner::create(out, identity()?, &mut OsRandom::new()).map_err(Problem::io)?;
+    let signer = signing::create(out)?;
     let head = match history {
         None => None,
         Some((path, origin)) => {
-            let history = KeyHistory::introduce(origin, signing, now()?, &signer).map_err(Problem::io)?;
+            let history =
+                KeyHistory::introduce(origin, role, now()?, signer.as_ref()).map_err(Problem::io)?;
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
@@ -200,7 +200,7 @@ fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output)
             Some(history.head())
         }
     };
-    told(&signed(signing, &signer, Some(out), head), output)
+    told(&signed(role, signer.as_ref(), Some(out), head), output)
 }
 
 fn signed(role: KeyRole, signer: &dyn Signer, path: Option<&Path>, head: Option<Hash>) -> Made {
@@ -238,25 +238,27 @@ fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Resu
     file.try_lock()
         .map_err(|error| Problem::file(path, format_args!("another process changes it: {error}")))?;
     let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
-    let old = FileSigner::load(current, identity()?).map_err(Problem::io)?;
+    let old = signing::open(current)?;
     let mut history = own_history(path, &bytes)?;
     let role = history.role();
     let before = history.to_bytes().len();
     let made = match change {
         Change::To(out) => {
-            let new = FileSigner::create(out, identity()?, &mut OsRandom::new()).map_err(Problem::io)?;
-            if let Err(error) = history.rotate(now()?, &old, &new) {
+            let new = signing::create(out)?;
+            if let Err(error) = history.rotate(now()?, old.as_ref(), new.as_ref()) {
                 // The key has signed nothing; keeping its file would only make somebody use it.
-                drop(fs::remove_file(out));
+                if !signing::is_in_device(out) {
+                    drop(fs::remove_file(out));
+                }
                 return Err(Problem::failed(format_args!("`{}`: {error}", path.display())));
             }
-            signed(role, &new, Some(out), Some(history.head()))
+            signed(role, new.as_ref(), Some(out), Some(history.head()))
         }
         Change::Revoke(key, since) => {
             history
-                .revoke(now()?, *key, *since, &old)
+                .revoke(now()?, *key, *since, old.as_ref())
                 .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
-            signed(role, &old, None, Some(history.head()))
+            signed(role, old.as_ref(), None, Some(history.head()))
         }
     };
     let whole = history.to_bytes();
@@ -278,6 +280,9 @@ fn write(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn show(path: &Path, output: &Output) -> Result {
+    if signing::is_in_device(path) {
+        return shown_signer(signing::open(path)?.as_ref(), output);
+    }
     let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
     let key = |key: &PublicKey| (Some(key.id().to_string()), Some(Hash(key.to_bytes()).to_string()));
     let text = String::from_utf8_lossy(&bytes);
@@ -301,12 +306,17 @@ fn show(path: &Path, output: &Output) -> Result {
         });
         Shown { key_id, public_key, history: lines.collect::<Result<Vec<_>>>()? }
     } else {
-        let signer = FileSigner::load(path, identity()?).map_err(Problem::io)?;
-        Shown {
-            key_id: Some(signer.key_id().to_string()),
-            public_key: Some(Hash(signer.public_key()).to_string()),
-            history: Vec::new(),
-        }
+        return shown_signer(signing::open(path)?.as_ref(), output);
+    };
+    output.data(&shown, || shown_text(&shown))?;
+    Ok(Ended::Well)
+}
+
+fn shown_signer(signer: &dyn Signer, output: &Output) -> Result {
+    let shown = Shown {
+        key_id: Some(signer.key_id().to_string()),
+        public_key: Some(Hash(signer.public_key()).to_string()),
+        history: Vec::new(),
     };
     output.data(&shown, || shown_text(&shown))?;
     Ok(Ended::Well)

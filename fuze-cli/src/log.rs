@@ -1,22 +1,29 @@
 //! `fuze log`: check a transparency log's public files, and be a witness.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use fuze_evidence::keys::FileSigner;
-use fuze_evidence::{Name, Timestamp};
+use fuze_audit::{Accounts, GatherError, RunRoots, Trust};
+use fuze_evidence::Timestamp;
+use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_log::policy::PolicyError;
 use fuze_log::witness::{Server, ServerOptions};
-use fuze_log::{KeyName, LogReader, Monitor, Note, ReaderError, VerifierKey, Witness};
+use fuze_log::{KeyName, LogReader, Monitor, Note, Policy, ReaderError, TlogProof, VerifierKey, Witness};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::audit;
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
+use crate::place::{Place, Places};
+use crate::progress::Progress;
+use crate::signing;
 use crate::text::{BAD, GOOD, Table};
-use crate::trust::{LogArgs, read};
+use crate::trust::{LogArgs, RunKeyArgs, read};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,14 +33,22 @@ pub(crate) enum Command {
         directory: PathBuf,
         #[command(flatten)]
         log: LogArgs,
-        /// A checkpoint of this log that you kept: the log must still begin with that tree.
+        /// A checkpoint of this log that you kept, or a tlog-proof with one, as bundles have them: the log must still begin with
+        /// that tree.
         #[arg(long, value_name = "FILE")]
         earlier: Option<PathBuf>,
         /// Judge deadlines as of this time instead of now (RFC 3339, UTC, nine fractional digits).
         #[arg(long, value_name = "TIME")]
         as_of: Option<Timestamp>,
+        /// Evidence that must account for every run in the log: a store, a directory with `runs`, a run's directory or a bundle;
+        /// repeat it for several. A leaf of which none of it has the run is a finding: somebody left a run out.
+        #[arg(long = "accounted-by", value_name = "PATH", requires = "keys")]
+        accounted_by: Vec<PathBuf>,
+        #[command(flatten)]
+        runs: RunKeyArgs,
     },
     /// Cosign the checkpoints of logs that only ever grow (c2sp.org/tlog-witness), until stopped.
+    #[command(after_help = signing::HELP)]
     Witness {
         /// Where to remember what was seen. Losing it is losing the memory that makes a witness.
         #[arg(long, value_name = "DIR")]
@@ -41,8 +56,8 @@ pub(crate) enum Command {
         /// The witness's name, best a host name.
         #[arg(long, value_name = "NAME")]
         name: String,
-        /// Its key file (`fuze key new --role log`).
-        #[arg(long, value_name = "FILE")]
+        /// Its key (`fuze key new --role log`).
+        #[arg(long, value_name = "FILE|PKCS11")]
         key: PathBuf,
         /// A log to watch, by its verifier key; repeat it for several.
         #[arg(long = "log", value_name = "VKEY", required = true)]
@@ -64,7 +79,10 @@ pub(crate) struct Audited {
     root: String,
     /// Witnesses whose cosignatures of the checkpoint hold.
     witnesses: Vec<String>,
-    /// Runs that never closed, tags used twice, leaves that cannot be read.
+    /// The evidence that was asked to account for every run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounted_by: Vec<String>,
+    /// Runs that never closed or were left out, tags used twice, leaves that cannot be read.
     findings: Vec<String>,
     /// Whether the log begins with the tree of the earlier checkpoint, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +108,10 @@ impl Document for Witnessing {
 
 pub(crate) fn run(command: Command, output: &Output) -> Result {
     match command {
-        Command::Verify { directory, log, earlier, as_of } => verify(directory, &log, earlier, as_of, output),
+        Command::Verify { directory, log, earlier, as_of, accounted_by, runs } => {
+            let evidence = Evidence { paths: accounted_by, keys: runs.read()? };
+            verify(directory, &log, earlier, as_of, &evidence, output)
+        }
         Command::Witness { state, name, key, logs, listen } => {
             witness(&state, &name, &key, &logs, listen, output)
         }
@@ -99,7 +120,11 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
 
 fn failed(error: ReaderError) -> Problem {
     match &error {
-        ReaderError::Io { .. } => Problem::io(error),
+        ReaderError::Io { .. } | ReaderError::NoCheckpoint { .. } => Problem::io(error),
+        // Another log's, or not seen by those who were named: nothing is known to be wrong with it.
+        ReaderError::Policy(PolicyError::LogSignature { .. } | PolicyError::Witnesses { .. }) => {
+            Problem::cannot(error)
+        }
         _ => Problem::failed(error),
     }
 }
@@ -109,18 +134,40 @@ fn verify(
     log: &LogArgs,
     earlier: Option<PathBuf>,
     as_of: Option<Timestamp>,
+    evidence: &Evidence,
     output: &Output,
 ) -> Result {
     let policy = log
         .policy()?
         .ok_or_else(|| Problem::cannot("no log is trusted; name its verifier key with `--log-key`"))?;
     let reader = LogReader::new(&directory);
-    let mut monitor = Monitor::new();
-    let verified = reader.audit(&policy, |index, entry| monitor.observe(index, entry)).map_err(failed)?;
+    let (mut monitor, mut accounts) = (Monitor::new(), Accounts::default());
+    let progress = Progress::busy("reading the log");
+    let verified = reader
+        .audit(&policy, |index, entry| {
+            monitor.observe(index, entry);
+            if !evidence.paths.is_empty() {
+                accounts.observe(index, entry);
+            }
+        })
+        .map_err(failed)?;
+    for path in &evidence.paths {
+        evidence.account(path, &mut accounts, &policy)?;
+    }
+    drop(progress);
     let findings = monitor.report(as_of.map_or_else(now, Ok)?);
+    let left_out = accounts.left_out().map(|(index, kind)| {
+        format!("leaf {index}: a `{kind}`, and none of the evidence has the run: it was left out")
+    });
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
     let extends_earlier = earlier
         .map(|path| {
-            let note = Note::read(&read(&path, 1 << 20)?).map_err(|error| Problem::file(&path, error))?;
+            let octets = read(&path, 1 << 20)?;
+            let note = match TlogProof::read(&octets) {
+                Ok(proof) => Ok(proof.checkpoint().clone()),
+                Err(_) => Note::read(&octets),
+            };
+            let note = note.map_err(|error| Problem::file(&path, error))?;
             let old = policy
                 .verify(note)
                 .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
@@ -133,15 +180,49 @@ fn verify(
         .transpose()?;
     let audited = Audited {
         result: if findings.is_empty() { "verified" } else { "findings" },
+        accounted_by: evidence.paths.iter().map(|path| path.display().to_string()).collect(),
         origin: policy.origin().to_owned(),
         size: verified.checkpoint().size(),
         root: verified.checkpoint().root().to_string(),
         witnesses: verified.cosigned().iter().map(|cosigned| cosigned.witness.to_string()).collect(),
-        findings: findings.iter().map(ToString::to_string).collect(),
+        findings,
         extends_earlier,
     };
     output.data(&audited, || text(&audited))?;
     Ok(if audited.findings.is_empty() { Ended::Well } else { Ended::Failed })
+}
+
+/// Evidence that accounts for runs, and the keys that signed them.
+struct Evidence {
+    paths: Vec<PathBuf>,
+    keys: Vec<PublicKey>,
+}
+
+impl Evidence {
+    fn account(&self, path: &Path, accounts: &mut Accounts, policy: &Policy) -> Result<()> {
+        let sources = match Place::all(path)? {
+            Places::Bundle(path) => {
+                let trust = self.keys.iter().map(PublicKey::id).fold(Trust::new(), Trust::run_key);
+                let file = File::open(&path).map_err(|error| Problem::file(&path, error))?;
+                return accounts
+                    .bundle(file, &trust.any_exporter().log(policy.clone()))
+                    .map_err(|error| audit::refused(&path, &error));
+            }
+            Places::Runs(places) => places,
+        };
+        for place in sources {
+            let source = place.source()?;
+            let find = |id: &KeyId, _| self.keys.iter().find(|key| key.id() == *id).copied();
+            // A run of a key that was not named, or whose roots do not hold, accounts for nothing.
+            if let Ok(roots) = RunRoots::read(&source, find) {
+                accounts.run(&source, &roots, policy).map_err(|error| match error {
+                    GatherError::Io(_) => Problem::file(path, error),
+                    other => Problem::failed(format_args!("`{}`: {other}", path.display())),
+                })?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn text(audited: &Audited) -> String {
@@ -164,9 +245,9 @@ fn text(audited: &Audited) -> String {
 }
 
 fn witness(
-    state: &std::path::Path,
+    state: &Path,
     name: &str,
-    key: &std::path::Path,
+    key: &Path,
     logs: &[String],
     listen: SocketAddr,
     output: &Output,
@@ -177,8 +258,7 @@ fn witness(
         .iter()
         .map(|text| text.parse::<VerifierKey>().map_err(|error| usage(text, &error)))
         .collect::<Result<Vec<_>>>()?;
-    let signer = FileSigner::load(key, Name::new("file").map_err(Problem::io)?).map_err(Problem::io)?;
-    let witness = Witness::open(state, name, Arc::new(signer), logs).map_err(Problem::io)?;
+    let witness = Witness::open(state, name, signing::open(key)?.into(), logs).map_err(Problem::io)?;
     let vkey = witness.vkey().to_string();
     let listener =
         TcpListener::bind(listen).map_err(|error| Problem::io(format_args!("`{listen}`: {error}")))?;

@@ -3,12 +3,15 @@
 //! Data goes to standard output, talk to standard error. The exit code says what came of it:
 //! 0 valid or done, 1 verification failed, 2 wrong usage, 3 could not be verified (no key, no anchor), 4 input or output.
 
+mod anchors;
 mod audit;
 mod key;
 mod log;
 mod outcome;
 mod output;
 mod place;
+mod progress;
+mod signing;
 mod text;
 mod trust;
 
@@ -36,7 +39,7 @@ struct Cli {
 enum Command {
     /// Evidence of runs.
     #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(Box<audit::Command>),
     /// Signing keys, master keys and key histories.
     #[command(subcommand)]
     Key(key::Command),
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);
     let ended = match cli.command {
-        Command::Audit(command) => audit::run(command, &output),
+        Command::Audit(command) => audit::run(*command, &output),
         Command::Key(command) => key::run(command, &output),
         Command::Log(command) => log::run(command, &output),
         Command::Schema { command } => output::schemas(command.as_deref(), &output),

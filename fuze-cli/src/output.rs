@@ -4,12 +4,13 @@
 
 use std::io::Write as _;
 
-use schemars::{JsonSchema, schema_for};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::outcome::{Ended, Problem, Result};
-use crate::{audit, key};
+use crate::{audit, key, log};
 
 /// What a command prints with `--json`: an object whose member `schema` is this name.
 pub(crate) trait Document: Serialize + JsonSchema {
@@ -58,20 +59,36 @@ impl Output {
     /// Says why nothing came of it; as JSON on standard output too, so that a reader of JSON always finds one object.
     pub(crate) fn problem(&self, problem: &Problem) {
         if self.json {
-            let said = json!({"schema": "fuze.problem/1", "result": problem.ended().word(), "message": problem.to_string()});
-            drop(self.raw(&format!("{said}\n")));
+            let said = Said { result: problem.ended().word(), message: problem.to_string() };
+            drop(self.data(&said, String::new));
         }
         let red = anstyle::AnsiColor::Red.on_default().bold();
         self.say(&format!("{red}fuze:{red:#} {problem}"));
     }
 }
 
+/// Why nothing came of a command.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Said {
+    /// `failed`, `usage`, `cannot_verify` or `io`.
+    result: &'static str,
+    message: String,
+}
+
+impl Document for Said {
+    const SCHEMA: &'static str = "fuze.problem/1";
+}
+
 fn schema<D: Document>() -> (&'static str, Value) {
-    let mut schema = schema_for!(D).to_value();
+    // As it is written: what may be left out is not required.
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<D>().to_value();
     if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         members.insert("schema".to_owned(), json!({"const": D::SCHEMA}));
     }
-    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+    if let Some(members) = schema.as_object_mut()
+        && let Some(required) = members.entry("required").or_insert_with(|| json!([])).as_array_mut()
+    {
         required.push(json!("schema"));
     }
     (D::SCHEMA, schema)
@@ -79,11 +96,30 @@ fn schema<D: Document>() -> (&'static str, Value) {
 
 /// Prints one command's schema, or the names of all.
 pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
-    let all = [schema::<audit::verify::Verified>(), schema::<key::Made>(), schema::<key::Shown>()];
+    let all = [
+        schema::<audit::verify::Verified>(),
+        schema::<audit::query::Listed>(),
+        // `fuze audit show` prints the same.
+        schema::<audit::show::Replayed>(),
+        schema::<audit::show::Compared>(),
+        schema::<audit::export::Exported>(),
+        schema::<audit::erase::Erased>(),
+        schema::<log::Audited>(),
+        schema::<log::Witnessing>(),
+        schema::<key::Made>(),
+        schema::<key::Shown>(),
+        schema::<Said>(),
+    ];
     let Some(command) = command else {
         let names: String = all.iter().map(|(name, _)| format!("{name}\n")).collect();
         output.raw(&names)?;
         return Ok(Ended::Well);
+    };
+    // Commands that print the same.
+    let command = match command {
+        "audit.show" => "audit.replay",
+        "key.new" | "key.rotate" => "key.made",
+        other => other,
     };
     let wanted = |name: &str| {
         name == command

@@ -1,19 +1,20 @@
 //! Where evidence is: a run's directory, its records alone, a store, a bundle. Found out by looking, never by a file's name.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use fuze_audit::{RunDirectory, RunSource as _, source::RunFile};
+use fuze_audit::{RunDirectory, RunSource, source::RunFile};
+use fuze_evidence::RunId;
 use fuze_evidence::annex::{self, Annex};
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Replay, replay};
-use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify};
-use fuze_evidence::{Name, RunId};
-use fuze_store::{EvidenceError, StoreReader};
+use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
+use fuze_store::{Query, RunSummary, StoreReader, StoredEvidence};
 
 use crate::outcome::{Problem, Result};
-use crate::trust::{Trust, read};
+use crate::progress::Progress;
+use crate::trust::read;
 
 /// The file that makes a directory a store.
 pub(crate) const STORE: &str = "fuze.sqlite";
@@ -61,95 +62,190 @@ impl Place {
         Ok(if zip { Self::Bundle(path.to_owned()) } else { Self::Records(path.to_owned()) })
     }
 
-    /// The annex of the run's tenant, if it lies where a sink or a store puts it.
-    pub(crate) fn annex(&self, trust: &Trust) -> Result<Option<Annex>> {
-        let runs = match self {
-            Self::Run(directory) => {
-                fs::canonicalize(directory).ok().and_then(|path| Some(path.parent()?.to_owned()))
-            }
-            Self::Stored { store, .. } => Some(store.join("runs")),
-            Self::Records(_) | Self::Bundle(_) => None,
-        };
-        let Some((base, tenant)) = runs.as_deref().and_then(Path::parent).zip(self.tenant()) else {
-            return Ok(None);
-        };
-        let path = base.join("annex").join(annex::file_name(&tenant));
-        if !path.exists() {
-            return Ok(None);
-        }
-        read_annex(&path, trust).map(Some)
-    }
-
-    /// What the first record says, unverified: enough to find the annex, which is verified with it.
-    fn tenant(&self) -> Option<Name> {
-        let directory = match self {
-            Self::Run(directory) => directory.clone(),
-            Self::Stored { store, run } => store.join("runs").join(run.to_string()),
-            Self::Records(_) | Self::Bundle(_) => return None,
-        };
-        let mut first = Vec::new();
-        let directory = RunDirectory(directory);
-        let mut records = directory.open(RunFile::Records).ok()?;
-        std::io::BufRead::read_until(&mut records, b'\n', &mut first).ok()?;
-        Entry::read(first.strip_suffix(b"\n")?).ok().map(|entry| entry.common.tenant)
-    }
-
-    /// Verifies what is no bundle.
-    pub(crate) fn verify(&self, keys: &TrustedKeys<'_>) -> Result<std::result::Result<Report, VerifyError>> {
-        match self {
-            Self::Run(path) | Self::Records(path) => Ok(verify(path, keys)),
-            Self::Stored { store, run } => {
-                match StoreReader::open(store).map_err(Problem::io)?.verify(*run, keys) {
-                    Ok(stored) => Ok(Ok(stored.report)),
-                    Err(EvidenceError::Verify(error)) => Ok(Err(error)),
-                    Err(other) => Err(Problem::io(other)),
+    /// All runs that lie at `path`: of a store, of a sink's directory, or the one that it is.
+    pub(crate) fn all(path: &Path) -> Result<Places> {
+        if path.join(STORE).exists() {
+            let reader = StoreReader::open(path).map_err(Problem::io)?;
+            let (mut runs, mut query) = (Vec::new(), Query::new().limit(Query::MAX_PAGE));
+            loop {
+                let page = reader.query(&query).map_err(Problem::io)?;
+                let stored = |run: &RunSummary| Self::Stored { store: path.to_owned(), run: run.run };
+                runs.extend(page.runs.iter().map(stored));
+                match page.next {
+                    Some(next) => query = query.after(next),
+                    None => return Ok(Places::Runs(runs)),
                 }
             }
-            Self::Bundle(path) => Err(unfit(path)),
         }
+        let runs = path.join("runs");
+        if runs.is_dir() {
+            let failed = |error| Problem::file(&runs, error);
+            let mut places = Vec::new();
+            for entry in fs::read_dir(&runs).map_err(failed)? {
+                let directory = entry.map_err(failed)?.path();
+                // What a crash left unbegun lies beside the runs.
+                if directory.join(RECORDS).exists() {
+                    places.push(Self::Run(directory));
+                }
+            }
+            return Ok(Places::Runs(places));
+        }
+        Ok(match Self::find(path, None)? {
+            Self::Bundle(path) => Places::Bundle(path),
+            run => Places::Runs(vec![run]),
+        })
     }
 
-    /// Reads the run again. Of a bundle its report is the picture.
-    pub(crate) fn replay(&self, keys: &TrustedKeys<'_>) -> Result<Replay> {
-        let read = |error: VerifyError| Problem::io(error);
+    /// The run's files.
+    pub(crate) fn source(&self) -> Result<Source> {
         match self {
-            Self::Run(path) => {
-                let directory = RunDirectory(path.clone());
-                let open = |file| directory.open(file).map_err(|error| Problem::file(path, error));
-                let files = RunFiles {
-                    records: open(RunFile::Records)?,
-                    roots: Some(open(RunFile::Roots)?),
-                    content: Some((open(RunFile::Content)?, open(RunFile::Keys)?)),
-                };
-                replay(files, keys).map_err(read)
-            }
-            Self::Records(path) => {
-                let file = File::open(path).map_err(|error| Problem::file(path, error))?;
-                let records = Box::new(std::io::BufReader::new(file));
-                replay(RunFiles { records, roots: None, content: None }, keys).map_err(read)
-            }
+            Self::Run(path) => Ok(Source::Directory(RunDirectory(path.clone()))),
+            Self::Records(path) => Ok(Source::Records(path.clone())),
             Self::Stored { store, run } => {
                 let reader = StoreReader::open(store).map_err(Problem::io)?;
-                let evidence = reader.evidence(*run).map_err(Problem::io)?;
-                let replayed = replay(evidence.files(), keys).map_err(read)?;
-                Ok(replayed)
+                Ok(Source::Stored(Box::new(reader.evidence(*run).map_err(Problem::io)?)))
             }
-            Self::Bundle(path) => Err(unfit(path)),
+            Self::Bundle(path) => Err(Problem::usage(format_args!("`{}` is a bundle", path.display()))),
         }
     }
 }
 
-fn unfit(path: &Path) -> Problem {
-    Problem::usage(format_args!(
-        "`{}` is a bundle: `fuze audit verify` checks it, and its `report.html` shows the run",
-        path.display()
-    ))
+/// What lies at a path.
+pub(crate) enum Places {
+    /// A bundle.
+    Bundle(PathBuf),
+    /// Runs.
+    Runs(Vec<Place>),
 }
 
-/// Reads and verifies a tenant's annex.
-pub(crate) fn read_annex(path: &Path, trust: &Trust) -> Result<Annex> {
-    Annex::read(&read(path, MAX_ANNEX_BYTES)?, &trust.keys()).map_err(|error| match error {
-        VerifyError::Cannot { .. } => Problem::cannot(format_args!("`{}`: {error}", path.display())),
-        other => Problem::failed(format_args!("`{}`: {other}", path.display())),
-    })
+/// A run's files, wherever they are kept but in a bundle.
+pub(crate) enum Source {
+    /// A directory.
+    Directory(RunDirectory),
+    /// Records alone.
+    Records(PathBuf),
+    /// A store's tables, at one moment.
+    Stored(Box<StoredEvidence>),
+}
+
+impl Source {
+    /// All that verification looks at, counted as it is read.
+    pub(crate) fn files<'f>(&'f self, progress: &'f Progress) -> Result<RunFiles<'f>> {
+        let open = |file: RunFile| {
+            let opened = self.open(file).map_err(|error| self.problem(file, error))?;
+            Ok::<_, Problem>(progress.read(opened))
+        };
+        let records = open(RunFile::Records)?;
+        if let Self::Records(_) = self {
+            return Ok(RunFiles { records, roots: None, content: None });
+        }
+        let content = Some((open(RunFile::Content)?, open(RunFile::Keys)?));
+        Ok(RunFiles { records, roots: Some(open(RunFile::Roots)?), content })
+    }
+
+    fn problem(&self, file: RunFile, error: impl std::fmt::Display) -> Problem {
+        match self {
+            Self::Directory(RunDirectory(path)) => Problem::file(&path.join(file.name()), error),
+            Self::Records(path) => Problem::file(path, error),
+            Self::Stored(_) => Problem::io(error),
+        }
+    }
+
+    /// Verifies the run; of a store also that its files hold nothing else than its tables.
+    pub(crate) fn verify(
+        &self,
+        keys: &TrustedKeys<'_>,
+        progress: &Progress,
+    ) -> Result<std::result::Result<Report, VerifyError>> {
+        let report = verify_files(self.files(progress)?, keys);
+        if let (Self::Stored(evidence), Ok(_)) = (self, &report) {
+            evidence.compare().map_err(Problem::io)?;
+        }
+        Ok(report)
+    }
+
+    /// Reads the run again.
+    pub(crate) fn replay(&self, keys: &TrustedKeys<'_>, progress: &Progress) -> Result<Replay> {
+        replay(self.files(progress)?, keys).map_err(Problem::io)
+    }
+
+    /// About how many octets verification reads, where that is known before.
+    pub(crate) fn octets(&self) -> Option<u64> {
+        let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+        match self {
+            Self::Directory(RunDirectory(path)) => {
+                let files = [RunFile::Records, RunFile::Roots, RunFile::Content, RunFile::Keys];
+                Some(files.map(|file| length(&path.join(file.name()))).iter().sum())
+            }
+            Self::Records(path) => Some(length(path)),
+            Self::Stored(_) => None,
+        }
+    }
+}
+
+impl RunSource for Source {
+    fn open(&self, file: RunFile) -> std::io::Result<Box<dyn BufRead + '_>> {
+        let nothing = || -> Box<dyn BufRead> { Box::new(std::io::empty()) };
+        match (self, file) {
+            (Self::Directory(directory), _) => directory.open(file),
+            (Self::Records(path), RunFile::Records) => {
+                Ok(Box::new(BufReader::with_capacity(64 * 1024, File::open(path)?)))
+            }
+            (Self::Records(_), _) => Ok(nothing()),
+            (Self::Stored(evidence), RunFile::Anchors) => Ok(evidence.anchors()),
+            (Self::Stored(evidence), _) => {
+                let RunFiles { records, roots, content } = evidence.files();
+                let (content, keys) = content.unzip();
+                Ok(match file {
+                    RunFile::Records => records,
+                    RunFile::Roots => roots.unwrap_or_else(nothing),
+                    RunFile::Content => content.unwrap_or_else(nothing),
+                    RunFile::Keys | RunFile::Anchors => keys.unwrap_or_else(nothing),
+                })
+            }
+        }
+    }
+}
+
+impl Source {
+    /// The octets of the annex of the run's tenant: those of `named`, or of where a sink or a store keeps it, if there is one.
+    pub(crate) fn annex_octets(&self, named: Option<&Path>) -> Result<Option<Vec<u8>>> {
+        if let Some(path) = named {
+            return read(path, MAX_ANNEX_BYTES).map(Some);
+        }
+        let Some(tenant) = self.first().map(|entry| entry.common.tenant) else { return Ok(None) };
+        match self {
+            Self::Records(_) => Ok(None),
+            Self::Stored(evidence) => {
+                Ok(Some(evidence.annex(&tenant).map_err(Problem::io)?).filter(|octets| !octets.is_empty()))
+            }
+            Self::Directory(RunDirectory(directory)) => {
+                let directory = fs::canonicalize(directory).ok();
+                let base = directory.as_deref().and_then(Path::parent).and_then(Path::parent);
+                let path = base.map(|base| base.join("annex").join(annex::file_name(&tenant)));
+                path.filter(|path| path.exists()).map(|path| read(&path, MAX_ANNEX_BYTES)).transpose()
+            }
+        }
+    }
+
+    /// The annex of the run's tenant, verified with `keys`.
+    pub(crate) fn annex(&self, named: Option<&Path>, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
+        let octets = self.annex_octets(named)?;
+        octets.map(|octets| Annex::read(&octets, keys)).transpose().map_err(|error| match error {
+            VerifyError::Cannot { .. } => Problem::cannot(format_args!("the tenant's annex: {error}")),
+            other => Problem::failed(format_args!("the tenant's annex: {other}")),
+        })
+    }
+
+    /// The first record, unverified: enough to find the annex, which is verified with it.
+    fn first(&self) -> Option<Entry> {
+        let mut first = Vec::new();
+        self.open(RunFile::Records).ok()?.read_until(b'\n', &mut first).ok()?;
+        Entry::read(first.strip_suffix(b"\n")?).ok()
+    }
+
+    /// The run, as its first record says.
+    pub(crate) fn run_id(&self) -> Option<RunId> {
+        self.first().map(|entry| entry.run_id)
+    }
 }

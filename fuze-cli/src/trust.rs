@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fuze_evidence::keys::history::{KeyHistory, MAX_BYTES};
+use fuze_evidence::keys::history::{KeyHistory, MAX_BYTES, Standing};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile};
 use fuze_evidence::sign::PublicKey;
-use fuze_evidence::verify::TrustedKeys;
-use fuze_evidence::{Annex, Hash, Name, RunId};
+use fuze_evidence::verify::{Report, TrustedKeys};
+use fuze_evidence::{Annex, Hash, Name, RunId, Timestamp};
 use fuze_log::Policy;
 
+use crate::anchors::Believed;
 use crate::outcome::{Problem, Result};
 
 /// Who is trusted. Nothing in the evidence can add to it.
@@ -20,11 +21,11 @@ pub(crate) struct TrustArgs {
     /// A public key that may sign runs: 64 hexadecimal digits, or a file with them or with a PEM public key.
     #[arg(long = "key", value_name = "KEY|FILE")]
     keys: Vec<String>,
-    /// A history of keys that may sign runs; its first key is named with `--root-key`.
+    /// A history of keys that may sign runs; its first key is named with `--root-key`. Where it knows a key, it decides.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     key_history: Option<PathBuf>,
-    /// The id of the first key of `--key-history`, known from elsewhere.
-    #[arg(long, value_name = "KEYID", requires = "key_history")]
+    /// The id of the first key of the history, known from elsewhere: of `--key-history`, or of the one that a bundle brings.
+    #[arg(long, value_name = "KEYID")]
     root_key: Option<Hash>,
     /// The master key that opens content.
     #[arg(long, value_name = "FILE")]
@@ -32,6 +33,21 @@ pub(crate) struct TrustArgs {
     /// The directory with the keys of data subjects.
     #[arg(long, value_name = "DIR", requires = "master_key")]
     subject_keys: Option<PathBuf>,
+}
+
+/// Whose runs count as evidence of what is in a log.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct RunKeyArgs {
+    /// A public key that signs runs: 64 hexadecimal digits, or a file with them or with a PEM public key; repeat it for several.
+    #[arg(long = "key", value_name = "KEY|FILE", requires = "accounted_by")]
+    keys: Vec<String>,
+}
+
+impl RunKeyArgs {
+    pub(crate) fn read(&self) -> Result<Vec<PublicKey>> {
+        self.keys.iter().map(|text| public_key("--key", text)).collect()
+    }
 }
 
 /// Which log is believed.
@@ -85,10 +101,29 @@ pub(crate) struct ExpectArgs {
     pub(crate) origin: Option<Name>,
 }
 
+impl ExpectArgs {
+    /// Whether a run that verified is the one that was asked for.
+    pub(crate) fn check(&self, run: &Report) -> Result<()> {
+        let differs = |what: &str, expected: String, found: String| {
+            let said =
+                format!("this is another {what} than was asked for: expected {expected}, found {found}");
+            if expected == found { Ok(()) } else { Err(Problem::failed(said)) }
+        };
+        self.run.map_or(Ok(()), |run_id| differs("run", run_id.to_string(), run.run_id.to_string()))?;
+        self.tenant
+            .as_ref()
+            .map_or(Ok(()), |name| differs("tenant", name.to_string(), run.tenant.to_string()))?;
+        self.origin
+            .as_ref()
+            .map_or(Ok(()), |name| differs("deployment", name.to_string(), run.origin.to_string()))
+    }
+}
+
 /// The keys, read.
 pub(crate) struct Trust {
     keys: Vec<PublicKey>,
     history: Option<KeyHistory>,
+    root: Option<Hash>,
     master: Option<MasterKey>,
     subjects: Option<FileSubjectKeys>,
 }
@@ -96,12 +131,12 @@ pub(crate) struct Trust {
 impl TrustArgs {
     /// Reads the files that are named.
     pub(crate) fn read(&self) -> Result<Trust> {
-        let keys = self.keys.iter().map(|text| public_key(text)).collect::<Result<Vec<_>>>()?;
+        let keys = self.keys.iter().map(|text| public_key("--key", text)).collect::<Result<Vec<_>>>()?;
         let history = match (&self.key_history, self.root_key) {
             (Some(path), Some(root)) => Some(history(path, root)?),
             _ => None,
         };
-        if keys.is_empty() && history.is_none() {
+        if keys.is_empty() && self.root_key.is_none() {
             return Err(Problem::cannot(
                 "no key is trusted, so nothing can be verified; name the deployment's public key with `--key`, \
                  as you got it from elsewhere than this evidence",
@@ -109,7 +144,7 @@ impl TrustArgs {
         }
         let master = self.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
         let subjects = self.subject_keys.as_ref().map(FileSubjectKeys::new);
-        Ok(Trust { keys, history, master, subjects })
+        Ok(Trust { keys, history, root: self.root_key, master, subjects })
     }
 }
 
@@ -133,13 +168,27 @@ impl Trust {
     }
 
     /// For bundles, which bring the keys themselves.
-    pub(crate) fn for_bundles(&self, log: Option<Policy>, any_exporter: bool) -> fuze_audit::Trust {
-        let ids = self.keys.iter().map(PublicKey::id);
-        let mut trust = ids.fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
-        if let Some(log) = log {
-            trust = trust.log(log);
+    pub(crate) fn for_bundles(&self, believed: &Believed) -> fuze_audit::Trust {
+        let ids = self.keys.iter().map(PublicKey::id).chain(self.root);
+        let trust = ids.fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
+        let trust = self.history.iter().cloned().fold(trust, fuze_audit::Trust::history);
+        let trust = believed.policy.iter().cloned().fold(trust, fuze_audit::Trust::log);
+        believed.revocations.iter().cloned().fold(trust, fuze_audit::Trust::revocation)
+    }
+
+    /// The history of keys, if one was given.
+    pub(crate) const fn history(&self) -> Option<&KeyHistory> {
+        self.history.as_ref()
+    }
+
+    /// The key `id`, if it may sign at `at`, revoked since or not.
+    pub(crate) fn find(&self, id: &Hash, at: Timestamp) -> Option<PublicKey> {
+        let standing = self.history.as_ref().map(|history| history.standing(id, at));
+        match standing {
+            Some(Standing::InForce(key) | Standing::Revoked { key, .. }) => Some(key),
+            Some(Standing::NotYet { .. } | Standing::RotatedOut { .. }) => None,
+            Some(Standing::Unknown) | None => self.keys.iter().find(|key| key.id() == *id).copied(),
         }
-        if any_exporter { trust.any_exporter() } else { trust }
     }
 
     /// What the verifier takes.
@@ -176,9 +225,9 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| Problem::file(path, error))
 }
 
-/// 64 hexadecimal digits, or a file that holds them or a PEM public key.
-pub(crate) fn public_key(text: &str) -> Result<PublicKey> {
-    let named = |error: &dyn std::fmt::Display| Problem::usage(format_args!("`--key {text}`: {error}"));
+/// 64 hexadecimal digits, or a file that holds them or a PEM public key; `option` is how it was given.
+pub(crate) fn public_key(option: &str, text: &str) -> Result<PublicKey> {
+    let named = |error: &dyn std::fmt::Display| Problem::usage(format_args!("`{option} {text}`: {error}"));
     if let Ok(octets) = text.parse::<Hash>() {
         return PublicKey::from_bytes(octets.0).map_err(|error| named(&error));
     }

@@ -5,125 +5,10 @@ mod common;
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use common::site::{SECRET, STRANGER, Site};
 use common::{fuze, json};
-use fuze_agent::prelude::*;
-use fuze_store::{Options, SqliteStore};
 use serde_json::{Value, json};
-
-const RECORD: Retention = Retention::days("patient-record.v1", 3650, 3650, 3650);
-
-/// Reads a patient's potassium.
-#[tool(
-    classification = personal, lawful_bases = [contract], residency = eu, retention = RECORD,
-    threat_boundary(egress = none), effect = read,
-)]
-async fn potassium(patient: String) -> Result<String, ToolError> {
-    Ok(format!("{patient}: 5.9 mmol/l"))
-}
-
-define_agent! {
-    /// Answers about lab results.
-    Ward {
-        purpose: "patient-care", instructions: "Answer from the lab result.", lawful_basis: contract,
-        annex_iii: none, art22: none, oversight: none, model_residency: eu, retention: RECORD,
-        tools: [potassium], deps: (), output: String, max_steps: 4, retry_budget: 1, token_budget: 10_000,
-    }
-}
-
-/// A deployment's directory with two runs of one person and one of another.
-struct Site {
-    directory: tempfile::TempDir,
-    runs: Vec<String>,
-    key: String,
-}
-
-/// A key of nobody here (RFC 8032 section 7.1, test 1).
-const STRANGER: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-const SECRET: &str = "Erika Mustermann";
-
-impl Site {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let runs = runtime.block_on(async {
-            let store =
-                Arc::new(SqliteStore::open(directory.path().join("store"), &Options::default()).unwrap());
-            let keys = Keys::in_directory(directory.path().join("keys")).unwrap();
-            let policy = Fixed::new().allow_tool("potassium");
-            let deployment =
-                Deployment::with_store("ward.example.eu", keys, policy, store.clone()).build().unwrap();
-            let mut runs = Vec::new();
-            for (person, input) in [("p-1", SECRET), ("p-1", "again"), ("p-2", "other")] {
-                let model = ScriptedModel::new()
-                    .call("potassium", json!({"patient": input}))
-                    .answer(format!("{input} has 5.9 mmol/l"));
-                let run = deployment.run(Ward, (), model).tenant("clinic-7").principal("nurse-12");
-                let outcome = run.subject(person).input(input).start().await.unwrap();
-                runs.push(outcome.report().run_id.to_string());
-            }
-            runs
-        });
-        let mut site = Self { directory, runs, key: String::new() };
-        let shown = json(&fuze(&["key", "show", "--json", &site.path("keys/signing.key")], 0));
-        site.key = shown["publicKey"].as_str().unwrap().to_owned();
-        site
-    }
-
-    fn path(&self, below: &str) -> String {
-        self.directory.path().join(below).to_str().unwrap().to_owned()
-    }
-
-    fn run(&self, at: usize) -> String {
-        self.path(&format!("store/runs/{}", self.runs[at]))
-    }
-
-    /// `fuze audit <what>` over the store with the run's key, and all that opens content.
-    fn audit(&self, what: &str, at: usize, more: &[&str], code: i32) -> Value {
-        let (store, master, subjects) =
-            (self.path("store"), self.path("keys/master.key"), self.path("keys/subjects"));
-        let mut arguments = vec![
-            "audit",
-            what,
-            "--json",
-            &store,
-            "--run",
-            &self.runs[at],
-            "--key",
-            &self.key,
-            "--master-key",
-            &master,
-            "--subject-keys",
-            &subjects,
-        ];
-        arguments.extend(more);
-        json(&fuze(&arguments, code))
-    }
-
-    fn erase(&self, more: &[&str], code: i32) -> Value {
-        let (store, signing) = (self.path("store"), self.path("keys/signing.key"));
-        let (master, subjects) = (self.path("keys/master.key"), self.path("keys/subjects"));
-        let mut arguments = vec![
-            "audit",
-            "erase",
-            "--json",
-            &store,
-            "--origin",
-            "ward.example.eu",
-            "--signing-key",
-            &signing,
-            "--by",
-            "dpo",
-            "--master-key",
-            &master,
-            "--subject-keys",
-            &subjects,
-        ];
-        arguments.extend(more);
-        json(&fuze(&arguments, code))
-    }
-}
 
 #[test]
 fn a_run_verifies_from_its_store_its_directory_and_its_records() {
@@ -184,6 +69,32 @@ fn a_store_is_listed_page_by_page() {
         .collect();
     assert_eq!(ids, site.runs.iter().map(|run| json!(run)).collect::<Vec<_>>());
     assert_eq!(json(&fuze(&["audit", "query", "--json", &store, "--status", "error"], 0))["runs"], json!([]));
+    let log = site.log();
+    site.anchor(&log, 1, true);
+    let found = |more: &[&str]| -> Vec<Value> {
+        let listed = json(&fuze(&[["audit", "query", "--json", &store].as_slice(), more].concat(), 0));
+        listed["runs"].as_array().unwrap().clone()
+    };
+    let all = found(&[]);
+    assert_eq!(all.iter().map(|run| run["anchors"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 0]);
+    let subject = all[2]["subject"].as_str().unwrap();
+    let opened = all[1]["openedAt"].as_str().unwrap();
+    for (more, expected) in [
+        (["--run", site.runs[1].as_str()].as_slice(), 1..2),
+        (&["--subject", subject], 2..3),
+        (&["--agent", "Ward"], 0..3),
+        (&["--agent", "Other"], 0..0),
+        (&["--tenant", "clinic-8"], 0..0),
+        (&["--state", "closed"], 0..3),
+        (&["--state", "suspended"], 0..0),
+        (&["--from", opened], 1..3),
+        (&["--before", opened], 0..1),
+        (&["--status", "completed", "--from", opened, "--before", opened], 0..0),
+    ] {
+        assert_eq!(found(more), all[expected], "{more:?}");
+    }
+    let text = fuze(&["audit", "query", &store], 0).stdout;
+    assert_eq!(text.lines().filter(|line| line.ends_with("anchored")).count(), 1, "{text}");
     fuze(&["audit", "query", &store, "--status", "no-such"], 2);
     fuze(&["audit", "query", &store, "--after", "no-such"], 2);
 }

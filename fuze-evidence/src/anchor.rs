@@ -3,22 +3,29 @@
 //! A leaf is a salted commitment and a random tag: it says when and how many, about whom nothing. Not here: the log, its
 //! proofs and whom to trust about them (`fuze-log`).
 
+mod error;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
-use crate::random::{Random, RandomError};
+use crate::random::Random;
 use crate::sign::{RootDomain, SignedRoot};
 use crate::time::Timestamp;
 use crate::vocab::wire_enum;
 
+pub use error::{AnchorError, LeafError};
+
 /// Longer octets are no leaf.
 pub const MAX_LEAF_BYTES: usize = 1024;
+
+/// Goes before the salt of a `run_open` where that of its `run_close` is made.
+const CLOSE_SALT: &[u8] = b"fuze/log-salt/close/v1";
 
 /// A longer line is no [`AnchorLine`].
 pub const MAX_ANCHOR_LINE_BYTES: usize = 4096;
@@ -27,15 +34,30 @@ pub const MAX_ANCHOR_LINE_BYTES: usize = 4096;
 ///
 /// For the `Place` of an error an implementation gives its own words. What it returns belongs to the run and goes into its
 /// `anchors.jsonl` ([`AnchorLine::bytes`]).
+///
+/// The same root with the same blinding is the same leaf: whoever crashed before the line was kept asks again and gets
+/// the same index.
 #[async_trait]
 pub trait Anchor: Send + Sync {
+    /// Its origin, as it stands in the lines.
+    fn origin(&self) -> &Name;
+
+    /// The raw public key that it signs with: no run's and no overseer's.
+    fn public_key(&self) -> [u8; 32];
+
     /// Keeps the open root of a run of which a close is due until `deadline`. Returns when it can be proven.
     ///
     /// # Errors
     /// When `root` is no open root or the place fails. Nothing may then be claimed about an anchor.
-    async fn anchor_open(&self, root: &SignedRoot, deadline: Timestamp) -> Result<AnchorLine, AnchorError>;
+    async fn anchor_open(
+        &self,
+        root: &SignedRoot,
+        deadline: Timestamp,
+        blinding: &Blinding,
+    ) -> Result<AnchorLine, AnchorError>;
 
-    /// Keeps the close root of the run whose open root `opened` stands for, under the same tag.
+    /// Keeps the close root of the run whose open root `opened` stands for, under the same tag. The salt follows from the
+    /// one of `opened`.
     ///
     /// # Errors
     /// When `root` is no close root, `opened` is no open's or of another index than the root says, or the place fails.
@@ -136,6 +158,55 @@ fn read_strictly<T: for<'de> Deserialize<'de>>(bytes: &[u8], most: usize) -> Res
     serde_json::from_value(value).map_err(|e| LeafError::Members(e.to_string()))
 }
 
+/// What hides a leaf: its salt and its tag. To be kept, encrypted, before the leaf goes to a log, so that after a crash the
+/// same leaf can be made again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blinding {
+    salt: Salt,
+    tag: Hash,
+}
+
+impl Blinding {
+    /// A new one, for one leaf.
+    ///
+    /// # Errors
+    /// When the source of randomness fails.
+    pub fn generate(random: &mut dyn Random) -> Result<Self, LeafError> {
+        Ok(Self { salt: Salt(fresh(random)?), tag: Hash(fresh(random)?) })
+    }
+}
+
+impl fmt::Debug for Blinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blinding(…)")
+    }
+}
+
+/// Written as b64 (section 2).
+#[derive(Clone, PartialEq, Eq)]
+struct Salt([u8; 32]);
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
+
+impl Serialize for Salt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64UrlUnpadded::encode_string(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let octets = Base64UrlUnpadded::decode_vec(&text).ok().and_then(|octets| octets.try_into().ok());
+        octets.map(Self).ok_or_else(|| de::Error::custom("expected 32 octets in base64url without padding"))
+    }
+}
+
 /// A leaf that is not in a log yet, with the salt that opens it. Consumed by [`Prepared::anchored`].
 #[derive(Debug)]
 #[must_use = "a leaf says nothing before a log holds it"]
@@ -148,25 +219,24 @@ impl Prepared {
     /// For the open root of a run, whose close is due until `deadline`.
     ///
     /// # Errors
-    /// When it is another root, the deadline is not after it, or the source of randomness fails.
-    pub fn open(root: &SignedRoot, deadline: Timestamp, random: &mut dyn Random) -> Result<Self, LeafError> {
+    /// When it is another root, or the deadline is not after it.
+    pub fn open(root: &SignedRoot, deadline: Timestamp, blinding: &Blinding) -> Result<Self, LeafError> {
         expect_domain(root, RootDomain::Open)?;
         if deadline <= root.root().at {
             return Err(LeafError::Deadline { deadline, opened: root.root().at });
         }
-        let tag = Hash(fresh(random)?);
-        Self::new(LeafKind::RunOpen, root.hash(), tag, Some(deadline), random)
+        Self::new(LeafKind::RunOpen, root.hash(), blinding.tag, Some(deadline), blinding.salt.0)
     }
 
     /// For the close root of the run whose open is in the log as `opened`.
     ///
     /// # Errors
-    /// When it is another root, `opened` is not of kind `run_open` or not at the index that the root names, or the source of
-    /// randomness fails.
-    pub fn close(root: &SignedRoot, opened: &AnchorLine, random: &mut dyn Random) -> Result<Self, LeafError> {
+    /// When it is another root, or `opened` is not of kind `run_open` or not at the index that the root names.
+    pub fn close(root: &SignedRoot, opened: &AnchorLine) -> Result<Self, LeafError> {
         expect_domain(root, RootDomain::Close)?;
         opened.expect_open_of(root)?;
-        Self::new(LeafKind::RunClose, root.hash(), opened.leaf.run_tag(), None, random)
+        let salt = opened.salt_of_close();
+        Self::new(LeafKind::RunClose, root.hash(), opened.leaf.run_tag(), None, salt)
     }
 
     /// For a line of an annex, given as the SHA-256 of its canonical octets.
@@ -174,8 +244,8 @@ impl Prepared {
     /// # Errors
     /// When the source of randomness fails.
     pub fn annex(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
-        let tag = Hash(fresh(random)?);
-        Self::new(LeafKind::Annex, line, tag, None, random)
+        let Blinding { salt, tag } = Blinding::generate(random)?;
+        Self::new(LeafKind::Annex, line, tag, None, salt.0)
     }
 
     /// For a line of a key history, given as the SHA-256 of its canonical octets.
@@ -183,8 +253,8 @@ impl Prepared {
     /// # Errors
     /// When the source of randomness fails.
     pub fn key(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
-        let tag = Hash(fresh(random)?);
-        Self::new(LeafKind::Key, line, tag, None, random)
+        let Blinding { salt, tag } = Blinding::generate(random)?;
+        Self::new(LeafKind::Key, line, tag, None, salt.0)
     }
 
     fn new(
@@ -192,9 +262,8 @@ impl Prepared {
         what: Hash,
         run_tag: Hash,
         deadline: Option<Timestamp>,
-        random: &mut dyn Random,
+        salt: [u8; 32],
     ) -> Result<Self, LeafError> {
-        let salt = fresh(random)?;
         let commit = commitment(&salt, what);
         let leaf = LogLeaf::from_members(Leaf { commit, deadline, domain: LeafDomain::V1, kind, run_tag })?;
         Ok(Self { leaf, salt })
@@ -211,7 +280,7 @@ impl Prepared {
     /// # Errors
     /// When `index` is beyond 2^53−1 or `log` has a `+`, which no name of a log may have.
     pub fn anchored(self, index: u64, log: Name, at: Timestamp) -> Result<AnchorLine, LeafError> {
-        AnchorLine::new(at, index, self.leaf, log, self.salt)
+        AnchorLine::new(at, index, self.leaf, log, Salt(self.salt))
     }
 }
 
@@ -244,7 +313,7 @@ pub struct AnchorLine {
     index: u64,
     leaf: LogLeaf,
     log: Name,
-    salt: [u8; 32],
+    salt: Salt,
     bytes: Vec<u8>,
 }
 
@@ -256,12 +325,12 @@ struct Line {
     kind: LeafKind,
     leaf: Leaf,
     log: Name,
-    salt: String,
+    salt: Salt,
     v: u64,
 }
 
 impl AnchorLine {
-    fn new(at: Timestamp, index: u64, leaf: LogLeaf, log: Name, salt: [u8; 32]) -> Result<Self, LeafError> {
+    fn new(at: Timestamp, index: u64, leaf: LogLeaf, log: Name, salt: Salt) -> Result<Self, LeafError> {
         if log.as_str().contains('+') {
             return Err(LeafError::Members(format!("`{log}` has a `+`, which no name of a log may have")));
         }
@@ -271,7 +340,7 @@ impl AnchorLine {
             kind: leaf.kind(),
             leaf: leaf.members.clone(),
             log: log.clone(),
-            salt: Base64UrlUnpadded::encode_string(&salt),
+            salt: salt.clone(),
             v: crate::FORMAT_VERSION,
         };
         // An index beyond 2^53-1 has no canonical form.
@@ -288,10 +357,8 @@ impl AnchorLine {
         if wire.v != crate::FORMAT_VERSION {
             return Err(LeafError::Version { found: wire.v });
         }
-        let salt = Base64UrlUnpadded::decode_vec(&wire.salt).ok().and_then(|bytes| bytes.try_into().ok());
-        let salt = salt.ok_or_else(|| LeafError::Members("`salt` is not 32 octets in base64url".into()))?;
         let leaf = LogLeaf::from_members(wire.leaf)?;
-        let read = Self::new(wire.at, wire.index, leaf, wire.log, salt)?;
+        let read = Self::new(wire.at, wire.index, leaf, wire.log, wire.salt)?;
         // Writing it again catches nulls for absent members, a `kind` that is not the leaf's and loose base64.
         if read.bytes == line { Ok(read) } else { Err(LeafError::Members("it reads back otherwise".into())) }
     }
@@ -342,6 +409,13 @@ impl AnchorLine {
         &self.log
     }
 
+    /// Of the `run_close` that belongs to this `run_open`: whoever cannot open this cannot open that.
+    fn salt_of_close(&self) -> [u8; 32] {
+        let mut hashed = CLOSE_SALT.to_vec();
+        hashed.extend_from_slice(&self.salt.0);
+        sha256(&hashed).0
+    }
+
     /// Whether the leaf is the one of `root`: the kind fits and the commitment opens. Says nothing about any log.
     ///
     /// # Errors
@@ -365,7 +439,7 @@ impl AnchorLine {
         if self.leaf.kind() != kind {
             return Err(LeafError::Kind { expected: kind, found: self.leaf.kind() });
         }
-        let expected = commitment(&self.salt, what);
+        let expected = commitment(&self.salt.0, what);
         if self.leaf.commit() == expected {
             Ok(())
         } else {
@@ -405,148 +479,5 @@ impl AnchorLine {
             return Err(LeafError::Order { opened: opened.index, closed: self.index });
         }
         Ok(())
-    }
-}
-
-/// Why octets are no leaf or no line, or a leaf is not the one that it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LeafError {
-    /// The source of randomness failed.
-    Random(RandomError),
-    /// Longer than any.
-    TooLong {
-        /// The bound, in octets.
-        most: usize,
-        /// How many there are.
-        found: usize,
-    },
-    /// Not canonical JSON.
-    Canonical(jcs::ReadError),
-    /// Not the members that it must have.
-    Members(String),
-    /// A version that this reader does not know: it cannot verify.
-    Version {
-        /// The one there.
-        found: u64,
-    },
-    /// A root of another kind.
-    Root {
-        /// What was needed.
-        expected: RootDomain,
-        /// What it is.
-        found: RootDomain,
-    },
-    /// A deadline that is not after the opening.
-    Deadline {
-        /// The deadline.
-        deadline: Timestamp,
-        /// When the run was opened.
-        opened: Timestamp,
-    },
-    /// A leaf of another kind.
-    Kind {
-        /// What was needed.
-        expected: LeafKind,
-        /// What it is.
-        found: LeafKind,
-    },
-    /// The commitment does not open to this.
-    Commit {
-        /// What salt and object give.
-        expected: Hash,
-        /// What the leaf has.
-        found: Hash,
-    },
-    /// The close root names another leaf as the run's first.
-    OpenLeaf {
-        /// What the root names.
-        expected: u64,
-        /// Where the open is.
-        found: u64,
-    },
-    /// The two leaves have different tags.
-    Tag {
-        /// That of the open.
-        expected: Hash,
-        /// That of the close.
-        found: Hash,
-    },
-    /// The two leaves are in different logs.
-    Log {
-        /// That of the open.
-        expected: Name,
-        /// That of the close.
-        found: Name,
-    },
-    /// The close does not stand after the open.
-    Order {
-        /// Index of the open.
-        opened: u64,
-        /// Index of the close.
-        closed: u64,
-    },
-}
-
-impl fmt::Display for LeafError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Random(error) => error.fmt(f),
-            Self::TooLong { most, found } => write!(f, "expected at most {most} octets, found {found}"),
-            Self::Canonical(error) => write!(f, "not canonical: {error}"),
-            Self::Members(why) => write!(f, "not the members that it must have: {why}"),
-            Self::Version { found } => write!(f, "this reader knows version 1, found version {found}"),
-            Self::Root { expected, found } => write!(f, "expected a root of `{expected}`, found `{found}`"),
-            Self::Deadline { deadline, opened } => {
-                write!(f, "the deadline {deadline} is not after the opening at {opened}")
-            }
-            Self::Kind { expected, found } => write!(f, "expected a leaf `{expected}`, found `{found}`"),
-            Self::Commit { expected, found } => {
-                write!(f, "the leaf is another's: expected the commitment {expected}, found {found}")
-            }
-            Self::OpenLeaf { expected, found } => {
-                write!(f, "the close root names leaf {expected} as the run's first, found it at {found}")
-            }
-            Self::Tag { expected, found } => {
-                write!(f, "open and close are of different runs: expected the tag {expected}, found {found}")
-            }
-            Self::Log { expected, found } => {
-                write!(f, "the open is in the log `{expected}`, the close in `{found}`")
-            }
-            Self::Order { opened, closed } => {
-                write!(f, "the close is leaf {closed}, not after the open, leaf {opened}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for LeafError {}
-
-/// Why a root is not anchored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AnchorError {
-    /// It cannot be: another root, another run's open.
-    Leaf(LeafError),
-    /// The place takes no more just now: try again.
-    Busy(String),
-    /// The place failed, in its own words. The leaf may be there; nothing may be claimed about it.
-    Place(String),
-}
-
-impl fmt::Display for AnchorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Leaf(error) => write!(f, "the root cannot be anchored: {error}"),
-            Self::Busy(why) | Self::Place(why) => write!(f, "the root is not anchored: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for AnchorError {}
-
-impl From<LeafError> for AnchorError {
-    fn from(error: LeafError) -> Self {
-        Self::Leaf(error)
     }
 }

@@ -240,6 +240,14 @@ impl Annex {
         self.holds.check(run)
     }
 
+    /// The first hold that stands against erasing anything of the tenant.
+    ///
+    /// # Errors
+    /// [`AnnexError::Held`] if there is one.
+    pub fn check_tenant_not_held(&self) -> Result<(), AnnexError> {
+        self.holds.check_all()
+    }
+
     /// Whether a statement explains that `leaf` of the content `root` of `run` is gone: a leaf that is only a hash in a disclosure
     /// is then ERASED, and WITHHELD otherwise.
     #[must_use]

@@ -10,6 +10,7 @@ mod steps;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::anchor::{AnchorLine, LeafKind};
 use crate::content::Commitment;
 use crate::hash::{Hash, sha256};
 use crate::jcs;
@@ -56,6 +57,9 @@ pub struct RecorderState {
     head: Hash,
     segment: u32,
     prev_root: Hash,
+    /// Where the open root stands in a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open_leaf: Option<u64>,
     steps: Steps,
     last: Last,
 }
@@ -159,6 +163,7 @@ impl Recorder {
             head: Hash::ZERO,
             segment: 0,
             prev_root: Hash::ZERO,
+            open_leaf: None,
             steps: Steps::new(),
             last: Last::Any,
         };
@@ -191,6 +196,25 @@ impl Recorder {
         let record = self.write(step_id, Some(parent_step_id), times, span, content)?;
         self.commit(&record, step_id, span, content);
         Ok(record)
+    }
+
+    /// Says that a log holds the open root, as `line`: the close root names its index. Before anything is waited for.
+    ///
+    /// # Errors
+    /// When it is no line of this run's open root, or the run has been anchored.
+    pub fn anchored(&mut self, line: &AnchorLine) -> Result<(), AppendError> {
+        if self.state.open_leaf.is_some() {
+            return Err(AppendError::Anchored);
+        }
+        line.opens_to_hash(LeafKind::RunOpen, self.state.prev_root).map_err(AppendError::Anchor)?;
+        self.state.open_leaf = Some(line.index());
+        Ok(())
+    }
+
+    /// Where the open root stands in a log, if it does.
+    #[must_use]
+    pub const fn open_leaf(&self) -> Option<u64> {
+        self.state.open_leaf
     }
 
     /// Signs that the run waits. The last record must be `oversight.suspend`. The root lies outside the chain.
@@ -247,6 +271,7 @@ impl Recorder {
         self.write_payload(&mut unsigned, &step, None)?;
         let root = Root {
             close_hash: Some(sha256(&unsigned)),
+            open_leaf: self.state.open_leaf,
             opened_at: Some(self.state.opened_at),
             status: Some(status),
             ..self.root(RootDomain::Close, times.ended_at, count, self.state.head, signer)?

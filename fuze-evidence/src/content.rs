@@ -437,7 +437,8 @@ fn assemble(openings: &[&Opening]) -> Result<Value, DisclosureError> {
     root.into_value().ok_or(DisclosureError::Value { path: String::new() })
 }
 
-fn unescape(token: &str) -> Option<String> {
+/// A token of a JSON Pointer as the key that it stands for; `None` if its escapes are none.
+pub(crate) fn unescape(token: &str) -> Option<String> {
     let mut out = String::with_capacity(token.len());
     let mut chars = token.chars();
     while let Some(c) = chars.next() {

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::content::{ContentLine, DisclosedLeaf, Disclosure, DisclosureError, KeysLine, OpenError, Opening};
+use crate::content::{
+    ContentLine, DisclosedLeaf, Disclosure, DisclosureError, KeysLine, OpenError, Opening, unescape,
+};
 use crate::erase::reaches;
 use crate::hash::Hash;
 use crate::jcs;
@@ -79,15 +81,17 @@ impl Disclosure {
         let mut fields = BTreeMap::new();
         for leaf in &self.leaves {
             let DisclosedLeaf::Leaf(Opening { path, value, .. }) = leaf else { continue };
-            if fields.insert(path.as_str(), value).is_some() {
+            if !is_leaf(path, value) || fields.insert(path.as_str(), value).is_some() {
                 return Err(DisclosureError::Value { path: path.clone() });
             }
         }
         for path in fields.keys() {
-            let inside = |(at, _): (usize, char)| path.get(..at).and_then(|outer| fields.get(outer));
-            let mut around = path.char_indices().filter(|&(_, c)| c == '/').filter_map(inside);
-            // Only the mark of an object that looks like an array stands above other leaves.
-            if around.any(|value| !value.as_object().is_some_and(serde_json::Map::is_empty)) {
+            let mut around = path.match_indices('/').filter_map(|(at, _)| {
+                let (outer, inner) = path.split_at_checked(at)?;
+                fields.get(outer).map(|value| (*value, inner))
+            });
+            // Only the mark of an object that looks like an array stands above other leaves, and these are its elements.
+            if around.any(|(value, inner)| !value.is_object() || !is_index(inner)) {
                 return Err(DisclosureError::Value { path: (*path).to_owned() });
             }
         }
@@ -120,6 +124,29 @@ impl Disclosure {
             _ => Err("it reads back otherwise, or its version is unknown".into()),
         }
     }
+}
+
+/// Whether something can stand at `path` as a leaf: the path is a pointer no deeper than a value is, and `value` holds nothing.
+fn is_leaf(path: &str, value: &Value) -> bool {
+    let pointer = match path.strip_prefix('/') {
+        Some(tokens) => {
+            tokens.split('/').take(jcs::MAX_DEPTH + 1).count() <= jcs::MAX_DEPTH
+                && tokens.split('/').all(|token| unescape(token).is_some())
+        }
+        None => path.is_empty(),
+    };
+    let empty = match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => true,
+    };
+    pointer && empty
+}
+
+/// Whether the first token of a pointer is a number as elements have it.
+fn is_index(pointer: &str) -> bool {
+    let token = pointer.split('/').nth(1).unwrap_or("");
+    token.parse::<u32>().is_ok_and(|index| index.to_string() == token)
 }
 
 /// `content/<root>.json`: section 15 of the document.

@@ -13,6 +13,7 @@ mod guess;
 mod intent;
 mod plan;
 mod registrar;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::annex::{AnnexError, ErasureReason};
+use crate::annex::{AnnexError, ErasureReason, Event};
 use crate::content::OpenError;
 use crate::hash::Hash;
 use crate::keys::{KeyError, SubjectKeyError};
@@ -122,6 +123,13 @@ pub enum EraseError {
         /// Which of the pointers, from 0. Pointers are content, so that it is not spelt out.
         index: usize,
     },
+    /// Fields without a single pointer.
+    NothingNamed,
+    /// The run is another tenant's: what is said in this one's annex would never be heard.
+    OtherTenant {
+        /// Whose it is.
+        found: Name,
+    },
     /// Fields of this content were erased before.
     Repeated,
     /// Fields cannot be erased of what is not there any more, unexplained.
@@ -188,6 +196,10 @@ impl fmt::Display for EraseError {
             }
             Self::UnknownContent { root } => write!(f, "no record of the run commits to the content {root}"),
             Self::NoSuchField { index } => write!(f, "nothing stands at pointer number {index}"),
+            Self::NothingNamed => f.write_str("no field is named; give a pointer, or erase the record"),
+            Self::OtherTenant { found } => {
+                write!(f, "the run belongs to the tenant `{found}`; say it in that one's annex")
+            }
             Self::Repeated => f.write_str(
                 "fields of this content were erased before, and a second erasure shows how many leaves it takes; \
                  erase the record, or accept that with `Repeat::ShowCount`",
@@ -220,6 +232,20 @@ impl std::error::Error for EraseError {
             Self::Io { source, .. } => Some(source),
             Self::AnnexBroken(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl Event {
+    /// Whether the annex of `tenant` is where this is heard of `run`, which is here for the tenant `found`, if it is here at all.
+    ///
+    /// # Errors
+    /// When the run is another tenant's; of a hold also when the run is not here, and so nothing would be held.
+    pub fn check_whose(&self, tenant: &Name, run: RunId, found: Option<Name>) -> Result<(), EraseError> {
+        match (found, self) {
+            (Some(found), _) if found != *tenant => Err(EraseError::OtherTenant { found }),
+            (None, Self::Hold(_)) => Err(EraseError::UnknownRun(run)),
+            _ => Ok(()),
         }
     }
 }

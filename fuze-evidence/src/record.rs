@@ -10,6 +10,7 @@ use crate::hash::{Hash, write_hex};
 use crate::jcs::{self, MAX_SAFE_INTEGER};
 use crate::name::Name;
 use crate::random::{Random, RandomError};
+use crate::sign::{KeyId, PublicKey, SignatureError, SignedRoot};
 use crate::span::attr::{AttrMap, AttrValue};
 use crate::span::{AttrError, Span};
 use crate::time::Timestamp;
@@ -260,6 +261,20 @@ impl fmt::Display for EntryError {
 impl std::error::Error for EntryError {}
 
 impl Entry {
+    /// The signed close root that a `run.close` holds, verified with the key that `key` finds for its `keyId`; `None` in other records.
+    /// Whether it is of this chain is for the verifier.
+    ///
+    /// # Errors
+    /// As [`SignedRoot::read`].
+    pub fn close_root(
+        &self,
+        key: impl FnOnce(&KeyId) -> Option<PublicKey>,
+    ) -> Result<Option<SignedRoot>, SignatureError> {
+        let Some(signature) = &self.signature else { return Ok(None) };
+        let octets = jcs::to_vec(signature).map_err(|error| SignatureError::Members(error.to_string()))?;
+        SignedRoot::read(&octets, key).map(Some)
+    }
+
     /// Reads one line, without its line feed.
     ///
     /// # Errors

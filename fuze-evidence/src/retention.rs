@@ -79,3 +79,53 @@ pub enum Due {
 pub const fn is_oversight(span: &Span) -> bool {
     matches!(span, Span::OversightSuspend(_) | Span::HumanDecision(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(content_days: u32, decision_days: u32, hash_days: u32) -> Windows {
+        Windows { content_days, decision_days, hash_days }
+    }
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// Declared out of order, a window waits for those before it: nothing goes before its time, and the chain goes last.
+    #[test]
+    fn a_window_never_ends_before_those_before_it() {
+        let closed = time("2028-02-28T23:59:59.999999999Z");
+        for (content, decision, hash) in [(30, 10, 5), (30, 20, 25), (10, 30, 20), (5, 10, 30), (0, 0, 0)] {
+            let windows = windows(content, decision, hash);
+            let ends =
+                [windows.content_ends(closed), windows.decision_ends(closed), windows.hash_ends(closed)];
+            assert_eq!(ends[0], closed.plus_days(content));
+            assert_eq!(ends[1], closed.plus_days(decision.max(content)));
+            assert_eq!(ends[2], closed.plus_days(hash.max(decision).max(content)));
+            assert!(ends.is_sorted(), "{ends:?}");
+            for (end, due) in ends.into_iter().flatten().zip([Due::Content, Due::Decisions, Due::Run]) {
+                let before = Timestamp::from_nanos(i128::try_from(end.as_nanos()).unwrap() - 1).unwrap();
+                assert!(windows.due(closed, end) >= due, "{windows:?}");
+                assert!(windows.due(closed, before) < due, "{windows:?}");
+            }
+        }
+    }
+
+    /// Days have 24 hours, in February of a leap year as well; what ends beyond the year 9999 does not end.
+    #[test]
+    fn windows_are_days_and_may_never_end() {
+        let closed = time("2028-02-28T23:59:59.999999999Z");
+        assert_eq!(windows(1, 1, 1).content_ends(closed), Some(time("2028-02-29T23:59:59.999999999Z")));
+        assert_eq!(windows(366, 0, 0).content_ends(closed), Some(time("2029-02-28T23:59:59.999999999Z")));
+        let last = time("9999-12-31T23:59:59.999999999Z");
+        assert_eq!(windows(1, 1, 1).content_ends(last), None);
+        for never in [windows(u32::MAX, 0, 0), windows(u32::MAX, u32::MAX, u32::MAX)] {
+            assert_eq!((never.content_ends(closed), never.decision_ends(closed)), (None, None));
+            assert_eq!(never.due(closed, last), Due::Nothing);
+        }
+        // A clock before the close: nothing is due.
+        assert_eq!(windows(0, 0, 0).due(closed, time("1970-01-01T00:00:00.000000000Z")), Due::Nothing);
+        assert_eq!(windows(0, u32::MAX, 0).due(closed, last), Due::Content);
+    }
+}

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use crate::anchor::AnchorLine;
 use crate::content::SealedContent;
 use crate::keys::WrappedRunKeys;
 use crate::name::Name;
@@ -36,13 +37,22 @@ pub struct SinkBatch {
     pub records: Vec<Record>,
     /// Signed open and suspend roots. A close root is inside its record.
     pub roots: Vec<SignedRoot>,
+    /// Where its roots stand in a log; also after the close.
+    pub anchors: Vec<AnchorLine>,
 }
 
 impl SinkBatch {
     /// Nothing yet.
     #[must_use]
     pub const fn new(run_id: RunId) -> Self {
-        Self { run_id, keys: None, content: Vec::new(), records: Vec::new(), roots: Vec::new() }
+        Self {
+            run_id,
+            keys: None,
+            content: Vec::new(),
+            records: Vec::new(),
+            roots: Vec::new(),
+            anchors: Vec::new(),
+        }
     }
 }
 

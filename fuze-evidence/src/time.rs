@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -23,6 +23,13 @@ impl Timestamp {
     #[must_use]
     pub fn plus_days(self, days: u32) -> Option<Self> {
         let nanos = self.0.checked_add(u128::from(days) * u128::from(SECONDS_PER_DAY) * NANOS_PER_SECOND)?;
+        (nanos <= MAX_NANOS).then_some(Self(nanos))
+    }
+
+    /// So much later; `None` beyond the year 9999.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Option<Self> {
+        let nanos = self.0.checked_add(duration.as_nanos())?;
         (nanos <= MAX_NANOS).then_some(Self(nanos))
     }
 

@@ -63,7 +63,7 @@ impl<'k> TrustedKeys<'k> {
         Self::default()
     }
 
-    /// Runs signed by `key` are accepted.
+    /// Runs signed by `key` are accepted, unless a history that knows it says otherwise.
     #[must_use]
     pub fn run_key(mut self, key: PublicKey) -> Self {
         self.runs.insert(key.id(), key);
@@ -92,25 +92,29 @@ impl<'k> TrustedKeys<'k> {
 
     /// The key `id`, if it may sign for runs of `origin` at `at`.
     pub(crate) fn key_at(&self, id: &KeyId, origin: &Name, at: Timestamp) -> Result<RunKey, String> {
-        if let Some(&key) = self.runs.get(id) {
-            return Ok(RunKey { key, revoked: None });
-        }
         let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
-        let mut why = format!("it is signed by the key {id}, which is not trusted");
+        let (mut why, mut in_force) = (None, None);
         for history in self.histories.iter().filter(of_origin) {
             match history.standing(id, at) {
                 Standing::Unknown => {}
-                Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
+                Standing::InForce(key) => in_force = Some(key),
                 Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
                 Standing::NotYet { from } => {
-                    why = format!("it began before its key {id} was in force, which was from {from} on");
+                    why =
+                        Some(format!("it began before its key {id} was in force, which was from {from} on"));
                 }
                 Standing::RotatedOut { at } => {
-                    why = format!("it began after its key {id} had been replaced, which was at {at}");
+                    why = Some(format!("it began after its key {id} had been replaced, which was at {at}"));
                 }
             }
         }
-        Err(why)
+        // A history that knows the key says more about it than that it is trusted: until when, and whether it was revoked. Of two the
+        // stricter counts: the other is older.
+        match (why, in_force.or_else(|| self.runs.get(id).copied())) {
+            (Some(why), _) => Err(why),
+            (None, Some(key)) => Ok(RunKey { key, revoked: None }),
+            (None, None) => Err(format!("it is signed by the key {id}, which is not trusted")),
+        }
     }
 
     /// Content is opened with `master`; without it, content is withheld.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Counter, Sample, at, name};
-use fuze_evidence::anchor::{AnchorLine, LeafError, LeafKind, LogLeaf, MAX_LEAF_BYTES, Prepared};
+use fuze_evidence::anchor::{AnchorLine, Blinding, LeafError, LeafKind, LogLeaf, MAX_LEAF_BYTES, Prepared};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::{Hash, SignedRoot, sha256};
 
@@ -15,16 +15,17 @@ fn open_root() -> SignedRoot {
 }
 
 fn line(root: &SignedRoot) -> AnchorLine {
-    let prepared = Prepared::open(root, at(1_000_000), &mut OsRandom::new()).unwrap();
+    let prepared =
+        Prepared::open(root, at(1_000_000), &Blinding::generate(&mut OsRandom::new()).unwrap()).unwrap();
     prepared.anchored(7, name("log.example/a"), at(50)).unwrap()
 }
 
-/// Section 13, written by hand: `random` gives sha256(1), sha256(2) as tag and salt.
+/// Section 13, written by hand: `random` gives sha256(1), sha256(2) as salt and tag.
 #[test]
 fn a_leaf_is_the_octets_of_the_format() {
     let what = sha256(b"a line");
     let prepared = Prepared::annex(what, &mut Counter(1)).unwrap();
-    let (tag, salt) = (sha256(&1_u64.to_be_bytes()), sha256(&2_u64.to_be_bytes()));
+    let (salt, tag) = (sha256(&1_u64.to_be_bytes()), sha256(&2_u64.to_be_bytes()));
     let commit = sha256(&[salt.0, what.0].concat());
     let expected = format!(
         "{{\"commit\":\"{commit}\",\"domain\":\"fuze/log-leaf/v1\",\"kind\":\"annex\",\"runTag\":\"{tag}\"}}"
@@ -134,7 +135,7 @@ fn a_close_goes_with_its_own_open() {
 
     let opened = line(&open);
     let closed = |opened: &AnchorLine, index, log: &str| {
-        let prepared = Prepared::close(&close, opened, &mut OsRandom::new()).unwrap();
+        let prepared = Prepared::close(&close, opened).unwrap();
         prepared.anchored(index, name(log), at(60)).unwrap()
     };
     assert_eq!(closed(&opened, 8, "log.example/a").closes(&close, &opened), Ok(()));

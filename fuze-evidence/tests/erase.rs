@@ -621,4 +621,15 @@ fn a_content_that_contradicts_itself_discloses_nothing() {
     assert!(!holds(&[("/a", json!(1)), ("/a", json!(2))]));
     assert!(!holds(&[("/a", json!(1)), ("/a/b", json!(2))]));
     assert!(!holds(&[("", json!("x")), ("/a/b", json!(2))]));
+    // An object that is empty has no members; one that looks like an array has elements.
+    assert!(!holds(&[("/o", json!({})), ("/o/a", json!(2))]));
+    assert!(!holds(&[("/o", json!({})), ("/o/00", json!(2))]));
+    assert!(!holds(&[("/o", json!({})), ("/o/0", json!(2)), ("/o/0/a", json!(2))]));
+    // What is no leaf, and what is no pointer; however deep, at once.
+    for (path, value) in [("/a", json!([1])), ("/a", json!({"b": 1})), ("a", json!(1)), ("/~", json!(1))] {
+        assert!(!holds(&[(path, value)]), "{path}");
+    }
+    assert!(holds(&[(&"/a".repeat(64), json!(1))]));
+    assert!(!holds(&[(&"/a".repeat(65), json!(1))]));
+    assert!(!holds(&[(&"/".repeat(1 << 22), json!(1))]));
 }

@@ -182,6 +182,38 @@ fn a_run_of_a_revoked_key_needs_a_log() {
     assert!(judged(&run, &other).is_err());
 }
 
+/// A key that is trusted by itself, or by a history from before the revocation, is revoked all the same for whoever has the newer
+/// history: else a stolen key would go on being good wherever it was once named.
+#[test]
+fn nothing_else_that_is_trusted_outweighs_a_revocation() {
+    let Sample { host, files: run, .. } = Sample::closed();
+    let next = signer();
+    let mut history = history_of(&host, 0, "hr.example.eu", KeyRole::Run);
+    let before = history.clone();
+    let named = || TrustedKeys::new().run_key(host.public_key());
+    assert_eq!(judged(&run, &named().history(history.clone())), Ok(true));
+    let early = history_of(&host, 1, "hr.example.eu", KeyRole::Run);
+    assert!(judged(&run, &named().history(early)).unwrap_err().contains("before its key"));
+    history.rotate(at(1_000_000_000), &host.signer, &next).unwrap();
+    history.revoke(at(2_000_000_000), host.signer.key_id(), None, &next).unwrap();
+    for trusted in [
+        named().history(history.clone()),
+        TrustedKeys::new().history(before.clone()).history(history.clone()),
+        TrustedKeys::new().history(history.clone()).history(before.clone()),
+        named().history(before.clone()).history(history.clone()),
+    ] {
+        let why = judged(&run, &trusted).unwrap_err();
+        assert!(why.contains("revoked"), "{why}");
+    }
+    // Of another deployment, or of overseers, a history says nothing about it.
+    for (origin, role) in [("other.example.eu", KeyRole::Run), ("hr.example.eu", KeyRole::Overseer)] {
+        let other = history_of(&host, 1, origin, role);
+        assert_eq!(judged(&run, &named().history(other)), Ok(true));
+    }
+    let others = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(1), &next).unwrap();
+    assert_eq!(judged(&run, &named().history(others)), Ok(true), "it does not know the key");
+}
+
 /// A key of the wrong order never enters a history, not even signed by the key in force.
 #[test]
 fn a_weak_key_is_refused() {

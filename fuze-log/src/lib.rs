@@ -40,7 +40,9 @@ pub mod tile;
 pub mod witness;
 
 pub use checkpoint::Checkpoint;
-pub use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, LeafError, LeafKind, LogLeaf, Prepared};
+pub use fuze_evidence::anchor::{
+    Anchor, AnchorError, AnchorLine, Blinding, LeafError, LeafKind, LogLeaf, Prepared,
+};
 #[cfg(feature = "sqlite")]
 pub use log::{Log, LogError, LogOptions};
 pub use monitor::{Finding, Monitor};

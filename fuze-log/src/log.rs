@@ -20,7 +20,7 @@
 mod anchor;
 mod cosign;
 #[cfg(test)]
-mod crash;
+pub(crate) mod crash;
 mod database;
 mod error;
 mod sequencer;
@@ -135,6 +135,32 @@ impl Log {
     /// When there is none, it is another key's, or it does not fit together ([`LogError::Halted`]).
     pub fn open(directory: &Path, signer: Arc<dyn Signer>, options: LogOptions) -> Result<Self, LogError> {
         Self::open_on(Arc::new(FileSystem), directory, signer, options)
+    }
+
+    /// Opens the log in `directory`, or makes it where there is none.
+    ///
+    /// # Errors
+    /// As [`Log::open`] and [`Log::create`]; [`LogError::OtherOrigin`] when the log that is there has another name.
+    pub fn open_or_create(
+        directory: &Path,
+        origin: &Name,
+        signer: Arc<dyn Signer>,
+        options: LogOptions,
+    ) -> Result<Self, LogError> {
+        let log = match Self::open(directory, Arc::clone(&signer), options.clone()) {
+            Err(LogError::Missing { .. }) => {
+                match Self::create(directory, origin, Arc::clone(&signer), options.clone()) {
+                    // Another process was faster.
+                    Err(LogError::Exists { .. }) => Self::open(directory, signer, options),
+                    created => created,
+                }
+            }
+            opened => opened,
+        }?;
+        match log.origin == *origin {
+            true => Ok(log),
+            false => Err(LogError::OtherOrigin { expected: origin.clone(), found: log.origin.clone() }),
+        }
     }
 
     fn create_on(

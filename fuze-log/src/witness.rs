@@ -5,6 +5,8 @@
 //! bastion, no `sign-subtree`.
 
 mod client;
+#[cfg(all(test, feature = "sqlite"))]
+mod crash;
 mod keeper;
 mod request;
 mod server;

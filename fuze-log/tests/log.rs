@@ -16,8 +16,8 @@ use fuze_log::checkpoint::Checkpoint;
 use fuze_log::log::LogError;
 use fuze_log::proof::{ProofError, verify_leaf};
 use fuze_log::{
-    Anchor, AnchorError, AnchorLine, Finding, LeafError, LeafKind, Log, LogOptions, LogReader, Monitor,
-    Policy, Prepared, verify_anchor,
+    Anchor, AnchorError, AnchorLine, Blinding, Finding, LeafError, LeafKind, Log, LogOptions, LogReader,
+    Monitor, Policy, Prepared, verify_anchor,
 };
 
 const ORIGIN: &str = "log.example/runs";
@@ -49,6 +49,10 @@ fn roots() -> [SignedRoot; 3] {
     [open, suspend, read(&close)]
 }
 
+fn blinding() -> Blinding {
+    Blinding::generate(&mut OsRandom::new()).unwrap()
+}
+
 fn leaf() -> Prepared {
     Prepared::annex(sha256(b"line"), &mut OsRandom::new()).unwrap()
 }
@@ -58,7 +62,7 @@ async fn a_run_is_anchored_and_a_stranger_verifies_it() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
     let [open, suspend, close] = roots();
-    let opened = log.anchor_open(&open, at(1_000_000)).await.unwrap();
+    let opened = log.anchor_open(&open, at(1_000_000), &blinding()).await.unwrap();
     let closed = log.anchor_close(&close, &opened).await.unwrap();
     assert_eq!((opened.index(), closed.index()), (0, 1));
     assert_eq!(opened.leaf().run_tag(), closed.leaf().run_tag());
@@ -105,7 +109,22 @@ async fn a_run_is_anchored_and_a_stranger_verifies_it() {
 }
 
 async fn opened_leaf(root: &SignedRoot, log: &Log) -> AnchorLine {
-    log.anchor_open(root, at(1_000_000)).await.unwrap()
+    log.anchor_open(root, at(1_000_000), &blinding()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_log_is_opened_where_it_is_and_made_where_it_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("log");
+    let signer = signer();
+    let open =
+        |origin: &str| Log::open_or_create(&directory, &name(origin), signer.clone(), LogOptions::new());
+    let first = open(ORIGIN).unwrap();
+    let line = first.anchor_annex(sha256(b"a line")).await.unwrap();
+    assert_eq!(open(ORIGIN).unwrap().append(line.leaf()).unwrap(), line.index(), "the same log");
+    assert!(matches!(open("log.example/other"), Err(LogError::OtherOrigin { .. })));
+    let other = Log::open_or_create(&directory, &name(ORIGIN), self::signer(), LogOptions::new());
+    assert!(matches!(other, Err(LogError::Key { .. })));
 }
 
 #[tokio::test]
@@ -115,12 +134,12 @@ async fn only_the_right_root_is_anchored() {
     let [open, suspend, close] = roots();
     let deadline = at(1_000_000);
     for wrong in [&suspend, &close] {
-        let anchored = log.anchor_open(wrong, deadline).await;
+        let anchored = log.anchor_open(wrong, deadline, &blinding()).await;
         assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Root { .. }))), "{anchored:?}");
     }
-    let too_early = log.anchor_open(&open, open.root().at).await;
+    let too_early = log.anchor_open(&open, open.root().at, &blinding()).await;
     assert!(matches!(too_early, Err(AnchorError::Leaf(LeafError::Deadline { .. }))));
-    let opened = log.anchor_open(&open, deadline).await.unwrap();
+    let opened = log.anchor_open(&open, deadline, &blinding()).await.unwrap();
     for wrong in [&open, &suspend] {
         let anchored = log.anchor_close(wrong, &opened).await;
         assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Root { .. }))), "{anchored:?}");
@@ -284,8 +303,8 @@ async fn a_run_that_never_closes_is_reported_from_public_files_alone() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
     let [open, _, close] = roots();
-    let forgotten = log.anchor_open(&roots()[0], at(5_000)).await.unwrap();
-    let opened = log.anchor_open(&open, at(5_000)).await.unwrap();
+    let forgotten = log.anchor_open(&roots()[0], at(5_000), &blinding()).await.unwrap();
+    let opened = log.anchor_open(&open, at(5_000), &blinding()).await.unwrap();
     log.anchor_close(&close, &opened).await.unwrap();
     let mut monitor = Monitor::new();
     log.reader().audit(&policy(&log), |index, entry| monitor.observe(index, entry)).unwrap();

@@ -264,6 +264,35 @@ fn a_witness_remembers_after_a_restart_and_stops_when_its_memory_is_not_its_own(
     }
 }
 
+/// A cosignature says that nothing larger was seen up to its time. By a clock that fell back it would say so of the past, untruly.
+#[test]
+fn a_clock_that_fell_back_is_not_believed() {
+    let world = world();
+    let times = Arc::new(Mutex::new(vec![TIME + 5, TIME - 100, TIME]));
+    let clock = times.clone();
+    let witness = Witness::open(
+        &world.place.path().join("other"),
+        KeyName::new("witness.example/w2").unwrap(),
+        signer(),
+        [world.log.vkey().clone()],
+    );
+    let witness = witness.unwrap().with_clock(Arc::new(move || {
+        UNIX_EPOCH + Duration::from_secs(clock.lock().unwrap().pop().unwrap_or(0))
+    }));
+    let (witness, mut found) = (Arc::new(witness), Vec::new());
+    for _ in 0..3 {
+        grow(&world.log, 1);
+        let cosigning = world.log.cosign(&[client(&witness).0]).unwrap();
+        assert_eq!(cosigning.cosigned.len(), 1);
+        let policy = Policy::new(world.log.vkey().clone(), vec![witness.vkey().clone()], 1).unwrap();
+        found.push(policy.verify(cosigning.checkpoint).unwrap().cosigned()[0].time_s);
+    }
+    assert_eq!(found, [TIME, TIME, TIME + 5]);
+    // Before 1970 there is none that could be signed.
+    grow(&world.log, 1);
+    assert!(world.log.cosign(&[client(&witness).0]).unwrap().cosigned.is_empty());
+}
+
 #[test]
 fn a_witness_needs_keys_that_make_sense() {
     let place = tempfile::tempdir().unwrap();

@@ -2,13 +2,15 @@
 
 use fuze_agent::store::{
     Batch, EffectEntry, EffectState, Fence, IssuedToken, Progress, RunState, SealedProgress, Start, Stop,
-    StoreError,
+    StoreError, anchor_follows,
 };
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::sign::RootDomain;
 use fuze_evidence::{Hash, Name, Record, RunId, SealedContent, SignedRoot, sha256};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::error::{rejected, sql};
+use crate::error::{corrupt, rejected, sql};
+use crate::read;
 use crate::rows::{self, RunRow, effect_of, signed, state_name, stop_name};
 use crate::summary::{Closed, Opened};
 
@@ -267,13 +269,18 @@ fn write_roots(
     Ok(())
 }
 
-/// One line more of what opens a run's leaves in a log.
-pub(crate) fn add_anchor(connection: &Connection, id: i64, line: &[u8]) -> Result<(), StoreError> {
-    let next =
-        next_position(connection, "SELECT ifnull(max(position) + 1, 0) FROM anchors WHERE run = ?1", id)?;
+/// One line more of what opens a run's leaves in a log, if it is not there.
+pub(crate) fn add_anchor(connection: &Connection, row: &RunRow, line: &AnchorLine) -> Result<(), StoreError> {
+    let there = read::anchors(connection, row.id)?;
+    let lines: Result<Vec<AnchorLine>, _> = there.iter().map(|line| AnchorLine::read(line)).collect();
+    let lines = lines.map_err(|error| corrupt(format!("an anchor of the run: {error}")))?;
+    if !anchor_follows(&lines, row.state == RunState::Closed, line)? {
+        return Ok(());
+    }
+    let next = i64::try_from(there.len()).map_err(|error| corrupt(error.to_string()))?;
     connection
         .prepare_cached("INSERT INTO anchors (run, position, line) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| statement.execute(params![id, next, line]))
+        .and_then(|mut statement| statement.execute(params![row.id, next, line.bytes()]))
         .map_err(sql)?;
     Ok(())
 }

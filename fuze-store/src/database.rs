@@ -195,6 +195,15 @@ impl Database {
         truncate_log(&self.connection)
     }
 
+    /// Writes every page anew. What it needs besides goes to a nameless file: the memory may be smaller than the database.
+    pub(crate) fn vacuum(&self) -> Result<(), StoreError> {
+        let pragma = |value| self.connection.pragma_update(None, "temp_store", value).map_err(sql);
+        pragma("FILE")?;
+        let done = self.connection.execute_batch("VACUUM").map_err(sql);
+        pragma("MEMORY")?;
+        done
+    }
+
     /// Closes the file. The last one to do so moves the log into it.
     pub(crate) fn close(self) -> Result<(), StoreError> {
         self.connection.close().map_err(|(_, error)| sql(error))

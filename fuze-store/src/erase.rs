@@ -1,8 +1,10 @@
 //! Erasure from the tables: rows and the statement in one transaction, then the subject's key, the files and the write-ahead log.
 //!
 //! The row in `unfinished` stands from the COMMIT until all of these have followed. What is left of it after a crash is finished by the
-//! next erasure or by [`Eraser::recover`]; the files already when the store is opened. `secure_delete` overwrites rows in
-//! the database file; what the file system, the medium and backups keep of replaced and truncated files is beyond it.
+//! next erasure or by [`Eraser::recover`]; the files already when the store is opened. Content is overwritten where it stands;
+//! other rows go, and `secure_delete` overwrites them. Of progress and wrapped run keys, which are sealed, a page may keep a part that
+//! SQLite had moved before: [`Eraser::compact`] writes all pages anew. What the file system, the medium and backups keep of
+//! replaced and truncated files is beyond it.
 
 mod files;
 #[cfg(test)]
@@ -24,7 +26,7 @@ use crate::SqliteStore;
 use crate::database::Ended;
 use crate::error::{corrupt, sql};
 use crate::keeper::Keeper;
-use crate::{read, rows};
+use crate::{read, rows, stream};
 
 /// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
 #[derive(Clone)]
@@ -165,6 +167,9 @@ impl<'s> Eraser<'s> {
             };
             let runs = self.store.ask(find).await?;
             if runs.is_empty() {
+                // What this key opens may be held, wherever it is kept.
+                let annex = self.annex(person.tenant.clone()).await?;
+                annex.check_tenant_not_held().map_err(EraseError::from)?;
                 subjects.erase(&alias).map_err(EraseError::Subject)?;
                 erased.keys_alone.push(alias);
             }
@@ -252,10 +257,27 @@ impl<'s> Eraser<'s> {
         self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())).await
     }
 
+    /// Writes the database anew without what erasures left blank: gives back the space, and leaves nothing in what pages do not use. Takes
+    /// as long as copying the file, needs as much room again, and the store does nothing else meanwhile.
+    ///
+    /// # Errors
+    /// When something is unfinished that cannot be finished, a reader is in the way, or the disk is full: nothing is lost.
+    pub async fn compact(&self) -> Result<(), EraserError> {
+        let subjects = self.desk.subjects.clone();
+        let compact = move |keeper: &mut Keeper| {
+            keeper.finish_erasures(subjects.as_deref())?;
+            Ok(keeper.compact()?)
+        };
+        self.store.ask(compact).await
+    }
+
     async fn say(&self, tenant: Name, event: Event, at: Timestamp, by: Name) -> Result<(), EraserError> {
         let desk = self.desk.clone();
         let say = move |keeper: &mut Keeper| {
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
+                if let Some(run) = event.run_id() {
+                    event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
+                }
                 let mut annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
                 desk.state(connection, &mut annex, at, &by, event.clone())
             });
@@ -316,15 +338,16 @@ impl Desk {
             if facts.origin != *self.registrar.origin() {
                 return Err(EraseError::OtherOrigin { found: facts.origin }.into());
             }
-            if facts.close.is_none() {
+            let Some(close) = facts.close else {
                 return Err(EraseError::NotClosed { run, waiting: facts.waiting }.into());
-            }
+            };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
             if plan.subject_key().is_some() && self.subjects.is_none() {
                 return Err(EraseError::KeysNeeded.into());
             }
             // The statements first: what they do not explain, the tables do not let go.
+            let at = close.not_before(at);
             for erasure in plan.erasures() {
                 self.state(connection, &mut annex, at, by, Event::Erased(erasure.clone()))?;
             }
@@ -357,25 +380,12 @@ fn erases(event: &Event) -> (Option<&'static str>, Option<Hash>) {
 
 fn erase_rows(connection: &Connection, id: i64, facts: &RunFacts, plan: &Plan) -> Result<(), StoreError> {
     for content in &facts.contents {
-        match plan.change(content.root) {
-            Change::Keep => {}
-            Change::Replace(lines) => {
-                connection
-                    .prepare_cached(
-                        "UPDATE contents SET content = ?3, keys = ?4 WHERE run = ?1 AND root = ?2",
-                    )
-                    .and_then(|mut s| {
-                        s.execute(params![id, content.root.as_bytes(), lines.content, lines.keys])
-                    })
-                    .map_err(sql)?;
-            }
-            Change::Drop => {
-                connection
-                    .prepare_cached("DELETE FROM contents WHERE run = ?1 AND root = ?2")
-                    .and_then(|mut s| s.execute(params![id, content.root.as_bytes()]))
-                    .map_err(sql)?;
-            }
-        }
+        let (after, keys): (&[u8], &[u8]) = match plan.change(content.root) {
+            Change::Keep => continue,
+            Change::Replace(lines) => (&lines.content, &lines.keys),
+            Change::Drop => (&[], &[]),
+        };
+        write_over(connection, id, content.root, after, keys)?;
     }
     // A closed run needs no progress any more, and all of its content is in there.
     let mut statements = vec!["DELETE FROM progress WHERE run = ?1"];
@@ -397,10 +407,42 @@ fn erase_rows(connection: &Connection, id: i64, facts: &RunFacts, plan: &Plan) -
     Ok(())
 }
 
+/// Puts other lines in the place of a content's, or nothing, in as many octets as there were: blanks fill what is left. A row that became
+/// smaller or went would make SQLite move its neighbours, and what it moves stays behind in what a page does not use, `secure_delete`
+/// or not; so each row stays where it was once written.
+fn write_over(
+    connection: &Connection,
+    id: i64,
+    root: Hash,
+    content: &[u8],
+    keys: &[u8],
+) -> Result<(), StoreError> {
+    let lengths: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT length(content), length(keys) FROM contents WHERE run = ?1 AND root = ?2")
+        .and_then(|mut s| {
+            s.query_row(params![id, root.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(sql)?;
+    let Some(lengths) = lengths else { return Ok(()) };
+    let filled = |line: &[u8], length: i64| {
+        let mut line = line.to_vec();
+        line.resize(usize::try_from(length).unwrap_or(0).max(line.len()), stream::BLANK);
+        line
+    };
+    connection
+        .prepare_cached("UPDATE contents SET content = ?3, keys = ?4 WHERE run = ?1 AND root = ?2")
+        .and_then(|mut s| {
+            s.execute(params![id, root.as_bytes(), filled(content, lengths.0), filled(keys, lengths.1)])
+        })
+        .map(drop)
+        .map_err(sql)
+}
+
 fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines>, EraserError> {
     connection
         .query_row(
-            "SELECT content, keys FROM contents WHERE run = ?1 AND root = ?2",
+            "SELECT CAST(rtrim(content) AS BLOB), CAST(rtrim(keys) AS BLOB) FROM contents
+             WHERE run = ?1 AND root = ?2 AND substr(content, 1, 1) <> x'20'",
             params![id, root.as_bytes()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -408,7 +450,16 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
         .map_err(|error| sql(error).into())
 }
 
+/// Whose a run is, if it is here.
+fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, EraserError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT tenant FROM summaries JOIN runs ON id = summaries.run WHERE runs.run = ?1")
+        .and_then(|mut s| s.query_row([run.to_string()], |row| row.get(0)).optional())
+        .map_err(sql)?;
+    Ok(found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?)
+}
+
 /// A tenant's annex as its file.
-fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn annex_lines(connection: &Connection, tenant: &Name) -> Result<Vec<u8>, StoreError> {
     files::annex(connection, tenant.as_str())
 }

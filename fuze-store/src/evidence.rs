@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fuze_agent::store::StoreError;
-use fuze_evidence::RunId;
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
+use fuze_evidence::{Name, RunId};
 use rusqlite::{Connection, params};
 
+use crate::erase::annex_lines;
 use crate::error::{self, sql};
 use crate::projection::differs;
 use crate::query::{self, Page, Query};
@@ -174,6 +175,14 @@ impl StoredEvidence {
     #[must_use]
     pub fn anchors(&self) -> Box<dyn BufRead + '_> {
         Box::new(self.lines(Stream::Anchors))
+    }
+
+    /// The annex of `tenant` as its file, at the same moment; empty where nothing has happened to its runs.
+    ///
+    /// # Errors
+    /// Why the store cannot.
+    pub fn annex(&self, tenant: &Name) -> Result<Vec<u8>, StoreError> {
+        annex_lines(&self.connection, tenant)
     }
 
     fn lines(&self, stream: Stream) -> Lines<'_> {

@@ -21,20 +21,51 @@ pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, Sto
         keys: keys(connection, row.id)?,
         subject: subject(connection, row.id)?,
         records_after_progress: lines(connection, row.id, seen, row.count)?,
-        last_root: connection
-            .query_row(
-                "SELECT line FROM roots WHERE run = ?1 ORDER BY position DESC LIMIT 1",
-                [row.id],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(sql)?,
+        open_root: root(connection, row.id, "SELECT line FROM roots WHERE run = ?1 AND position = 0")?,
+        last_root: root(
+            connection,
+            row.id,
+            "SELECT line FROM roots WHERE run = ?1 ORDER BY position DESC LIMIT 1",
+        )?,
+        anchors: anchors(connection, row.id)?,
         effects: effects(connection, row.id)?,
         progress,
         stop: row.stop,
     };
     check_head(connection, row.id, stored.head)?;
     Ok(stored)
+}
+
+fn root(connection: &Connection, id: i64, query: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    connection.query_row(query, [id], |row| row.get(0)).optional().map_err(sql)
+}
+
+/// The lines of `anchors.jsonl`, in order.
+pub(crate) fn anchors(connection: &Connection, id: i64) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT line FROM anchors WHERE run = ?1 ORDER BY position")
+        .map_err(sql)?;
+    let rows = statement.query_map([id], |row| row.get(0)).map_err(sql)?;
+    rows.collect::<Result<_, _>>().map_err(sql)
+}
+
+/// Closed runs that have the line of their open root alone.
+pub(crate) fn unanchored(
+    connection: &Connection,
+    after: Option<RunId>,
+    limit: u32,
+) -> Result<Vec<RunId>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT runs.run FROM anchors JOIN runs ON runs.id = anchors.run
+             WHERE anchors.position = 0 AND runs.state = 'closed' AND runs.run > ?1
+               AND NOT EXISTS (SELECT 1 FROM anchors AS later WHERE later.run = runs.id AND later.position = 1)
+             ORDER BY runs.run LIMIT ?2",
+        )
+        .map_err(sql)?;
+    let after = after.map(|run| run.to_string()).unwrap_or_default();
+    let rows = statement.query_map(params![after, limit], |row| row.get::<_, String>(0)).map_err(sql)?;
+    rows.map(|run| run.map_err(sql)?.parse().map_err(|_| corrupt("a run has no run's id"))).collect()
 }
 
 /// The count and the head that the run's row names must be those of its records.

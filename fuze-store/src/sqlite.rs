@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use fuze_agent::store::{
     Batch, Claim, ClaimError, Fence, RunState, RunStore, Start, Stop, StoreError, StoredRun,
 };
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{Hash, Name, RunId};
 use rusqlite::Connection;
@@ -173,23 +174,6 @@ impl SqliteStore {
         self.ask(move |keeper| keeper.database.snapshot(|c| query::page(c, &query))).await
     }
 
-    /// Adds a line of `anchors.jsonl` (`docs/evidence-format.md` section 13) to a run, open or closed. What it says is not judged here.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Rejected`] for what is no line; else why the store cannot.
-    pub async fn add_anchor(&self, run: RunId, line: Vec<u8>) -> Result<(), StoreError> {
-        apply::examine_line(&line)?;
-        let apply = move |connection: &Connection, _: &mut Projection| {
-            let row = rows::require(connection, run)?;
-            apply::add_anchor(connection, row.id, &line).map(|()| (row.id, row.state))
-        };
-        let finish = move |keeper: &mut Keeper, ended| {
-            let (id, state) = known(ended)?;
-            keeper.project(run, id, state).map(|()| (id, state))
-        };
-        self.write(run, 0, apply, finish).await.map(drop)
-    }
-
     /// A run as it stands now, to be read as files. Reads on the calling thread, beside whoever writes.
     ///
     /// # Errors
@@ -346,6 +330,23 @@ impl RunStore for SqliteStore {
         };
         let finish = move |keeper: &mut Keeper, ended| keeper.claimed(&same, ended);
         self.write(run, bytes, apply, finish).await.map(|(_, fence)| fence)
+    }
+
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        let line = line.clone();
+        let apply = move |connection: &Connection, _: &mut Projection| {
+            let row = rows::require(connection, run)?;
+            apply::add_anchor(connection, &row, &line).map(|()| (row.id, row.state))
+        };
+        let finish = move |keeper: &mut Keeper, ended| {
+            let (id, state) = known(ended)?;
+            keeper.project(run, id, state).map(|()| (id, state))
+        };
+        self.write(run, 0, apply, finish).await.map(drop)
+    }
+
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.ask(move |keeper| keeper.database.snapshot(|c| read::unanchored(c, after, limit))).await
     }
 
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {

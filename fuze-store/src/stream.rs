@@ -15,6 +15,9 @@ pub(crate) enum Stream {
 pub(crate) const STREAMS: [Stream; 5] =
     [Stream::Content, Stream::Keys, Stream::Records, Stream::Roots, Stream::Anchors];
 
+/// What an erasure leaves where a line was, or the rest of one: no line begins with it or ends in it.
+pub(crate) const BLANK: u8 = b' ';
+
 /// The position at which every stream has begun.
 pub(crate) const FIRST: i64 = -1;
 
@@ -29,16 +32,18 @@ impl Stream {
         }
     }
 
-    /// The lines of the run `?1` from the position `?2` on, each with its position. What was erased leaves gaps.
+    /// The lines of the run `?1` from the position `?2` on, each with its position. What was erased leaves gaps, in the table as blanks.
     pub(crate) const fn query(self) -> &'static str {
         match self {
             Self::Content => {
-                "SELECT content, position FROM contents WHERE run = ?1 AND position >= ?2 ORDER BY position"
+                "SELECT CAST(rtrim(content) AS BLOB), position FROM contents
+                 WHERE run = ?1 AND position >= ?2 AND substr(content, 1, 1) <> x'20' ORDER BY position"
             }
             Self::Keys => {
                 "SELECT keys, -1 AS position FROM runs WHERE id = ?1 AND ?2 <= -1 AND keys <> x''
                  UNION ALL
-                 SELECT keys, position FROM contents WHERE run = ?1 AND position >= ?2
+                 SELECT CAST(rtrim(keys) AS BLOB), position FROM contents
+                 WHERE run = ?1 AND position >= ?2 AND substr(keys, 1, 1) <> x'20'
                  ORDER BY position"
             }
             Self::Records => {

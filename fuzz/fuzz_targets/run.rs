@@ -13,7 +13,7 @@ fuzz_target!(|octets: &[u8]| {
     // The key of the worked example in `docs/evidence-format.md`, which `run.sh` makes the corpus of, so that its lines get past the question of trust.
     let trusted = "f26e009336669279bd6e14130e7bf8d2c36ed0d82937e604dce2141c8562474b";
     let trusted = PublicKey::from_text(trusted).expect("a point of full order");
-    let run = MemoryRun { records, roots, content, keys };
+    let run = MemoryRun { records, roots, content, keys, ..MemoryRun::default() };
     drop(
         verify_files(RunFiles::from(&run), &TrustedKeys::new().run_key(trusted))
             .map_err(|error| error.to_string()),

@@ -1,11 +1,11 @@
-// rule 17 · GDPR Art. 5(2) · a list of one's own for an agent of one's own made to fit
+// rule 17 · GDPR Art. 6(1) · the list of one agent of one's own made to fit another
 use fuze_agent::agent::{Fits, ToolsOf};
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::{No, Yes};
 use fuze_agent::{Agent, Limits, Retention};
+use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
-
-pub struct Pretty;
 
 pub struct Hiring;
 
@@ -17,7 +17,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Self, Pretty>;
+    type Tools = ToolsOf<Self, Yes, No>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -25,10 +25,32 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        ToolsOf::new(Pretty)
+        ToolsOf::new((ReadDossier,))
     }
 }
 
-impl Fits<Hiring> for ToolsOf<Hiring, Pretty> {}
+pub struct Clinic;
+
+impl Agent for Clinic {
+    type LawfulBasis = lawful::VitalInterests;
+    type AnnexIii = annex_iii::None;
+    type Art22 = art22::None;
+    type Oversight = HumanApproval<HrPlan>;
+    type ModelResidency = residency::Eu;
+    type Deps = Deps;
+    type Output = Answer;
+    type Tools = ToolsOf<Hiring, Yes, No>;
+    const NAME: &'static str = "clinic";
+    const DESCRIPTION: &'static str = "Recommends applicants.";
+    const PURPOSE: &'static str = "employment-screening";
+    const INSTRUCTIONS: &'static str = "Read, then recommend.";
+    const RETENTION: Retention = HIRING;
+    const LIMITS: Limits = Limits::new(8, 1, 50_000);
+    fn tools(&self) -> Self::Tools {
+        Hiring.tools()
+    }
+}
+
+impl Fits<Clinic> for ToolsOf<Hiring, Yes, No> {}
 
 fn main() {}

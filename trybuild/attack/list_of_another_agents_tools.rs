@@ -1,9 +1,10 @@
 // rule 4 · GDPR Art. 6(1) · tools that fit another agent, listed as its
-use fuze_agent::agent::{ToolOf, ToolsOf};
+use fuze_agent::agent::ToolsOf;
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::{No, Yes};
 use fuze_agent::{Agent, Limits, Retention};
-use fuze_agent_proof::tools::{ReadDossier, SearchWeb};
+use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
 
 pub struct Hiring;
@@ -16,7 +17,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Self, (SearchWeb, ReadDossier)>;
+    type Tools = ToolsOf<Self, Yes, No>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -24,12 +25,9 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        ToolsOf::new((SearchWeb, ReadDossier))
+        ToolsOf::new((ReadDossier,))
     }
 }
-
-impl ToolOf<Hiring> for SearchWeb {}
-impl ToolOf<Hiring> for ReadDossier {}
 
 pub struct Clinic;
 
@@ -41,15 +39,15 @@ impl Agent for Clinic {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Hiring, (SearchWeb, ReadDossier)>;
-    const NAME: &'static str = "hiring";
+    type Tools = ToolsOf<Hiring, Yes, No>;
+    const NAME: &'static str = "clinic";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
     const INSTRUCTIONS: &'static str = "Read, then recommend.";
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        ToolsOf::new((SearchWeb, ReadDossier))
+        Hiring.tools()
     }
 }
 

@@ -2,6 +2,7 @@
 use fuze_agent::agent::ToolsOf;
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::No;
 use fuze_agent::{Agent, Limits, Retention};
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
 
@@ -17,7 +18,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Self, Pretty>;
+    type Tools = ToolsOf<Self, No, No>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";

@@ -1,7 +1,8 @@
-// rule 4 · GDPR Art. 6(1) · a tool under a basis that it does not allow, listed and not said to fit
+// rule 4 · GDPR Art. 6(1) · a tool under a basis that it does not allow, among tools said to fit
 use fuze_agent::agent::{ToolOf, ToolsOf};
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::{No, Yes};
 use fuze_agent::{Agent, Limits, Retention};
 use fuze_agent_proof::tools::{ReadDossier, SearchWeb};
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
@@ -16,7 +17,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Self, (SearchWeb, ReadDossier)>;
+    type Tools = ToolsOf<Self, Yes, No>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -24,10 +25,8 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        ToolsOf::new((SearchWeb, ReadDossier))
+        ToolsOf::new((ToolOf::new(SearchWeb), ReadDossier))
     }
 }
-
-impl ToolOf<Hiring> for SearchWeb {}
 
 fn main() {}

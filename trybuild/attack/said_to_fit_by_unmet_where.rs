@@ -3,8 +3,9 @@ use fuze_agent::agent::{ToolOf, ToolsOf};
 use fuze_agent::law::lawful::AllowedUnder;
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
+use fuze_agent::logic::{No, Yes};
 use fuze_agent::{Agent, Limits, Retention};
-use fuze_agent_proof::tools::{ReadDossier, SearchWeb};
+use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
 
 pub struct Hiring;
@@ -17,7 +18,7 @@ impl Agent for Hiring {
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = ToolsOf<Self, (SearchWeb, ReadDossier)>;
+    type Tools = ToolsOf<Self, Yes, No>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -25,11 +26,15 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        ToolsOf::new((SearchWeb, ReadDossier))
+        ToolsOf::new((fits(),))
     }
 }
 
-impl ToolOf<Hiring> for SearchWeb {}
-impl ToolOf<Hiring> for ReadDossier where ReadDossier: AllowedUnder<lawful::VitalInterests> {}
+fn fits() -> ToolOf<Hiring, ReadDossier>
+where
+    ReadDossier: AllowedUnder<lawful::VitalInterests>,
+{
+    ToolOf::new(ReadDossier)
+}
 
 fn main() {}

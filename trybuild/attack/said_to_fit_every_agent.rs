@@ -1,41 +1,10 @@
-// rule 17 · GDPR Art. 6(1) · a tool of one's own said to fit every agent
+// rule 17 · GDPR Art. 6(1) · a tool said to fit whatever agent comes
+use fuze_agent::Agent;
 use fuze_agent::agent::ToolOf;
-use fuze_agent::boundary::{FileSystem, NoEgress};
-use fuze_agent::effect::Read;
-use fuze_agent::law::data::Personal;
-use fuze_agent::law::oversight::Never;
-use fuze_agent::law::{lawful, residency};
-use fuze_agent::logic::No;
-use fuze_agent::tool::NoDeps;
-use fuze_agent::{Agent, Permit, Retention, Tool, ToolCall, ToolCtx, ToolError};
-use fuze_agent_proof::{Answer, HIRING, Query};
+use fuze_agent_proof::tools::ReadDossier;
 
-pub struct Dossiers;
-
-impl Tool for Dossiers {
-    type Args = Query;
-    type Output = Answer;
-    type Data = Personal<(lawful::Contract,), residency::Eu>;
-    type Egress = NoEgress;
-    type Effect = Read;
-    type Approval = Never;
-    type Secrets = No;
-    type RequestsOversight = No;
-    type Needs = NoDeps;
-    const NAME: &'static str = "dossiers";
-    const DESCRIPTION: &'static str = "Reads dossiers.";
-    const RETENTION: Retention = HIRING;
-    const FILE_SYSTEM: FileSystem = FileSystem::None;
-    const CODE: &'static str = "dossiers/1";
-    async fn run<'c>(
-        &'c self,
-        call: Permit<'c, ToolCall<Self>>,
-        _: ToolCtx<'c, Self>,
-    ) -> Result<Answer, ToolError> {
-        Ok(Answer { text: call.into_args()?.id })
-    }
+pub fn fits<A: Agent>() -> ToolOf<A, ReadDossier> {
+    ToolOf::new(ReadDossier)
 }
-
-impl<A: Agent> ToolOf<A> for Dossiers {}
 
 fn main() {}

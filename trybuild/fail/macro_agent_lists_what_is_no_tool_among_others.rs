@@ -1,4 +1,4 @@
-// rule 18 · AI Act Art. 13 · a list of tools, one of them none · 2 errors
+// rule 18 · AI Act Art. 13 · a list of tools, one of them none
 #![allow(unused_imports)]
 
 use fuze_agent::prelude::*;

@@ -1,4 +1,4 @@
-//! The code that a person could have written: the agent's type, one `impl Agent`, and for several tools an `impl ToolOf` each.
+//! The code that a person could have written: the agent's type and one `impl Agent`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,27 +11,7 @@ use crate::parse::{Fact, associated};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn agent(agent: &Declaration) -> TokenStream {
-    let name = &agent.agent;
-    let cfg = &agent.attributes.everywhere;
-    let lints = &agent.attributes.lints;
-    let deprecated = agent.attributes.allow_deprecated();
-    let items = items(agent, false);
-    // What the constants of an agent can still break, after what the macro has checked: the retention, and the tools'
-    // names.
-    let at = agent.retention.value().map_or(name.span(), Spanned::span);
-    let facts = quote_spanned! { at=> ::fuze_agent::agent::check_facts::<#name>() };
-    let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
-    let names = paths.iter().enumerate().map(|(position, path)| {
-        quote_spanned! { path.span()=> ::fuze_agent::agent::check_name_of_tool::<#name>(#position) }
-    });
-    let checks = [facts].into_iter().chain(names).map(|check| {
-        quote! {
-            #(#cfg)* #(#lints)*
-            #deprecated
-            const _: () = #check;
-        }
-    });
-    quote! { #items #(#checks)* }
+    items(agent, false)
 }
 
 /// The errors, and an agent that keeps the rest of the program quiet: without risk and without tools, so that every rule
@@ -48,9 +28,9 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
         (&attributes.everywhere, &attributes.on_type, &attributes.lints, &attributes.on_body);
     let deprecated = attributes.allow_deprecated();
     let plan = plan(agent);
-    let tools = tool_aliases(agent);
+    let tools = listed(agent);
     let implementation = implementation(agent, stub);
-    let fit = tools_fit(agent, stub);
+    let checks = (!stub).then(|| checks(agent));
     // Where the compiler points at the agent, it points at its name.
     let unit = quote_spanned! { name.span()=> struct #name; };
     quote! {
@@ -64,7 +44,7 @@ fn items(agent: &Declaration, stub: bool) -> TokenStream {
             #plan
             #tools
             #implementation
-            #fit
+            #checks
         };
     }
 }
@@ -76,8 +56,8 @@ fn plan(agent: &Declaration) -> Option<TokenStream> {
     Some(quote! {
         #visibility struct __Plan;
         impl ::fuze_agent::law::oversight::Plan for __Plan {
-            const ID: &'static str = #plan;
-            const TRAINING: &'static str = #training;
+            const ID: &'static ::core::primitive::str = #plan;
+            const TRAINING: &'static ::core::primitive::str = #training;
         }
     })
 }
@@ -122,10 +102,10 @@ fn implementation(agent: &Declaration, stub: bool) -> TokenStream {
         type ModelResidency = #residency;
         #deps
         #output
-        const NAME: &'static str = #wire_name;
-        const DESCRIPTION: &'static str = #description;
-        const PURPOSE: &'static str = #purpose;
-        const INSTRUCTIONS: &'static str = #instructions;
+        const NAME: &'static ::core::primitive::str = #wire_name;
+        const DESCRIPTION: &'static ::core::primitive::str = #description;
+        const PURPOSE: &'static ::core::primitive::str = #purpose;
+        const INSTRUCTIONS: &'static ::core::primitive::str = #instructions;
         const RETENTION: ::fuze_agent::Retention = #retention;
         const LIMITS: ::fuze_agent::Limits = #limits;
         #tools
@@ -209,54 +189,69 @@ fn tools(agent: &Declaration, stub: bool) -> TokenStream {
             fn tools(&#this) -> Self::Tools {}
         };
     }
-    let types = paths.iter().enumerate().map(|(position, path)| tool_alias(position, path));
     let values = paths.iter().enumerate().map(|(position, path)| {
         let alias = tool_alias(position, path);
-        quote_spanned! { path.span()=> #alias {} }
+        quote_spanned! { alias.span()=>
+            ::fuze_agent::agent::ToolOf::<Self, _>::new(::fuze_agent::__private::Listed::<#alias>::tool(#alias {}))
+        }
     });
-    // The caret of what does not fit: on the only tool, or on each as `tools_fit` says; of what all of them lack, on the
-    // author's list.
-    let (list, values) = match paths.as_slice() {
-        [only] => (quote_spanned! { only.span()=> type Tools = (#(#types,)*); }, quote! { (#(#values,)*) }),
-        _ => (
-            quote_spanned! { *span=> type Tools = ::fuze_agent::agent::ToolsOf<Self, (#(#types,)*)>; },
-            quote! { ::fuze_agent::agent::ToolsOf::new((#(#values,)*)) },
-        ),
+    // The caret of what all of them lack: on the author's list.
+    let list = quote_spanned! { *span=>
+        type Tools = ::fuze_agent::agent::ToolsOf<
+            Self, ::fuze_agent::logic::Of<__PERSONAL>, ::fuze_agent::logic::Of<__APPROVAL>,
+        >;
     };
     quote! {
         #list
         fn tools(&#this) -> Self::Tools {
-            #values
+            ::fuze_agent::agent::ToolsOf::new((#(#values,)*))
         }
     }
 }
 
-/// Each tool's path stands once in the expansion, so that a slip in it is one error; type and value go by this name.
-fn tool_aliases(agent: &Declaration) -> TokenStream {
+/// What the implementation says of the tools. Their types stand in bodies and constants only: none is part of what the
+/// agent shows, so that a `pub` agent may have private ones.
+fn listed(agent: &Declaration) -> TokenStream {
     let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
-    let aliases = paths.iter().enumerate().map(|(position, path)| {
-        let alias = tool_alias(position, path);
-        quote_spanned! { path.span()=> type #alias = #path; }
-    });
-    quote! { #(#aliases)* }
-}
-
-/// Says of each of several tools that it fits the agent, at the tool: so that what does not fit is an error there.
-fn tools_fit(agent: &Declaration, stub: bool) -> TokenStream {
-    let name = &agent.agent;
-    let paths = agent.tools.value().filter(|_| !stub).map(|tools| tools.paths.as_slice()).unwrap_or_default();
-    if paths.len() == 1 {
+    if paths.is_empty() {
         return TokenStream::new();
     }
-    let fit = paths.iter().enumerate().map(|(position, path)| {
+    // Each tool's path stands once in the expansion, so that a slip in it is one error; type and value go by this name.
+    let aliases: Vec<_> =
+        paths.iter().enumerate().map(|(position, path)| tool_alias(position, path)).collect();
+    quote! {
+        #[allow(unused_imports, reason = "for what is no tool")]
+        use ::fuze_agent::__private::NotATool as _;
+        #(type #aliases = #paths;)*
+        const __PERSONAL: ::core::primitive::bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::PERSONAL)*;
+        const __APPROVAL: ::core::primitive::bool = false #(|| ::fuze_agent::__private::Listed::<#aliases>::APPROVAL)*;
+        const __NAMES: &[&::core::primitive::str] = &[#(::fuze_agent::__private::Listed::<#aliases>::NAME),*];
+    }
+}
+
+/// What constants can still break, after what the macro has checked: the retention, the names of the tools, and the
+/// constants of tools that another than the macro wrote.
+fn checks(agent: &Declaration) -> TokenStream {
+    let name = &agent.agent;
+    let at = agent.retention.value().map_or(name.span(), Spanned::span);
+    let facts = quote_spanned! { at=> ::fuze_agent::agent::check_facts::<#name>() };
+    let paths = agent.tools.value().map(|tools| tools.paths.as_slice()).unwrap_or_default();
+    let tools = paths.iter().enumerate().flat_map(|(position, path)| {
         let alias = tool_alias(position, path);
-        quote_spanned! { path.span()=> impl ::fuze_agent::agent::ToolOf<#name> for #alias {} }
+        let span = alias.span();
+        [
+            quote_spanned! { span=> ::fuze_agent::tool::check::<#alias>() },
+            quote_spanned! { span=> ::fuze_agent::agent::check_name_of_tool(__NAMES, #position) },
+        ]
     });
-    quote! { #(#fit)* }
+    let checks = [facts].into_iter().chain(tools);
+    quote! { #(const _: () = #checks;)* }
 }
 
 fn tool_alias(position: usize, path: &Path) -> Ident {
-    format_ident!("__Tool{position}", span = path.span())
+    // At the tool's own name, which the path ends with.
+    let span = path.segments.last().map_or_else(|| path.span(), |last| last.ident.span());
+    format_ident!("__Tool{position}", span = span)
 }
 
 fn guardrails(agent: &Declaration) -> Option<TokenStream> {

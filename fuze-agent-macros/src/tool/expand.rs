@@ -8,7 +8,7 @@ use syn::{Ident, LitStr, Visibility};
 
 use super::Declaration;
 use super::attribute::{Art9Basis, Attribute, Egress, NeedsApproval};
-use super::function::{Argument, Function, ResultType};
+use super::function::{Argument, CtxParameter, Function, ResultType};
 use crate::parse::{Fact, Word, associated, is_tool_name};
 
 /// The expansion of a declaration without mistakes.
@@ -53,6 +53,7 @@ fn items(tool: &Declaration, stub: bool) -> TokenStream {
         #(#cfg)* #(#lints)*
         #deprecated
         #[allow(clippy::no_effect_underscore_binding, reason = "the author's parameters become bindings")]
+        #[allow(private_bounds, private_interfaces, reason = "where it matters, E0446 says it at the author's type")]
         const _: () = {
             #helpers
             #implementation
@@ -83,7 +84,7 @@ fn helpers(tool: &Declaration) -> TokenStream {
         quote! {
             #visibility struct __Law;
             impl ::fuze_agent::law::art9::LawReference for __Law {
-                const CITATION: &'static str = #law;
+                const CITATION: &'static ::core::primitive::str = #law;
             }
         }
     });
@@ -91,18 +92,21 @@ fn helpers(tool: &Declaration) -> TokenStream {
         Some(Egress::Hosts { names, .. }) => Some(quote! {
             #visibility struct __Hosts;
             impl ::fuze_agent::boundary::HostList for __Hosts {
-                const HOSTS: &'static [&'static str] = &[#(#names),*];
+                const HOSTS: &'static [&'static ::core::primitive::str] = &[#(#names),*];
             }
         }),
         Some(Egress::Word(_)) | None => None,
     };
     let predicate = match tool.attribute.needs_approval.value() {
         Some(NeedsApproval::When { args: parameter, body }) => {
-            let bool = quote_spanned! { parameter.span()=> bool };
+            let bool = quote_spanned! { parameter.span()=> ::core::primitive::bool };
+            let free = free(parameter);
             Some(quote! {
                 #visibility struct __NeedsApproval;
                 impl ::fuze_agent::law::oversight::Predicate<#args> for __NeedsApproval {
-                    fn needs_approval(#parameter: &#args) -> #bool {
+                    fn needs_approval(__args: &#args) -> #bool {
+                        #free
+                        let #parameter = __args;
                         #body
                     }
                 }
@@ -123,6 +127,9 @@ fn helpers(tool: &Declaration) -> TokenStream {
 /// Everything about it is written over any types that can be arguments; the author's are put in by one implementation,
 /// which says at each type that it can. One that cannot is an error there, once, and nowhere else: with the author's types
 /// in the derived code, it would be one wherever that code touches it.
+///
+/// All but the author's types stands in a module of its own, where no name of the author's is in scope: a tool is a unit
+/// struct, and no binding of the derives could have its name.
 fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &LitStr) -> TokenStream {
     let args = args_type();
     let serde = quote! { ::fuze_agent::__private::serde };
@@ -134,7 +141,14 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
         #[schemars(crate = "::fuze_agent::__private::schemars", rename = #wire_name, bound = "")]
     };
     if arguments.is_empty() {
-        return quote! { #read #[derive(#serde::Serialize)] #visibility struct #args {} };
+        return quote! {
+            mod __arguments {
+                #read
+                #[derive(#serde::Serialize)]
+                pub struct __Arguments {}
+            }
+            #visibility type #args = __arguments::__Arguments;
+        };
     }
     let argument = quote! { ::fuze_agent::tool::ToolArgument };
     // At the author's types, where the compiler shows what it asks for.
@@ -151,64 +165,61 @@ fn arguments_type(visibility: &Visibility, arguments: &[Argument], wire_name: &L
     });
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let docs = arguments.iter().map(|Argument { docs, .. }| quote! { #(#docs)* });
-    let quiet = quote! {
-        #[allow(private_bounds, private_interfaces, reason = "nothing but the implementation names the parameter")]
-    };
-    // A tool of the author's may have any name that a binding has here: hence the underscores.
+    // Who can name the arguments can name the tool, so their fields need no visibility of their own. The trait's keeps the
+    // author's types as private as they are.
     quote! {
-        trait __Arguments {
-            #(#bounds)*
+        mod __arguments {
+            pub(super) trait __Arguments {
+                #(#bounds)*
+            }
+            pub struct __ArgumentsOf<__T: __Arguments> {
+                #(pub #names: __T::#parameters,)*
+            }
+            #read
+            struct __Read<__T: __Arguments> {
+                #(#docs #names: <__T::#parameters as #argument>::Itself,)*
+            }
+            #[derive(#serde::Serialize)]
+            #[serde(crate = "::fuze_agent::__private::serde", bound = "")]
+            struct __Written<'__a, __T: __Arguments> {
+                #(#names: &'__a <__T::#parameters as #argument>::Itself,)*
+            }
+            impl<__T: __Arguments> #serde::Serialize for __ArgumentsOf<__T> {
+                fn serialize<__S: #serde::Serializer>(
+                    &self,
+                    serializer: __S,
+                ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                    let written = __Written::<__T> { #(#names: ::fuze_agent::tool::AsJson::of(&self.#names),)* };
+                    #serde::Serialize::serialize(&written, serializer)
+                }
+            }
+            impl<'de, __T: __Arguments> #serde::Deserialize<'de> for __ArgumentsOf<__T> {
+                fn deserialize<__D: #serde::Deserializer<'de>>(
+                    deserializer: __D,
+                ) -> ::core::result::Result<Self, __D::Error> {
+                    let read = <__Read<__T> as #serde::Deserialize>::deserialize(deserializer)?;
+                    ::core::result::Result::Ok(Self {
+                        #(#names: ::fuze_agent::tool::AsJson::into_value(read.#names),)*
+                    })
+                }
+            }
+            impl<__T: __Arguments> #schemars::JsonSchema for __ArgumentsOf<__T> {
+                fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                    <__Read<__T> as #schemars::JsonSchema>::schema_name()
+                }
+                fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                    <__Read<__T> as #schemars::JsonSchema>::schema_id()
+                }
+                fn json_schema(generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
+                    <__Read<__T> as #schemars::JsonSchema>::json_schema(generator)
+                }
+            }
         }
         #visibility struct __Given;
-        impl __Arguments for __Given {
+        impl __arguments::__Arguments for __Given {
             #(#given)*
         }
-        #quiet
-        #visibility struct __ArgumentsOf<__T: __Arguments> {
-            #(#visibility #names: __T::#parameters,)*
-        }
-        #visibility type #args = __ArgumentsOf<__Given>;
-
-        #read
-        struct __Read<__T: __Arguments> {
-            #(#docs #names: <__T::#parameters as #argument>::Itself,)*
-        }
-        #[derive(#serde::Serialize)]
-        #[serde(crate = "::fuze_agent::__private::serde", bound = "")]
-        struct __Written<'__a, __T: __Arguments> {
-            #(#names: &'__a <__T::#parameters as #argument>::Itself,)*
-        }
-        // Bindings begin with `__`: a tool's own name is a unit struct, which a binding of that name could not shadow.
-        impl<__T: __Arguments> #serde::Serialize for __ArgumentsOf<__T> {
-            fn serialize<__S: #serde::Serializer>(
-                &self,
-                __serializer: __S,
-            ) -> ::core::result::Result<__S::Ok, __S::Error> {
-                let __written = __Written::<__T> { #(#names: ::fuze_agent::tool::AsJson::of(&self.#names),)* };
-                #serde::Serialize::serialize(&__written, __serializer)
-            }
-        }
-        impl<'de, __T: __Arguments> #serde::Deserialize<'de> for __ArgumentsOf<__T> {
-            fn deserialize<__D: #serde::Deserializer<'de>>(
-                __deserializer: __D,
-            ) -> ::core::result::Result<Self, __D::Error> {
-                let __read = <__Read<__T> as #serde::Deserialize>::deserialize(__deserializer)?;
-                ::core::result::Result::Ok(Self {
-                    #(#names: ::fuze_agent::tool::AsJson::into_value(__read.#names),)*
-                })
-            }
-        }
-        impl<__T: __Arguments> #schemars::JsonSchema for __ArgumentsOf<__T> {
-            fn schema_name() -> ::std::borrow::Cow<'static, str> {
-                <__Read<__T> as #schemars::JsonSchema>::schema_name()
-            }
-            fn schema_id() -> ::std::borrow::Cow<'static, str> {
-                <__Read<__T> as #schemars::JsonSchema>::schema_id()
-            }
-            fn json_schema(__generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
-                <__Read<__T> as #schemars::JsonSchema>::json_schema(__generator)
-            }
-        }
+        #visibility type #args = __arguments::__ArgumentsOf<__Given>;
     }
 }
 
@@ -261,11 +272,11 @@ fn implementation(tool: &Declaration, stub: bool) -> TokenStream {
         type Secrets = #secrets;
         type RequestsOversight = #requests;
         #needs
-        const NAME: &'static str = #wire_name;
-        const DESCRIPTION: &'static str = #description;
+        const NAME: &'static ::core::primitive::str = #wire_name;
+        const DESCRIPTION: &'static ::core::primitive::str = #description;
         const RETENTION: ::fuze_agent::Retention = #retention;
         const FILE_SYSTEM: ::fuze_agent::boundary::FileSystem = #file_system;
-        const CODE: &'static str = #code;
+        const CODE: &'static ::core::primitive::str = #code;
         #time_limit
         #grace
         #run
@@ -431,7 +442,8 @@ fn run(function: &Function) -> TokenStream {
     };
     let (result_type, same) = result_type(result);
     let bindings = arguments.iter().map(|Argument { mutability, name, ty, .. }| {
-        quote! { let #mutability #name: #ty = #args.#name; }
+        let free = free(name);
+        quote! { #free let #mutability #name: #ty = #args.#name; }
     });
     let open = if arguments.is_empty() {
         quote! { #same #call.into_args()?; }
@@ -440,21 +452,43 @@ fn run(function: &Function) -> TokenStream {
     };
     let run = quote! { #(#on_body)* #asyncness #fn_token run<#c>(#parameters) -> #result_type };
     if function.asyncness.is_some() {
-        let lend = function.ctx.as_ref().map(|parameter| {
-            let (pattern, ty) = (&parameter.pattern, &parameter.ty);
-            let lent = quote_spanned! { ty.span()=> &#ctx };
-            quote! {
-                let _: #ty = #lent;
-                let #pattern: &::fuze_agent::ToolCtx<#c, Self> = #lent;
-            }
-        });
+        let of = quote! { ::fuze_agent::ToolCtx<#c, Self> };
+        let lend = function.ctx.as_ref().map(|parameter| lend(parameter, &quote! { &#ctx }, &of));
         let block = within(body, quote! { #open #lend #(#bindings)* });
         quote! { #run #block }
     } else {
         let span = result.span();
-        let closure = quote_spanned! { span=> move || -> #result_type };
-        let block = within(body, quote! { #(#bindings)* });
+        // Seen in the errors about the author's `ctx`.
+        let at = function.ctx.as_ref().map_or(hidden, |parameter| parameter.ty.span());
+        let of = quote_spanned! { at=> ::fuze_agent::BlockingCtx<'_, Self> };
+        let borrowed = quote_spanned! { at=> & };
+        let lent = Ident::new("__lent", hidden);
+        let lend = function.ctx.as_ref().map(|parameter| lend(parameter, &quote! { #lent }, &of));
+        let closure = quote_spanned! { span=> move |#lent: #borrowed #of| -> #result_type };
+        let block = within(body, quote! { #lend #(#bindings)* });
         quote! { #run { #open #ctx.on_blocking_pool(#closure #block).await } }
+    }
+}
+
+/// Binds the author's `ctx` to what is lent, of the type `of`, and holds its author to the dependencies named.
+fn lend(parameter: &CtxParameter, lent: &TokenStream, of: &TokenStream) -> TokenStream {
+    let CtxParameter { name, pattern, ty, .. } = parameter;
+    let free = name.as_ref().map(free);
+    let lent = quote_spanned! { ty.span()=> #lent };
+    quote! {
+        #free
+        let _: #ty = #lent;
+        let #pattern: &#of = #lent;
+    }
+}
+
+/// Lets a binding have this name where a tool has it too: a tool is a unit struct, which no binding can hide. A function
+/// within the body hides it, and can be hidden.
+fn free(name: &Ident) -> TokenStream {
+    quote! {
+        #[allow(non_snake_case, reason = "the binding of this name says it")]
+        fn #name() {}
+        let _ = #name;
     }
 }
 

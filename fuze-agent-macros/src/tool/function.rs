@@ -34,6 +34,8 @@ pub(crate) struct Function {
 
 /// `ctx: &Ctx<'_, Deps>`.
 pub(crate) struct CtxParameter {
+    /// `None`: it is `_`.
+    pub(crate) name: Option<Ident>,
     pub(crate) pattern: TokenStream,
     pub(crate) ty: Type,
     pub(crate) deps: Type,
@@ -164,7 +166,7 @@ fn parameters(signature: &Signature, m: &mut Mistakes) -> Parameters {
             FnArg::Typed(typed) => typed,
         };
         if names_ctx(&typed.ty) {
-            parameters.ctx = ctx_parameter(signature, typed, position, m).or(parameters.ctx);
+            parameters.ctx = ctx_parameter(typed, position, m).or(parameters.ctx);
         } else if let Some(argument) = argument(typed, m) {
             if parameters.arguments.iter().any(|known| known.name == argument.name) {
                 m.at(&argument.name, format!("argument `{}` is declared twice", argument.name));
@@ -191,23 +193,8 @@ fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
     }
 }
 
-fn ctx_parameter(
-    signature: &Signature,
-    typed: &syn::PatType,
-    position: usize,
-    m: &mut Mistakes,
-) -> Option<CtxParameter> {
+fn ctx_parameter(typed: &syn::PatType, position: usize, m: &mut Mistakes) -> Option<CtxParameter> {
     const EXAMPLE: &str = "ctx: &Ctx<'_, Deps>";
-    if signature.asyncness.is_none() {
-        m.at(
-            typed,
-            Mistake::new(
-                "a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch (AI Act Art. 12, 14)",
-            )
-            .write(format!("async fn {}", signature.ident)),
-        );
-        return None;
-    }
     if position != 0 {
         m.at(typed, Mistake::new("`ctx` is the first parameter, and there is one").write(EXAMPLE));
         return None;
@@ -227,15 +214,18 @@ fn ctx_parameter(
         );
         return None;
     };
-    let pattern = match &*typed.pat {
-        Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => ident.to_token_stream(),
-        Pat::Wild(wild) => wild.to_token_stream(),
+    let name = match &*typed.pat {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
+            Some(pattern.ident.clone())
+        }
+        Pat::Wild(_) => None,
         other => {
             m.at(other, Mistake::new("`ctx` is a plain name").write(EXAMPLE));
             return None;
         }
     };
-    Some(CtxParameter { pattern, ty: (*typed.ty).clone(), deps })
+    let pattern = typed.pat.to_token_stream();
+    Some(CtxParameter { name, pattern, ty: (*typed.ty).clone(), deps })
 }
 
 fn deps_of(ty: &Type) -> Option<Type> {

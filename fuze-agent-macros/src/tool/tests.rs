@@ -357,7 +357,7 @@ fn arguments_are_plain_names_of_owned_types() {
 }
 
 #[test]
-fn ctx_is_lent_to_an_async_function_first() {
+fn ctx_is_lent_first() {
     let item = |parameters: &str| {
         format!("/// Does.\nasync fn f({parameters}) -> Result<(), ToolError> {{ Ok(()) }}")
     };
@@ -374,12 +374,7 @@ fn ctx_is_lent_to_an_async_function_first() {
         &item("a: u8, ctx: &Ctx<'_, Deps>"),
         &["ctx: &Ctx<'_, Deps>: `ctx` is the first parameter, and there is one"],
     );
-    check_function(
-        "/// Does.\nfn f(ctx: &Ctx<'_, Deps>) -> Result<(), ToolError> { Ok(()) }",
-        &[
-            "ctx: &Ctx<'_, Deps>: a plain `fn` takes no `ctx`: it runs on the blocking pool and cannot borrow the dispatch (AI Act Art. 12, 14)",
-        ],
-    );
+    check_function("/// Does.\nfn f(ctx: &Ctx<'_, Deps>) -> Result<(), ToolError> { Ok(()) }", &[]);
 }
 
 #[test]
@@ -419,6 +414,10 @@ fn a_tool_is_a_plain_function() {
         &["extern \"C\": a tool has no ABI of its own: the pipeline calls it"],
     );
     check_function(&item("fn f<T>"), &["<T>: a tool has no generics: the model needs one schema"]);
+    check_function(
+        &item("fn __lookup"),
+        &["__lookup: a tool's function is not named `__…`: such names are the macro's own"],
+    );
     check_function(
         "struct F;",
         &["struct F;: `#[tool]` stands on a function: `async fn`, or `fn` for blocking work"],

@@ -22,6 +22,13 @@ pub(crate) fn check(tool: &Declaration, m: &mut Mistakes) {
             .write("/// What this tool does, in a sentence."),
         );
     }
+    if syn::ext::IdentExt::unraw(name).to_string().starts_with("__") {
+        m.at(
+            name,
+            Mistake::new("a tool's function is not named `__…`: such names are the macro's own")
+                .write("name = \"__lookup\","),
+        );
+    }
     if matches!(attribute.name, Fact::Missing) {
         let text = syn::ext::IdentExt::unraw(name).to_string();
         if !parse::is_tool_name(&text) {

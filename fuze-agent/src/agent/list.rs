@@ -2,13 +2,14 @@
 
 use core::marker::PhantomData;
 
+use super::check_list;
 use crate::agent::Agent;
 use crate::dispatch::Dispatch;
 use crate::law::data::{AdmittedBy, Classification};
 use crate::law::lawful::AllowedUnder;
 use crate::law::oversight::Approval;
 use crate::law::residency::MayReach;
-use crate::logic::{Bool, No};
+use crate::logic::{Bool, No, Yes};
 use crate::sealed::{Internal, SealedTools};
 use crate::tool::{self, ServedBy, Tool};
 
@@ -42,28 +43,75 @@ pub trait Fits<A: Agent>: ToolList {
     fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<A::Deps>>>;
 }
 
-/// This tool fits the agent `A`: lawful basis, model residency, Art. 22, dependencies.
+/// Proof that the tool `T` fits the agent `A`: lawful basis, model residency, Art. 22, dependencies. It owns the tool.
 ///
-/// Yours to implement, an empty implementation for each tool of a [`ToolsOf`]; the macro does it. Whatever does not fit
-/// is then an error of its own at that implementation. It allows nothing: each rule is a supertrait.
-#[diagnostic::on_unimplemented(
-    message = "nothing says that tool `{Self}` is a tool of agent `{A}`",
-    label = "this tool is listed, and not said to fit",
-    note = "add `impl ToolOf<{A}> for {Self} {{}}`, which holds the tool to the rules of that agent"
-)]
-pub trait ToolOf<A: Agent>:
-    Tool + AllowedUnder<A::LawfulBasis> + MayReach<A::ModelResidency> + AdmittedBy<A::Art22> + ServedBy<A::Deps>
-{
+/// In a tuple it says of each tool by itself that it fits, where the tuple of the tools alone says it of all in one place.
+// INVARIANT: no parameter varies, and `A` is one: a tool that fits another agent proves nothing about this one.
+#[must_use = "an agent has the tools that its `tools` returns"]
+pub struct ToolOf<A: Agent, T> {
+    tool: Box<dyn Dispatch<A::Deps>>,
+    fits: Invariant<(A, T)>,
 }
 
-/// The tuple `L` of tools, each said to be a [`ToolOf`] the agent `A`: the list with an error for each tool that does not
-/// fit, where the tuple by itself has them all in one place.
-pub struct ToolsOf<A, L>(L, PhantomData<fn() -> A>);
+impl<A: Agent, T> ToolOf<A, T>
+where
+    T: Tool
+        + AllowedUnder<A::LawfulBasis>
+        + MayReach<A::ModelResidency>
+        + AdmittedBy<A::Art22>
+        + ServedBy<A::Deps>,
+{
+    /// This tool, where it fits.
+    pub fn new(tool: T) -> Self {
+        Self { tool: Box::new(tool), fits: PhantomData }
+    }
+}
 
-impl<A: Agent, L> ToolsOf<A, L> {
-    /// The list of these tools.
-    pub const fn new(tools: L) -> Self {
-        Self(tools, PhantomData)
+/// Proof that these tools fit the agent `A`, without their types: so that a `pub` agent may have private tools. `Personal`
+/// and `Approval` are the answers of [`ToolList`] about them.
+// INVARIANT: as of `ToolOf`.
+#[must_use = "an agent has the tools that its `tools` returns"]
+pub struct ToolsOf<A: Agent, Personal, Approval> {
+    tools: Vec<Box<dyn Dispatch<A::Deps>>>,
+    facts: Invariant<(A, Personal, Approval)>,
+}
+
+impl<A: Agent, Personal, Approval> ToolsOf<A, Personal, Approval> {
+    /// These tools. Two of one name, and constants that do not fit together, fail the build.
+    pub fn new<L: Fits<A>>(tools: L) -> Self
+    where
+        Personal: Says<L::Personal>,
+        Approval: Says<L::Approval>,
+    {
+        const { check_list::<L>() };
+        Self { tools: tools.erase(Internal), facts: PhantomData }
+    }
+}
+
+type Invariant<T> = PhantomData<fn(T) -> T>;
+
+/// What an agent says about tools of which it does not show the types is what they say.
+#[diagnostic::on_unimplemented(
+    message = "the agent says `{Self}` about its tools, and they say `{Answer}`",
+    label = "`ToolsOf<Self, …, …>` says otherwise than these tools",
+    note = "GDPR Art. 4(1), AI Act Art. 14: write `ToolsOf<Self, PERSONAL, APPROVAL>`, each `Yes` or `No`: whether any tool touches \
+            personal data, and whether any always needs approval"
+)]
+pub trait Says<Answer: Bool>: Bool {}
+impl Says<Yes> for Yes {}
+impl Says<No> for No {}
+
+impl<A: Agent, P: Bool, Q: Bool> SealedTools for ToolsOf<A, P, Q> {}
+impl<A: Agent, P: Bool, Q: Bool> ToolList for ToolsOf<A, P, Q> {
+    type Personal = P;
+    type Approval = Q;
+    // Checked where they were put together, by their types.
+    const NAMES: &'static [&'static str] = &[];
+    const CHECKED: () = ();
+}
+impl<A: Agent, P: Bool, Q: Bool> Fits<A> for ToolsOf<A, P, Q> {
+    fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<A::Deps>>> {
+        self.tools
     }
 }
 
@@ -95,12 +143,6 @@ macro_rules! list {
         const CHECKED: () = { $(tool::check::<$a>();)+ };
     };
 }
-macro_rules! erase {
-    ($tools:expr, $($a:ident)+) => {{
-        let ($($a,)+) = $tools;
-        vec![$(Box::new($a)),+]
-    }};
-}
 macro_rules! tuples {
     ($(($($a:ident)+))*) => { $(
         impl<$($a: Tool),+> SealedTools for ($($a,)+) {}
@@ -116,17 +158,19 @@ macro_rules! tuples {
         {
             #[expect(non_snake_case, reason = "the type parameters name the values too")]
             fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<G::Deps>>> {
-                erase!(self, $($a)+)
+                let ($($a,)+) = self;
+                vec![$(Box::new($a)),+]
             }
         }
-        impl<G: Agent, $($a: ToolOf<G>),+> SealedTools for ToolsOf<G, ($($a,)+)> {}
-        impl<G: Agent, $($a: ToolOf<G>),+> ToolList for ToolsOf<G, ($($a,)+)> {
+        impl<G: Agent, $($a: Tool),+> SealedTools for ($(ToolOf<G, $a>,)+) {}
+        impl<G: Agent, $($a: Tool),+> ToolList for ($(ToolOf<G, $a>,)+) {
             list!($($a)+);
         }
-        impl<G: Agent, $($a: ToolOf<G>),+> Fits<G> for ToolsOf<G, ($($a,)+)> {
+        impl<G: Agent, $($a: Tool),+> Fits<G> for ($(ToolOf<G, $a>,)+) {
             #[expect(non_snake_case, reason = "the type parameters name the values too")]
             fn erase(self, _: Internal) -> Vec<Box<dyn Dispatch<G::Deps>>> {
-                erase!(self.0, $($a)+)
+                let ($($a,)+) = self;
+                vec![$($a.tool),+]
             }
         }
     )* };

@@ -112,7 +112,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             stop: stopped,
             requests: send,
             secrets: Arc::clone(&self.secrets),
-            attributes: Mutex::new(Vec::new()),
+            attributes: Arc::new(Mutex::new(Vec::new())),
             blocking: Arc::new(AtomicUsize::new(0)),
             clock: self.deployment.clock(),
         };

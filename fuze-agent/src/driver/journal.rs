@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::chain::{Recorder, Times};
 use fuze_evidence::content::{self, Commitment};
 use fuze_evidence::keys::WrappedRunKeys;
@@ -52,6 +53,10 @@ pub(crate) struct Journal {
     fence: Option<Fence>,
     pending: Batch,
     latch: Option<Latched>,
+    /// Kept until the log has it.
+    open_root: Option<SignedRoot>,
+    /// Where the open root stands in a log.
+    anchor: Option<AnchorLine>,
 }
 
 /// What a journal is made of.
@@ -77,20 +82,38 @@ impl Journal {
         journal.pending.subject = journal.keys.subject().cloned();
         journal.pending.keys = Some(keys);
         journal.pending.records.push(record);
+        journal.open_root = Some(root.clone());
         journal.pending.roots.push(root);
         journal.pending.contents.push(content);
         journal
     }
 
     /// Of a run that goes on.
-    pub(crate) fn resumed(parts: Parts, fence: Fence) -> Self {
-        Self::of(parts, Some(fence))
+    pub(crate) fn resumed(
+        parts: Parts,
+        fence: Fence,
+        open_root: Option<SignedRoot>,
+        anchor: Option<AnchorLine>,
+    ) -> Self {
+        Self { open_root, anchor, ..Self::of(parts, Some(fence)) }
     }
 
     fn of(parts: Parts, fence: Option<Fence>) -> Self {
         let Parts { recorder, keys, redactor, random, clock, home } = parts;
         let recorder = Some(recorder);
-        Self { recorder, keys, redactor, random, clock, home, fence, pending: Batch::default(), latch: None }
+        Self {
+            recorder,
+            keys,
+            redactor,
+            random,
+            clock,
+            home,
+            fence,
+            pending: Batch::default(),
+            latch: None,
+            open_root: None,
+            anchor: None,
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -212,13 +235,35 @@ impl Journal {
         Ok(())
     }
 
-    /// Closes the chain: the last record, with the signed close root in it.
+    pub(crate) const fn open_root(&self) -> Option<&SignedRoot> {
+        self.open_root.as_ref()
+    }
+
+    pub(crate) const fn anchor(&self) -> Option<&AnchorLine> {
+        self.anchor.as_ref()
+    }
+
+    /// The log holds the open root: the close root will name where.
+    pub(crate) async fn anchored(&mut self, line: AnchorLine) -> Result<(), Latched> {
+        self.check()?;
+        let noted = match self.recorder.as_mut() {
+            None => Err(closed().0),
+            Some(recorder) => recorder.anchored(&line).map_err(|error| error.to_string()),
+        };
+        self.latching(noted)?;
+        let kept = self.home.keep_anchor(self.keys.run_id(), &line).await;
+        self.latching(kept)?;
+        (self.open_root, self.anchor) = (None, Some(line));
+        Ok(())
+    }
+
+    /// Closes the chain: the last record, with the signed close root in it, which comes back.
     pub(crate) fn close(
         &mut self,
         step: Step,
         status: RunStatus,
         signer: &dyn Signer,
-    ) -> Result<(), Latched> {
+    ) -> Result<SignedRoot, Latched> {
         self.check()?;
         let times = self.times(step);
         let closing = match self.recorder.take() {
@@ -228,9 +273,10 @@ impl Journal {
                 .map_err(|error| error.to_string()),
         };
         let closed = self.latching(closing)?;
+        let root = closed.root().clone();
         self.pending.records.push(closed.into_record());
         self.pending.state = RunState::Closed;
-        Ok(())
+        Ok(root)
     }
 
     /// Seals the header and the messages that are not stored yet. With it goes the hash that a suspension records.
@@ -278,7 +324,9 @@ impl Journal {
             (Home::Store(store), Some(fence)) => store.commit(fence, batch).await.map_err(|e| e.to_string()),
             (Home::Sink(sink), _) => {
                 let Batch { records, contents, keys, roots, .. } = batch;
-                let batch = SinkBatch { run_id: self.keys.run_id(), keys, content: contents, records, roots };
+                let run_id = self.keys.run_id();
+                let anchors = Vec::new();
+                let batch = SinkBatch { run_id, keys, content: contents, records, roots, anchors };
                 sink.append(&batch, true).await.map_err(|e| e.to_string())
             }
         };

@@ -11,6 +11,7 @@ use fuze_evidence::vocab::SuspendReason;
 use fuze_evidence::{Common, Hash, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::anchor::Anchoring;
 use crate::model::{Message, RequestedCall};
 use crate::suspend::case::CaseData;
 
@@ -60,6 +61,9 @@ pub(crate) struct Header {
     pub(crate) executions: BTreeMap<Hash, Execution>,
     /// What the run waits for, in order.
     pub(crate) waits: Vec<Wait>,
+    /// The run is to be anchored before anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) anchoring: Option<Anchoring>,
 }
 
 /// What was settled when the run began.

@@ -58,6 +58,13 @@ pub enum RunError {
         /// Of which.
         began: Name,
     },
+    /// The run's open root stands in another log than the deployment's.
+    OtherLog {
+        /// In which.
+        began: Name,
+        /// The deployment's, if it has one.
+        now: Option<Name>,
+    },
     /// The registry of overseers is another than the one that the run began with.
     OtherRegistry,
     /// The model is not the one that began the run, and for an Art. 22 decision an overseer must acknowledge that.
@@ -127,6 +134,12 @@ impl fmt::Display for RunError {
                  run with the definition that began it, or let its time run out and close it with `Deployment::expire`"
             ),
             Self::OtherDeployment { began } => write!(f, "the run is of the deployment `{began}`"),
+            Self::OtherLog { began, now: Some(now) } => {
+                write!(f, "the run is anchored in the log `{began}`, the deployment's is `{now}`: finish the run with that one")
+            }
+            Self::OtherLog { began, now: None } => {
+                write!(f, "the run is anchored in the log `{began}`, and the deployment has none: finish the run with that one")
+            }
             Self::OtherRegistry => f.write_str(
                 "the registry of overseers is another than the one the run began with: finish the run with that one",
             ),

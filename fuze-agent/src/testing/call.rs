@@ -89,6 +89,7 @@ impl<T: Tool> ToolTest<T> {
     where
         T: ServedBy<D>,
     {
+        let deps = Arc::new(deps);
         let setup = |error: &dyn std::fmt::Display| CallError::Setup(error.to_string());
         if !cfg!(debug_assertions) {
             return Err(CallError::Setup(
@@ -112,7 +113,7 @@ impl<T: Tool> ToolTest<T> {
             stop: stopped,
             requests,
             secrets: Arc::new(self.secrets),
-            attributes: Mutex::new(Vec::new()),
+            attributes: Arc::new(Mutex::new(Vec::new())),
             blocking: Arc::new(AtomicUsize::new(0)),
             clock: Arc::new(SystemClock::new().map_err(|error| setup(&error))?),
         };

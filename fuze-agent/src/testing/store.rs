@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
 
 use crate::deployment::{Clock, ConfigError, SystemClock};
 use crate::store::{
     Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, IssuedToken, Progress, RunState,
-    RunStore, SealedProgress, Start, Stop, StoreError, StoredRun,
+    RunStore, SealedProgress, Start, Stop, StoreError, StoredRun, anchor_follows,
 };
 
 /// A [`RunStore`] in memory. Clones share their runs, as processes share a database.
@@ -39,6 +40,7 @@ struct Stored {
     records: Vec<Vec<u8>>,
     contents: Vec<(Vec<u8>, Vec<u8>)>,
     roots: Vec<Vec<u8>>,
+    anchors: Vec<AnchorLine>,
     head: (u64, Hash),
     progress: Vec<SealedProgress>,
     effects: BTreeMap<Hash, EffectState>,
@@ -123,12 +125,16 @@ impl MemoryStore {
         let key_line = run.keys.to_line().unwrap_or_default();
         let mut keys =
             std::iter::once(key_line.as_slice()).chain(run.contents.iter().map(|(_, keys)| keys.as_slice()));
-        vec![
+        let mut files = vec![
             ("records.jsonl", lines(&mut run.records.iter().map(Vec::as_slice))),
             ("roots.jsonl", lines(&mut run.roots.iter().map(Vec::as_slice))),
             ("content.jsonl", lines(&mut run.contents.iter().map(|(content, _)| content.as_slice()))),
             ("keys.jsonl", lines(&mut keys)),
-        ]
+        ];
+        if !run.anchors.is_empty() {
+            files.push(("anchors.jsonl", lines(&mut run.anchors.iter().map(AnchorLine::bytes))));
+        }
+        files
     }
 
     fn lock(&self) -> MutexGuard<'_, Runs> {
@@ -171,6 +177,7 @@ impl RunStore for MemoryStore {
             records: Vec::new(),
             contents: Vec::new(),
             roots: Vec::new(),
+            anchors: Vec::new(),
             head: (0, Hash::ZERO),
             progress: Vec::new(),
             effects: BTreeMap::new(),
@@ -245,7 +252,9 @@ impl RunStore for MemoryStore {
             keys: stored.keys.clone(),
             subject: stored.subject.clone(),
             records_after_progress: stored.records.get(after..).unwrap_or_default().to_vec(),
+            open_root: stored.roots.first().cloned(),
             last_root: stored.roots.last().cloned(),
+            anchors: stored.anchors.iter().map(|line| line.bytes().to_vec()).collect(),
             progress: stored.progress.clone(),
             effects: stored
                 .effects
@@ -315,6 +324,25 @@ impl RunStore for MemoryStore {
         }
         stored.epoch += 1;
         Ok(Fence { run: claim.run, epoch: stored.epoch })
+    }
+
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        let mut runs = self.write()?;
+        let stored = runs.by_id.get_mut(&run).ok_or(StoreError::NotFound)?;
+        if anchor_follows(&stored.anchors, stored.state == RunState::Closed, line)? {
+            stored.anchors.push(line.clone());
+        }
+        Ok(())
+    }
+
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let runs = self.lock();
+        let waits = |run: &Stored| run.state == RunState::Closed && run.anchors.len() == 1;
+        let ids = runs.by_id.iter().filter(|(id, run)| Some(**id) > after && waits(run)).map(|(id, _)| *id);
+        let mut ids: Vec<RunId> = ids.collect();
+        ids.sort_unstable();
+        ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(ids)
     }
 
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {

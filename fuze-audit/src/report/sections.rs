@@ -6,6 +6,7 @@ use fuze_evidence::vocab::{AnnexIii, Art22, RunStatus};
 use fuze_evidence::{Hash, Span};
 
 use super::Made;
+use super::around;
 use super::html::Page;
 use super::outline::{Outline, Row};
 use super::scale::duration;
@@ -56,6 +57,10 @@ pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected)
         page.raw(" <strong>")
             .text(stops)
             .raw("</strong> of the records shown say that something was refused, failed or is in doubt.");
+    }
+    if let Some(at) = around::revoked(inspected) {
+        page.raw(" <strong>The key that signed it was revoked at ").text(clock(at));
+        page.raw(" UTC</strong>: it counts only if a log that you know had it before, and you were told where that log has the revocation.");
     }
     page.raw("</p>\n<p>This was found when the bundle was made. This page is no proof: check the bundle yourself, as <code>README.txt</code> beside it says, with a key that you know from elsewhere.</p></div>\n</section>\n");
 }
@@ -280,5 +285,5 @@ pub(super) fn checked(page: &mut Page, inspected: &Inspected, made: &Made) {
 }
 
 pub(super) fn limits(page: &mut Page) {
-    page.raw("<section aria-labelledby=\"limits\">\n<h2 id=\"limits\">What this does not prove</h2>\n<ul>\n<li>That what was recorded is true. The records are consistent; their inputs may be false.</li>\n<li>That nothing else happened. What was never recorded is not found.</li>\n<li>That no other history exists. Whoever holds the run’s key can sign another one, unless a log, a witness or an earlier bundle in somebody else’s hands says what was signed first.</li>\n<li>That what was erased is gone everywhere. Copies that others made are not recalled.</li>\n<li>When something happened, beyond what the deployment’s own clock said.</li>\n</ul>\n</section>\n");
+    page.raw("<section aria-labelledby=\"limits\">\n<h2 id=\"limits\">What this does not prove</h2>\n<ul>\n<li>That what was recorded is true. The records are consistent; their inputs may be false.</li>\n<li>That nothing else happened. What was never recorded is not found.</li>\n<li>That no other history exists. Whoever holds the run’s key can sign another one, unless a log, a witness or an earlier bundle in somebody else’s hands says what was signed first.</li>\n<li>That what was erased is gone everywhere. Copies that others made are not recalled.</li>\n<li>When something happened, beyond what the deployment’s own clock said.</li>\n<li>That the key which signed it is still good. It may have been revoked since this bundle was made: ask for the newest key history.</li>\n</ul>\n</section>\n");
 }

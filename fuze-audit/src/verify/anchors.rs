@@ -2,15 +2,17 @@
 //! beside it and proves nothing; then whether the verifier's own log and witnesses say the same.
 
 use fuze_evidence::anchor::AnchorLine;
+use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::{PublicKey, SignedRoot};
-use fuze_evidence::{Hash, Name};
+use fuze_evidence::{Hash, Name, Timestamp};
 use fuze_log::policy::PolicyError;
 use fuze_log::proof::ProofError;
-use fuze_log::{Policy, VerifierKey, verify_anchor};
+use fuze_log::{Checkpoint, Policy, TlogProof, VerifierKey, verify_anchor};
 
-use super::inspect::{SMALL_BYTES, whole};
+use super::inspect::{MEDIUM_BYTES, SMALL_BYTES, whole};
 use super::outcome::{Anchoring, AuditError};
 use super::{Members, Trust};
+use crate::anchored::roots_before_revocation;
 use crate::member;
 
 /// A proof and its line, at most one as large as a log writes it.
@@ -61,6 +63,17 @@ struct Entry {
     member: &'static str,
 }
 
+/// Where a root is said to stand. The names of who signed the checkpoint are names, and nothing more.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) what: &'static str,
+    pub(crate) log: Name,
+    pub(crate) index: u64,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) size: u64,
+    pub(crate) signatures: Vec<String>,
+}
+
 /// The anchors of a run, consistent in themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors {
@@ -106,6 +119,38 @@ pub(super) fn read(members: &mut dyn Members, roots: &Roots) -> Result<Anchors, 
     Ok(anchors)
 }
 
+/// The roots that the verifier's log had before the key's revocation, of a run that nobody has verified yet. What cannot be read
+/// or does not hold says nothing here: it is found where it is judged.
+pub(super) fn before_revocation(
+    members: &mut dyn Members,
+    trust: &Trust,
+    histories: &[KeyHistory],
+    key: &PublicKey,
+    began: Timestamp,
+) -> Vec<Hash> {
+    let (Some(policy), false) = (&trust.log, trust.revocations.is_empty()) else { return Vec::new() };
+    let small = |members: &mut dyn Members, name| members.whole(name, SMALL_BYTES).ok();
+    let lines = small(members, member::ANCHORS).and_then(|octets| AnchorLine::read_all(&octets).ok());
+    let mut lines = lines.unwrap_or_default().into_iter();
+    let mut anchors = Vec::new();
+    for (copy, signature, proof) in [
+        ("roots/0.json", "roots/0.sig", member::ANCHOR_OPEN),
+        (member::CLOSE_JSON, member::CLOSE_SIG, member::ANCHOR_CLOSE),
+    ] {
+        let Ok(proof) = members.whole(proof, PROOF_BYTES) else { continue };
+        let root = members.whole(copy, MEDIUM_BYTES).ok().zip(small(members, signature));
+        let root = root.and_then(|(root, signature)| crate::verify::joined(&root, &signature));
+        let root =
+            root.and_then(|octets| SignedRoot::read(&octets, |id| (*id == key.id()).then_some(*key)).ok());
+        if let Some((root, line)) = root.zip(lines.next()) {
+            anchors.push((root, line, proof));
+        }
+    }
+    let anchors = || anchors.iter().map(|(root, line, proof)| (root, line, proof.as_slice()));
+    let of = |history| roots_before_revocation(history, anchors(), began, &trust.revocations, policy);
+    histories.iter().flat_map(of).collect()
+}
+
 /// The log's key as it lies in the bundle: enough to see that the proofs hold together.
 fn beside(octets: &[u8]) -> Result<Policy, AuditError> {
     let wrong = |why: &dyn std::fmt::Display| AuditError::why(member::LOG_KEY, why);
@@ -120,6 +165,29 @@ fn beside(octets: &[u8]) -> Result<Policy, AuditError> {
 impl Anchors {
     fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.open.iter().chain(&self.close)
+    }
+
+    /// The line of each proof.
+    pub(super) fn lines(&self) -> Vec<AnchorLine> {
+        self.entries().map(|entry| entry.line.clone()).collect()
+    }
+
+    /// Where the roots are said to stand: the open's place first.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let place = |entry: &Entry| {
+            let proof = TlogProof::read(&entry.proof).ok()?;
+            let note = proof.checkpoint();
+            let named = note.signatures().iter().map(|signature| signature.name().to_string());
+            Some(Place {
+                what: if entry.member == member::ANCHOR_OPEN { "open" } else { "close" },
+                log: entry.line.log().clone(),
+                index: entry.line.index(),
+                deadline: entry.line.leaf().deadline(),
+                size: Checkpoint::read(note.text()).ok()?.size(),
+                signatures: named.collect(),
+            })
+        };
+        self.entries().filter_map(place).collect()
     }
 
     /// Where the roots are said to stand, in words.

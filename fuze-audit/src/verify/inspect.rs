@@ -8,9 +8,9 @@ use std::io::{self, BufRead as _};
 use fuze_evidence::content::{DisclosedLeaf, Disclosure};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::record::{ContentRef, Entry};
-use fuze_evidence::sign::{PublicKey, SignedRoot};
+use fuze_evidence::sign::{PublicKey, SignedRoot, write_signature};
 use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
-use fuze_evidence::{Annex, Hash, RunId, Span, jcs, sha256};
+use fuze_evidence::{Annex, Hash, RunId, Span, Timestamp, jcs, sha256};
 use serde_json::Value;
 
 use super::after;
@@ -36,6 +36,10 @@ pub(crate) struct Inspected {
     pub(crate) decisions: Decisions,
     pub(super) roots: Roots,
     pub(crate) anchors: Anchors,
+    /// What happened to runs of the tenant afterwards, if the bundle says so.
+    pub(crate) annex: Option<Annex>,
+    /// The key history in the bundle, if its first key is trusted.
+    pub(crate) history: Option<KeyHistory>,
 }
 
 pub(crate) fn inspect(
@@ -44,36 +48,47 @@ pub(crate) fn inspect(
     visit: Visit<'_>,
 ) -> Result<Inspected, AuditError> {
     let run_key = read_key(members, member::RUN_HEX, member::RUN_PEM)?;
-    check_first_record(members, &run_key)?;
-    let history = read_history(members, trust)?;
-    if !trust.run_keys.contains(&run_key.id()) && history.is_none() {
+    let began = check_first_record(members, &run_key)?;
+    let brought = read_history(members, trust)?;
+    // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
+    let histories = if trust.histories.is_empty() { brought.as_slice() } else { trust.histories.as_slice() };
+    if !trust.run_keys.contains(&run_key.id()) && histories.is_empty() {
         let why = format!(
             "the run is signed by the key {}, which is not trusted; give that id if you know it from elsewhere",
             run_key.id()
         );
         return Err(AuditError::Cannot { why });
     }
+    let stood = began.map(|began| anchors::before_revocation(members, trust, histories, &run_key, began));
     let roots = whole(members, member::ROOTS, MEDIUM_BYTES)?;
     let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
     let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
     let keys = || {
         let keys = TrustedKeys::new();
-        // A history says more about a key than that it is trusted: until when, and whether it was revoked.
-        let alone = history.is_none() && trust.run_keys.contains(&run_key.id());
-        let keys = if alone { keys.run_key(run_key) } else { keys };
-        history.iter().cloned().fold(keys, TrustedKeys::history)
+        // Where a history that the bundle brings is believed, that alone decides.
+        let brought_decides = trust.histories.is_empty() && brought.is_some();
+        let named = trust.run_keys.contains(&run_key.id());
+        let keys = if named && !brought_decides { keys.run_key(run_key) } else { keys };
+        let keys = histories.iter().cloned().fold(keys, TrustedKeys::history);
+        stood.iter().flatten().copied().fold(keys, TrustedKeys::stood_before_revocation)
     };
     let run = verify_files(files, &keys()).map_err(AuditError::of_run)?;
     let annex = after::read_annex(members, &keys(), &run)?;
     let mut walk = Walk { run_id: Some(run.run_id), annex, ..Walk::default() };
     walk.records(members, visit)?;
+    // What is said about this run is held against its records once more: a window that had not ended, an order before the close.
+    if let Some(annex) = walk.annex.as_ref().filter(|annex| annex.of_run(run.run_id).next().is_some()) {
+        let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
+        let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
+        verify_files(files, &keys().annex(annex)).map(drop).map_err(AuditError::of_run)?;
+    }
     let decisions = walk.decisions(members, &run_key, trust)?;
     walk.check_definition(members)?;
     let roots = Roots::read(&walk.check_roots(members, &roots)?, walk.closed, run_key)?;
     let close_root = roots.close().map(SignedRoot::hash);
     let anchors = anchors::read(members, &roots)?;
     let run = Report { content: walk.counts, ..run };
-    Ok(Inspected { run, run_key, close_root, decisions, roots, anchors })
+    Ok(Inspected { run, run_key, close_root, decisions, roots, anchors, annex: walk.annex, history: brought })
 }
 
 pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, AuditError> {
@@ -90,16 +105,18 @@ pub(super) fn read_key(members: &mut dyn Members, hex: &str, pem: &str) -> Resul
     }
 }
 
-/// The key beside the run must be the one that record 0 names: else another key was put beside it.
-fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<(), AuditError> {
+/// The key beside the run must be the one that record 0 names: else another key was put beside it. Returns when the run began.
+fn check_first_record(members: &mut dyn Members, key: &PublicKey) -> Result<Option<Timestamp>, AuditError> {
     let records = members.stream(member::RECORDS).map_err(|e| AuditError::of_zip(member::RECORDS, e))?;
     let mut line = Vec::new();
     io::Read::take(records, MEDIUM_BYTES).read_until(b'\n', &mut line).map_err(AuditError::Io)?;
     line.pop();
     // What is no record is judged with its place by the walk over the chain.
-    let Ok(Entry { span: Span::AgentInvoke(invoke), hash, .. }) = Entry::read(&line) else { return Ok(()) };
+    let Ok(Entry { span: Span::AgentInvoke(invoke), hash, started_at, .. }) = Entry::read(&line) else {
+        return Ok(None);
+    };
     if invoke.key_id == key.id() {
-        return Ok(());
+        return Ok(Some(started_at));
     }
     match fuze_evidence::chain::line_hash(&line) {
         // The record is as it was written, so that it is the key that was put in another's place.
@@ -341,6 +358,12 @@ pub(crate) fn signed_parts(signed: &[u8]) -> Option<(Vec<u8>, [u8; 64])> {
     let octets = jcs::to_vec(value.get("root")?).ok()?;
     let signature = fuze_evidence::sign::read_signature(value.get("signature")?.as_str()?).ok()?;
     Some((octets, signature))
+}
+
+/// The signed root that [`signed_parts`] took apart.
+pub(crate) fn joined(root: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+    let signature = write_signature(signature.try_into().ok()?);
+    jcs::to_vec(&serde_json::json!({"root": jcs::from_slice(root).ok()?, "signature": signature})).ok()
 }
 
 fn check_copy(

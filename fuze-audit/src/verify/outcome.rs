@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::sign::KeyId;
 use fuze_evidence::time::Timestamp;
 use fuze_evidence::verify::{self as evidence, Chain, Report, VerifyError, What};
@@ -73,6 +74,8 @@ pub struct BundleReport {
     pub decisions: Decisions,
     /// What a transparency log says.
     pub anchoring: Anchoring,
+    /// The lines of `anchors.jsonl` that open to the run's roots.
+    pub anchor_lines: Vec<AnchorLine>,
 }
 
 /// What can be said of a bundle in which nothing is wrong.

@@ -14,7 +14,7 @@ use crate::member;
 use crate::zip::Archive;
 
 /// Refuses members that no bundle has, and a bundle without those that each has.
-pub(super) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
+pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
     if let Some(name) = archive.names().find(|name| !member::is_known(name)) {
         return Err(AuditError::why(name, "no bundle of version 1 has such a member"));
     }
@@ -24,7 +24,7 @@ pub(super) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), Au
     }
 }
 
-pub(super) fn check_manifest<R: Read + Seek>(
+pub(crate) fn check_manifest<R: Read + Seek>(
     archive: &mut Archive<R>,
     trust: &Trust,
     inspected: Inspected,
@@ -61,6 +61,7 @@ pub(super) fn check_manifest<R: Read + Seek>(
         exported_at,
         decisions: inspected.decisions,
         anchoring,
+        anchor_lines: inspected.anchors.lines(),
     })
 }
 

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fuze_evidence::Hash;
+use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_log::Policy;
+
+use crate::anchored::KeyAnchor;
 
 /// Trust roots. Keys of runs and exporters are named by their ids, which are hashes of the keys: the keys themselves are in
 /// the bundle.
@@ -16,6 +19,8 @@ pub struct Trust {
     pub(super) overseers: BTreeMap<KeyId, PublicKey>,
     pub(super) log: Option<Policy>,
     pub(super) known_roots: BTreeSet<Hash>,
+    pub(super) histories: Vec<KeyHistory>,
+    pub(super) revocations: Vec<KeyAnchor>,
 }
 
 impl Trust {
@@ -59,6 +64,22 @@ impl Trust {
     #[must_use]
     pub fn known_root(mut self, root: Hash) -> Self {
         self.known_roots.insert(root);
+        self
+    }
+
+    /// Runs of the history's deployment signed by a key that was in force when they began are accepted. What lies in the bundle
+    /// as a key history is then not asked: it may be older, and not know of a revocation.
+    #[must_use]
+    pub fn history(mut self, history: KeyHistory) -> Self {
+        self.histories.push(history);
+        self
+    }
+
+    /// Where the named log has the line of a key history that revokes a key: what the key signed and the log had before still
+    /// counts. Of several for one line the first leaf counts. Without a log ([`Trust::log`]) it says nothing.
+    #[must_use]
+    pub fn revocation(mut self, anchor: KeyAnchor) -> Self {
+        self.revocations.push(anchor);
         self
     }
 

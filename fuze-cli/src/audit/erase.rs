@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
 use fuze_evidence::erase::{Archive, Done, EraseError, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
-use fuze_evidence::keys::{FileSigner, FileSubjectKeys, MasterKey, MasterKeyFile, Person};
+use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
 use fuze_store::{Eraser, EraserError, Options, SqliteStore};
 use schemars::JsonSchema;
@@ -16,11 +16,14 @@ use serde::Serialize;
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
+use crate::progress::Progress;
+use crate::signing;
 use crate::text::{BAD, GOOD};
 use crate::trust;
 
 /// What to erase is said by exactly one of `--run`, `--subject`, `--hold` and `--release`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = signing::HELP)]
 pub(crate) struct Args {
     /// A store, or the directory of a JSONL sink (the one with `runs`).
     directory: PathBuf,
@@ -28,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     origin: Name,
     /// The run's signing key: signs the statement in the annex.
-    #[arg(long = "signing-key", value_name = "FILE")]
+    #[arg(long = "signing-key", value_name = "FILE|PKCS11")]
     signing_key: PathBuf,
     /// A history of the signing keys, if one took another's place.
     #[arg(long, value_name = "FILE")]
@@ -178,9 +181,8 @@ impl Args {
     }
 
     fn registrar(&self) -> Result<Registrar> {
-        let identity = Name::new("file").map_err(Problem::io)?;
-        let signer = FileSigner::load(&self.signing_key, identity).map_err(Problem::io)?;
-        let registrar = Registrar::new(self.origin.clone(), Arc::new(signer)).map_err(Problem::io)?;
+        let signer = signing::open(&self.signing_key)?;
+        let registrar = Registrar::new(self.origin.clone(), signer.into()).map_err(Problem::io)?;
         let Some(path) = &self.key_history else { return Ok(registrar) };
         // The operator's own: whoever orders an erasure holds the key in force.
         let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
@@ -194,11 +196,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let order = args.order(now()?);
     let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
     let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
+    // Finding a person's runs and wiping what they left reads the whole store.
+    let progress = Progress::busy("erasing");
     let erased = if args.directory.join(crate::place::STORE).exists() {
         in_store(args, task, order, master, subjects, output)?
     } else {
         in_files(args, task, order, master.as_ref(), subjects.as_ref(), output)?
     };
+    drop(progress);
     output.data(&erased, || text(&erased))?;
     let refused = erased.runs.iter().any(|run| run.result == "refused");
     Ok(if refused { Ended::Failed } else { Ended::Well })

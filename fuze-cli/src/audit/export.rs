@@ -2,24 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use fuze_audit::{Export, ExportError, Extras, RunDirectory, Selection};
-use fuze_evidence::keys::FileSigner;
+use fuze_audit::{Anchored, Anchoring, AuditError, Export, ExportError, Extras, OversightMember, Selection};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKeyFile, SubjectKeys};
-use fuze_evidence::{Name, RunId};
+use fuze_evidence::sign::PublicKey;
+use fuze_evidence::verify::{TrustedKeys, VerifyError};
+use fuze_evidence::{Annex, Hash, RunId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::anchors::AnchorArgs;
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::Place;
+use crate::place::{Place, Source};
+use crate::progress::{CountedRun, Progress};
+use crate::signing;
 use crate::text::Table;
-use crate::trust::{public_key, read};
+use crate::trust::{self, public_key, read};
 
 /// Octets of a definition or a policy bundle.
 const MAX_EXTRA_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = signing::HELP)]
 pub(crate) struct Args {
     /// A run's directory, or a store with `--run`.
     path: PathBuf,
@@ -33,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY|FILE")]
     key: String,
     /// Signs the bundle's list of members: the run's key, or your own.
-    #[arg(long = "signing-key", value_name = "FILE")]
+    #[arg(long = "signing-key", value_name = "FILE|PKCS11")]
     signing_key: PathBuf,
     /// Opens what is to be disclosed.
     #[arg(long, value_name = "FILE")]
@@ -53,6 +58,22 @@ pub(crate) struct Args {
     /// The policy bundle, to go along.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// A decision of a person with its token, to go along: JSON as `oversight/<n>.json` of a bundle has it; repeat it for more.
+    #[arg(long = "decision", value_name = "FILE")]
+    decisions: Vec<PathBuf>,
+    /// The tenant's annex, to go along. Where the run lies with its annex, that goes along without being named if it says
+    /// something about the run.
+    #[arg(long, value_name = "FILE")]
+    annex: Option<PathBuf>,
+    /// The history of the keys that sign runs, to go along; needed once the run's key has been revoked.
+    #[arg(long, value_name = "FILE", requires = "root_key")]
+    key_history: Option<PathBuf>,
+    /// The id of its first key.
+    #[arg(long, value_name = "KEYID", requires = "key_history")]
+    root_key: Option<Hash>,
+    /// With `--log-key` and `--log`: proofs that the log holds the run's open and close go along.
+    #[command(flatten)]
+    anchors: AnchorArgs,
 }
 
 /// A bundle that was written, and verified as it stands on the disk.
@@ -66,6 +87,17 @@ pub(crate) struct Exported {
     disclosed: u64,
     withheld: u64,
     erased: u64,
+    /// Where the run's roots stand in the log of which proofs went along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    /// Whether proofs of the open alone went along, because the close of a closed run is anchored in no log yet.
+    close_not_anchored: bool,
+    /// Lines of the tenant's annex that went along.
+    annex_lines: u64,
+    /// Decisions of people that went along.
+    decisions: u64,
+    /// Whether a key history went along.
+    key_history: bool,
 }
 
 impl Document for Exported {
@@ -73,33 +105,37 @@ impl Document for Exported {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let directory = match Place::find(&args.path, args.run)? {
-        Place::Run(directory) => directory,
-        Place::Stored { store, run } => store.join("runs").join(run.to_string()),
+    let source = match Place::find(&args.path, args.run)? {
+        place @ (Place::Run(_) | Place::Stored { .. }) => place.source()?,
         Place::Records(path) | Place::Bundle(path) => {
             return Err(Problem::usage(format_args!("`{}` is no run's directory", path.display())));
         }
     };
+    if let Source::Stored(evidence) = &source {
+        evidence.compare().map_err(Problem::failed)?;
+    }
+    let run_key = public_key("--key", &args.key)?;
     let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
     let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
-    let maker =
-        FileSigner::load(&args.signing_key, Name::new("file").map_err(Problem::io)?).map_err(Problem::io)?;
-    let extra = |path: &Option<PathBuf>| path.as_deref().map(|path| read(path, MAX_EXTRA_BYTES)).transpose();
+    let maker = signing::open(&args.signing_key)?;
+    let (anchored, close_not_anchored) = anchored(args, &source, run_key)?;
+    let extras = extras(args, &source, anchored, run_key)?;
+    let (decisions, key_history) = (extras.oversight.len() as u64, extras.history.is_some());
+    let lines = |octets: &Vec<u8>| octets.iter().filter(|&&octet| octet == b'\n').count() as u64;
+    let annex_lines = extras.annex.as_ref().map_or(0, lines);
+    let progress = Progress::reading("exporting", None);
     let export = Export {
-        run: &RunDirectory(directory),
-        run_key: public_key(&args.key)?,
+        run: &CountedRun { run: &source, progress: &progress },
+        run_key,
         master_key: master.as_ref(),
         subject_keys: subjects.as_ref().map(|subjects| subjects as &dyn SubjectKeys),
         selection: selection(args)?,
-        extras: Extras {
-            definition: extra(&args.definition)?,
-            policy: extra(&args.policy)?,
-            ..Extras::default()
-        },
-        maker: &maker,
+        extras,
+        maker: maker.as_ref(),
         exported_at: now()?,
     };
     let report = export.to_path(&args.out).map_err(|error| problem(&args.out, &error))?;
+    drop(progress);
     let exported = Exported {
         path: args.out.display().to_string(),
         run_id: report.run.run_id.to_string(),
@@ -107,22 +143,102 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         disclosed: report.run.content.verified,
         withheld: report.run.content.withheld,
         erased: report.run.content.erased,
+        log: places(&report.anchoring),
+        close_not_anchored,
+        annex_lines,
+        decisions,
+        key_history,
     };
-    output.data(&exported, || {
-        Table::default()
-            .row("bundle", &exported.path)
-            .row("run", &exported.run_id)
-            .row("records", exported.records)
-            .row(
-                "content",
-                format_args!(
-                    "{} leaves disclosed, {} withheld, {} erased",
-                    exported.disclosed, exported.withheld, exported.erased
-                ),
-            )
-            .into_text()
-    })?;
+    if close_not_anchored {
+        output.say("The run's close is anchored in no log yet, so only the open's proof went along: nobody can tell from the log that the run ended.");
+    }
+    output.data(&exported, || text(&exported))?;
     Ok(Ended::Well)
+}
+
+fn places(anchoring: &Anchoring) -> Option<String> {
+    match anchoring {
+        Anchoring::None => None,
+        Anchoring::Unknown { log, open, close } | Anchoring::Trusted { log, open, close, .. } => {
+            let place = |what: &str, index: &Option<u64>| index.map(|index| format!("{what} at {index}"));
+            let places: Vec<String> = place("open", open).into_iter().chain(place("close", close)).collect();
+            Some(format!("{log}: {}", places.join(", ")))
+        }
+    }
+}
+
+fn text(exported: &Exported) -> String {
+    Table::default()
+        .row("bundle", &exported.path)
+        .row("run", &exported.run_id)
+        .row("records", exported.records)
+        .row(
+            "content",
+            format_args!(
+                "{} leaves disclosed, {} withheld, {} erased",
+                exported.disclosed, exported.withheld, exported.erased
+            ),
+        )
+        .row_if("log", exported.log.as_ref())
+        .row_if(
+            "annex",
+            Some(exported.annex_lines).filter(|&lines| lines > 0).map(|lines| format!("{lines} lines")),
+        )
+        .row_if("decisions", Some(exported.decisions).filter(|&decisions| decisions > 0))
+        .row_if("keys", exported.key_history.then_some("with their history"))
+        .into_text()
+}
+
+/// The run's anchors with proofs, and whether the close of a closed run is not among them.
+fn anchored(args: &Args, source: &Source, run_key: PublicKey) -> Result<(Option<Anchored>, bool)> {
+    let believed = args.anchors.read()?;
+    match believed.gather(source, |id, _| (*id == run_key.id()).then_some(run_key)) {
+        None if believed.policy.is_some() => {
+            Err(Problem::usage("proofs are made from the log's files: name them with `--log`"))
+        }
+        None => Ok((None, false)),
+        Some(gathered) => {
+            let (anchored, roots, _) = gathered?;
+            let close_missing = roots.close.is_some() && anchored.close.is_none();
+            Ok((Some(anchored), close_missing))
+        }
+    }
+}
+
+fn extras(args: &Args, source: &Source, anchored: Option<Anchored>, run_key: PublicKey) -> Result<Extras> {
+    let extra = |path: &Option<PathBuf>| path.as_deref().map(|path| read(path, MAX_EXTRA_BYTES)).transpose();
+    let decision = |path: &PathBuf| {
+        OversightMember::read(read(path, MAX_EXTRA_BYTES)?.trim_ascii_end())
+            .ok_or_else(|| Problem::file(path, "expected a canonical decision with its token"))
+    };
+    let history = match (&args.key_history, args.root_key) {
+        (Some(path), Some(root)) => Some((trust::history(path, root)?, root)),
+        _ => None,
+    };
+    let trusted = || match &history {
+        Some((history, _)) => TrustedKeys::new().history(history.clone()),
+        None => TrustedKeys::new().run_key(run_key),
+    };
+    let annex = match source.annex_octets(args.annex.as_deref())? {
+        // What says nothing about this run goes along only if it was named.
+        Some(octets) if args.annex.is_none() => {
+            let run = source.run_id();
+            let says = |annex: Annex| run.is_some_and(|run| annex.of_run(run).next().is_some());
+            let annex = Annex::read(&octets, &trusted()).map_err(|error| {
+                Problem::failed(format_args!("the annex that lies with the run: {error}"))
+            })?;
+            says(annex).then_some(octets)
+        }
+        other => other,
+    };
+    Ok(Extras {
+        definition: extra(&args.definition)?,
+        policy: extra(&args.policy)?,
+        oversight: args.decisions.iter().map(decision).collect::<Result<_>>()?,
+        anchored,
+        annex,
+        history: history.map(|(history, root)| (history.to_bytes(), root)),
+    })
 }
 
 fn selection(args: &Args) -> Result<Selection> {
@@ -151,6 +267,9 @@ fn selection(args: &Args) -> Result<Selection> {
 fn problem(path: &Path, error: &ExportError) -> Problem {
     match error {
         ExportError::Io { .. } => Problem::io(error),
+        ExportError::Run(VerifyError::Cannot { .. }) | ExportError::Bundle(AuditError::Cannot { .. }) => {
+            Problem::cannot(format_args!("`{}` was not made: {error}", path.display()))
+        }
         other => Problem::failed(format_args!("`{}` was not made: {other}", path.display())),
     }
 }

@@ -1,28 +1,33 @@
 //! `fuze audit show` and `replay`: a run read again, nothing of it executed.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use fuze_audit::report::words::{self, Mark};
 use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
-use fuze_evidence::verify::{Chain, FieldStatus};
+use fuze_evidence::verify::{Chain, FieldStatus, TrustedKeys};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::Place;
+use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
-use crate::trust::{ExpectArgs, TrustArgs};
+use crate::trust::{ExpectArgs, Trust, TrustArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A run's directory, a `records.jsonl`, or a store with `--run`.
+    /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`. A bundle that does not verify is not shown.
     path: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
     expect: ExpectArgs,
+    #[command(flatten)]
+    anchors: AnchorArgs,
 }
 
 /// A run, step by step.
@@ -109,11 +114,36 @@ pub(crate) enum Detail {
 pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let trust = args.trust.read()?;
     let place = Place::find(&args.path, args.expect.run)?;
-    let annex = place.annex(&trust)?;
-    let replay = place.replay(&trust.keys_with(annex.as_ref(), &args.expect))?;
+    let replay = read(&place, &trust, &args.expect, &args.anchors)?;
     let (document, ended) = told(&replay);
     output.data(&document, || text(&replay, &document, detail))?;
     Ok(ended)
+}
+
+/// Reads a run again, wherever it is. What lies in a bundle is verified as a whole before anything of it is shown.
+fn read(place: &Place, trust: &Trust, expect: &ExpectArgs, anchors: &AnchorArgs) -> Result<Replay> {
+    let believed = anchors.read()?;
+    if let Place::Bundle(path) = place {
+        let file = File::open(path).map_err(|error| Problem::file(path, error))?;
+        let progress = Progress::reading("reading", None);
+        let (report, replay) =
+            fuze_audit::replay(CountedFile { file, progress: &progress }, &trust.for_bundles(&believed))
+                .map_err(|error| super::refused(path, &error))?;
+        expect.check(&report.run)?;
+        believed.look_up(path, &report)?;
+        return Ok(replay);
+    }
+    let source = place.source()?;
+    let anchors = believed.ask(&source, trust)?;
+    let annex = source.annex(None, &trust.keys())?;
+    let keys = trust.keys_with(annex.as_ref(), expect);
+    let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
+    let progress = Progress::reading("reading", source.octets());
+    let replay = source.replay(&keys, &progress)?;
+    if replay.verdict.is_ok() {
+        anchors.found?;
+    }
+    Ok(replay)
 }
 
 fn told(replay: &Replay) -> (Replayed, Ended) {
@@ -193,14 +223,18 @@ fn fields(content: &Content) -> Vec<ToldField> {
             ToldField { status: word(field.status), path, value, leaves: None }
         })
         .collect();
-    if told.is_empty() {
+    let alone = told.is_empty();
+    // Of a bundle some may be disclosed and some not.
+    if alone || content.counts.withheld > 0 {
         let counts = content.counts;
         let all = [
             (FieldStatus::Erased, counts.erased),
             (FieldStatus::Withheld, counts.withheld),
             (FieldStatus::Missing, counts.missing),
         ];
-        let some = all.into_iter().filter(|(_, leaves)| *leaves > 0);
+        let some = all
+            .into_iter()
+            .filter(|(status, leaves)| *leaves > 0 && (alone || *status == FieldStatus::Withheld));
         told.extend(some.map(|(status, leaves)| ToldField {
             status: word(status),
             path: None,
@@ -319,7 +353,7 @@ pub(crate) fn duration(nanos: u128) -> String {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// One run.
+    /// One run: its directory, its records, a bundle, or a store with `--left-run`.
     left: PathBuf,
     /// The other.
     right: PathBuf,
@@ -331,6 +365,8 @@ pub(crate) struct DiffArgs {
     right_run: Option<fuze_evidence::RunId>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    anchors: AnchorArgs,
 }
 
 /// Where two runs part.
@@ -371,9 +407,7 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     use fuze_evidence::replay::{Change, Difference, diff};
     let trust = args.trust.read()?;
     let replayed = |path: &PathBuf, run| -> Result<Replay> {
-        let place = Place::find(path, run)?;
-        let annex = place.annex(&trust)?;
-        let replay = place.replay(&trust.keys_with(annex.as_ref(), &ExpectArgs::default()))?;
+        let replay = read(&Place::find(path, run)?, &trust, &ExpectArgs::default(), &args.anchors)?;
         match &replay.verdict {
             Ok(_) => Ok(replay),
             Err(error @ fuze_evidence::verify::VerifyError::Cannot { .. }) => {

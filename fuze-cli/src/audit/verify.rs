@@ -5,36 +5,46 @@ use std::path::{Path, PathBuf};
 
 use fuze_audit::{Anchoring, AuditError};
 use fuze_evidence::Hash;
-use fuze_evidence::verify::{Chain, Report, VerifyError, What};
+use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{Place, read_annex};
+use crate::place::{Place, Source};
+use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
-use crate::trust::{ExpectArgs, LogArgs, Trust, TrustArgs};
+use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A run's directory, a `records.jsonl`, or a bundle.
+    /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`.
     path: PathBuf,
-    #[command(flatten)]
-    trust: TrustArgs,
-    #[command(flatten)]
-    expect: ExpectArgs,
-    #[command(flatten)]
-    log: LogArgs,
     /// The tenant's annex, which explains erasures; found beside `runs/` without this.
     #[arg(long, value_name = "FILE")]
     annex: Option<PathBuf>,
     /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
     #[arg(long)]
     any_exporter: bool,
+    /// Of a bundle: the hash of a signed root of this run that you know from elsewhere, for instance an earlier bundle's close
+    /// root. Another history under the same key does not have it.
+    #[arg(long = "known-root", value_name = "HASH")]
+    known_roots: Vec<Hash>,
+    /// Of a bundle: an overseer's public key, so that the signatures of their decisions are verified.
+    #[arg(long = "overseer", value_name = "KEY|FILE")]
+    overseers: Vec<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    expect: ExpectArgs,
+    #[command(flatten)]
+    anchors: AnchorArgs,
 }
 
 /// What came of the verification.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Verified {
     /// `verified`, `failed`, `not_closed` or `cannot_verify`.
     result: &'static str,
@@ -44,9 +54,15 @@ pub(crate) struct Verified {
     /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
-    /// What a log says, of a bundle.
+    /// What a log says, of a bundle, or where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    /// Of a bundle: the hash of the signed close root, which names the run's whole evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close_root: Option<String>,
+    /// Of a bundle: the decisions of people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decisions: Option<Decisions>,
     /// Why nothing can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -54,6 +70,23 @@ pub(crate) struct Verified {
 
 impl Document for Verified {
     const SCHEMA: &'static str = "fuze.audit.verify/1";
+}
+
+impl Verified {
+    const fn of(result: &'static str) -> Self {
+        Self { result, run: None, failure: None, log: None, close_root: None, decisions: None, reason: None }
+    }
+}
+
+/// The decisions of people in a run.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Decisions {
+    recorded: u64,
+    /// How many lie in the bundle with their tokens.
+    disclosed: u64,
+    /// Of how many the overseer's own signature was verified: with `--overseer`.
+    signatures_verified: u64,
 }
 
 /// A run whose records hold.
@@ -115,26 +148,57 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let place = Place::find(&args.path, args.expect.run)?;
     let (document, ended) = match &place {
         Place::Bundle(path) => bundle(path, &trust, args)?,
-        place => {
-            let annex = match &args.annex {
-                Some(path) => Some(read_annex(path, &trust)?),
-                None => place.annex(&trust)?,
-            };
-            judge(place.verify(&trust.keys_with(annex.as_ref(), &args.expect))?)?
-        }
+        place => run_in_place(&place.source()?, &trust, args)?,
     };
     output.data(&document, || text(&document))?;
     Ok(ended)
 }
 
+fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+    if args.any_exporter || !args.known_roots.is_empty() || !args.overseers.is_empty() {
+        return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
+    }
+    let anchors = args.anchors.read()?.ask(source, trust)?;
+    let annex = source.annex(args.annex.as_deref(), &trust.keys())?;
+    let keys = trust.keys_with(annex.as_ref(), &args.expect);
+    let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
+    let progress = Progress::reading("verifying", source.octets());
+    let (mut document, ended) = judge(source.verify(&keys, &progress)?)?;
+    if document.run.is_some() && document.failure.is_none() {
+        // The log is asked about what is intact.
+        match anchors.found? {
+            Anchoring::None => {}
+            found => document.log = Some(crate::anchors::text(&found)),
+        }
+    }
+    Ok((document, ended))
+}
+
 fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
     let file = File::open(path).map_err(|error| Problem::file(path, error))?;
-    let trust = trust.for_bundles(args.log.policy()?, args.any_exporter);
-    match fuze_audit::verify::verify(file, &trust) {
+    let believed = args.anchors.read()?;
+    let mut trust = trust.for_bundles(&believed);
+    if args.any_exporter {
+        trust = trust.any_exporter();
+    }
+    trust = args.known_roots.iter().copied().fold(trust, fuze_audit::Trust::known_root);
+    for overseer in &args.overseers {
+        trust = trust.overseer(public_key("--overseer", overseer)?);
+    }
+    let progress = Progress::reading("verifying", None);
+    match fuze_audit::verify::verify(CountedFile { file, progress: &progress }, &trust) {
         Ok(report) => {
-            let log = anchoring(&report.anchoring);
+            believed.look_up(path, &report)?;
+            let (log, close_root) = (crate::anchors::text(&report.anchoring), report.close_root);
+            let decisions = report.decisions;
             let (mut document, ended) = reported(report.run, &args.expect);
             document.log = Some(log);
+            document.close_root = close_root.map(|root| root.to_string());
+            document.decisions = Some(Decisions {
+                recorded: decisions.recorded,
+                disclosed: decisions.disclosed,
+                signatures_verified: decisions.signatures_verified,
+            });
             Ok((document, ended))
         }
         Err(AuditError::Failed(failure)) => {
@@ -145,25 +209,6 @@ fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> 
         Err(AuditError::Cannot { why }) => Ok((unsure(why), Ended::Cannot)),
         Err(AuditError::Io(error)) => Err(Problem::file(path, error)),
         Err(other) => Err(Problem::io(other)),
-    }
-}
-
-fn anchoring(anchoring: &Anchoring) -> String {
-    let indexes = |open: &Option<u64>, close: &Option<u64>| {
-        let at = |index: &Option<u64>| index.map_or("nowhere".to_owned(), |index| format!("at {index}"));
-        format!("open {}, close {}", at(open), at(close))
-    };
-    match anchoring {
-        Anchoring::None => "not anchored".to_owned(),
-        Anchoring::Unknown { log, open, close } => {
-            format!(
-                "{log} says {}; it was not named with `--log-key`, so that proves nothing",
-                indexes(open, close)
-            )
-        }
-        Anchoring::Trusted { log, open, close, witnesses } => {
-            format!("{log}: {}; {witnesses} witnesses", indexes(open, close))
-        }
     }
 }
 
@@ -180,12 +225,12 @@ fn refused(file: String, line: u64, what: &What, last_good: Option<(u64, Hash)>)
         found,
         last_good: last_good.map(|(sequence, hash)| Good { sequence, hash: hash.to_string() }),
     };
-    Verified { result: "failed", run: None, failure: Some(failure), reason: None, log: None }
+    Verified { failure: Some(failure), ..Verified::of("failed") }
 }
 
 fn unsure(why: impl std::fmt::Display) -> Verified {
     let reason = Some(plain(&why.to_string()));
-    Verified { result: "cannot_verify", run: None, failure: None, reason, log: None }
+    Verified { reason, ..Verified::of("cannot_verify") }
 }
 
 fn judge(outcome: std::result::Result<Report, VerifyError>) -> Result<(Verified, Ended)> {
@@ -261,7 +306,7 @@ fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
             missing: report.content.missing,
         },
     };
-    (Verified { result, run: Some(run), failure, reason: None, log: None }, ended)
+    (Verified { run: Some(run), failure, ..Verified::of(result) }, ended)
 }
 
 fn text(verified: &Verified) -> String {
@@ -308,6 +353,16 @@ fn text(verified: &Verified) -> String {
                 ),
             )
             .row_if("log", verified.log.as_ref())
+            .row_if("close root", verified.close_root.as_ref())
+            .row_if(
+                "decisions",
+                verified.decisions.as_ref().filter(|decisions| decisions.recorded > 0).map(|decisions| {
+                    format!(
+                        "{} recorded, {} disclosed, of {} the overseer's signature was verified",
+                        decisions.recorded, decisions.disclosed, decisions.signatures_verified
+                    )
+                }),
+            )
             .into_text();
     }
     if verified.result == "verified" {

@@ -1,6 +1,9 @@
 //! Calls the command.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod schema;
+pub(crate) mod site;
+
 use std::process::Command;
 
 pub(crate) struct Called {
@@ -21,7 +24,9 @@ pub(crate) fn fuze(arguments: &[&str], code: i32) -> Called {
     called
 }
 
-/// What it printed, as the one JSON object that it is.
+/// What it printed, as the one JSON object that it is, which its schema describes.
 pub(crate) fn json(called: &Called) -> serde_json::Value {
-    serde_json::from_str(&called.stdout).unwrap()
+    let value: serde_json::Value = serde_json::from_str(&called.stdout).unwrap();
+    schema::check(&value);
+    value
 }

@@ -34,12 +34,20 @@ impl Holds {
     }
 
     pub(super) fn check(&self, run: RunId) -> Result<(), AnnexError> {
-        let mut standing = [HoldScope::Tenant, HoldScope::Run(run)].into_iter().flat_map(|scope| {
-            HoldReason::ALL.iter().filter_map(move |&reason| {
-                let line = self.standing.get(&Hold { scope, reason })?.first()?;
-                Some(AnnexError::Held { line: *line, reason })
-            })
+        self.check_all()?;
+        self.check_scope(HoldScope::Run(run))
+    }
+
+    /// Whether a hold of the whole tenant stands.
+    pub(super) fn check_all(&self) -> Result<(), AnnexError> {
+        self.check_scope(HoldScope::Tenant)
+    }
+
+    fn check_scope(&self, scope: HoldScope) -> Result<(), AnnexError> {
+        let standing = HoldReason::ALL.iter().find_map(|&reason| {
+            let line = self.standing.get(&Hold { scope, reason })?.first()?;
+            Some(AnnexError::Held { line: *line, reason })
         });
-        standing.next().map_or(Ok(()), Err)
+        standing.map_or(Ok(()), Err)
     }
 }

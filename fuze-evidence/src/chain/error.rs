@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Recorder;
+use crate::anchor::LeafError;
 use crate::jcs;
 use crate::record::EntryError;
 use crate::sign::SignError;
@@ -43,6 +44,10 @@ pub enum AppendError {
     Canonical(jcs::Error),
     /// The signer failed.
     Sign(SignError),
+    /// The run is anchored already.
+    Anchored,
+    /// The line is not that of the run's open root.
+    Anchor(LeafError),
 }
 
 impl fmt::Display for AppendError {
@@ -67,6 +72,8 @@ impl fmt::Display for AppendError {
             Self::Range => f.write_str("a counter is beyond 2^53-1"),
             Self::Canonical(error) => error.fmt(f),
             Self::Sign(error) => error.fmt(f),
+            Self::Anchored => f.write_str("the run is anchored already: it is opened once"),
+            Self::Anchor(error) => write!(f, "the run is not anchored by this line: {error}"),
         }
     }
 }

@@ -2,10 +2,11 @@
 //! the same.
 
 use super::{FollowError, Last, Recorder, RecorderState, Steps};
+use crate::anchor::AnchorLine;
 use crate::hash::Hash;
 use crate::jcs;
 use crate::record::Entry;
-use crate::sign::SignedRoot;
+use crate::sign::{RootDomain, SignedRoot};
 use crate::span::Span;
 
 impl Recorder {
@@ -26,6 +27,7 @@ impl Recorder {
             head: Hash::ZERO,
             segment: 0,
             prev_root: Hash::ZERO,
+            open_leaf: None,
             steps: Steps::new(),
             last: Last::Any,
         };
@@ -35,14 +37,49 @@ impl Recorder {
         Ok((recorder, entry))
     }
 
-    /// Takes over the suspend root that ends a replayed run. Which root came before it stands in it: only the run's own key
-    /// could have signed that.
+    /// Takes over where the open root of a replayed run stands in a log: `line` opens to it.
     ///
     /// # Errors
-    /// When it is not a suspend root of exactly these records.
+    /// When it is no open root of this run, `line` is not its own, or the run has been anchored.
+    pub fn replay_anchor(&mut self, open: &SignedRoot, line: &AnchorLine) -> Result<(), FollowError> {
+        let root = open.root();
+        for (holds, what) in [
+            (root.domain == RootDomain::Open, "root's domain"),
+            (root.run_id == self.state.run_id, "root's runId"),
+            (root.key_id == self.state.key_id, "root's keyId"),
+            (self.state.open_leaf.is_none(), "openLeaf"),
+            (line.opens_to(open).is_ok(), "anchor"),
+        ] {
+            if !holds {
+                return Err(FollowError::Chain { what });
+            }
+        }
+        self.state.open_leaf = Some(line.index());
+        Ok(())
+    }
+
+    /// Takes over the last root of a replayed run, when exactly the records that it covers were followed. Which root came before a suspend
+    /// root stands in it: only the run's own key could have signed that.
+    ///
+    /// # Errors
+    /// When it is not an open or suspend root of exactly these records.
     pub fn replay_root(&mut self, signed: &SignedRoot) -> Result<(), FollowError> {
-        let before = self.state.prev_root;
-        self.state.prev_root = signed.root().prev_root;
+        let (root, before) = (signed.root(), self.state.prev_root);
+        if root.domain == RootDomain::Open {
+            for (holds, what) in [
+                (root.run_id == self.state.run_id, "root's runId"),
+                (root.key_id == self.state.key_id, "root's keyId"),
+                (root.count == 1 && self.state.next == 1, "root's count"),
+                (root.head == self.state.head, "root's head"),
+            ] {
+                if !holds {
+                    return Err(FollowError::Chain { what });
+                }
+            }
+            self.state.prev_root = signed.hash();
+            return Ok(());
+        }
+        self.state.prev_root = root.prev_root;
         self.follow_root(signed).inspect_err(|_| self.state.prev_root = before)
     }
 }

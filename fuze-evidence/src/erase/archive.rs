@@ -3,17 +3,18 @@
 //! An erasure is an intent, then the subject's key, then the run's files, then the annex, then the intent's end; each is
 //! durable before the next, and each may be done again. After a crash [`Archive::recover`] goes through the same steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Disk, NEW, io};
+use super::disk::{self, Disk, NEW, io, read_if_there};
 use super::intent::Intent;
-use super::plan::{Change, Lines, Plan};
+use super::plan::{Lines, Plan};
+use super::rewrite::{content_after, keys_after, rewritten};
 use super::{Done, EraseError, Order, Registrar, RunFacts, Target};
 use crate::annex::{Annex, Contest, Event, Hold, RETENTION, file_name};
-use crate::content::{ContentLine, KeysLine, OpenError};
+use crate::content::{ContentLine, KeysLine};
 use crate::hash::Hash;
 use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys};
 use crate::name::Name;
@@ -100,11 +101,7 @@ impl<'k> Archive<'k> {
     /// # Errors
     /// When it does not hold or cannot be read.
     pub fn annex(&self, tenant: &Name) -> Result<Annex, EraseError> {
-        let path = self.annex_path(tenant);
-        let octets = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            read => read.map_err(io(&path))?,
-        };
+        let octets = read_if_there(&self.annex_path(tenant))?.unwrap_or_default();
         self.registrar.annex(tenant, &octets).map_err(EraseError::AnnexBroken)
     }
 
@@ -158,20 +155,24 @@ impl<'k> Archive<'k> {
     /// When the aliases cannot be found or the runs not be listed. What stands against one run is its own answer.
     pub fn erase_person(&self, person: Person<'_>, order: &Order) -> Result<PersonErased, EraseError> {
         let subjects = self.keys.subjects.ok_or(EraseError::KeysNeeded)?;
-        let mut aliases = subjects.aliases(person)?;
-        let mut runs = BTreeMap::new();
+        let aliases = subjects.aliases(person)?;
+        let (mut runs, mut met) = (BTreeMap::new(), BTreeSet::new());
         for run in self.runs()? {
-            let Some(at) = self.subject_of(run)?.and_then(|alias| aliases.iter().position(|a| *a == alias))
-            else {
-                continue;
-            };
-            aliases.swap_remove(at);
+            let alias = self.begins(run)?.and_then(|facts| facts.subject);
+            // An alias is one run's. If two have it all the same, both are erased and both say so.
+            let Some(alias) = alias.filter(|alias| aliases.contains(alias)) else { continue };
             runs.insert(run, self.erase(run, &Target::Subject, order));
+            met.insert(alias);
         }
-        for alias in &aliases {
+        let keys_alone: Vec<Name> = aliases.into_iter().filter(|alias| !met.contains(alias)).collect();
+        if !keys_alone.is_empty() {
+            // What these keys open may be held, wherever it is kept.
+            self.annex(person.tenant)?.check_tenant_not_held()?;
+        }
+        for alias in &keys_alone {
             subjects.erase(alias)?;
         }
-        Ok(PersonErased { runs, keys_alone: aliases })
+        Ok(PersonErased { runs, keys_alone })
     }
 
     /// The runs that are here, in order of their ids.
@@ -246,13 +247,15 @@ impl<'k> Archive<'k> {
         let mut recovered = Recovered::default();
         let annexes = self.directory.join("annex");
         for path in files(&annexes)? {
-            let file = disk::hold(&path, false)?;
-            let octets = fs::read(&path).map_err(io(&path))?;
+            let held = Held { file: disk::hold(&path, false)?, path };
+            let octets = fs::read(&held.path).map_err(io(&held.path))?;
             let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
             if whole < octets.len() {
                 let length = u64::try_from(whole).unwrap_or(0);
-                file.set_len(length).and_then(|()| file.sync_all()).map_err(io(&path))?;
-                recovered.cut.push((path, u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
+                held.file.set_len(length).and_then(|()| held.file.sync_all()).map_err(io(&held.path))?;
+                recovered
+                    .cut
+                    .push((held.path.clone(), u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
             }
         }
         for path in files(&self.erasures())? {
@@ -261,11 +264,20 @@ impl<'k> Archive<'k> {
                 self.disk.remove(&path)?;
                 continue;
             }
-            let octets = fs::read(&path).map_err(io(&path))?;
+            let Some(octets) = read_if_there(&path)? else { continue };
             let line = |why| EraseError::Line { path: path.clone(), why };
             let intent = Intent::read(&octets, &self.registrar).map_err(line)?;
+            #[cfg(test)]
+            self.disk.pause();
             let (held, mut annex) = self.hold_annex(&intent.tenant)?;
             let _run = self.hold_run(intent.run_id)?;
+            // It may be another process's, which has finished it meanwhile and perhaps begun another: what this one would put
+            // in place is then older than what is there.
+            match read_if_there(&path)? {
+                None => continue,
+                Some(now) if now != octets => return Err(EraseError::Locked { path }),
+                Some(_) => {}
+            }
             self.finish(&intent, &held, &mut annex)?;
             recovered.finished.push(intent.run_id);
         }
@@ -285,21 +297,27 @@ impl<'k> Archive<'k> {
     ) -> Result<Done, EraseError> {
         self.refuse_unfinished()?;
         let facts = self.facts(run)?;
-        if facts.close.is_none() {
+        let Some(close) = facts.close else {
             return Err(EraseError::NotClosed { run, waiting: facts.waiting });
-        }
+        };
+        #[cfg(test)]
+        self.disk.pause();
         let (held, mut annex) = self.hold_annex(&facts.tenant)?;
         let _run = self.hold_run(run)?;
+        // Once more, now that nobody else can begin anything.
+        self.refuse_unfinished()?;
         let Some(plan) = plan(&facts, &annex)? else { return Ok(Done::Already) };
         if plan.subject_key().is_some() && self.keys.subjects.is_none() {
             return Err(EraseError::KeysNeeded);
         }
+        let at = close.not_before(at);
         let intent = Intent { at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
         // Found out now, not when the content is gone.
         let mut trial = annex.clone();
         for erasure in &intent.plan.erasures {
             trial.append(at, by.clone(), Event::Erased(erasure.clone()), self.registrar.signer())?;
         }
+        self.prepare(&intent)?;
         disk::make_directory(&self.erasures())?;
         let path = self.intent_path(run);
         self.disk.replace(&path, &intent.write(&self.registrar)?)?;
@@ -309,6 +327,22 @@ impl<'k> Archive<'k> {
 
     fn intent_path(&self, run: RunId) -> PathBuf {
         self.erasures().join(format!("{run}.json"))
+    }
+
+    /// Finds what would stop [`Self::finish`] half way: an intent that cannot be carried out stands in the way of every other.
+    fn prepare(&self, intent: &Intent) -> Result<(), EraseError> {
+        let directory = self.run_directory(intent.run_id);
+        if intent.plan.is_directory() {
+            let other = files(&directory)?.into_iter().find(|path| path.is_dir());
+            return other.map_or(Ok(()), |path| {
+                Err(EraseError::Line { path, why: "no run has a directory in its own".into() })
+            });
+        }
+        if intent.plan.is_whole() {
+            return Ok(());
+        }
+        rewritten(&directory.join(CONTENT), |line| content_after(&intent.plan, line))?;
+        rewritten(&directory.join(KEYS), |line| keys_after(&intent.plan, line)).map(drop)
     }
 
     /// Every step of an erasure after its intent. Each may have been taken before.
@@ -331,28 +365,18 @@ impl<'k> Archive<'k> {
         if plan.is_directory() {
             self.remove_run(&directory)?;
         } else if !plan.is_whole() {
-            self.rewrite(&content, |line| {
-                let root = ContentLine::read(line)?.root();
-                Ok(match plan.change(root) {
-                    Change::Keep => Some(None),
-                    Change::Replace(lines) => Some(Some(lines.content.clone())),
-                    Change::Drop => None,
-                })
-            })?;
-            self.rewrite(&keys, |line| {
-                // The run's own line stays.
-                let Ok(line) = KeysLine::read(line) else { return Ok(Some(None)) };
-                Ok(match plan.change(line.root()) {
-                    Change::Keep => Some(None),
-                    Change::Replace(lines) => Some(Some(lines.keys.clone())),
-                    Change::Drop => None,
-                })
-            })?;
+            if let Some(octets) = rewritten(&content, |line| content_after(plan, line))? {
+                self.disk.replace(&content, &octets)?;
+            }
+            if let Some(octets) = rewritten(&keys, |line| keys_after(plan, line))? {
+                self.disk.replace(&keys, &octets)?;
+            }
         }
+        let at = self.registrar.time_of(intent.at);
         for erasure in &plan.erasures {
             if !annex.states(erasure) {
                 let event = Event::Erased(erasure.clone());
-                let line = annex.append(intent.at, intent.by.clone(), event, self.registrar.signer())?;
+                let line = annex.append(at, intent.by.clone(), event, self.registrar.signer())?;
                 self.disk.append(&held.file, &held.path, &line)?;
             }
         }
@@ -371,27 +395,6 @@ impl<'k> Archive<'k> {
         self.disk.remove_directory(directory)
     }
 
-    /// Writes a file anew, line by line: kept, replaced or dropped.
-    fn rewrite(
-        &self,
-        path: &Path,
-        mut change: impl FnMut(&[u8]) -> Result<Option<Option<Vec<u8>>>, OpenError>,
-    ) -> Result<(), EraseError> {
-        let before = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            read => read.map_err(io(path))?,
-        };
-        let mut after = Vec::with_capacity(before.len());
-        for octets in before.split_inclusive(|&b| b == b'\n') {
-            let wrong = |why: String| EraseError::Line { path: path.to_owned(), why };
-            let line = octets.strip_suffix(b"\n").ok_or_else(|| wrong("a line has no line feed".into()))?;
-            let Some(new) = change(line).map_err(|e| wrong(e.to_string()))? else { continue };
-            after.extend_from_slice(new.as_deref().unwrap_or(line));
-            after.push(b'\n');
-        }
-        if after == before { Ok(()) } else { self.disk.replace(path, &after) }
-    }
-
     /// The two lines of a content, if both are there.
     fn lines_of(&self, run: RunId, root: Hash) -> Result<Option<Lines>, EraseError> {
         let directory = self.run_directory(run);
@@ -408,17 +411,24 @@ impl<'k> Archive<'k> {
         facts.open_keys(&line.unwrap_or_default(), self.keys.master, self.keys.subjects)
     }
 
-    fn subject_of(&self, run: RunId) -> Result<Option<Name>, EraseError> {
+    /// What a run's first record says: enough to know whose it is.
+    fn begins(&self, run: RunId) -> Result<Option<RunFacts>, EraseError> {
         let path = self.run_directory(run).join(RECORDS);
         let Some(line) = find(&path, |_| true)? else { return Ok(None) };
         let wrong = |why: String| EraseError::Line { path: path.clone(), why };
-        let facts = RunFacts::read([Ok(line)]).map_err(wrong)?;
-        Ok(facts.subject)
+        RunFacts::read([Ok(line)]).map(Some).map_err(wrong)
     }
 
     fn say(&self, tenant: &Name, event: Event, at: Timestamp, by: &Name) -> Result<(), EraseError> {
         self.refuse_unfinished()?;
+        if let Some(run) = event.run_id() {
+            event.check_whose(tenant, run, self.begins(run)?.map(|facts| facts.tenant))?;
+        }
+        #[cfg(test)]
+        self.disk.pause();
         let (held, mut annex) = self.hold_annex(tenant)?;
+        // Once more, now that nobody else can begin anything.
+        self.refuse_unfinished()?;
         let line = annex.append(at, by.clone(), event, self.registrar.signer())?;
         self.disk.append(&held.file, &held.path, &line)
     }
@@ -456,6 +466,17 @@ impl<'k> Archive<'k> {
 struct Held {
     file: File,
     path: PathBuf,
+}
+
+/// An annex in which nothing was said is none: verifiers refuse an empty file.
+#[cfg(unix)]
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.file.metadata().is_ok_and(|found| found.len() == 0) {
+            // Where it cannot be removed it is as it was before.
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
 }
 
 /// The files of a directory that may not be there, in the order of their names.

@@ -15,6 +15,20 @@ pub(super) struct Disk {
     /// How many more steps are taken before a crash.
     #[cfg(test)]
     pub(super) steps_left: std::cell::Cell<Option<u32>>,
+    /// What somebody else does while this process waits for its locks.
+    #[cfg(test)]
+    pub(super) meanwhile: Meanwhile,
+}
+
+#[cfg(test)]
+#[derive(Default)]
+pub(super) struct Meanwhile(pub(super) std::cell::RefCell<Option<Box<dyn FnOnce()>>>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> EraseError {
@@ -34,6 +48,14 @@ impl Disk {
             }
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn pause(&self) {
+        let meanwhile = self.meanwhile.0.take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
     }
 
     /// Writes `bytes` beside `path`, makes them durable and puts them in its place.
@@ -105,6 +127,14 @@ impl Disk {
     }
 }
 
+/// A file as a whole; `None` of one that is not there.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, EraseError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(io(path)),
+    }
+}
+
 /// What `path` is called while it is written.
 pub(super) fn new_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -129,8 +159,27 @@ pub(super) fn hold(path: &Path, create: bool) -> Result<File, EraseError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(io(path))?;
     match file.try_lock() {
+        // Whoever held it until now may have taken it away, because nothing was said in it.
+        Ok(()) if !is_at(&file, path).map_err(io(path))? => Err(EraseError::Locked { path: path.to_owned() }),
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(EraseError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(io(path)(error)),
     }
+}
+
+/// Whether `path` still names this very file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|found| (found.dev(), found.ino()) == (held.dev(), held.ino())),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where files have numbers")]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }

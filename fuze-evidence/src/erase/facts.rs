@@ -33,6 +33,14 @@ pub struct Close {
     pub root: Hash,
 }
 
+impl Close {
+    /// `at`, or the close if a clock that fell back says less: a statement about a run is never older than the run.
+    #[must_use]
+    pub fn not_before(self, at: Timestamp) -> Timestamp {
+        self.at.max(at)
+    }
+}
+
 /// A run, as far as an erasure is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFacts {

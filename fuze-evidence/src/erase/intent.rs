@@ -112,10 +112,10 @@ impl Intent {
         let envelope: Envelope = serde_json::from_value(value).map_err(|e| e.to_string())?;
         let signature = read_signature(&envelope.signature).map_err(|e| e.to_string())?;
         let octets = envelope.intent.as_bytes();
-        if !registrar.keys().iter().any(|key| key.verify(octets, &signature).is_ok()) {
+        let wire: Wire = read_object(octets).map_err(|e| e.to_string())?;
+        if !registrar.has_signed(octets, &signature, wire.at) {
             return Err("it is not signed by a key of this deployment".into());
         }
-        let wire: Wire = read_object(octets).map_err(|e| e.to_string())?;
         if wire.origin != *registrar.origin() {
             return Err(format!("it is of the deployment `{}`", wire.origin));
         }

@@ -85,7 +85,8 @@ impl Plan {
     /// Fields of one content. `None` when all of them were erased before.
     ///
     /// # Errors
-    /// When a hold stands, a pointer meets nothing, the lines do not open, or fields were erased before and `repeat` refuses.
+    /// When a hold stands, there is no pointer or one meets nothing, the lines do not open, or fields were erased before and `repeat`
+    /// refuses.
     #[expect(clippy::too_many_arguments, reason = "two lines, their keys, and what is to be done with them")]
     pub fn fields(
         facts: &RunFacts,
@@ -98,6 +99,10 @@ impl Plan {
         random: &mut dyn Random,
     ) -> Result<Option<Self>, EraseError> {
         annex.check_not_held(facts.run_id)?;
+        if pointers.is_empty() {
+            // It would take the decoys alone, and so tell all that is left from them.
+            return Err(EraseError::NothingNamed);
+        }
         let (content, keys) = (ContentLine::read(content)?, KeysLine::read(keys)?);
         let root = content.root();
         let mut entries = keys.entries(content.leaves(), run_keys)?;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::annex::Annex;
 use crate::keys::Signer;
-use crate::keys::history::KeyHistory;
+use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::name::Name;
 use crate::sign::{PublicKey, SignatureError};
+use crate::time::Timestamp;
 use crate::verify::{TrustedKeys, VerifyError};
 
 /// A deployment's name, the signer of its runs, and earlier keys whose lines in an annex it accepts.
@@ -60,9 +61,35 @@ impl Registrar {
         &*self.signer
     }
 
-    /// The keys whose lines it accepts.
-    pub(super) fn keys(&self) -> &[PublicKey] {
-        &self.accepted
+    /// Whether one of its keys signed `message`, a history's if it was in force at `at`.
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8; 64], at: Timestamp) -> bool {
+        let in_force = |history: &KeyHistory| {
+            let ids =
+                history.entries().unwrap_or_default().into_iter().filter_map(|entry| entry.subject().ok());
+            let keys = ids.filter_map(|id| match history.standing(&id, at) {
+                Standing::InForce(key) => Some(key),
+                _ => None,
+            });
+            keys.collect::<Vec<_>>()
+        };
+        let earlier = self.own_histories().flat_map(in_force);
+        self.accepted.iter().copied().chain(earlier).any(|key| key.verify(message, signature).is_ok())
+    }
+
+    /// `at`, or the time from which the signer's key is in force if that is later: what an earlier key began, this one may finish, and
+    /// its line must not be older than itself.
+    pub(super) fn time_of(&self, at: Timestamp) -> Timestamp {
+        let id = self.signer.key_id();
+        let from = self.own_histories().find_map(|history| match history.standing(&id, at) {
+            Standing::NotYet { from } => Some(from),
+            _ => None,
+        });
+        from.unwrap_or(at)
+    }
+
+    fn own_histories(&self) -> impl Iterator<Item = &KeyHistory> {
+        let own = |history: &&KeyHistory| history.role() == KeyRole::Run && *history.origin() == self.origin;
+        self.histories.iter().filter(own)
     }
 
     /// The annex of `tenant` from its lines; of none, the one that has not begun.

@@ -259,3 +259,130 @@ fn a_run_that_is_held_by_another_process_is_left_alone() {
     assert_eq!(desk.subjects.aliases(person(&desk.tenant)).unwrap().len(), 1);
     assert_eq!(Case::Run.carry_out(&desk.archive(), &made).unwrap(), Done::Erased);
 }
+
+/// Reads an intent, waits for the locks, and in the meantime its owner has finished it and erased the next field: what the old intent
+/// would put in place still has that one.
+#[test]
+fn an_intent_that_somebody_else_finished_meanwhile_brings_nothing_back() {
+    let desk = std::rc::Rc::new(Desk::new());
+    let made = make(&desk);
+    let fields = |pointer: &str, repeat| Target::Fields {
+        root: made.contents[0].root,
+        pointers: vec![pointer.into()],
+        repeat,
+    };
+    let order = Order { at: at(1_000), by: name("dpo-1"), reason: ErasureReason::Request };
+    assert!(crashing(&desk, 4).erase(made.run, &fields("/case", Repeat::Refuse), &order).is_err());
+    let waiting = desk.archive();
+    let (other, run, next) = (desk.clone(), made.run, fields("/name", Repeat::ShowCount));
+    *waiting.disk.meanwhile.0.borrow_mut() = Some(Box::new(move || {
+        assert_eq!(other.archive().recover().unwrap().finished, [run]);
+        let order = Order { at: at(2_000), by: name("dpo-1"), reason: ErasureReason::Request };
+        assert_eq!(other.archive().erase(run, &next, &order).unwrap(), Done::Erased);
+    }));
+    assert_eq!(waiting.recover().unwrap(), super::Recovered::default());
+    let report = desk.verify(made.run).unwrap();
+    assert!(report.is_verified());
+    assert_eq!(report.content, ContentCounts { verified: 16, erased: 8, withheld: 0, missing: 0 });
+}
+
+/// As above, and the other one crashed within the next: the file is there and says something else.
+#[test]
+fn an_intent_that_became_another_one_meanwhile_is_not_carried_out() {
+    let desk = std::rc::Rc::new(Desk::new());
+    let made = make(&desk);
+    let fields = |pointer: &str, repeat| Target::Fields {
+        root: made.contents[0].root,
+        pointers: vec![pointer.into()],
+        repeat,
+    };
+    let order = Order { at: at(1_000), by: name("dpo-1"), reason: ErasureReason::Request };
+    assert!(crashing(&desk, 4).erase(made.run, &fields("/case", Repeat::Refuse), &order).is_err());
+    let waiting = desk.archive();
+    let (other, run, next) = (desk.clone(), made.run, fields("/name", Repeat::ShowCount));
+    *waiting.disk.meanwhile.0.borrow_mut() = Some(Box::new(move || {
+        assert_eq!(other.archive().recover().unwrap().finished, [run]);
+        let order = Order { at: at(2_000), by: name("dpo-1"), reason: ErasureReason::Request };
+        assert!(crashing(&other, 4).erase(run, &next, &order).is_err());
+    }));
+    assert!(matches!(waiting.recover(), Err(EraseError::Locked { .. })));
+    assert_eq!(desk.archive().recover().unwrap().finished, [made.run]);
+    let report = desk.verify(made.run).unwrap();
+    assert!(report.is_verified());
+    assert_eq!(report.content.erased, 8);
+}
+
+/// Another process begins an erasure and crashes within it while this one waits for the annex: a hold that came in between would make
+/// what is to be finished untrue, and nobody could finish it.
+#[test]
+fn what_another_process_left_meanwhile_comes_first() {
+    let desk = std::rc::Rc::new(Desk::new());
+    let made = make(&desk);
+    for order in 0..2 {
+        let (archive, other, crashed) = (desk.archive(), desk.clone(), make(&desk));
+        let run = crashed.run;
+        *archive.disk.meanwhile.0.borrow_mut() = Some(Box::new(move || {
+            assert!(Case::Run.carry_out(&crashing(&other, 4), &crashed).is_err());
+        }));
+        let refused = match order {
+            0 => {
+                let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+                archive.hold(&desk.tenant, hold, at(2_000), &name("legal"))
+            }
+            _ => Case::Run.carry_out(&archive, &made).map(drop),
+        };
+        assert!(matches!(refused, Err(EraseError::Unfinished { .. })), "{refused:?}");
+        assert_eq!(desk.archive().recover().unwrap().finished, [run]);
+    }
+    assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
+}
+
+/// The key was replaced between the crash and the recovery: the intent still counts, and the new key's line is not older than the key.
+#[test]
+fn an_erasure_is_finished_under_the_next_key() {
+    use crate::keys::FileSigner;
+    use crate::keys::history::{KeyHistory, KeyRole};
+    use crate::random::OsRandom;
+    use crate::verify::TrustedKeys;
+    let desk = Desk::new();
+    let made = make(&desk);
+    assert!(Case::Run.carry_out(&crashing(&desk, 4), &made).is_err());
+    let next = std::sync::Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let origin = name("hr.example.eu");
+    let mut history = KeyHistory::introduce(origin.clone(), KeyRole::Run, at(0), &*desk.signer).unwrap();
+    history.rotate(at(5_000), &*desk.signer, &*next).unwrap();
+    let registrar = || super::Registrar::new(origin.clone(), next.clone()).unwrap().history(history.clone());
+    let archive = || Archive::new(desk.place.path(), registrar()).subject_keys(&desk.subjects);
+    // Without the history the key that signed the intent is a stranger's.
+    let without = super::Registrar::new(origin.clone(), next.clone()).unwrap();
+    let without = Archive::new(desk.place.path(), without).subject_keys(&desk.subjects);
+    assert!(matches!(without.recover(), Err(EraseError::Line { .. })));
+    assert_eq!(archive().recover().unwrap().finished, [made.run]);
+    // An auditor who has the history alone.
+    let octets = fs::read(archive().annex_path(&desk.tenant)).unwrap();
+    let annex = crate::Annex::read(&octets, &TrustedKeys::new().history(history.clone())).unwrap();
+    assert_eq!((annex.entries().len(), annex.entries()[0].at), (1, at(5_000)));
+    let trusted = TrustedKeys::new().history(history.clone()).annex(&annex);
+    assert!(crate::verify::verify(&desk.run_directory(made.run), &trusted).unwrap().is_verified());
+    nothing_under_way(&desk);
+}
+
+/// An intent by a key that was revoked since is nobody's order any more.
+#[test]
+fn an_intent_of_a_revoked_key_is_refused() {
+    use crate::keys::history::{KeyHistory, KeyRole};
+    use crate::keys::{FileSigner, Signer as _};
+    use crate::random::OsRandom;
+    let desk = Desk::new();
+    let made = make(&desk);
+    assert!(Case::Run.carry_out(&crashing(&desk, 4), &made).is_err());
+    let next = std::sync::Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let origin = name("hr.example.eu");
+    let mut history = KeyHistory::introduce(origin.clone(), KeyRole::Run, at(0), &*desk.signer).unwrap();
+    history.rotate(at(5_000), &*desk.signer, &*next).unwrap();
+    history.revoke(at(6_000), desk.signer.key_id(), None, &*next).unwrap();
+    let registrar = super::Registrar::new(origin, next).unwrap().history(history);
+    let archive = Archive::new(desk.place.path(), registrar).subject_keys(&desk.subjects);
+    assert!(matches!(archive.recover(), Err(EraseError::Line { .. })));
+    assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
+}

@@ -1,4 +1,4 @@
-//! A run in four files, written by a thread of its own. Content and keys are made durable before the records that name them, and
+//! A run in four files, and one more if a log holds its roots, written by a thread of its own. Content and keys are made durable before the records that name them, and
 //! so are roots that were written before.
 
 mod writer;
@@ -29,6 +29,8 @@ pub(crate) const CONTENT: &str = "content.jsonl";
 pub(crate) const KEYS: &str = "keys.jsonl";
 /// The name of the file with a run's signed roots.
 pub(crate) const ROOTS: &str = "roots.jsonl";
+/// The name of the file with what opens a run's leaves in a log. Made with its first line.
+pub(crate) const ANCHORS: &str = "anchors.jsonl";
 
 /// Writes each run to `<directory>/runs/<run id>/`. A run is written by one process, from its beginning, once.
 ///

@@ -9,7 +9,7 @@ use super::{Progress, Sink, SinkBatch, SinkError};
 use crate::name::Name;
 use crate::record::RunId;
 
-/// A run's four files, as octets.
+/// A run's files, as octets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemoryRun {
     /// As `records.jsonl`.
@@ -20,6 +20,8 @@ pub struct MemoryRun {
     pub keys: Vec<u8>,
     /// As `roots.jsonl`.
     pub roots: Vec<u8>,
+    /// As `anchors.jsonl`; empty where the run is in no log.
+    pub anchors: Vec<u8>,
 }
 
 /// Keeps runs in memory. Clones share them.
@@ -33,12 +35,19 @@ struct Kept {
     content: Pieces,
     keys: Pieces,
     roots: Pieces,
+    anchors: Pieces,
 }
 
 impl Kept {
     fn files(&self) -> MemoryRun {
-        let Self { progress: _, records, content, keys, roots } = self;
-        MemoryRun { records: records.join(), content: content.join(), keys: keys.join(), roots: roots.join() }
+        let Self { progress: _, records, content, keys, roots, anchors } = self;
+        MemoryRun {
+            records: records.join(),
+            content: content.join(),
+            keys: keys.join(),
+            roots: roots.join(),
+            anchors: anchors.join(),
+        }
     }
 }
 
@@ -118,6 +127,9 @@ impl Sink for MemorySink {
         }
         for root in &batch.roots {
             run.roots.push_line(root.bytes());
+        }
+        for line in &batch.anchors {
+            run.anchors.push_line(line.bytes());
         }
         run.progress.advance(batch);
         Ok(())

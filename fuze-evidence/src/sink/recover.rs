@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::SinkError;
-use super::jsonl::{CONTENT, KEYS, RECORDS, ROOTS};
+use super::jsonl::{ANCHORS, CONTENT, KEYS, RECORDS, ROOTS};
+use crate::anchor::AnchorLine;
 use crate::chain::line_hash;
 use crate::content::{ContentLine, KeysLine};
 use crate::hash::Hash;
@@ -87,6 +88,8 @@ pub fn recover(run_directory: &Path) -> Result<Recovered, SinkError> {
         let wrapped = std::mem::take(&mut first) && WrappedRunKeys::from_line(line).is_ok();
         wrapped || KeysLine::read(line).is_ok()
     })?;
+    // What a log holds of a run is in the log: a line that is cut off here proves nothing any more, and disproves nothing.
+    let anchor_file = walk(run_directory, ANCHORS, |line| AnchorLine::read(line).is_ok())?;
     if records.count == 0 || covered.is_empty() {
         // Whoever was told that the run had begun has both of them on disk; so has whoever suspended or closed it.
         if records.closed
@@ -96,7 +99,7 @@ pub fn recover(run_directory: &Path) -> Result<Recovered, SinkError> {
         {
             return Err(damaged(&root_file, "the signed roots of a run that had gone on are gone"));
         }
-        drop((record_file, root_file, content_file, key_file));
+        drop((record_file, root_file, content_file, key_file, anchor_file));
         return put_aside(run_directory).map(|path| Recovered { cut: Vec::new(), unbegun: Some(path) });
     }
     let signed = if records.closed { records.count } else { covered.iter().copied().max().unwrap_or(0) };
@@ -117,7 +120,7 @@ pub fn recover(run_directory: &Path) -> Result<Recovered, SinkError> {
         }
     }
     let mut cut = Vec::new();
-    for walked in [record_file, root_file, content_file, key_file].into_iter().flatten() {
+    for walked in [record_file, root_file, content_file, key_file, anchor_file].into_iter().flatten() {
         let Walked { path, file, length, good, .. } = walked;
         if good < length {
             let io = |source| SinkError::Io { path: path.clone(), source };

@@ -1,9 +1,9 @@
 //! The log as the place where runs are anchored.
 
 use async_trait::async_trait;
-use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, Prepared};
+use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, Blinding, Prepared};
 use fuze_evidence::random::OsRandom;
-use fuze_evidence::{Hash, SignedRoot, Timestamp};
+use fuze_evidence::{Hash, Name, SignedRoot, Timestamp};
 
 use super::{Log, LogError};
 
@@ -42,8 +42,21 @@ impl Log {
 
 #[async_trait]
 impl Anchor for Log {
-    async fn anchor_open(&self, root: &SignedRoot, deadline: Timestamp) -> Result<AnchorLine, AnchorError> {
-        self.keep(Prepared::open(root, deadline, &mut OsRandom::new())?).await
+    fn origin(&self) -> &Name {
+        self.origin()
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        self.vkey().key().to_bytes()
+    }
+
+    async fn anchor_open(
+        &self,
+        root: &SignedRoot,
+        deadline: Timestamp,
+        blinding: &Blinding,
+    ) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::open(root, deadline, blinding)?).await
     }
 
     async fn anchor_close(&self, root: &SignedRoot, opened: &AnchorLine) -> Result<AnchorLine, AnchorError> {
@@ -53,6 +66,6 @@ impl Anchor for Log {
                 found: self.origin().clone(),
             }));
         }
-        self.keep(Prepared::close(root, opened, &mut OsRandom::new())?).await
+        self.keep(Prepared::close(root, opened)?).await
     }
 }

@@ -25,7 +25,7 @@ use crate::reader::LogReader;
 
 /// What happens at the chosen operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     /// It fails and has done nothing.
     Fails(io::ErrorKind),
     /// It fails half way: of a write, half the octets are there; anything else is done and says that it failed.
@@ -56,15 +56,15 @@ struct State {
 
 /// The file system with one fault, and a memory of what a power cut may take.
 #[derive(Debug, Default, Clone)]
-struct Faulty(Arc<Mutex<State>>);
+pub(crate) struct Faulty(Arc<Mutex<State>>);
 
 impl Faulty {
-    fn arm(&self, fault: Option<(usize, Fault)>) {
+    pub(crate) fn arm(&self, fault: Option<(usize, Fault)>) {
         let mut state = self.0.lock().unwrap();
         (state.steps, state.fault) = (0, fault);
     }
 
-    fn steps(&self) -> usize {
+    pub(crate) fn steps(&self) -> usize {
         self.0.lock().unwrap().steps
     }
 
@@ -107,7 +107,7 @@ impl Faulty {
     }
 
     /// Loses what was not made durable: the changes that `loses` says, newest first.
-    fn cut_power(&self, loses: impl Fn(usize) -> bool) {
+    pub(crate) fn cut_power(&self, loses: impl Fn(usize) -> bool) {
         let undurable = std::mem::take(&mut self.0.lock().unwrap().undurable);
         for (at, change) in undurable.into_iter().enumerate().rev() {
             if !loses(at) {
@@ -278,7 +278,7 @@ fn key(signer: &Witnessing) -> VerifierKey {
 }
 
 /// In memory where there is such a place: thousands of syncs.
-fn place() -> tempfile::TempDir {
+pub(crate) fn place() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
@@ -389,7 +389,7 @@ impl World {
     }
 }
 
-const FAULTS: [Fault; 6] = [
+pub(crate) const FAULTS: [Fault; 6] = [
     Fault::Fails(io::ErrorKind::Other),
     Fault::Fails(io::ErrorKind::StorageFull),
     Fault::FailsLate(io::ErrorKind::Other),
@@ -399,7 +399,7 @@ const FAULTS: [Fault; 6] = [
 ];
 
 /// Which of the changes that were not durable a power cut takes: none, all, every other one.
-const CUTS: [fn(usize) -> bool; 4] = [|_| false, |_| true, |at| at % 2 == 0, |at| at % 2 == 1];
+pub(crate) const CUTS: [fn(usize) -> bool; 4] = [|_| false, |_| true, |at| at % 2 == 0, |at| at % 2 == 1];
 
 #[test]
 fn whatever_operation_fails_the_log_goes_on_as_if_it_had_not() {

@@ -115,6 +115,13 @@ impl Database {
         Ok(Head { leaves: number(leaves)?, last, before: intents.next() })
     }
 
+    /// The root that was meant for `size` leaves, if any was.
+    pub(super) fn root_of(&self, size: u64) -> Result<Option<Hash>, LogError> {
+        let mut query = self.connection.prepare_cached("SELECT root FROM intent WHERE size = ?1")?;
+        let found: Option<[u8; 32]> = query.query_row([signed(size)?], |row| row.get(0)).optional()?;
+        Ok(found.map(Hash))
+    }
+
     pub(super) fn find(&self, hash: Hash) -> Result<Option<u64>, LogError> {
         let mut query = self.connection.prepare_cached("SELECT idx FROM leaf WHERE hash = ?1")?;
         let found: Option<i64> = query.query_row([hash.0], |row| row.get(0)).optional()?;

@@ -44,6 +44,13 @@ pub enum LogError {
         /// The one given.
         found: Name,
     },
+    /// The log has another name.
+    OtherOrigin {
+        /// The one given.
+        expected: Name,
+        /// The log's.
+        found: Name,
+    },
     /// The disk is full. Nothing was lost.
     Full {
         /// What could not be written.
@@ -186,6 +193,12 @@ impl fmt::Display for LogError {
             }
             Self::Origin { found } => {
                 write!(f, "`{found}` cannot be an origin: no `+`, and not `cosignature/v1`")
+            }
+            Self::OtherOrigin { expected, found } => {
+                write!(
+                    f,
+                    "the log there is `{found}`, expected `{expected}`: name it so, or choose another directory"
+                )
             }
             Self::Full { what } => write!(f, "the disk is full: {what}"),
             Self::Io { path, why } => write!(f, "`{}`: {why}", path.display()),

@@ -52,7 +52,7 @@ impl Sequencer {
         disk.create_dir(directory).map_err(at(directory))?;
         let lock = open_lock(directory)?;
         lock.lock().map_err(at(&directory.join(LOCK)))?;
-        if directory.join(CHECKPOINT).exists() || directory.join("tile").exists() {
+        if [CHECKPOINT, COSIGNED, "tile"].iter().any(|name| directory.join(name).exists()) {
             return Err(LogError::Exists { directory: directory.to_owned() });
         }
         let first = Intent { size: 0, root: empty_root() };
@@ -187,10 +187,17 @@ impl Sequencer {
             return Err(Halt::Count { expected: head.last.size, found: head.leaves }.into());
         }
         let is_published = self.is_published(&head)?;
+        let known = self.edge.as_ref().map_or(0, Edge::size);
+        if known > head.last.size {
+            // Also where the checkpoint was rolled back with it: this process has published more, and does not forget it.
+            return Err(Halt::DatabaseRolledBack { published: known, stored: head.last.size }.into());
+        }
         let (edge, full) = match self.edge.take() {
-            Some(edge) if edge.size() <= head.last.size => self.advance(edge, &head.last)?,
-            // Also when this process knows of more leaves than the database: the checkpoint has said so above.
-            _ => (self.examine(&head, is_published)?, Vec::new()),
+            Some(edge) => self.advance(edge, &head.last)?,
+            None => {
+                self.check_cosigned(&head)?;
+                (self.examine(&head, is_published)?, Vec::new())
+            }
         };
         if !is_published {
             self.publish(head.last, &edge, full)?;
@@ -225,6 +232,23 @@ impl Sequencer {
                 Err(Halt::DatabaseRolledBack { published: found.size(), stored }.into())
             }
             _ => Err(Halt::CheckpointRolledBack { published: Some(found.size()), stored }.into()),
+        }
+    }
+
+    /// What witnesses cosigned was signed here: else database and checkpoint were rolled back together, and the next signature would
+    /// be a second one for a size that others have seen.
+    fn check_cosigned(&mut self, head: &Head) -> Result<(), LogError> {
+        let Some(note) = self.read_note(COSIGNED)? else { return Ok(()) };
+        let halt = |error: &dyn std::fmt::Display| Halt::Checkpoint { why: format!("`{COSIGNED}`: {error}") };
+        let verified = self.policy.verify(note).map_err(|error| halt(&error))?;
+        let (size, published) = (verified.checkpoint().size(), verified.checkpoint().root());
+        match self.database()?.root_of(size)? {
+            _ if size > head.last.size => {
+                Err(Halt::DatabaseRolledBack { published: size, stored: head.last.size }.into())
+            }
+            Some(root) if root == published => Ok(()),
+            Some(stored) => Err(Halt::Fork { size, published, stored }.into()),
+            None => Err(halt(&format!("this log never signed {size} leaves")).into()),
         }
     }
 

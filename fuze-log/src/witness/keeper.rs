@@ -87,6 +87,9 @@ impl Witness {
             }
         }
         disk.create_dir(directory).map_err(at(directory))?;
+        // A directory that a power cut takes away is a witness that has seen nothing.
+        let parent = directory.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        disk.sync_dir(parent).map_err(at(parent))?;
         let path = directory.join(LOCK);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -165,6 +168,9 @@ impl Witness {
         if time == 0 {
             return Err(Refusal::Clock);
         }
+        // A cosignature says that this is the largest tree seen up to its time: a clock that fell back is not believed.
+        let time =
+            seen.iter().flat_map(VerifiedCheckpoint::cosigned).map(|by| by.time_s).fold(time, u64::max);
         let text = new.note().text();
         let line = cosign(text, time, &self.key, self.signer.as_ref())
             .map_err(|error| Refusal::Failed(error.to_string()))?;

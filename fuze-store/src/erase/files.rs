@@ -77,6 +77,15 @@ impl Keeper {
         Ok(unfinished.into_iter().map(|erased| erased.run).collect())
     }
 
+    /// Takes out the blank rows and writes every page anew.
+    pub(super) fn compact(&mut self) -> Result<(), StoreError> {
+        known(self.database.write(|connection| {
+            connection.execute("DELETE FROM contents WHERE substr(content, 1, 1) = x'20'", []).map_err(sql)
+        }))?;
+        self.database.vacuum()?;
+        self.database.truncate_log()
+    }
+
     /// Brings the files in step with what was erased from the tables: a run's, and every tenant's annex.
     pub(crate) fn settle_files(&mut self) -> Result<(), StoreError> {
         let unfinished = self.unfinished()?;

@@ -451,3 +451,122 @@ async fn the_tables_themselves_refuse() {
         assert!(refuses(sql) || sql.contains("effects"), "{sql}");
     }
 }
+
+/// How many rows of content there are, their octets, and those that are blank.
+async fn content_rows(store: &SqliteStore) -> (i64, i64, i64) {
+    let count = |keeper: &mut crate::keeper::Keeper| {
+        keeper.database.snapshot(|connection| {
+            let sql =
+                "SELECT count(*), sum(length(content) + length(keys)), sum(substr(content, 1, 1) = x'20')
+                       FROM contents";
+            connection
+                .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .map_err(crate::error::sql)
+        })
+    };
+    store.ask::<_, StoreError>(count).await.unwrap()
+}
+
+/// When a row goes or becomes smaller, SQLite moves its neighbours, and of what it moved a copy may stay behind and outlive its
+/// erasure. So content is overwritten where it stands.
+#[tokio::test]
+async fn content_is_overwritten_where_it_stands() {
+    for case in CASES {
+        let desk = Desk::new();
+        let store = desk.open();
+        let mut made = Vec::new();
+        for _ in 0..6 {
+            made.push(desk.make(&store, true).await);
+        }
+        let (rows, octets, blank) = content_rows(&store).await;
+        assert_eq!((rows, blank), (12, 0));
+        let eraser = desk.eraser(&store);
+        let mut gone = Vec::new();
+        for one in [&made[4], &made[0], &made[2]] {
+            assert_eq!(case.carry_out(&eraser, one).await.unwrap(), Done::Erased);
+            gone.extend(case.gone(one));
+            if matches!(case, Case::Field | Case::Record) {
+                gone.extend(desk_first(one));
+            }
+        }
+        let blanks = match case {
+            Case::Field => 0,
+            Case::Record => 3,
+            Case::Run | Case::Subject | Case::All => 6,
+        };
+        assert_eq!(content_rows(&store).await, (rows, octets, blanks), "{case:?}");
+        desk.finds_none(&gone);
+        // All pages anew, and without the blanks.
+        eraser.compact().await.unwrap();
+        let (left, _, blank) = content_rows(&store).await;
+        assert_eq!((left, blank), (rows - blanks, 0), "{case:?}");
+        desk.finds_none(&gone);
+        store.close().await.unwrap();
+        case.is_done(&desk, &made[4], &made[1]).await;
+    }
+}
+
+/// Nothing is in the file that no row has, whatever was moved about before: here as if a page had kept it.
+#[tokio::test]
+async fn compacting_leaves_nothing_in_unused_octets() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    let careless = |keeper: &mut crate::keeper::Keeper| {
+        let run = |connection: &rusqlite::Connection| {
+            connection.execute("DELETE FROM progress", []).map(drop).map_err(crate::error::sql)
+        };
+        keeper.database.fresh().and_then(|connection| {
+            connection.pragma_update(None, "secure_delete", "OFF").map_err(crate::error::sql)?;
+            run(&connection)
+        })
+    };
+    store.ask::<_, StoreError>(careless).await.unwrap();
+    let progress = [made.secrets[made.secrets.len() - 2].clone()];
+    assert!(desk.find(&progress)[0].is_some());
+    desk.eraser(&store).compact().await.unwrap();
+    desk.finds_none(&progress);
+    assert_eq!(desk.counts(&store, made.run).verified, 16);
+    assert_eq!(desk.counts(&store, other.run).verified, 16);
+}
+
+/// What is ordered for a run is heard in its own tenant's annex, and by a clock that fell behind the close.
+#[tokio::test]
+async fn orders_that_would_be_untrue_or_unheard() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let made = desk.make(&store, true).await;
+    let eraser = desk.eraser(&store);
+    let hold = |run| Hold { scope: HoldScope::Run(run), reason: HoldReason::LegalClaims };
+    let refused = eraser.hold(name("other"), hold(made.run), at(5), name("legal")).await;
+    assert!(
+        matches!(&refused, Err(EraserError::Erase(EraseError::OtherTenant { found })) if *found == name("acme")),
+        "{refused:?}"
+    );
+    let stranger = RunId::generate(at(0), &mut OsRandom::new()).unwrap();
+    let refused = eraser.hold(name("acme"), hold(stranger), at(5), name("legal")).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::UnknownRun(_)))), "{refused:?}");
+    // A frozen tenant keeps the keys of runs that are elsewhere.
+    let (tenant, orphan) = (name("acme"), name("s-orphan"));
+    let person = Person { tenant: &tenant, reference: "17" };
+    desk.subjects.create(&orphan, person).unwrap();
+    let freeze = Hold { scope: HoldScope::Tenant, reason: HoldReason::EvidenceFreeze };
+    eraser.hold(tenant.clone(), freeze, at(6), name("legal")).await.unwrap();
+    let refused = eraser.erase_person(person, order()).await;
+    assert!(
+        matches!(refused, Err(EraserError::Erase(EraseError::Annex(AnnexError::Held { line: 0, .. })))),
+        "{refused:?}"
+    );
+    assert!(desk.subjects.find(&orphan).unwrap().is_some());
+    eraser.release(tenant.clone(), freeze, at(7), name("legal")).await.unwrap();
+    let early = Order { at: at(-1_000), ..order() };
+    assert_eq!(eraser.erase(made.run, Target::Run, early).await.unwrap(), Done::Erased);
+    assert_eq!(desk.counts(&store, made.run).erased, 16);
+    assert_eq!(eraser.annex(tenant.clone()).await.unwrap().entries()[2].at, at(21));
+    let fields = Target::Fields { root: made.roots[0], pointers: vec![], repeat: Repeat::Refuse };
+    let other = desk.make(&store, true).await;
+    let nothing = Target::Fields { root: other.roots[0], pointers: vec![], repeat: Repeat::Refuse };
+    let refused = eraser.erase(other.run, nothing, order()).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::NothingNamed))), "{refused:?}");
+    assert_eq!(eraser.erase(made.run, fields, order()).await.unwrap(), Done::Already);
+}

@@ -4,6 +4,7 @@
 mod common;
 
 pub mod forge;
+pub mod logged;
 pub mod logs;
 pub mod runs;
 pub mod tamper;

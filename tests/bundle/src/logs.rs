@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fuze_audit::Anchored;
-use fuze_evidence::anchor::{AnchorLine, Prepared};
+use fuze_audit::{Anchored, KeyAnchor};
+use fuze_evidence::anchor::{AnchorLine, Blinding, Prepared};
 use fuze_evidence::keys::FileSigner;
+use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::SignedRoot;
 use fuze_evidence::{Hash, jcs, sha256};
 use fuze_log::witness::{Answer, TransportError};
@@ -77,11 +78,13 @@ impl World {
         let roots = signed_roots(run);
         self.dice += 1;
         let mut random = random(self.dice);
-        let open = Prepared::open(&roots[0], at(86_400_000_000_000), &mut random).unwrap();
+        let open =
+            Prepared::open(&roots[0], at(86_400_000_000_000), &Blinding::generate(&mut random).unwrap())
+                .unwrap();
         let open = self.keep(open);
         self.grow(3);
         let close = run.shape.closed.then(|| {
-            let close = Prepared::close(roots.last().unwrap(), &open, &mut random).unwrap();
+            let close = Prepared::close(roots.last().unwrap(), &open).unwrap();
             self.keep(close)
         });
         self.grow(4);
@@ -94,7 +97,23 @@ impl World {
             let proof = self.log.reader().proof(line.index()).unwrap().to_string();
             (line, proof.into_bytes())
         };
-        Anchored { log: self.vkey(), open: Some(proof(open)), close: close.map(proof) }
+        Anchored {
+            log: self.vkey(),
+            open: Some(proof(open)),
+            close: close.map(proof),
+            revocations: Vec::new(),
+        }
+    }
+
+    /// Puts the last line of a key history into the log, which the witness then sees, and proves it.
+    pub fn revoke(&mut self, history: &KeyHistory) -> KeyAnchor {
+        self.dice += 1;
+        let line = self.keep(Prepared::key(history.head(), &mut random(self.dice)).unwrap());
+        self.grow(2);
+        let client = WitnessClient::new(self.witness.vkey().clone(), Direct(self.witness.clone())).unwrap();
+        assert_eq!(self.log.cosign(&[client]).unwrap().cosigned.len(), 1);
+        let proof = self.log.reader().proof(line.index()).unwrap().to_string();
+        KeyAnchor { line, proof: proof.into_bytes() }
     }
 
     fn keep(&self, prepared: Prepared) -> AnchorLine {

@@ -7,8 +7,9 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use fuze_audit::{Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
 use fuze_evidence::chain::Times;
 use fuze_evidence::content::{Opening, history};
+use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::keys::{FileSigner, Signer as _};
-use fuze_evidence::sign::{PublicKey, sign_object, write_signature};
+use fuze_evidence::sign::{KeyId, PublicKey, sign_object, write_signature};
 use fuze_evidence::span::{HumanDecision, OversightSuspend};
 use fuze_evidence::vocab::{PolicyDecision, RunStatus};
 use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
@@ -274,7 +275,60 @@ pub fn signer_of(deployment: u64) -> FileSigner {
     FileSigner::ephemeral(name("test"), &mut Counter(deployment << 40)).unwrap()
 }
 
+/// The moment in which all runs began.
+pub fn beginning() -> Timestamp {
+    common::at(0)
+}
+
 /// A moment after all runs have closed.
 pub fn later() -> Timestamp {
     common::at(90_000_000_000_000)
+}
+
+/// The history of the deployment's key: it was in force, another took its place, and it was revoked, of late.
+pub struct Keys {
+    pub history: KeyHistory,
+    /// Before the revocation.
+    pub older: KeyHistory,
+    pub first: KeyId,
+}
+
+impl Keys {
+    pub fn new(compromised_since: Option<Timestamp>) -> Self {
+        let (key, next) = (signer_of(1), signer_of(6));
+        let origin = Name::new("hr.example.eu").unwrap();
+        let mut history = KeyHistory::introduce(origin, KeyRole::Run, beginning(), &key).unwrap();
+        history.rotate(later(), &key, &next).unwrap();
+        let older = history.clone();
+        history.revoke(later(), key.key_id(), compromised_since, &next).unwrap();
+        Self { history, older, first: key.key_id() }
+    }
+}
+
+/// An annex in which the run was contested, held, and let go again, by the key that came next; and another run's line.
+pub fn annex_of(run: &Run, keys: &Keys) -> Vec<u8> {
+    use fuze_evidence::annex::{Annex, Contest, Event, Hold, HoldReason, HoldScope};
+    let report =
+        fuze_audit::verify::verify(std::io::Cursor::new(run.bundle(Selection::nothing())), &run.trust());
+    let run_id = report.unwrap().run.run_id;
+    let other = fuze_evidence::RunId::generate(later(), &mut random(5)).unwrap();
+    let input =
+        fuze_evidence::content::ContentLine::read(run.files.content.split(|&b| b == b'\n').next().unwrap());
+    let contest = Contest { run_id, root: Some(input.unwrap().root()), statement: sha256(b"statement") };
+    let hold = |scope, reason| Hold { scope, reason };
+    let mut annex = Annex::begin(keys.history.origin().clone(), name("acme"));
+    let events = [
+        Event::Contested(contest),
+        Event::Hold(hold(HoldScope::Run(run_id), HoldReason::LegalClaims)),
+        Event::Hold(hold(HoldScope::Run(other), HoldReason::LegalClaims)),
+        Event::Hold(hold(HoldScope::Tenant, HoldReason::EvidenceFreeze)),
+        Event::Release(hold(HoldScope::Run(run_id), HoldReason::LegalClaims)),
+    ];
+    let next = signer_of(6);
+    let mut octets = Vec::new();
+    for event in events {
+        octets.extend(annex.append(later(), name("officer-1"), event, &next).unwrap());
+        octets.push(b'\n');
+    }
+    octets
 }

@@ -13,7 +13,7 @@ use fuze_evidence::annex::{Annex, Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::erase::{Archive, Done, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::Signer as _;
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
-use fuze_evidence::{Hash, Name, RunId};
+use fuze_evidence::{Hash, Name, RunId, Timestamp};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -144,6 +144,35 @@ fn a_statement_about_what_never_was_is_refused() {
     let mut members = unpack(&run.bundle(Selection::all()));
     members.insert("annex/annex.jsonl".to_owned(), line);
     failed_in(judge(&repack(&members, run.signer()), &run.trust()), "annex/annex.jsonl");
+}
+
+/// A retention window that has not ended yet takes nothing, an order is not older than what it is about, and of what is gone as a whole
+/// there is no bundle.
+#[test]
+fn a_statement_before_its_time_is_refused() {
+    let run = Run::new(Shape::full(1));
+    let place = Place::new(&run);
+    place.erase(&Target::Run);
+    let good = unpack(&place.export(Selection::nothing(), Some(place.annex())).unwrap());
+    let with = |at: Timestamp, by: &str, reason, what| {
+        let mut annex = Annex::begin(name("hr.example.eu"), name("acme"));
+        let event = Event::Erased(Erasure { run_id: place.id, reason, what });
+        let mut line = annex.append(at, name(by), event, run.signer()).unwrap();
+        line.push(b'\n');
+        let mut members = good.clone();
+        members.insert("annex/annex.jsonl".to_owned(), line);
+        judge(&repack(&members, run.signer()), &run.trust())
+    };
+    let (day, early) = (later(), Timestamp::from_nanos(0).unwrap());
+    let year = day.plus_days(365).unwrap();
+    for reason in [ErasureReason::ContentWindow, ErasureReason::DecisionWindow] {
+        failed_in(with(day, "retention", reason, Erased::Run), "annex/annex.jsonl");
+        assert!(with(year, "retention", reason, Erased::Run).is_ok(), "{reason}");
+    }
+    failed_in(with(early, "officer-1", ErasureReason::Request, Erased::Run), "annex/annex.jsonl");
+    assert!(with(day, "officer-1", ErasureReason::Request, Erased::Run).is_ok());
+    let whole = Erased::Directory { close_root: Hash([7; 32]) };
+    assert!(with(year, "retention", ErasureReason::HashWindow, whole).is_err());
 }
 
 #[test]

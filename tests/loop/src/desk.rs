@@ -14,7 +14,9 @@ use fuze_evidence::keys::{
     self, FileSigner, MasterKey, MemorySubjectKeys, Signer, SubjectKey, SubjectKeyError, SubjectKeys,
 };
 use fuze_evidence::random::{OsRandom, Random, RandomError};
-use fuze_evidence::sign::{KeyId, SignError};
+use fuze_evidence::replay::replay;
+use fuze_evidence::sign::{KeyId, PublicKey, SignError};
+use fuze_evidence::verify::{RunFiles, TrustedKeys};
 use fuze_evidence::{Name, RunId, Timestamp};
 
 use crate::{Evidence, Person};
@@ -191,6 +193,21 @@ impl Desk {
     /// The deployment itself.
     pub fn deploy(&self, policy: impl Into<Policy>, people: &[&Person]) -> Deployment {
         self.builder(policy, people).build().unwrap()
+    }
+
+    /// What a run left that breaks a rule of the loop, without the keys of its content.
+    #[must_use]
+    pub fn replayed(&self, run: RunId) -> Vec<String> {
+        let files = self.store.files(run);
+        let file = |name: &str| files.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, bytes)| bytes);
+        let trusted = TrustedKeys::new().run_key(PublicKey::from_bytes(self.public_key()).unwrap());
+        let streams = RunFiles {
+            records: Box::new(file("records.jsonl")),
+            roots: Some(Box::new(file("roots.jsonl"))),
+            content: Some((Box::new(file("content.jsonl")), Box::new(file("keys.jsonl")))),
+        };
+        let replay = replay(streams, &trusted).unwrap_or_else(|error| panic!("{error}"));
+        replay.findings.iter().map(|finding| format!("{finding:?}")).collect()
     }
 
     /// What a run left, verified.

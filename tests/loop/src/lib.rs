@@ -107,3 +107,8 @@ macro_rules! agent {
         $crate::agent! { $name [$($tool),*] $output steps 40 retries 2 tokens 100_000 $($rest)* }
     };
 }
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

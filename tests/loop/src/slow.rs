@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use fuze_agent::store::{Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun};
 use fuze_agent::testing::MemoryStore;
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::{Hash, Name, RunId};
 use tokio::task::yield_now;
 
@@ -86,6 +87,12 @@ impl RunStore for Fragile {
     async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
         self.write(self.inner.claim(claim)).await
     }
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        self.write(self.inner.add_anchor(run, line)).await
+    }
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.inner.unanchored(after, limit).await
+    }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
         self.inner.request_stop(run, stop).await
     }
@@ -135,6 +142,12 @@ impl RunStore for Altered {
     }
     async fn claim(&self, claim: Claim) -> Result<Fence, ClaimError> {
         self.inner.claim(claim).await
+    }
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        self.inner.add_anchor(run, line).await
+    }
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.inner.unanchored(after, limit).await
     }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
         self.inner.request_stop(run, stop).await

@@ -9,6 +9,7 @@ use fuze_agent::law::art22::Declaration;
 use fuze_agent::law::lawful::Basis;
 use fuze_agent::law::oversight::Oversight;
 use fuze_agent::law::residency::Residency;
+use fuze_agent::logic::{No, Yes};
 use fuze_agent::prelude::*;
 
 const HIRING: Retention = Retention::days("hiring", 180, 365, 365);
@@ -231,18 +232,55 @@ fn limits_and_retention_are_as_declared() {
 #[test]
 fn the_types_are_the_authors() {
     let (tools, deps, output) = type_names::<HiringAgent>();
-    assert_eq!(
-        (tools, deps),
-        names::<ToolsOf<HiringAgent, (tools::lookup_candidate, record_recommendation, add)>, Deps>()
-    );
+    assert_eq!((tools, deps), names::<ToolsOf<HiringAgent, Yes, Yes>, Deps>());
     assert_eq!(output, std::any::type_name::<String>());
     let (tools, deps, output) = type_names::<Adder>();
-    assert_eq!((tools, deps), names::<(add,), ()>());
+    assert_eq!((tools, deps), names::<ToolsOf<Adder, No, No>, ()>());
     assert_eq!(output, std::any::type_name::<Vec<Option<i64>>>());
+    assert_eq!(type_names::<Clinic>().0, names::<ToolsOf<Clinic, Yes, Yes>, ()>().0);
     assert_eq!(type_names::<Talker>().0, "()");
-    let _: ToolsOf<HiringAgent, (tools::lookup_candidate, record_recommendation, add)> = HiringAgent.tools();
-    let (add,) = Adder.tools();
-    assert_eq!(format!("{add:?}"), "add");
+}
+
+#[test]
+fn a_public_agent_has_private_tools_and_is_used_elsewhere() {
+    #[allow(unreachable_pub, reason = "as of a crate's own interface")]
+    mod firm {
+        use fuze_agent::prelude::*;
+
+        pub struct Deps;
+
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        struct Dossier {
+            text: String,
+        }
+
+        /// Reads.
+        #[tool(
+            classification = personal, lawful_bases = [contract], residency = eu, retention = super::HIRING,
+            threat_boundary(egress = none), effect = read,
+        )]
+        async fn lookup(_: &Ctx<'_, Deps>, of: Dossier) -> Result<Dossier, ToolError> {
+            Ok(of)
+        }
+
+        define_agent! {
+            /// Reads.
+            pub Reader {
+                purpose: "reading",
+                instructions: "Read.",
+                lawful_basis: contract,
+                annex_iii: none,
+                art22: none,
+                oversight: none,
+                model_residency: eu,
+                retention: super::HIRING,
+                tools: [lookup],
+                deps: Deps, output: String, max_steps: 8, retry_budget: 1, token_budget: 50_000,
+            }
+        }
+    }
+    let tools: <firm::Reader as Agent>::Tools = firm::Reader.tools();
+    let _: ToolsOf<firm::Reader, Yes, No> = tools;
 }
 
 #[test]

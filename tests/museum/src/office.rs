@@ -249,6 +249,7 @@ impl Place {
                 "roots.jsonl" => files.roots = bytes,
                 "content.jsonl" => files.content = bytes,
                 "keys.jsonl" => files.keys = bytes,
+                "anchors.jsonl" => files.anchors = bytes,
                 other => panic!("{other}"),
             }
         }

@@ -7,6 +7,7 @@ use fuze_agent::store::{
     Batch, Claim, ClaimError, Fence, RunStore, SealedProgress, Start, Stop, StoreError, StoredRun,
 };
 use fuze_agent::testing::MemoryStore;
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::{Hash, Name, RunId};
 use tokio::sync::Barrier;
 
@@ -126,6 +127,12 @@ impl RunStore for Tampered {
         self.inner.claim(claim).await
     }
 
+    async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        self.inner.add_anchor(run, line).await
+    }
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.inner.unanchored(after, limit).await
+    }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
         self.inner.request_stop(run, stop).await
     }

@@ -3,6 +3,7 @@
 //! A backend says how to open a place ([`Place`]); [`run`] gives each case a place of its own and reports. The cases follow
 //! `fuze_agent::store` sentence by sentence. Not here: what one backend alone can do wrong (its files, its crashes).
 
+mod anchors;
 mod claims;
 mod commits;
 mod effects;
@@ -149,9 +150,15 @@ cases! {
         a_run_loads_as_it_was_written,
         progress_is_appended_and_replaced,
         records_beyond_the_progress_are_loaded,
-        the_last_root_is_loaded,
+        the_open_and_the_last_root_are_loaded,
         the_head_follows_every_batch,
         records_are_listed_from_any_place,
+    }
+    anchors {
+        anchors_are_kept_in_order,
+        the_same_leaf_is_kept_once,
+        a_run_is_anchored_once,
+        what_is_left_to_anchor_is_listed,
     }
 }
 

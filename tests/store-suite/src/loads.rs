@@ -39,7 +39,9 @@ pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
         keys,
         subject,
         records_after_progress,
+        open_root,
         last_root,
+        anchors,
         progress,
         mut effects,
         stop,
@@ -51,6 +53,8 @@ pub(crate) async fn a_run_loads_as_it_was_written(given: Given) -> Verdict {
     same("subject", &subject, &alias)?;
     same("records", &records_after_progress, &written)?;
     same("root", &last_root, &root)?;
+    same("open root", &open_root, &root)?;
+    same("anchors", &anchors, &vec![])?;
     same("progress", &progress, &vec![])?;
     effects.sort_unstable_by_key(|entry| entry.exec_id);
     let mut expected = ids.map(|exec_id| EffectEntry {
@@ -101,15 +105,17 @@ pub(crate) async fn records_beyond_the_progress_are_loaded(given: Given) -> Verd
     same("two beyond", &store.load(sample.run).await?.records_after_progress, &expected)
 }
 
-pub(crate) async fn the_last_root_is_loaded(given: Given) -> Verdict {
+pub(crate) async fn the_open_and_the_last_root_are_loaded(given: Given) -> Verdict {
     let store = given.store().await?;
     let (mut sample, batch) = Sample::begin()?;
+    let open = batch.roots.first().map(|root| root.bytes().to_vec());
     let fence = store.create(sample.run, batch).await?;
     let batch = sample.suspend(1, &[token(sample.run, 0, far())])?;
     let root = batch.roots.first().map(|root| root.bytes().to_vec());
     store.commit(fence, batch).await?;
     let stored = store.load(sample.run).await?;
-    same("root", &stored.last_root, &root)?;
+    same("last root", &stored.last_root, &root)?;
+    same("open root", &stored.open_root, &open)?;
     same("state", &stored.state, &RunState::Suspended)
 }
 

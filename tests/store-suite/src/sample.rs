@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuze_agent::store::{Batch, Claim, Ground, IssuedToken, Progress, RunState, SealedProgress};
+use fuze_evidence::anchor::{AnchorLine, Blinding, Prepared};
 use fuze_evidence::chain::{Opened, RecorderState, Times};
 use fuze_evidence::keys::{FileSigner, MasterKey, WrappedRunKeys};
 use fuze_evidence::random::{OsRandom, Random as _};
+use fuze_evidence::record::Entry;
+use fuze_evidence::sign::PublicKey;
 use fuze_evidence::span::{AgentInvoke, OversightSuspend, RunCancel, RunGap, RunResume};
 use fuze_evidence::vocab::{
     AnnexIii, Art22, CancelledBy, Gap, InvokeAgentOperation, Residency, ResumeCause, RunStatus, StartOutcome,
     Suite, SuspendReason,
 };
 use fuze_evidence::{
-    Commitment, Common, Hash, Name, Record, Recorder, Redactor, RunId, RunKeys, SealedContent, Signer, Span,
-    Timestamp, content, sha256,
+    Commitment, Common, Hash, Name, Record, Recorder, Redactor, RunId, RunKeys, SealedContent, SignedRoot,
+    Signer, Span, Timestamp, content, sha256,
 };
 
 use crate::Wrong;
@@ -30,6 +33,7 @@ pub struct Sample {
     wrapped: WrappedRunKeys,
     keys: Arc<RunKeys>,
     recorder: Recorder,
+    open_root: SignedRoot,
     step: u64,
 }
 
@@ -115,10 +119,10 @@ impl Sample {
             records: vec![record],
             contents,
             keys: Some(wrapped.clone()),
-            roots: vec![root],
+            roots: vec![root.clone()],
             ..Batch::default()
         };
-        Ok((Self { run, signer, master, wrapped, keys, recorder, step: 1 }, batch))
+        Ok((Self { run, signer, master, wrapped, keys, recorder, open_root: root, step: 1 }, batch))
     }
 
     /// A copy that goes on from here by itself.
@@ -133,6 +137,7 @@ impl Sample {
             wrapped: self.wrapped.clone(),
             keys: Arc::clone(&self.keys),
             recorder: Recorder::resume(self.recorder.state().clone())?,
+            open_root: self.open_root.clone(),
             step: self.step,
         })
     }
@@ -233,6 +238,56 @@ impl Sample {
         Ok(end)
     }
 
+    fn line(&self, prepared: Prepared, index: u64, at: Timestamp) -> Result<AnchorLine, Wrong> {
+        Ok(prepared.anchored(index, name("log.example/suite")?, at)?)
+    }
+
+    /// The line of the open root, as a log gives it at `index`.
+    ///
+    /// # Errors
+    /// When the machine has no randomness or no clock.
+    pub fn anchor_open(&self, index: u64) -> Result<AnchorLine, Wrong> {
+        let blinding = Blinding::generate(&mut OsRandom::new())?;
+        self.line(Prepared::open(&self.open_root, Timestamp::MAX, &blinding)?, index, now()?)
+    }
+
+    /// The line of the close root in `batch`.
+    ///
+    /// # Errors
+    /// When the machine has no clock, or the batch does not close.
+    pub fn anchor_close(&self, batch: &Batch, open: &AnchorLine, index: u64) -> Result<AnchorLine, Wrong> {
+        let last = batch.records.last().ok_or_else(|| Wrong::new("no records"))?;
+        let key = PublicKey::from_bytes(self.signer.public_key())?;
+        let root = Entry::read(last.bytes())?.close_root(|_| Some(key))?;
+        let root = root.ok_or_else(|| Wrong::new("no close"))?;
+        self.line(Prepared::close(&root, open)?, index, now()?)
+    }
+
+    /// A line that is of no run.
+    ///
+    /// # Errors
+    /// When the machine has no randomness or no clock.
+    pub fn anchor_annex(&self, index: u64) -> Result<AnchorLine, Wrong> {
+        self.line(Prepared::annex(sha256(b"annex"), &mut OsRandom::new())?, index, now()?)
+    }
+
+    /// The same leaf at the same place, seen a nanosecond later.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn later(&self, line: &AnchorLine) -> Result<AnchorLine, Wrong> {
+        let at = line.at().plus(std::time::Duration::from_nanos(1)).ok_or_else(|| Wrong::new("late"))?;
+        changed(line, "at", serde_json::to_value(at)?)
+    }
+
+    /// The same leaf at another place.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn moved(&self, line: &AnchorLine, index: u64) -> Result<AnchorLine, Wrong> {
+        changed(line, "index", index.into())
+    }
+
     /// The batch that closes the run.
     ///
     /// # Errors
@@ -274,6 +329,12 @@ fn resume(recorder: &mut Recorder, step: u64, at: Times, epoch: u64) -> Result<R
         segment: recorder.segment() + 1,
     };
     Ok(recorder.append(step, 0, at, &span.into(), None)?)
+}
+
+fn changed(line: &AnchorLine, member: &str, to: serde_json::Value) -> Result<AnchorLine, Wrong> {
+    let mut value: serde_json::Value = serde_json::from_slice(line.bytes())?;
+    value.as_object_mut().ok_or_else(|| Wrong::new("no object"))?.insert(member.into(), to);
+    Ok(AnchorLine::read(&fuze_evidence::jcs::to_vec(&value)?)?)
 }
 
 fn commitment(keys: &RunKeys, text: &str) -> Result<Commitment, Wrong> {

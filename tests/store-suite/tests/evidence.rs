@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fuze_agent::store::{Fence, RunState, RunStore as _, StoreError};
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::replay::replay;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{TrustedKeys, VerifyError};
@@ -63,12 +64,14 @@ async fn closed(store: &SqliteStore) -> Sample {
 async fn runs_are_found_by_what_they_are() {
     let place = Place::new();
     let store = place.open();
-    let closed_run = closed(&store).await.run;
+    let (anchored, fence) = begun(&store).await;
+    let closed_run = anchored.run;
+    store.add_anchor(closed_run, &anchored.anchor_open(3).expect("a line")).await.expect("anchored");
+    store.commit(fence, anchored.close().expect("a close")).await.expect("closed");
     let (mut waits, fence) = begun(&store).await;
     let tokens = [token(waits.run, 0, far())];
     store.commit(fence, waits.suspend(1, &tokens).expect("a suspension")).await.expect("suspended");
     let (runs, _) = begun(&store).await;
-    store.add_anchor(closed_run, b"{\"v\":1}".to_vec()).await.expect("anchored");
     let reader = StoreReader::open(&place.directory).expect("a reader");
     let found = |query: &Query| -> Vec<RunId> {
         reader.query(query).expect("a listing").runs.iter().map(|run| run.run).collect()
@@ -78,7 +81,7 @@ async fn runs_are_found_by_what_they_are() {
     let [first, second, third] = all.as_mut_slice() else { panic!("{all:?}") };
     assert_eq!((first.tenant.as_str(), first.agent.as_str(), &first.subject), ("tenant", "sample", &None));
     assert_eq!(first.closed.map(|(_, status)| status), Some(RunStatus::Completed));
-    assert_eq!((first.state, first.head.0, first.anchors), (RunState::Closed, 3, 1));
+    assert_eq!((first.state, first.head.0, first.anchors), (RunState::Closed, 2, 1));
     assert_eq!((second.state, second.closed, second.anchors), (RunState::Suspended, None, 0));
     assert!(first.opened_at < second.opened_at && second.opened_at < third.opened_at);
     let just_closed = vec![closed_run];
@@ -373,20 +376,20 @@ async fn one_unreadable_run_does_not_block_the_step_from_version_1() {
 async fn anchors_are_written_to_a_file_of_their_own() {
     let place = Place::new();
     let store = place.open();
-    let sample = closed(&store).await;
+    let (sample, fence) = begun(&store).await;
     let path = store.run_directory(sample.run).join("anchors.jsonl");
     assert!(!path.exists());
-    for line in [&b"{\"index\":1}"[..], b"{\"index\":2}"] {
-        store.add_anchor(sample.run, line.to_vec()).await.expect("anchored");
-    }
-    assert_eq!(fs::read(&path).expect("a file"), b"{\"index\":1}\n{\"index\":2}\n");
-    for wrong in [&b""[..], b"one\ntwo"] {
-        let refused = store.add_anchor(sample.run, wrong.to_vec()).await;
-        assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
-    }
-    let unknown = Sample::begin().expect("a sample").0.run;
-    assert_eq!(store.add_anchor(unknown, b"{}".to_vec()).await, Err(StoreError::NotFound));
+    let open = sample.anchor_open(3).expect("a line");
+    store.add_anchor(sample.run, &open).await.expect("anchored");
+    let line = |line: &AnchorLine| [line.bytes(), b"\n"].concat();
+    assert_eq!(fs::read(&path).expect("a file"), line(&open));
+    let batch = sample.fork().expect("a fork").close().expect("a close");
+    let close = sample.anchor_close(&batch, &open, 4).expect("a line");
+    store.commit(fence, batch).await.expect("closed");
+    store.add_anchor(sample.run, &close).await.expect("anchored");
+    let both = [line(&open), line(&close)].concat();
+    assert_eq!(fs::read(&path).expect("a file"), both);
     fs::remove_file(&path).expect("removed");
     store.load(sample.run).await.expect("loaded");
-    assert_eq!(fs::read(&path).expect("a file").len(), 24);
+    assert_eq!(fs::read(&path).expect("a file"), both);
 }

@@ -1,4 +1,4 @@
-//! What an agent's type alone says: schemas, and all of the fingerprint but the guardrails. Worked out once in a process.
+//! What the types of an agent and its tools alone say: schemas, and all of the fingerprint but the guardrails. Worked out once in a process.
 //!
 //! Not here: anything that an agent's value says. Its guardrails are asked anew for each run.
 
@@ -25,7 +25,7 @@ use crate::model::ToolSpec;
 use crate::sealed::Internal;
 use crate::tool::Answer;
 
-/// What follows from the type of an agent.
+/// What follows from the types of an agent and its tools.
 pub(crate) struct Declared {
     pub(crate) specs: Vec<ToolSpec>,
     pub(crate) output_schema: Value,
@@ -36,20 +36,24 @@ pub(crate) struct Declared {
     after_guardrails: Vec<u8>,
 }
 
-// INVARIANT: keyed by the agent's type and holding nothing that its value says, so that no two agents can be mistaken.
-static DECLARED: LazyLock<RwLock<HashMap<TypeId, Arc<Declared>>>> = LazyLock::new(RwLock::default);
+// INVARIANT: keyed by the agent's type and its tools' types, which `ToolsOf` does not show, and holding nothing else that
+// the agent's value says: so that no two agents can be mistaken.
+static DECLARED: LazyLock<RwLock<HashMap<Key, Arc<Declared>>>> = LazyLock::new(RwLock::default);
+
+type Key = (TypeId, Vec<TypeId>);
 
 impl Declared {
     /// Of the agent `A`, whose tools these are.
     pub(super) fn of<A: Agent>(tools: &[DefinedTool<A::Deps>]) -> Result<Arc<Self>, jcs::Error> {
-        let known = DECLARED.read().unwrap_or_else(PoisonError::into_inner).get(&TypeId::of::<A>()).cloned();
+        let key: Key = (TypeId::of::<A>(), tools.iter().map(|tool| tool.facts.type_id).collect());
+        let known = DECLARED.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         // Not under the lock: the schemas are made by code of others.
         let declared = Arc::new(Self::new::<A>(tools)?);
         let mut all = DECLARED.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(all.entry(TypeId::of::<A>()).or_insert(declared)))
+        Ok(Arc::clone(all.entry(key).or_insert(declared)))
     }
 
     fn new<A: Agent>(tools: &[DefinedTool<A::Deps>]) -> Result<Self, jcs::Error> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::super::disk::{Disk, DiskFile};
 use super::super::{Sink as _, SinkBatch, SinkError, recover};
 use super::JsonlSink;
+use crate::anchor::{AnchorLine, Blinding, Prepared};
 use crate::chain::{Opened, Times};
 use crate::keys::{FileSigner, MasterKey, Signer as _};
 use crate::random::OsRandom;
@@ -176,9 +177,16 @@ fn story() -> Story {
         keys: Some(keys.wrap(&master, &mut random).unwrap()),
         content: vec![sealed],
         records: vec![record],
-        roots: vec![root],
+        roots: vec![root.clone()],
+        anchors: vec![],
     };
     batches.push((first, true));
+    let blinding = Blinding::generate(&mut random).unwrap();
+    let anchored =
+        |prepared: Prepared, index| prepared.anchored(index, name("log"), times(1).started_at).unwrap();
+    let opened = anchored(Prepared::open(&root, times(1000).started_at, &blinding).unwrap(), 0);
+    recorder.anchored(&opened).unwrap();
+    batches.push((SinkBatch { anchors: vec![opened.clone()], ..SinkBatch::new(run_id) }, true));
     let gap = RunGap { what: Gap::Process, exec_id: None }.into();
     for (step, durable) in [(1, true), (2, false), (3, true)] {
         let (commitment, sealed) = said("went on", &mut random);
@@ -203,9 +211,11 @@ fn story() -> Story {
     // Not durable: the close must not outlive this root.
     let batch = SinkBatch { records: vec![record], roots: vec![root], ..SinkBatch::new(run_id) };
     batches.push((batch, false));
-    let closed = recorder.close(5, 0, times(5), RunStatus::Completed, &signer).unwrap().into_record();
-    batches.push((SinkBatch { records: vec![closed], ..SinkBatch::new(run_id) }, true));
-    let records = vec![1, 2, 3, 4, 5, 6];
+    let closed = recorder.close(5, 0, times(5), RunStatus::Completed, &signer).unwrap();
+    let line = anchored(Prepared::close(closed.root(), &opened).unwrap(), 1);
+    batches.push((SinkBatch { records: vec![closed.into_record()], ..SinkBatch::new(run_id) }, true));
+    batches.push((SinkBatch { anchors: vec![line], ..SinkBatch::new(run_id) }, true));
+    let records = vec![1, 1, 2, 3, 4, 5, 6, 6];
     let key = PublicKey::from_bytes(signer.public_key()).unwrap();
     Story { run_id, batches, records, key, master }
 }
@@ -281,7 +291,7 @@ fn remains(ops: &[Op], path: &Path) -> BTreeSet<Option<Vec<u8>>> {
 /// Every combination of what may be left of each file.
 fn power_cuts(ops: &[Op], run: &Path) -> Vec<BTreeMap<&'static str, Vec<u8>>> {
     let mut states = vec![BTreeMap::new()];
-    for name in [super::RECORDS, super::CONTENT, super::KEYS, super::ROOTS] {
+    for name in [super::RECORDS, super::CONTENT, super::KEYS, super::ROOTS, super::ANCHORS] {
         let remains = remains(ops, &run.join(name));
         states = states
             .into_iter()
@@ -334,6 +344,10 @@ fn survives(story: &Story, told: usize, state: &BTreeMap<&'static str, Vec<u8>>)
     let due = told.checked_sub(1).map_or(0, |last| story.records[last]);
     assert!(report.records >= due, "{} of {due} records: {sizes:?}", report.records);
     assert!(report.missing.iter().all(|missing| missing.sequence >= due), "{sizes:?}: {report:?}");
+    let kept = std::fs::read(run.join(super::ANCHORS)).unwrap_or_default();
+    let due = story.batches[..told].iter().flat_map(|(batch, _)| &batch.anchors);
+    let kept = AnchorLine::read_all(&kept).unwrap();
+    assert!(due.zip(1..).all(|(line, number)| kept.get(number - 1) == Some(line)), "{sizes:?}: {kept:?}");
     Some(report)
 }
 
@@ -427,10 +441,11 @@ async fn damage_that_no_crash_explains_is_left_alone() {
     let run = sink.run_directory(story.run_id);
     drop(sink);
     let path = |name: &str| run.join(name);
-    let good: BTreeMap<&str, Vec<u8>> = [super::RECORDS, super::CONTENT, super::KEYS, super::ROOTS]
-        .into_iter()
-        .map(|name| (name, std::fs::read(path(name)).unwrap()))
-        .collect();
+    let good: BTreeMap<&str, Vec<u8>> =
+        [super::RECORDS, super::CONTENT, super::KEYS, super::ROOTS, super::ANCHORS]
+            .into_iter()
+            .map(|name| (name, std::fs::read(path(name)).unwrap()))
+            .collect();
     let lines = |name: &str, keep: usize| -> Vec<u8> {
         good[name].split_inclusive(|&b| b == b'\n').take(keep).flatten().copied().collect()
     };

@@ -11,7 +11,7 @@ use super::super::answer::Asked;
 use super::super::disk::{Disk, DiskFile};
 use super::super::memory::push_line;
 use super::super::{SinkBatch, SinkError};
-use super::{CONTENT, KEYS, RECORDS, ROOTS, run_directory};
+use super::{ANCHORS, CONTENT, KEYS, RECORDS, ROOTS, run_directory};
 use crate::record::RunId;
 
 /// What the thread is asked for.
@@ -37,6 +37,7 @@ pub(super) struct Lines {
     keys: Vec<u8>,
     records: Vec<u8>,
     roots: Vec<u8>,
+    anchors: Vec<u8>,
 }
 
 impl Lines {
@@ -55,6 +56,9 @@ impl Lines {
         for root in &batch.roots {
             push_line(&mut lines.roots, root.bytes());
         }
+        for line in &batch.anchors {
+            push_line(&mut lines.anchors, line.bytes());
+        }
         Ok(lines)
     }
 }
@@ -70,6 +74,8 @@ struct OpenRun {
     keys: Target,
     records: Target,
     roots: Target,
+    anchors: Option<Target>,
+    path: PathBuf,
     /// An earlier batch may be torn: nothing follows it.
     stopped: bool,
 }
@@ -125,6 +131,8 @@ impl OpenRun {
             keys: Target::create(disk, &path, KEYS)?,
             records: Target::create(disk, &path, RECORDS)?,
             roots: Target::create(disk, &path, ROOTS)?,
+            anchors: None,
+            path: path.clone(),
             stopped: false,
         };
         // From the inside out, as far as anything may be new.
@@ -135,7 +143,7 @@ impl OpenRun {
         Ok(run)
     }
 
-    fn append(&mut self, lines: &Lines, durable: bool) -> Result<(), SinkError> {
+    fn append(&mut self, disk: &dyn Disk, lines: &Lines, durable: bool) -> Result<(), SinkError> {
         if std::mem::replace(&mut self.stopped, true) {
             return Err(SinkError::Stopped);
         }
@@ -158,9 +166,28 @@ impl OpenRun {
         if durable {
             self.roots.sync()?;
         }
+        self.anchor(disk, &lines.anchors, durable)?;
         // INVARIANT: stays stopped if anything above failed, so that nothing follows a batch that may be torn.
         self.stopped = false;
         Ok(())
+    }
+}
+
+impl OpenRun {
+    /// The file of a run that no log holds is not there.
+    fn anchor(&mut self, disk: &dyn Disk, lines: &[u8], durable: bool) -> Result<(), SinkError> {
+        let anchors = match &mut self.anchors {
+            Some(anchors) => anchors,
+            None if lines.is_empty() => return Ok(()),
+            place => {
+                let target = Target::create(disk, &self.path, ANCHORS)?;
+                disk.sync_directory(&self.path)
+                    .map_err(|source| SinkError::Io { path: self.path.clone(), source })?;
+                place.insert(target)
+            }
+        };
+        anchors.write(lines)?;
+        if durable { anchors.sync() } else { Ok(()) }
     }
 }
 
@@ -192,6 +219,6 @@ impl Writer {
             // Its first batch failed.
             Entry::Vacant(_) => return Err(SinkError::Stopped),
         };
-        run.append(lines, durable)
+        run.append(&*self.disk, lines, durable)
     }
 }

@@ -55,6 +55,75 @@ fn a_running_log_sees_that_its_database_was_rolled_back() {
     assert_eq!(world.signer.signed.lock().unwrap().len(), signed);
 }
 
+/// Database and checkpoint go back together, as a backup of both does. A process that has published more does not sign the size again.
+#[test]
+fn a_running_log_does_not_forget_what_it_published() {
+    let prepared = World::prepared();
+    let mut world = World::like(&prepared);
+    let mut log = world.open().unwrap();
+    world.append(&mut log, 254..257).unwrap();
+    tamper(&world, "DELETE FROM leaf WHERE idx >= 254; DELETE FROM intent WHERE size > 254");
+    fs::copy(prepared.directory().join("checkpoint"), world.directory().join("checkpoint")).unwrap();
+    let signed = world.signer.signed.lock().unwrap().len();
+    for _ in 0..2 {
+        let refused = log.append(entries(400..403));
+        assert!(
+            matches!(
+                refused,
+                Err(LogError::Halted(Halt::DatabaseRolledBack { published: 257, stored: 254 }))
+            ),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(world.signer.signed.lock().unwrap().len(), signed);
+}
+
+/// The same with nobody running: what witnesses cosigned is left to tell.
+#[test]
+fn what_was_cosigned_halts_a_log_that_has_forgotten_it() {
+    let prepared = World::prepared();
+    let cosigned = |world: &World, from: &World| {
+        fs::copy(from.directory().join("checkpoint"), world.directory().join("checkpoint.cosigned")).unwrap();
+    };
+    let at = |numbers: &[(u64, u64)]| {
+        let mut world = World::like(&prepared);
+        let mut log = world.open().unwrap();
+        for (from, to) in numbers {
+            world.append(&mut log, *from..*to).unwrap();
+        }
+        drop(log);
+        world.signer = Witnessing::new();
+        world
+    };
+    let ahead = at(&[(254, 257)]);
+    let world = at(&[]);
+    cosigned(&world, &ahead);
+    halts(&world, |halt| *halt == Halt::DatabaseRolledBack { published: 257, stored: 254 });
+    // It went on before anybody looked: one size, two trees.
+    let world = at(&[(500, 503), (503, 505)]);
+    cosigned(&world, &ahead);
+    halts(&world, |halt| matches!(halt, Halt::Fork { size: 257, .. }));
+    let world = at(&[(500, 505)]);
+    cosigned(&world, &ahead);
+    halts(&world, |halt| matches!(halt, Halt::Checkpoint { why } if why.contains("257")));
+    // Its own, older or the newest, is in nobody's way; another's is.
+    let world = at(&[(254, 257)]);
+    for from in [&prepared, &ahead] {
+        cosigned(&world, from);
+        drop(world.open().unwrap());
+    }
+    let text = fs::read_to_string(ahead.directory().join("checkpoint")).unwrap();
+    for wrong in [text.replace("\n257\n", "\n256\n"), String::new()] {
+        fs::write(world.directory().join("checkpoint.cosigned"), wrong).unwrap();
+        halts(&world, |halt| matches!(halt, Halt::Checkpoint { .. }));
+    }
+    // No new log is begun beside it.
+    let empty = World::empty();
+    fs::create_dir(empty.directory()).unwrap();
+    cosigned(&empty, &ahead);
+    assert!(matches!(empty.create(), Err(LogError::Exists { .. })));
+}
+
 #[test]
 fn a_checkpoint_that_was_rolled_back_forked_or_is_anothers_halts() {
     let prepared = World::prepared();

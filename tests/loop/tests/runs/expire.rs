@@ -439,3 +439,101 @@ async fn sqlite_closes_what_is_late_or_erased_wherever_the_process_dies() {
         assert_eq!(case.world.log(), [""; 0]);
     }
 }
+
+impl Case {
+    /// A run that dies at the `nth` write of its store, before it or after it, and whose data subject is erased then.
+    async fn left_behind(&self, nth: u32, how: Break) -> Option<RunId> {
+        let (fragile, hung) = Fragile::at(&self.desk.store, nth, how);
+        let dying = self.on(fragile).build().unwrap();
+        let model = ScriptedModel::new().call("send", json!({})).answer(1);
+        let run = dying.run(Office, self.world.clone(), model).tenant("t").principal("p").subject("somebody");
+        tokio::select! {
+            _ = run.input("go").start() => return None,
+            () = hung.notified() => {}
+        }
+        self.desk.subjects.erase_all();
+        self.desk.store.runs().first().copied()
+    }
+}
+
+/// Wherever a run was left behind: without its data subject nobody can recover it, and it ends all the same.
+#[tokio::test]
+async fn a_run_left_behind_by_a_crash_ends_when_its_subject_is_erased() {
+    let mut seen = std::collections::BTreeSet::new();
+    for how in [Break::Before, Break::After] {
+        for nth in 1..20 {
+            let case = Case::new();
+            let Some(id) = case.left_behind(nth, how).await else { continue };
+            let deployment = case.deployment();
+            let model = ScriptedModel::new().answer(1);
+            let recovery = deployment.recover(Office, case.world.clone(), model, id).go().await;
+            assert_eq!(recovery.unwrap_err(), RunError::SubjectErased);
+            let status = deployment.expire(id).await.unwrap();
+            seen.insert((status.as_str(), case.world.log().len()));
+            let left = case.left(id);
+            assert_eq!(left.report.chain, Chain::Closed(status), "{how:?} {nth}");
+            let cancel = &left.payloads[left.payloads.len() - 2];
+            assert_eq!(cancel["attrs"]["fuze.run.cancelled_by"], "subject_erased");
+            let replayed = case.desk.replayed(id);
+            assert_eq!(replayed, [""; 0], "{how:?} {nth}");
+            assert_eq!(deployment.expire(id).await.unwrap_err(), RunError::SubjectErased);
+        }
+    }
+    // Also where the tool had sent, and nobody wrote down how that ended; never `cancelled` then.
+    assert!(seen.contains(&("cancelled", 0)) && seen.contains(&("in_doubt", 1)), "{seen:?}");
+    assert!(!seen.contains(&("cancelled", 1)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn an_end_of_a_run_left_behind_may_die_too() {
+    for how in [Break::Before, Break::After] {
+        for nth in 1..=2 {
+            let case = Case::new();
+            let id = case.left_behind(3, Break::After).await.unwrap();
+            let (fragile, hung) = Fragile::at(&case.desk.store, nth, how);
+            let dying = case.on(fragile).build().unwrap();
+            tokio::select! {
+                ended = dying.expire(id) => panic!("it should hang: {ended:?}"),
+                () = hung.notified() => {}
+            }
+            match (nth, how) {
+                (2, Break::After) => {
+                    assert_eq!(case.deployment().expire(id).await, Err(RunError::SubjectErased))
+                }
+                _ => assert!(case.deployment().expire(id).await.is_ok()),
+            }
+            assert!(matches!(case.left(id).report.chain, Chain::Closed(_)));
+        }
+    }
+}
+
+/// A run that still goes on somewhere is stopped at its next write; one whose subject is there is left alone.
+#[tokio::test]
+async fn who_still_runs_an_erased_subjects_run_is_fenced_off() {
+    let case = Case::new();
+    let (fragile, hung) = Fragile::at(&case.desk.store, u32::MAX, Break::Before);
+    drop(hung);
+    let running = case.on(fragile).build().unwrap();
+    let model = ScriptedModel::new().call("send", json!({})).answer(1);
+    let run = running.run(Office, case.world.clone(), model).tenant("t").principal("p").subject("somebody");
+    let mut run = std::pin::pin!(run.input("go").start());
+    while case.desk.store.runs().is_empty() {
+        let polled = std::future::poll_fn(|context| std::task::Poll::Ready(run.as_mut().poll(context)));
+        assert!(polled.await.is_pending());
+    }
+    let id = case.desk.store.runs()[0];
+    let deployment = case.deployment();
+    assert_eq!(deployment.expire(id).await, Err(RunError::NotSuspended), "its subject is there");
+    // Who has neither its keys nor its subject cannot stop it.
+    let store = Arc::new(case.desk.store.clone());
+    let strangers =
+        Deployment::with_store("test.example", Desk::new().keys(), policy(), store).build().unwrap();
+    assert!(matches!(strangers.expire(id).await, Err(RunError::Records(_))));
+    assert_eq!(case.desk.store.load(id).await.unwrap().epoch, 1, "nobody was fenced off");
+    case.desk.subjects.erase_all();
+    assert_eq!(deployment.expire(id).await, Ok(RunStatus::Cancelled));
+    let outcome = run.await.unwrap();
+    assert!(matches!(outcome, Outcome::Halted { .. }), "{outcome:?}");
+    assert_eq!(case.world.log(), [""; 0], "what was not begun is not begun");
+    assert_eq!(case.left(id).report.chain, Chain::Closed(RunStatus::Cancelled));
+}

@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
+mod anchor;
 mod art22;
+mod blocking;
 mod cancel;
 mod cases;
 mod crash;
@@ -15,6 +17,7 @@ mod effects;
 mod expire;
 mod guardrails;
 mod input;
+mod lists;
 mod names;
 mod nested;
 mod oversight;

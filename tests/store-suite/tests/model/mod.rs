@@ -7,8 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use fuze_agent::store::{
     Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, Progress, RunState, RunStore,
-    SealedProgress, Start, Stop, StoreError, StoredRun,
+    SealedProgress, Start, Stop, StoreError, StoredRun, anchor_follows,
 };
+use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
 use fuze_store_suite::Place;
@@ -68,6 +69,12 @@ pub(crate) enum Bug {
     EndsOnlyWhereAllExpired,
     EndsTwice,
     ListsOtherRecords,
+    LoadsTheLastRootAsOpen,
+    ForgetsAnchors,
+    KeepsAnchorsTwice,
+    KeepsAnyAnchor,
+    ListsRunsThatGoOn,
+    ListsWithoutOrder,
 }
 
 #[derive(Clone)]
@@ -86,6 +93,7 @@ struct Run {
     keys: WrappedRunKeys,
     subject: Option<Name>,
     roots: Vec<Vec<u8>>,
+    anchors: Vec<AnchorLine>,
     progress: Vec<SealedProgress>,
     effects: Vec<EffectEntry>,
     stop: Option<Stop>,
@@ -366,6 +374,7 @@ impl RunStore for Memory {
                 keys: batch.keys.clone().expect("examined"),
                 subject: batch.subject.clone(),
                 roots: Vec::new(),
+                anchors: Vec::new(),
                 progress: Vec::new(),
                 effects: Vec::new(),
                 stop: None,
@@ -430,6 +439,8 @@ impl RunStore for Memory {
             _ => 0,
         };
         let root = if self.has(Bug::LoadsTheFirstRoot) { run.roots.first() } else { run.roots.last() };
+        let last_as_open = self.has(Bug::LoadsTheLastRootAsOpen);
+        let open = if last_as_open { run.roots.last() } else { run.roots.first() };
         Ok(StoredRun {
             epoch: run.epoch,
             state: run.state,
@@ -437,7 +448,9 @@ impl RunStore for Memory {
             keys: run.keys.clone(),
             subject: if self.has(Bug::ForgetsTheSubject) { None } else { run.subject.clone() },
             records_after_progress: run.lines.iter().skip(seen).cloned().collect(),
+            open_root: open.cloned(),
             last_root: root.cloned(),
+            anchors: run.anchors.iter().map(|line| line.bytes().to_vec()).collect(),
             progress: run.progress.clone(),
             effects: if self.has(Bug::LoadsNoEffects) { Vec::new() } else { run.effects.clone() },
             stop: run.stop,
@@ -505,6 +518,33 @@ impl RunStore for Memory {
             self.claimable(state, &claim)?;
             self.take(state, &claim)
         })
+    }
+
+    async fn add_anchor(&self, id: RunId, line: &AnchorLine) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let run = state.runs.get_mut(&id).ok_or(StoreError::NotFound)?;
+        let follows = match anchor_follows(&run.anchors, run.state == RunState::Closed, line) {
+            Ok(false) if self.has(Bug::KeepsAnchorsTwice) => true,
+            Err(_) if self.has(Bug::KeepsAnyAnchor) => true,
+            other => other?,
+        };
+        if follows && !self.has(Bug::ForgetsAnchors) {
+            run.anchors.push(line.clone());
+        }
+        Ok(())
+    }
+
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let state = self.lock();
+        let closed = |run: &Run| run.state == RunState::Closed || self.has(Bug::ListsRunsThatGoOn);
+        let left = state.runs.iter().filter(|(_, run)| run.anchors.len() == 1 && closed(run));
+        let mut ids: Vec<RunId> = left.map(|(id, _)| *id).filter(|id| Some(*id) > after).collect();
+        ids.sort_unstable();
+        if self.has(Bug::ListsWithoutOrder) {
+            ids.reverse();
+        }
+        ids.truncate(usize::try_from(limit).expect("few runs"));
+        Ok(ids)
     }
 
     async fn request_stop(&self, id: RunId, stop: Stop) -> Result<(), StoreError> {

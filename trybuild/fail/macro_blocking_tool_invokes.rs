@@ -1,8 +1,6 @@
-// rule 19 · AI Act Art. 12, 14 · a tool for blocking work that borrows the dispatch
-#![allow(unused_imports)]
-
+// rule 11 · AI Act Art. 14(4)(e) · a tool for blocking work that invokes another
 use fuze_agent::prelude::*;
-use fuze_agent_proof::tools::*;
+use fuze_agent_proof::tools::SearchWeb;
 use fuze_agent_proof::*;
 
 /// Reads dossiers.
@@ -15,7 +13,7 @@ use fuze_agent_proof::*;
     effect = read,
 )]
 fn lookup(ctx: &Ctx<'_, Deps>, id: String) -> Result<Answer, ToolError> {
-    std::thread::spawn(move || ctx.is_cancelled());
+    let _asked = ctx.invoke(SearchWeb, Query { id: id.clone() });
     Ok(Answer { text: id })
 }
 

@@ -1,8 +1,9 @@
-// rule 17 · GDPR Art. 6(1) · every tool said to fit an agent of one's own
-use fuze_agent::agent::ToolOf;
+// rule 17 · AI Act Art. 14 · tools without approval, taken over into a list that says otherwise
+use fuze_agent::agent::ToolsOf;
 use fuze_agent::law::oversight::HumanApproval;
 use fuze_agent::law::{annex_iii, art22, lawful, residency};
-use fuze_agent::{Agent, Limits, Retention, Tool};
+use fuze_agent::logic::{No, Yes};
+use fuze_agent::{Agent, Limits, Retention};
 use fuze_agent_proof::tools::ReadDossier;
 use fuze_agent_proof::{Answer, Deps, HIRING, HrPlan};
 
@@ -10,13 +11,13 @@ pub struct Hiring;
 
 impl Agent for Hiring {
     type LawfulBasis = lawful::Contract;
-    type AnnexIii = annex_iii::None;
+    type AnnexIii = annex_iii::employment::Recruitment;
     type Art22 = art22::None;
     type Oversight = HumanApproval<HrPlan>;
     type ModelResidency = residency::Eu;
     type Deps = Deps;
     type Output = Answer;
-    type Tools = (ReadDossier,);
+    type Tools = ToolsOf<Self, Yes, Yes>;
     const NAME: &'static str = "hiring";
     const DESCRIPTION: &'static str = "Recommends applicants.";
     const PURPOSE: &'static str = "employment-screening";
@@ -24,10 +25,8 @@ impl Agent for Hiring {
     const RETENTION: Retention = HIRING;
     const LIMITS: Limits = Limits::new(8, 1, 50_000);
     fn tools(&self) -> Self::Tools {
-        (ReadDossier,)
+        ToolsOf { ..ToolsOf::<Self, Yes, No>::new((ReadDossier,)) }
     }
 }
-
-impl<T: Tool> ToolOf<Hiring> for T {}
 
 fn main() {}

@@ -1,0 +1,94 @@
+//! What is drawn on a terminal, and that nothing of it is anywhere else. `script` (util-linux) lends the terminal.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use common::fuze;
+use common::site::Site;
+
+/// What a terminal shows of a shell command, or `None` where there is no `script`: said aloud, and with `FUZE_REQUIRE_TOOLS=1` a
+/// failure.
+fn on_a_terminal(command: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let called = Command::new("script")
+        .args(["-q", "-e", "-c", command, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = called else {
+        assert!(std::env::var_os("FUZE_REQUIRE_TOOLS").is_none_or(|v| v != "1"), "`script` is not there");
+        println!("SKIPPED: `script` is not there");
+        return None;
+    };
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn progress_is_for_who_looks_at_a_terminal() {
+    let site = Site::new();
+    let (program, run, key) = (env!("CARGO_BIN_EXE_fuze"), site.run(0), &site.key);
+    let verify = format!("{program} audit verify {run} --key {key}");
+    let Some(shown) = on_a_terminal(&verify, &[]) else { return };
+    assert!(shown.contains("verifying ["), "{shown:?}");
+    assert!(shown.contains("\u{1b}[1m\u{1b}[32mverified"), "in colours: {shown:?}");
+    // It is gone when the answer comes.
+    let answer = shown.rfind("verified").unwrap();
+    assert!(!shown[answer..].contains("verifying"), "{shown:?}");
+
+    let plain = on_a_terminal(&verify, &[("NO_COLOR", "1")]).unwrap();
+    assert!(plain.contains("verifying ["), "{plain:?}");
+    let colours =
+        plain.split('\u{1b}').skip(1).filter(|code| code.split_once('m').is_some_and(|(n, _)| is_sgr(n)));
+    assert_eq!(colours.count(), 0, "{plain:?}");
+    let dumb = on_a_terminal(&verify, &[("TERM", "dumb")]).unwrap();
+    assert!(!dumb.contains("verifying"), "{dumb:?}");
+
+    // Data in a pipe or a file is data, whatever the terminal shows beside it.
+    let out = site.path("out.json");
+    let piped = format!("{verify} --json | cat > {out}");
+    let shown = on_a_terminal(&piped, &[]).unwrap();
+    assert!(shown.contains("verifying ["), "{shown:?}");
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(document["result"], "verified");
+}
+
+/// `[1;32` and the like.
+fn is_sgr(code: &str) -> bool {
+    code.strip_prefix('[').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ';'))
+}
+
+#[test]
+fn without_a_terminal_nothing_is_drawn() {
+    let site = Site::new();
+    let (run, store, signing, out) =
+        (site.run(0), site.path("store"), site.path("keys/signing.key"), site.path("run.zip"));
+    let export = ["audit", "export", &run, "--out", &out, "--key", &site.key, "--signing-key", &signing];
+    let erase = [
+        "audit",
+        "erase",
+        &store,
+        "--origin",
+        "ward.example.eu",
+        "--signing-key",
+        &signing,
+        "--by",
+        "dpo",
+        "--run",
+        &site.runs[0],
+    ];
+    for arguments in [
+        ["audit", "verify", &run, "--key", &site.key].as_slice(),
+        &["audit", "replay", &run, "--key", &site.key],
+        &export,
+        &["audit", "verify", &out, "--key", &site.key],
+        &["audit", "show", &out, "--key", &site.key],
+        &erase,
+    ] {
+        assert_eq!(fuze(arguments, 0).stderr, "", "{arguments:?}");
+    }
+}
