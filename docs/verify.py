@@ -178,7 +178,7 @@ def content(octets, root, count):
         tokens = path.split("/")
         outer = [("/".join(tokens[:n]), tokens[n]) for n in range(1, len(tokens))]
         for name, token in (pair for pair in outer if pair[0] in values):
-            need(values[name] == {} and re.fullmatch(NUMBER, token), f"content: {path} is inside another leaf")
+            need(values[name] == {} and re.fullmatch(NUMBER, token), f"content: {path} is inside a leaf")
     need(len(hashes) == count in [2**n for n in range(3, 21)] and hashes == sorted(set(hashes)), "leaves")
     while len(hashes) > 1:
         hashes = [sha(b"\1" + bytes.fromhex(a + b)) for a, b in zip(hashes[::2], hashes[1::2])]
