@@ -294,7 +294,7 @@ mod tests {
         keys.erase(&alias).unwrap();
         assert!(matches!(keys.create(&alias, person), Err(SubjectKeyError::Exists { .. })));
         assert!(keys.find(&alias).unwrap().is_none());
-        assert_eq!(keys.aliases(person).unwrap(), [other.clone()]);
+        assert_eq!(keys.aliases(person).unwrap(), std::slice::from_ref(&other));
         // Somebody whose tag is nothing finds nothing.
         let none: i64 = keys
             .locked()

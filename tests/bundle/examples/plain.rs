@@ -6,6 +6,8 @@ use fuze_audit::Selection;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args_os().nth(1).ok_or("expected the path of the bundle to write")?;
-    Run::new(Shape { turns: 4, ..Shape::full(1) }).export(Selection::all()).to_path(path.as_ref())?;
+    let run = Run::new(Shape { turns: 4, ..Shape::full(1) });
+    let report = run.export(Selection::all()).to_path(path.as_ref())?;
+    println!("{:?}", report.verdict());
     Ok(())
 }
