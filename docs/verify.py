@@ -12,14 +12,14 @@ or a wrong type needs no line of its own. Where it can, a check builds what must
 
 What it does not look at: what records say beyond what the chain rests on (2, 4), witnesses' cosignatures
 (13), anchors without --log, and what is wrapped around the evidence: the zip's form, the manifest, decisions,
-copies for people. Most of that is in `verify_bundle.py`, which builds on this. With an annex (12) or a key
-history (14) it says, once all else holds, that it cannot verify.
+copies for people. With an annex (12) or a key history (14) it says, once all else holds, that it cannot
+verify. Most of this `verify_bundle.py` looks at, which builds on this.
 """
 import argparse, base64, decimal, hashlib, json, re, sys, zipfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ANNEX, HISTORY, SUITE = "annex/annex.jsonl", "keys/run.history.jsonl", "fuze-ed25519-sha256-v1"
-HASH = re.compile("[0-9a-f]{64}")
+HASH, NUMBER, POINTER = re.compile("[0-9a-f]{64}"), "0|[1-9][0-9]*", re.compile("(/([^~/]|~[01])*){0,64}")
 PROOF = re.compile(r"c2sp\.org/tlog-proof@v1\n(?:extra [^\n]*\n)?index (0|[1-9][0-9]*)\n((?:[^\n]+\n)*)\n"
                    r"(([^\n]+)\n([1-9][0-9]*)\n([^\n]+)\n)\n((?:\u2014 [^ \n]+ [^ \n]+\n)+)")
 
@@ -70,9 +70,8 @@ def read(octets):
 
 
 def lines(octets):
-    parts = octets.split(b"\n")
-    need(parts.pop() == b"" and parts, "empty, or the last line is not whole")
-    return parts
+    need(octets.endswith(b"\n"), "empty, or the last line is not whole")
+    return octets[:-1].split(b"\n")
 
 
 def base64url(octets):
@@ -120,8 +119,7 @@ def chain(files, key):
     payloads, roots, segment, head, prev_root = [], [], 0, "0" * 64, "0" * 64
     root_lines = lines(files["roots/roots.jsonl"])
     for n, line in enumerate(lines(files["records.jsonl"])):
-        record = read(line)
-        p = record["payload"]
+        p = read(line)["payload"]
         if jcs(p["v"]) != b"1" or (n == 0 and p["attrs"]["fuze.suite"] != SUITE):
             raise Cannot(f"record {n}: another version or suite")
         hashed = jcs({"payload": p, "prevHash": head, "sequence": n})
@@ -139,7 +137,7 @@ def chain(files, key):
                        domain="fuze/run-close/v1", head=head, openedAt=first["startedAt"],
                        status=p["attrs"]["fuze.run.status"], **must, **open_leaf)
             roots.append(p["signature"])
-        head = record["hash"]
+        head = sha(hashed)
         if span in ("agent.invoke", "oversight.suspend") and len(roots) < len(root_lines):
             signed = read(root_lines[len(roots)])
             if n == 0 or signed["root"]["count"] == n + 1:
@@ -175,11 +173,13 @@ def content(octets, root, count):
         else:
             need(kind == "hash" and HASH.fullmatch(x), "content: a leaf")
             hashes.append(x)
-    for path in values:
-        outer = ["/".join(path.split("/")[:n]) for n in range(1, path.count("/") + 1)]
-        need(all(values.get(path, {}) == {} for path in outer), f"content: {path} is inside another leaf")
-    need(hashes == sorted(set(hashes)), "content: the order of leaves")
-    need(len(hashes) == count in [2**n for n in range(3, 21)], "content: the number of leaves")
+    for path, value in values.items():
+        need(POINTER.fullmatch(path) and not (value and isinstance(value, (dict, list))), f"content: {path}")
+        tokens = path.split("/")
+        outer = [("/".join(tokens[:n]), tokens[n]) for n in range(1, len(tokens))]
+        for name, token in (pair for pair in outer if pair[0] in values):
+            need(values[name] == {} and re.fullmatch(NUMBER, token), f"content: {path} is inside a leaf")
+    need(len(hashes) == count in [2**n for n in range(3, 21)] and hashes == sorted(set(hashes)), "leaves")
     while len(hashes) > 1:
         hashes = [sha(b"\1" + bytes.fromhex(a + b)) for a, b in zip(hashes[::2], hashes[1::2])]
     need(hashes == [root], "content: does not hash to its root")

@@ -5,8 +5,8 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
     verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY] BUNDLE...
 
 Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4),
-cosignatures of witnesses (13), overseers' own signatures (11). Of an annex (12) that another key signed, or that says
-that a retention window ended for this run, and with a key history (14) it says that it cannot verify.
+cosignatures of witnesses (13), overseers' own signatures (11). Where an annex (12) says that a retention window ended
+for this run, and where a key was revoked (14), it says that it cannot verify.
 """
 import argparse, json, re, struct, sys, zlib
 from datetime import datetime
@@ -34,6 +34,8 @@ ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
           "record": ({"root"}, {"request", "consent_withdrawn", "content_window", "decision_window"}),
           "run": (set(), {"request", "consent_withdrawn"} | WINDOWS),
           "subject": (set(), {"request", "consent_withdrawn"})}
+KEY_ENTRY = {"at", "domain", "event", "keyId", "origin", "prev", "publicKey", "role", "sequence"}
+ROLES_OF_KEYS, FOREVER = ("run", "log", "overseer"), "9999-12-31T23:59:59.999999999Z"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -92,6 +94,58 @@ def check_payloads(payloads):
     need(not refused or len(payloads) == 1 or payloads[1]["span"] == "run.close", "record 1: after a refusal")
 
 
+# Keys over time (14)
+
+class Keys:
+    """The run's key as it is, or all keys of a history whose first one is trusted."""
+
+    def __init__(self, key):
+        self.of = None
+        self.periods = {sha(key): {"key": key, "since": "1970", "until": FOREVER}}
+
+    def read(self, octets):
+        """Reads a history, and returns its first key's id. Whether anything about it is trusted is not said here."""
+        self.periods, prev, at, signer = {}, ZERO, "1970", None
+        for n, line in enumerate(lines(octets)):
+            signed = read(line)
+            e, event = signed["entry"], signed["entry"]["event"]
+            subject = unbase64(e["publicKey"])
+            check_point(subject)
+            signer = signer or subject
+            self.of = self.of or (e["origin"], e["role"])
+            more = {"compromisedSince"} & set(e) if event == "revoked" else set()
+            need(set(e) == KEY_ENTRY | more and e["domain"] == "fuze/key/v1", "history: members")
+            need(set(signed) == {"entry", "signature"} | ({"proof"} if event != "revoked" else set()), "history: members")
+            need((e["origin"], e["role"]) == self.of and NAME.fullmatch(e["origin"]) and e["role"] in ROLES_OF_KEYS,
+                 "history: of another")
+            need(e["keyId"] == sha(signer) and jcs([e["prev"], e["sequence"]]) == jcs([prev, n]), "history: order")
+            check_time(e["at"], at)
+            check_time(e.get("compromisedSince", e["at"]))
+            check_signature(signer, unbase64(signed["signature"]), jcs(e))
+            period = self.periods.get(sha(subject))
+            need((event == "introduced") == (n == 0) and (event == "revoked") == (period is not None), "history: event")
+            if event == "revoked":
+                need(subject != signer and "revoked" not in period, "history: it cannot be revoked")
+                period["revoked"] = e["at"]
+            else:
+                need(event in ("introduced", "rotated"), "history: event")
+                check_signature(subject, unbase64(signed["proof"]), jcs(e))
+                need(n or signed["proof"] == signed["signature"], "history: proof")
+                for period in self.periods.values():
+                    period["until"] = min(period["until"], e["at"])
+                self.periods[sha(subject)] = {"key": subject, "since": e["at"], "until": FOREVER}
+                signer = subject
+            prev, at = sha(line), e["at"]
+        return next(iter(self.periods))
+
+    def at(self, key_id, time, origin):
+        """The key that may sign then for runs of this origin."""
+        period = self.periods.get(key_id) if self.of in (None, (origin, "run")) else None
+        if period is None or "revoked" in period or not period["since"] <= time <= period["until"]:
+            raise Cannot(f"the key {key_id} was not in force at {time}, or nobody vouched for it, or it was revoked")
+        return period["key"]
+
+
 # The annex (12)
 
 def check_entry(e):
@@ -108,6 +162,7 @@ def check_entry(e):
         need(kind in ("contested", "late_outcome"), "annex: kind")
         more = {"runId", "statement"} | ({"root"} & set(e))
     need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
+    check_time(e["at"])
     need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
     need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
     need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
@@ -115,7 +170,7 @@ def check_entry(e):
     need(leaves and leaves == sorted(set(leaves)) and all(map(HASH.fullmatch, leaves)), "annex: leaves")
 
 
-def read_annex(files, key, first):
+def read_annex(files, keys, first):
     """The statements, which follow each other, are signed, and erase nothing that is held."""
     entries, prev, at, holds = [], ZERO, "1970", []
     for n, line in enumerate(lines(files[ANNEX])):
@@ -123,9 +178,7 @@ def read_annex(files, key, first):
         e = signed["entry"]
         check_entry(e)
         need(set(signed) == {"entry", "signature"}, "annex: members")
-        if e["keyId"] != sha(key):
-            raise Cannot(f"line {n} of the annex: this verifier knows the run's key alone")
-        check_signature(key, unbase64(signed["signature"]), jcs(e))
+        check_signature(keys.at(e["keyId"], e["at"], e["origin"]), unbase64(signed["signature"]), jcs(e))
         of = [first["attrs"]["fuze.origin"], first["common"]["fuze.tenant.id"]]
         need([e["origin"], e["tenant"]] == of and jcs([e["prev"], e["sequence"]]) == jcs([prev, n]), "annex: order")
         check_time(e["at"], at)
@@ -274,12 +327,16 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     except Exception:
         named = sha(key)
     need(named == sha(key), "keys/run.hex: another key than record 0 names")
-    if sha(key) not in run_keys:
+    keys, history = Keys(key), Keys(key)
+    if HISTORY in files and history.read(files[HISTORY]) in run_keys:
+        keys = history
+    elif sha(key) not in run_keys:
         raise Cannot(f"nobody vouched for the run's key {sha(key)}")
     payloads, roots = chain(files, key)
+    keys.at(sha(key), roots[0]["root"]["at"], roots[0]["root"]["origin"])
     check_payloads(payloads)
     closed = payloads[-1]["span"] == "run.close"
-    entries = read_annex(files, key, payloads[0]) if ANNEX in files else []
+    entries = read_annex(files, keys, payloads[0]) if ANNEX in files else []
     withheld = contents(files, payloads)
     withheld = check_annex(files, entries, payloads, withheld)
     check_decisions(files, key, payloads)
@@ -299,8 +356,6 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
     if log and not (named and ("run_close" if closed else "run_open") in places):
         raise Cannot("its last root is not anchored in that log")
-    if HISTORY in files:
-        raise Cannot(f"the rest holds, but this verifier does not read {HISTORY}")
     if not closed:
         raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
 

@@ -33,7 +33,7 @@ awk '/<!-- example -->/ {on=1} /<!-- end of example -->/ {on=0}
      on && /^`[a-z]*\.jsonl`:/ {if (n++) printf "\377"} on && /^{/ {print}' docs/evidence-format.md >"$corpus/run/seed"
 # The target changes one member of this bundle at a time; its key is known to it.
 rm -f "$corpus/sample.zip"
-cargo run --quiet -p fuze-agent-bundle-tests --example sample -- "$corpus/sample.zip" >/dev/null
+cargo run --quiet -p fuze-agent-bundle-tests --example plain -- "$corpus/sample.zip" >/dev/null
 cp "$corpus/sample.zip" "$corpus/bundle/sample.zip"
 
 built=${CARGO_TARGET_DIR:-target}/fuzz
