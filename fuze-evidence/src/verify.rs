@@ -63,7 +63,7 @@ impl<'k> TrustedKeys<'k> {
         Self::default()
     }
 
-    /// Runs signed by `key` are accepted, unless a history of their origin knows the key: then that decides.
+    /// Runs signed by `key` are accepted, unless a history that knows it says otherwise.
     #[must_use]
     pub fn run_key(mut self, key: PublicKey) -> Self {
         self.runs.insert(key.id(), key);
@@ -93,11 +93,11 @@ impl<'k> TrustedKeys<'k> {
     /// The key `id`, if it may sign for runs of `origin` at `at`.
     pub(crate) fn key_at(&self, id: &KeyId, origin: &Name, at: Timestamp) -> Result<RunKey, String> {
         let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
-        let mut why = None;
+        let (mut why, mut in_force) = (None, None);
         for history in self.histories.iter().filter(of_origin) {
             match history.standing(id, at) {
                 Standing::Unknown => {}
-                Standing::InForce(key) => return Ok(RunKey { key, revoked: None }),
+                Standing::InForce(key) => in_force = Some(key),
                 Standing::Revoked { key, at, .. } => return Ok(RunKey { key, revoked: Some(at) }),
                 Standing::NotYet { from } => {
                     why =
@@ -108,11 +108,12 @@ impl<'k> TrustedKeys<'k> {
                 }
             }
         }
-        // A history says more about a key than that it is trusted: from when, until when, and whether it was revoked.
-        match (why, self.runs.get(id)) {
-            (None, Some(&key)) => Ok(RunKey { key, revoked: None }),
-            (None, None) => Err(format!("it is signed by the key {id}, which is not trusted")),
+        // A history that knows the key says more about it than that it is trusted: until when, and whether it was revoked. Of two the
+        // stricter counts: the other is older.
+        match (why, in_force.or_else(|| self.runs.get(id).copied())) {
             (Some(why), _) => Err(why),
+            (None, Some(key)) => Ok(RunKey { key, revoked: None }),
+            (None, None) => Err(format!("it is signed by the key {id}, which is not trusted")),
         }
     }
 

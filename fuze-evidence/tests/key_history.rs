@@ -182,27 +182,6 @@ fn a_run_of_a_revoked_key_needs_a_log() {
     assert!(judged(&run, &other).is_err());
 }
 
-/// Naming a key beside the history that revokes it, or in which it came later, does not bring it back.
-#[test]
-fn a_history_decides_about_the_keys_that_it_knows() {
-    let Sample { host, files: run, .. } = Sample::closed();
-    let named = |history| TrustedKeys::new().run_key(host.public_key()).history(history);
-    let next = signer();
-    let mut history = history_of(&host, 0, "hr.example.eu", KeyRole::Run);
-    history.rotate(at(1_000_000_000), &host.signer, &next).unwrap();
-    assert_eq!(judged(&run, &named(history.clone())), Ok(true));
-    history.revoke(at(2_000_000_000), host.signer.key_id(), None, &next).unwrap();
-    assert!(judged(&run, &named(history)).unwrap_err().contains("revoked"));
-    let late = judged(&run, &named(history_of(&host, 1, "hr.example.eu", KeyRole::Run)));
-    assert!(late.unwrap_err().contains("before its key"));
-    // Of another deployment's keys, of another role's, and of a key that it does not know it says nothing.
-    for (origin, role) in [("other.example.eu", KeyRole::Run), ("hr.example.eu", KeyRole::Overseer)] {
-        assert_eq!(judged(&run, &named(history_of(&host, 1, origin, role))), Ok(true));
-    }
-    let others = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(1), &next).unwrap();
-    assert_eq!(judged(&run, &named(others)), Ok(true));
-}
-
 /// A key of the wrong order never enters a history, not even signed by the key in force.
 #[test]
 fn a_weak_key_is_refused() {
