@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fuze_audit::{Anchored, KeyAnchor};
+use fuze_audit::Anchored;
 use fuze_evidence::anchor::{AnchorLine, Prepared};
 use fuze_evidence::keys::FileSigner;
-use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::SignedRoot;
 use fuze_evidence::{Hash, jcs, sha256};
 use fuze_log::witness::{Answer, TransportError};
@@ -104,14 +103,14 @@ impl World {
     }
 
     /// Puts the last line of a key history into the log, which the witness then sees, and proves it.
-    pub fn revoke(&mut self, history: &KeyHistory) -> KeyAnchor {
+    pub fn revoke(&mut self, history: &fuze_evidence::keys::history::KeyHistory) -> fuze_audit::KeyAnchor {
         self.dice += 1;
         let line = self.keep(Prepared::key(history.head(), &mut random(self.dice)).unwrap());
         self.grow(2);
         let client = WitnessClient::new(self.witness.vkey().clone(), Direct(self.witness.clone())).unwrap();
         assert_eq!(self.log.cosign(&[client]).unwrap().cosigned.len(), 1);
         let proof = self.log.reader().proof(line.index()).unwrap().to_string();
-        KeyAnchor { line, proof: proof.into_bytes() }
+        fuze_audit::KeyAnchor { line, proof: proof.into_bytes() }
     }
 
     fn keep(&self, prepared: Prepared) -> AnchorLine {
