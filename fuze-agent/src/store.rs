@@ -270,6 +270,8 @@ pub enum Ground {
     /// The data subject was erased, so that nobody can open what the run was; tokens may be in time or not. The batch
     /// closes it.
     Erased,
+    /// An operator ended it; tokens may be in time or not. The batch closes it.
+    Abandoned,
 }
 
 /// All that continues, or closes, a suspended run.

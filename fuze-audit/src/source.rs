@@ -67,8 +67,7 @@ impl RunSource for MemoryRun {
             RunFile::Roots => self.roots.as_slice(),
             RunFile::Content => self.content.as_slice(),
             RunFile::Keys => self.keys.as_slice(),
-            // A run in memory keeps none.
-            RunFile::Anchors => &[],
+            RunFile::Anchors => self.anchors.as_slice(),
         }))
     }
 }

@@ -185,11 +185,12 @@ impl fmt::Display for EraseError {
             Self::UnknownRun(run) => write!(f, "there is no run {run} here"),
             Self::NotClosed { run, waiting: true } => write!(
                 f,
-                "run {run} waits for people, and only closed runs are erased from; close it first with `Deployment::expire`"
+                "run {run} waits for people, and only closed runs are erased from; end it first with `Deployment::abandon`"
             ),
             Self::NotClosed { run, waiting: false } => write!(
                 f,
-                "run {run} has not closed, and only closed runs are erased from; let it end, or recover it after a crash"
+                "run {run} has not closed, and only closed runs are erased from; let it end, or after a crash recover it or end it with \
+                 `Deployment::abandon`"
             ),
             Self::OtherOrigin { found } => {
                 write!(f, "the run belongs to the deployment `{found}`; erase there, under its key")

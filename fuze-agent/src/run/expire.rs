@@ -47,9 +47,30 @@ impl Deployment {
         match (stored.state, erased) {
             (RunState::Suspended, true) => self.end_waiting(store, run, &stored, Ground::Erased).await,
             (RunState::Suspended, false) => self.end_waiting(store, run, &stored, Ground::Silence).await,
-            (RunState::Running, true) => self.end_running(store, run, &stored).await,
+            (RunState::Running, true) => {
+                self.end_running(store, run, &stored, CancelledBy::SubjectErased).await
+            }
             (RunState::Running, false) => Err(RunError::NotSuspended),
             (RunState::Closed, _) => Err(over(&stored)),
+        }
+    }
+
+    /// Ends a run for good, whether it waits for people or a crash left it behind, and says how it ended: for instance because
+    /// its data subject asks for erasure, which takes closed runs, or because its agent's definition is gone. `run.cancel` says
+    /// `abort`. It ends as `cancelled`, or as `in_doubt` while it is not known whether a call happened.
+    ///
+    /// Whoever still runs it is fenced off: it does nothing more that its store must allow. To stop a run and let it end
+    /// by itself, ask its [`CancelHandle`](crate::CancelHandle) or [`RunStore::request_stop`].
+    ///
+    /// # Errors
+    /// As [`Deployment::expire`], but that it is never too early.
+    pub async fn abandon(&self, run: RunId) -> Result<RunStatus, RunError> {
+        let Home::Store(store) = self.home() else { return Err(RunError::NoStore) };
+        let stored = store.load(run).await?;
+        match stored.state {
+            RunState::Suspended => self.end_waiting(store, run, &stored, Ground::Abandoned).await,
+            RunState::Running => self.end_running(store, run, &stored, CancelledBy::Abort).await,
+            RunState::Closed => Err(over(&stored)),
         }
     }
 
@@ -65,6 +86,7 @@ impl Deployment {
         let opened = opened(self, stored, &mut recorder)?;
         let cancelled_by = match ground {
             Ground::Erased => CancelledBy::SubjectErased,
+            Ground::Abandoned => CancelledBy::Abort,
             Ground::Decided | Ground::Silence => CancelledBy::Expired,
         };
         // A doubt outlives other ends.
@@ -84,6 +106,7 @@ impl Deployment {
         store: &Arc<dyn RunStore>,
         run: RunId,
         before: &StoredRun,
+        cancelled_by: CancelledBy,
     ) -> Result<RunStatus, RunError> {
         // Nobody is fenced off by who could not close the run.
         Ending::read(self, store, run, before).await?;
@@ -105,7 +128,7 @@ impl Deployment {
         let doubts = stored.effects.iter().filter(|effect| open(effect.state));
         spans.extend(doubts.map(|effect| RunGap { what: Gap::Tool, exec_id: Some(effect.exec_id) }.into()));
         let status = if spans.len() > 2 { RunStatus::InDoubt } else { RunStatus::Cancelled };
-        spans.push(RunCancel { cancelled_by: CancelledBy::SubjectErased }.into());
+        spans.push(RunCancel { cancelled_by }.into());
         let (batch, root) = self.last_batch(recorder, next_step, &spans, status)?;
         store.commit(fence, batch).await?;
         self.anchor_end(run, &root, opened).await;

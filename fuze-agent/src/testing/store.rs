@@ -300,7 +300,7 @@ impl RunStore for MemoryStore {
                 Some(Token { state: TokenState::Used, .. }) => return Err(ClaimError::Used(*token)),
                 Some(known) if known.expires_at_unix_ms <= now => match claim.ground {
                     Ground::Decided => return Err(ClaimError::Expired(*token)),
-                    Ground::Silence | Ground::Erased => silent = true,
+                    Ground::Silence | Ground::Erased | Ground::Abandoned => silent = true,
                 },
                 Some(_) => {}
             }

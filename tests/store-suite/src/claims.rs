@@ -279,7 +279,7 @@ pub(crate) async fn silence_closes_a_run_whose_time_is_over(given: Given) -> Ver
     same("records", &stored.head.0, &(sample.head().0 + 2))?;
     // Which of the two it names is the store's affair.
     let used = |claimed: &Result<Fence, ClaimError>| matches!(claimed, Err(ClaimError::Used(used)) if tokens.iter().any(|token| token.token_hash == *used));
-    for ground in [Ground::Silence, Ground::Erased] {
+    for ground in [Ground::Silence, Ground::Erased, Ground::Abandoned] {
         let again = store.claim(sample.fork()?.end(1, &tokens, ground)?).await;
         check(used(&again), || format!("again: {again:?}"))?;
     }
@@ -321,7 +321,7 @@ pub(crate) async fn an_erased_subjects_run_closes_at_any_time(given: Given) -> V
 
 pub(crate) async fn silence_and_erasure_never_continue_a_run(given: Given) -> Verdict {
     let store = given.store().await?;
-    for ground in [Ground::Silence, Ground::Erased] {
+    for ground in [Ground::Silence, Ground::Erased, Ground::Abandoned] {
         let (sample, tokens) = waiting_until(&store, &[1]).await?;
         let claim = Claim { ground, ..sample.fork()?.claim(1, &tokens)? };
         let claimed = store.claim(claim).await;

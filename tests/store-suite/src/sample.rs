@@ -227,6 +227,7 @@ impl Sample {
         let cancelled_by = match ground {
             Ground::Decided | Ground::Silence => CancelledBy::Expired,
             Ground::Erased => CancelledBy::SubjectErased,
+            Ground::Abandoned => CancelledBy::Abort,
         };
         let record = self.append(&RunCancel { cancelled_by }.into(), None)?;
         let run = self.run;

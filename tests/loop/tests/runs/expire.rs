@@ -507,6 +507,33 @@ async fn an_end_of_a_run_left_behind_may_die_too() {
     }
 }
 
+/// An operator ends what waits, in time or not, and what a crash left behind; once.
+#[tokio::test]
+async fn an_operator_ends_any_open_run_once() {
+    let case = Case::new();
+    let deployment = case.deployment();
+    let waiting = case.waiting(&deployment).await;
+    let (id, in_time) = (waiting.run_id(), case.resumable(waiting));
+    assert_eq!(deployment.abandon(id).await, Ok(RunStatus::Cancelled));
+    case.left(id).ended("abort", RunStatus::Cancelled);
+    assert_eq!(case.desk.replayed(id), [""; 0]);
+    assert!(case.resume(&deployment, in_time).await.is_err());
+    assert_eq!(deployment.abandon(id).await.unwrap_err(), RunError::NotSuspended);
+    let doubt = case.waiting_for(&deployment, "send", json!({})).await.run_id();
+    assert_eq!(deployment.abandon(doubt).await, Ok(RunStatus::InDoubt));
+    assert_eq!(Deployment::in_memory(Fixed::new()).unwrap().abandon(id).await, Err(RunError::NoStore));
+    for how in [Break::Before, Break::After] {
+        let case = Case::new();
+        let id = case.left_behind(4, how).await.unwrap();
+        let status = case.deployment().abandon(id).await.unwrap();
+        let left = case.left(id);
+        assert_eq!(left.report.chain, Chain::Closed(status));
+        let cancel = &left.payloads[left.payloads.len() - 2];
+        assert_eq!(cancel["attrs"]["fuze.run.cancelled_by"], "abort");
+        assert_eq!(case.desk.replayed(id), [""; 0]);
+    }
+}
+
 /// A run that still goes on somewhere is stopped at its next write; one whose subject is there is left alone.
 #[tokio::test]
 async fn who_still_runs_an_erased_subjects_run_is_fenced_off() {

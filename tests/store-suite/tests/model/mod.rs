@@ -282,8 +282,10 @@ impl Memory {
         let over = match (claim.ground, self.bug) {
             (Ground::Decided, _) | (Ground::Silence, Some(Bug::EndsInTime)) => true,
             (Ground::Silence, Some(Bug::EndsOnlyWhereAllExpired)) => silent.iter().all(|expired| *expired),
-            (Ground::Silence, _) | (Ground::Erased, Some(Bug::EndsNothingErased)) => silent.contains(&true),
-            (Ground::Erased, _) => true,
+            (Ground::Silence, _) | (Ground::Erased | Ground::Abandoned, Some(Bug::EndsNothingErased)) => {
+                silent.contains(&true)
+            }
+            (Ground::Erased | Ground::Abandoned, _) => true,
         };
         if !over {
             return Err(ClaimError::InTime);
