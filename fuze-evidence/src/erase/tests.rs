@@ -240,7 +240,7 @@ fn a_run_that_waits_is_told_apart() {
     let order = Order { at: at(1_000), by: name("dpo-1"), reason: ErasureReason::Request };
     let refused = desk.archive().erase(sample.run_id, &Target::Run, &order).unwrap_err();
     assert!(matches!(refused, EraseError::NotClosed { waiting: true, .. }));
-    assert!(refused.to_string().contains("`Deployment::expire`"));
+    assert!(refused.to_string().contains("`Deployment::abandon`"));
 }
 
 /// While somebody writes the run or the annex, nothing is erased.
