@@ -1,0 +1,201 @@
+//! Which files of a directory are policies, as Cerbos's disk store sees it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::problem::{Collector, Position, Problems};
+
+/// The directory of the schemas, at the root of a policy directory.
+pub const SCHEMAS: &str = "_schemas";
+/// Directories of this name hold what tests need.
+const TEST_DATA: &str = "testdata";
+
+/// At most so many files are read: a policy set is reviewed by people.
+const MOST_FILES: usize = 20_000;
+/// At most so many directories in one another.
+const DEEPEST: usize = 64;
+/// Bytes of a file that are read.
+const LARGEST: u64 = 1 << 20;
+
+/// A file of a policy set, by its path relative to the directory, `/` between its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path.
+    pub path: Arc<str>,
+    /// What stands in it.
+    pub text: String,
+}
+
+impl Source {
+    /// A file that is not on a disk.
+    #[must_use]
+    pub fn new(path: &str, text: &str) -> Self {
+        Self { path: path.into(), text: text.to_owned() }
+    }
+}
+
+/// What a path means in a policy directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A policy.
+    Policy,
+    /// A JSON schema.
+    Schema,
+    /// A test suite, `*_test.yaml`.
+    Test,
+    /// Nothing of the three.
+    Other,
+}
+
+/// What a path, relative to the policy directory and with `/` between its parts, means.
+#[must_use]
+pub fn kind_of(path: &str) -> FileKind {
+    let parts: Vec<&str> = path.split('/').collect();
+    let in_schemas = parts.first() == Some(&SCHEMAS);
+    let apart = |part: &&str| part.starts_with('.') || (**part == TEST_DATA && !in_schemas);
+    let Some((name, directories)) = parts.split_last() else { return FileKind::Other };
+    if parts.iter().any(apart) {
+        return FileKind::Other;
+    }
+    let lower = name.to_lowercase();
+    let extension = lower.rsplit_once('.').filter(|(_, extension)| matches!(*extension, "yaml" | "yml" | "json"));
+    let Some((stem, extension)) = extension else { return FileKind::Other };
+    if in_schemas {
+        let a_file_within = !directories.is_empty();
+        return if a_file_within && extension == "json" { FileKind::Schema } else { FileKind::Other };
+    }
+    if stem.ends_with("_test") { FileKind::Test } else { FileKind::Policy }
+}
+
+/// A policy directory as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Policies, in the order of their paths.
+    pub policies: Vec<Source>,
+    /// Schemas; their paths are relative to `_schemas`.
+    pub schemas: Vec<Source>,
+    /// Test suites.
+    pub tests: Vec<Source>,
+}
+
+/// Reads a policy directory: hidden files, `testdata` and what is no YAML or JSON are left out.
+///
+/// # Errors
+/// When a file cannot be read, is not UTF-8, or exceeds a limit; when `_schemas` stands elsewhere than at the root.
+pub fn read_directory(directory: &Path) -> Result<Files, Problems> {
+    let mut out = Collector::default();
+    let mut files = Files::default();
+    let mut count = 0;
+    walk(directory, "", 0, &mut files, &mut count, &mut out);
+    for list in [&mut files.policies, &mut files.schemas, &mut files.tests] {
+        list.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    out.into_result(files)
+}
+
+fn walk(directory: &Path, prefix: &str, depth: usize, files: &mut Files, count: &mut usize, out: &mut Collector) {
+    if depth > DEEPEST {
+        return complain(out, prefix, format!("directories are more than {DEEPEST} deep"));
+    }
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => return complain(out, prefix, format!("the directory cannot be read: {error}")),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return complain(out, prefix, format!("the directory cannot be read: {error}")),
+        };
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            complain(out, prefix, format!("the name of `{}` is not UTF-8", name.display()));
+            continue;
+        };
+        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        // Links are not followed, as in Cerbos: what they lead to is no part of the set that is hashed.
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) => {
+                complain(out, &path, format!("it cannot be read: {error}"));
+                continue;
+            }
+        };
+        if kind.is_dir() {
+            if name.starts_with('.') || (name == TEST_DATA && !path.starts_with(SCHEMAS)) {
+                continue;
+            }
+            if name == SCHEMAS && !prefix.is_empty() {
+                complain(out, &path, format!("`{SCHEMAS}` must stand at the root of the policy directory"));
+                continue;
+            }
+            walk(&entry.path(), &path, depth + 1, files, count, out);
+            continue;
+        }
+        let into = match kind_of(&path) {
+            FileKind::Policy => &mut files.policies,
+            FileKind::Schema => &mut files.schemas,
+            FileKind::Test => &mut files.tests,
+            FileKind::Other => continue,
+        };
+        if kind.is_symlink() {
+            complain(out, &path, "it is a link: put the file itself here, so that the set is complete".to_owned());
+            continue;
+        }
+        *count += 1;
+        if *count > MOST_FILES {
+            return complain(out, prefix, format!("there are more than {MOST_FILES} files"));
+        }
+        match read_file(&entry.path()) {
+            Ok(text) => {
+                let path = path.strip_prefix(&format!("{SCHEMAS}/")).unwrap_or(&path);
+                into.push(Source { path: path.into(), text });
+            }
+            Err(why) => complain(out, &path, why),
+        }
+    }
+}
+
+fn complain(out: &mut Collector, path: &str, message: String) {
+    out.add(&if path.is_empty() { ".".into() } else { path.into() }, Position::START, message);
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let length = fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
+    if length > LARGEST {
+        return Err(format!("the file has {length} bytes, at most {LARGEST} are read"));
+    }
+    let bytes = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_policy() {
+        for (path, kind) in [
+            ("a.yaml", FileKind::Policy),
+            ("a/b.YML", FileKind::Policy),
+            ("a.json", FileKind::Policy),
+            ("a.txt", FileKind::Other),
+            ("yaml", FileKind::Other),
+            (".a.yaml", FileKind::Other),
+            (".git/a.yaml", FileKind::Other),
+            ("a/.b/c.yaml", FileKind::Other),
+            ("testdata/a.yaml", FileKind::Other),
+            ("a/testdata/b.yaml", FileKind::Other),
+            ("a/testdata_/b.yaml", FileKind::Policy),
+            ("a_test.yaml", FileKind::Test),
+            ("a_TEST.json", FileKind::Test),
+            ("_schemas/a.json", FileKind::Schema),
+            ("_schemas/x/a.json", FileKind::Schema),
+            ("_schemas/testdata/a.json", FileKind::Schema),
+            ("_schemas/a.yaml", FileKind::Other),
+            ("_schemas/.a.json", FileKind::Other),
+        ] {
+            assert_eq!(kind_of(path), kind, "{path}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! From the parser's events to a tree, with bounds on everything that could grow.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::{Entry, Layout, Node, Text, Value, scalar};
+use crate::cerbos::problem::{Place, Position, Problem};
+
+/// How much a file may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a file.
+    pub bytes: usize,
+    /// Lists and mappings in one another.
+    pub depth: usize,
+    /// Nodes of all documents of a file, with aliases written out.
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    /// 1 MiB, 64 deep, 100 000 nodes: far more than a policy that a person can review.
+    fn default() -> Self {
+        Self { bytes: 1 << 20, depth: 64, nodes: 100_000 }
+    }
+}
+
+/// Reads all documents of a file; documents without content are left out.
+///
+/// # Errors
+/// The first thing that is not YAML, that exceeds a limit, or that has no place in a policy.
+pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Problem> {
+    let problem = |at, message: String| Problem { place: Place { file: file.clone(), at }, message };
+    if text.len() > limits.bytes {
+        return Err(problem(
+            Position::START,
+            format!("the file has {} bytes, at most {} are read", text.len(), limits.bytes),
+        ));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder {
+        lines: text.lines().collect(),
+        limits,
+        nodes: 0,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        documents: Vec::new(),
+    };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            let at = Position { line: small(error.marker().line()), column: small(error.marker().col() + 1) };
+            problem(
+                at,
+                format!(
+                    "this is not YAML: {}; text that contains quotes, `: ` or ` #` is best written as a block after `|-`",
+                    error.info()
+                ),
+            )
+        })?;
+        builder.event(event, span).map_err(|(at, message)| problem(at, message))?;
+    }
+    Ok(builder.documents)
+}
+
+type Refusal = (Position, String);
+
+/// How much a node holds: what an alias of it costs.
+#[derive(Clone, Copy)]
+struct Measure {
+    nodes: usize,
+    height: usize,
+}
+
+impl Measure {
+    const LEAF: Self = Self { nodes: 1, height: 0 };
+}
+
+/// A list or mapping whose end has not come yet.
+struct Open {
+    at: Position,
+    anchor: usize,
+    measure: Measure,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, keys: HashSet<Arc<str>>, merged: Vec<Entry>, key: Option<Key> },
+}
+
+enum Key {
+    Named(Arc<str>, Position),
+    /// `<<`.
+    Merge(Position),
+}
+
+struct Builder<'t> {
+    lines: Vec<&'t str>,
+    limits: Limits,
+    nodes: usize,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, Measure)>,
+    documents: Vec<Node>,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Refusal> {
+        let at = begin(&span);
+        let tagged = match &event {
+            Event::Scalar(_, _, _, tag) => tag.is_some(),
+            Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.is_some(),
+            _ => false,
+        };
+        if tagged {
+            return Err((at, "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes".into()));
+        }
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let node = Node { at, value: self.scalar(&text, style, &span).map_err(|why| (at, why))? };
+                self.finished(node, anchor, Measure::LEAF, 1)
+            }
+            Event::Alias(anchor) => {
+                let Some((node, measure)) = self.anchors.get(&anchor).cloned() else {
+                    return Err((at, "the alias names an anchor that contains it".into()));
+                };
+                if self.open.len() + measure.height > self.limits.depth {
+                    return Err((at, self.too_deep()));
+                }
+                self.finished(node, 0, measure, measure.nodes)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(at, anchor, Content::List(Vec::new())),
+            Event::MappingStart(anchor, _) => {
+                let content =
+                    Content::Map { entries: Vec::new(), keys: HashSet::new(), merged: Vec::new(), key: None };
+                self.begin(at, anchor, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, at: Position, anchor: usize, content: Content) -> Result<(), Refusal> {
+        if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err((at, "a key must be text".into()));
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err((at, self.too_deep()));
+        }
+        self.open.push(Open { at, anchor, measure: Measure { nodes: 1, height: 1 }, content });
+        Ok(())
+    }
+
+    fn too_deep(&self) -> String {
+        format!("lists and mappings are more than {} deep", self.limits.depth)
+    }
+
+    fn end(&mut self) -> Result<(), Refusal> {
+        let Some(Open { at, anchor, measure, content }) = self.open.pop() else { return Ok(()) };
+        let value = match content {
+            Content::List(items) => Value::List(items),
+            Content::Map { mut entries, keys, merged, .. } => {
+                // A key of the mapping itself wins over a merged one, and the later merge over the earlier.
+                let mut seen = keys;
+                let mut extra: Vec<Entry> =
+                    merged.into_iter().rev().filter(|entry| seen.insert(entry.key.clone())).collect();
+                extra.reverse();
+                entries.extend(extra);
+                Value::Map(entries)
+            }
+        };
+        self.finished(Node { at, value }, anchor, measure, 1)
+    }
+
+    /// Puts a finished node where it belongs: under the open key, into the open list, or at the top of a document.
+    fn finished(
+        &mut self,
+        node: Node,
+        anchor: usize,
+        measure: Measure,
+        new_nodes: usize,
+    ) -> Result<(), Refusal> {
+        self.nodes = self.nodes.saturating_add(new_nodes);
+        if self.nodes > self.limits.nodes {
+            return Err((node.at, format!("the file has more than {} values", self.limits.nodes)));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), measure));
+        }
+        let Some(parent) = self.open.last_mut() else {
+            if node.value != Value::Null {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        parent.measure.nodes = parent.measure.nodes.saturating_add(measure.nodes);
+        parent.measure.height = parent.measure.height.max(measure.height + 1);
+        match &mut parent.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, keys, merged, key } => match key.take() {
+                None => *key = Some(as_key(&node, keys)?),
+                Some(Key::Named(name, key_at)) => entries.push(Entry { key: name, key_at, value: node }),
+                Some(Key::Merge(key_at)) => match node.value {
+                    Value::Map(entries) => merged.extend(entries),
+                    _ => return Err((key_at, "`<<` merges a mapping, or an alias of one".into())),
+                },
+            },
+        }
+        Ok(())
+    }
+
+    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Value, String> {
+        let layout = match style {
+            ScalarStyle::Plain => {
+                if let Some(value) = scalar::plain(text)? {
+                    return Ok(value);
+                }
+                line_layout(text, span, 0)
+            }
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => line_layout(text, span, 1),
+            ScalarStyle::Literal => self.block_layout(span),
+            ScalarStyle::Folded => Layout::Folded,
+        };
+        Ok(Value::Text(Text { value: text.into(), at: begin(span), layout }))
+    }
+
+    /// Where the lines of a `|` block lie.
+    fn block_layout(&self, span: &Span) -> Layout {
+        let header = span.start.line();
+        let content = self.lines.iter().enumerate().skip(header).find(|(_, line)| !line.trim().is_empty());
+        match content {
+            Some((_, line)) => Layout::Block {
+                first_line: small(header + 1),
+                indent: small(line.chars().take_while(|c| *c == ' ').count()),
+            },
+            None => Layout::Folded,
+        }
+    }
+}
+
+fn as_key(node: &Node, keys: &mut HashSet<Arc<str>>) -> Result<Key, Refusal> {
+    let Value::Text(text) = &node.value else {
+        return Err((node.at, format!("a key must be text, this is {}: put it in quotes", node.kind())));
+    };
+    if &*text.value == "<<" && text.layout == Layout::Line(node.at) {
+        return Ok(Key::Merge(node.at));
+    }
+    if !keys.insert(text.value.clone()) {
+        return Err((node.at, format!("the key `{}` stands here a second time", text.value)));
+    }
+    Ok(Key::Named(text.value.clone(), node.at))
+}
+
+/// The layout of a scalar that stands on one line, `quote` characters after its beginning.
+fn line_layout(text: &str, span: &Span, quote: usize) -> Layout {
+    let length = span.end.index().saturating_sub(span.start.index());
+    if span.start.line() == span.end.line() && length == text.chars().count() + 2 * quote {
+        let at = begin(span);
+        Layout::Line(Position { line: at.line, column: at.column.saturating_add(small(quote)) })
+    } else {
+        Layout::Folded
+    }
+}
+
+fn begin(span: &Span) -> Position {
+    Position { line: small(span.start.line()), column: small(span.start.col() + 1) }
+}
+
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
