@@ -1,0 +1,6 @@
+//! What the policy engine is held against: real Cerbos decision points, over generated policies and requests.
+
+pub mod expression;
+pub mod generate;
+pub mod pdp;
+pub mod repair;
