@@ -1,0 +1,152 @@
+//! Cerbos's policy tests: suites beside the policies, with the results that `cerbos compile` gives.
+
+mod matrix;
+mod read;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cerbos::{Effect, Problem};
+
+pub use run::run;
+
+/// What came of one suite.
+#[derive(Clone, Debug)]
+pub struct SuiteResult {
+    /// The file, relative to the policy directory.
+    pub file: Arc<str>,
+    /// The suite's name; empty if it could not be read.
+    pub name: String,
+    /// What its author says of it.
+    pub description: String,
+    /// Why nothing was run, if the suite itself is at fault.
+    pub problems: Vec<Problem>,
+    /// Why it was passed over, if its author wants that.
+    pub skipped: Option<String>,
+    /// The tests, in the order of the file.
+    pub cases: Vec<CaseResult>,
+}
+
+/// What came of one principal, one resource and one action.
+#[derive(Clone, Debug)]
+pub struct CaseResult {
+    /// The test's name.
+    pub test: String,
+    /// The key of the principal.
+    pub principal: String,
+    /// The key of the resource.
+    pub resource: String,
+    /// The action.
+    pub action: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What a test came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// As expected.
+    Passed,
+    /// Its author wants it passed over, for this reason.
+    Skipped(String),
+    /// Another effect.
+    Effect {
+        /// Wanted.
+        expected: Effect,
+        /// Found.
+        actual: Effect,
+    },
+    /// Other outputs.
+    Outputs(Vec<OutputFailure>),
+    /// It could not be decided.
+    Errored(String),
+}
+
+/// An output that is not as expected.
+#[derive(Clone, Debug)]
+pub struct OutputFailure {
+    /// Which rule's.
+    pub source: String,
+    /// What was wanted.
+    pub expected: Value,
+    /// What was there; nothing if it is missing.
+    pub actual: Option<Result<Value, String>>,
+}
+
+impl SuiteResult {
+    /// Whether nothing is wrong with it. A suite or test that is skipped is not wrong.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty()
+            && self.cases.iter().all(|case| matches!(case.outcome, Outcome::Passed | Outcome::Skipped(_)))
+    }
+}
+
+/// A suite as written.
+#[derive(Debug)]
+struct Suite {
+    name: String,
+    description: String,
+    skip: Option<String>,
+    options: Options,
+    fixtures: Fixtures,
+    tests: Vec<Table>,
+}
+
+/// `options`.
+#[derive(Clone, Debug, Default)]
+struct Options {
+    /// `now`, in RFC 3339.
+    now: Option<Arc<str>>,
+    lenient_scope_search: bool,
+    strict_evaluation: bool,
+    globals: serde_json::Map<String, Value>,
+    default_policy_version: Option<Arc<str>>,
+    default_scope: Option<Arc<str>>,
+}
+
+/// Who and what tests speak of. Values are as the API takes them.
+#[derive(Clone, Debug, Default)]
+struct Fixtures {
+    principals: BTreeMap<String, Value>,
+    resources: BTreeMap<String, Value>,
+    aux_data: BTreeMap<String, Value>,
+    principal_groups: BTreeMap<String, Vec<String>>,
+    resource_groups: BTreeMap<String, Vec<String>>,
+}
+
+/// One entry of `tests`.
+#[derive(Debug)]
+struct Table {
+    name: String,
+    /// Where it begins.
+    at: crate::cerbos::Position,
+    skip: Option<String>,
+    options: Option<Options>,
+    principals: Names,
+    resources: Names,
+    actions: Vec<String>,
+    aux_data: Option<String>,
+    expected: Vec<Expectation>,
+}
+
+/// Fixtures by key and by group.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    keys: Vec<String>,
+    groups: Vec<String>,
+}
+
+/// One entry of `expected`.
+#[derive(Debug)]
+struct Expectation {
+    at: crate::cerbos::Position,
+    principals: Names,
+    resources: Names,
+    actions: Vec<(String, Effect)>,
+    /// For each action: the rule and its value.
+    outputs: Vec<(String, Vec<(String, Value)>)>,
+}

@@ -1,0 +1,280 @@
+//! Reads suites and the fixtures beside them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cerbos::model::{Effect, Fields, list_of, text_of};
+use crate::cerbos::problem::Collector;
+use crate::cerbos::yaml::{self, Entry, Limits, Node};
+use crate::cerbos::{Place, Position, Problem, Source};
+
+use super::{Expectation, Fixtures, Names, Options, Suite, Table};
+
+/// Reads a suite. `beside` are the files of the `testdata` directory next to it.
+pub(super) fn suite(source: &Source, beside: &[Source]) -> Result<Suite, Vec<Problem>> {
+    let mut out = Collector::default();
+    let mut fixtures = Fixtures::default();
+    for file in beside {
+        fixture_file(file, &mut fixtures, &mut out);
+    }
+    let suite = one_document(source, &mut out).and_then(|node| {
+        let mut fields = Fields::of(&source.path, &node, "a test suite", &mut out)?;
+        let suite = read_suite(&mut fields, fixtures, &mut out);
+        fields.finish(&mut out);
+        suite
+    });
+    match out.into_result(suite) {
+        Ok(Some(suite)) => Ok(suite),
+        Ok(None) => {
+            let place = Place { file: Arc::clone(&source.path), at: Position::START };
+            Err(vec![Problem { place, message: "there is no test suite in this file".to_owned() }])
+        }
+        Err(problems) => Err(problems.all().to_vec()),
+    }
+}
+
+fn one_document(source: &Source, out: &mut Collector) -> Option<Node> {
+    match yaml::read(&source.path, &source.text, Limits::default()) {
+        Ok(mut documents) => {
+            if documents.len() > 1 {
+                out.add(&source.path, Position::START, "one document is expected here, this file has several");
+                return None;
+            }
+            documents.pop()
+        }
+        Err(problem) => {
+            out.push(problem);
+            None
+        }
+    }
+}
+
+fn read_suite(fields: &mut Fields<'_>, mut fixtures: Fixtures, out: &mut Collector) -> Option<Suite> {
+    fields.take("$schema");
+    let name = fields.required_text("name", out);
+    let description = text(fields, "description", out);
+    let skip = skip(fields, out);
+    let options = fields.mapping("options", "options", out).map(|fields| options(fields, out));
+    let mut own = Fixtures::default();
+    read_fixtures(fields, &mut own, out);
+    // What the suite itself defines goes before what stands in `testdata`.
+    fixtures.principals.extend(own.principals);
+    fixtures.resources.extend(own.resources);
+    fixtures.aux_data.extend(own.aux_data);
+    fixtures.principal_groups.extend(own.principal_groups);
+    fixtures.resource_groups.extend(own.resource_groups);
+    let file = fields.file.clone();
+    let tests = list_of(fields, "tests", out, |node, out| {
+        let mut fields = Fields::of(&file, node, "a test", out)?;
+        let table = table(&mut fields, out);
+        fields.finish(out);
+        table
+    });
+    let tests = tests.unwrap_or_default();
+    if tests.is_empty() && !fields.reported("tests") {
+        fields.refuse(fields.at, "a test suite needs `tests` with at least one test", out);
+    }
+    Some(Suite {
+        name: name?.value.as_ref().to_owned(),
+        description,
+        skip,
+        options: options.unwrap_or_default(),
+        fixtures,
+        tests,
+    })
+}
+
+fn skip(fields: &mut Fields<'_>, out: &mut Collector) -> Option<String> {
+    let skip = fields.flag("skip", out);
+    let reason = text(fields, "skipReason", out);
+    skip.then_some(reason)
+}
+
+fn text(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> String {
+    fields.text(name, out).map(|text| text.value.as_ref().to_owned()).unwrap_or_default()
+}
+
+fn options(mut fields: Fields<'_>, out: &mut Collector) -> Options {
+    let given = |text: Option<yaml::Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
+    let options = Options {
+        now: given(fields.text("now", out)),
+        lenient_scope_search: fields.flag("lenientScopeSearch", out),
+        strict_evaluation: fields.flag("strictEvaluation", out),
+        globals: fields
+            .named("globals", out, |node| Ok(node.to_json()))
+            .into_iter()
+            .map(|named| (named.name.as_ref().to_owned(), named.value))
+            .collect(),
+        default_policy_version: given(fields.text("defaultPolicyVersion", out)),
+        default_scope: given(fields.text("defaultScope", out)),
+    };
+    fields.finish(out);
+    options
+}
+
+fn read_fixtures(fields: &mut Fields<'_>, into: &mut Fixtures, out: &mut Collector) {
+    into.principals = values(fields, "principals", out);
+    into.resources = values(fields, "resources", out);
+    into.aux_data = values(fields, "auxData", out);
+    into.principal_groups = groups(fields, "principalGroups", "principals", out);
+    into.resource_groups = groups(fields, "resourceGroups", "resources", out);
+}
+
+fn values(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> BTreeMap<String, Value> {
+    let all = fields.named(name, out, |node| match node.value {
+        yaml::Value::Map(_) => Ok(node.to_json()),
+        _ => Err("a mapping"),
+    });
+    all.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect()
+}
+
+fn groups(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    members: &'static str,
+    out: &mut Collector,
+) -> BTreeMap<String, Vec<String>> {
+    let file = fields.file.clone();
+    let Some(Entry { value: Node { value: yaml::Value::Map(entries), .. }, .. }) = fields.take(name) else {
+        return BTreeMap::new();
+    };
+    let mut all = BTreeMap::new();
+    for entry in entries {
+        if let Some(mut group) = Fields::of(&file, &entry.value, "a group", out) {
+            let names = strings(group.required_texts(members, out));
+            group.finish(out);
+            all.insert(entry.key.as_ref().to_owned(), names);
+        }
+    }
+    all
+}
+
+fn strings(texts: Vec<yaml::Text>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value.as_ref().to_owned()).collect()
+}
+
+fn fixture_file(source: &Source, into: &mut Fixtures, out: &mut Collector) {
+    let stem = source.path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+    if !matches!(stem, "principals" | "resources" | "auxdata" | "auxData" | "aux_data") {
+        return;
+    }
+    let Some(node) = one_document(source, out) else { return };
+    let Some(mut fields) = Fields::of(&source.path, &node, "test fixtures", out) else { return };
+    fields.take("$schema");
+    match stem {
+        "principals" => {
+            into.principals = values(&mut fields, "principals", out);
+            into.principal_groups = groups(&mut fields, "principalGroups", "principals", out);
+        }
+        "resources" => {
+            into.resources = values(&mut fields, "resources", out);
+            into.resource_groups = groups(&mut fields, "resourceGroups", "resources", out);
+        }
+        _ => into.aux_data = values(&mut fields, "auxData", out),
+    }
+    fields.finish(out);
+}
+
+fn table(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Table> {
+    let at = fields.at;
+    let name = fields.required_text("name", out);
+    text(fields, "description", out);
+    let skip = skip(fields, out);
+    let options = fields.mapping("options", "options", out).map(|fields| self::options(fields, out));
+    let Some(mut input) = fields.mapping("input", "the input of a test", out) else {
+        if !fields.reported("input") {
+            fields.refuse(at, "a test needs `input`", out);
+        }
+        return None;
+    };
+    let principals = Names {
+        keys: strings(input.texts("principals", out)),
+        groups: strings(input.texts("principalGroups", out)),
+    };
+    let resources =
+        Names { keys: strings(input.texts("resources", out)), groups: strings(input.texts("resourceGroups", out)) };
+    for (names, what) in [(&principals, "principals"), (&resources, "resources")] {
+        if names.keys.is_empty() && names.groups.is_empty() && !input.reported(what) {
+            input.refuse(input.at, format!("`input` names no {what}"), out);
+        }
+    }
+    let actions = strings(input.required_texts("actions", out));
+    let aux_data = input.text("auxData", out).map(|text| text.value.as_ref().to_owned()).filter(|t| !t.is_empty());
+    input.finish(out);
+    let file = fields.file.clone();
+    let expected = list_of(fields, "expected", out, |node, out| {
+        let mut fields = Fields::of(&file, node, "an expectation", out)?;
+        let expectation = expectation(&mut fields, out);
+        fields.finish(out);
+        expectation
+    });
+    let expected = expected.unwrap_or_default();
+    Some(Table {
+        name: name?.value.as_ref().to_owned(),
+        at,
+        skip,
+        options,
+        principals,
+        resources,
+        actions,
+        aux_data,
+        expected,
+    })
+}
+
+fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectation> {
+    let at = fields.at;
+    let principals = names(fields, "principal", "principals", "principalGroups", out);
+    let resources = names(fields, "resource", "resources", "resourceGroups", out);
+    let actions = fields.named("actions", out, |node| match text_of(node).as_ref().map(|text| &*text.value) {
+        Some("EFFECT_ALLOW") => Ok(Effect::Allow),
+        Some("EFFECT_DENY") => Ok(Effect::Deny),
+        _ => Err("`EFFECT_ALLOW` or `EFFECT_DENY`"),
+    });
+    let file = fields.file.clone();
+    let outputs = list_of(fields, "outputs", out, |node, out| {
+        let mut fields = Fields::of(&file, node, "an expected output", out)?;
+        let action = fields.required_text("action", out);
+        let expected = list_of(&mut fields, "expected", out, |node, out| {
+            let mut fields = Fields::of(&file, node, "an output", out)?;
+            let source = fields.required_text("src", out);
+            let value = fields.take("val").map_or(Value::Null, |entry| entry.value.to_json());
+            fields.take("action");
+            fields.finish(out);
+            Some((source?.value.as_ref().to_owned(), value))
+        });
+        fields.finish(out);
+        Some((action?.value.as_ref().to_owned(), expected.unwrap_or_default()))
+    });
+    Some(Expectation {
+        at,
+        principals: principals?,
+        resources: resources?,
+        actions: actions.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect(),
+        outputs: outputs.unwrap_or_default(),
+    })
+}
+
+/// One key, or several keys and groups.
+fn names(
+    fields: &mut Fields<'_>,
+    one: &'static str,
+    several: &'static str,
+    groups: &'static str,
+    out: &mut Collector,
+) -> Option<Names> {
+    let single: Option<Arc<str>> = fields.text(one, out).map(|text| text.value).filter(|text| !text.is_empty());
+    let mut keys = strings(fields.texts(several, out));
+    let groups = strings(fields.texts(groups, out));
+    // As Cerbos: the one key replaces the list.
+    if let Some(single) = single {
+        keys = vec![single.as_ref().to_owned()];
+    }
+    if keys.is_empty() && groups.is_empty() {
+        fields.refuse(fields.at, format!("an expectation names no {one}"), out);
+        return None;
+    }
+    Some(Names { keys, groups })
+}
