@@ -8,6 +8,8 @@ mod glob;
 mod model;
 mod names;
 mod problem;
+mod resolve;
+mod set;
 pub mod yaml;
 
 pub use files::{FileKind, Files, SCHEMAS, Source, kind_of, read_directory};
