@@ -5,6 +5,8 @@
 
 #[cfg(feature = "cerbos")]
 pub mod cel;
+#[cfg(feature = "cerbos")]
+pub mod cerbos;
 mod decision;
 mod engine;
 mod facts;

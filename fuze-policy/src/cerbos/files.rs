@@ -53,13 +53,14 @@ pub enum FileKind {
 pub fn kind_of(path: &str) -> FileKind {
     let parts: Vec<&str> = path.split('/').collect();
     let in_schemas = parts.first() == Some(&SCHEMAS);
-    let apart = |part: &&str| part.starts_with('.') || (**part == TEST_DATA && !in_schemas);
+    let apart = |part: &&str| part.starts_with('.') || (**part == *TEST_DATA && !in_schemas);
     let Some((name, directories)) = parts.split_last() else { return FileKind::Other };
     if parts.iter().any(apart) {
         return FileKind::Other;
     }
     let lower = name.to_lowercase();
-    let extension = lower.rsplit_once('.').filter(|(_, extension)| matches!(*extension, "yaml" | "yml" | "json"));
+    let extension =
+        lower.rsplit_once('.').filter(|(_, extension)| matches!(*extension, "yaml" | "yml" | "json"));
     let Some((stem, extension)) = extension else { return FileKind::Other };
     if in_schemas {
         let a_file_within = !directories.is_empty();
@@ -94,7 +95,14 @@ pub fn read_directory(directory: &Path) -> Result<Files, Problems> {
     out.into_result(files)
 }
 
-fn walk(directory: &Path, prefix: &str, depth: usize, files: &mut Files, count: &mut usize, out: &mut Collector) {
+fn walk(
+    directory: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut Files,
+    count: &mut usize,
+    out: &mut Collector,
+) {
     if depth > DEEPEST {
         return complain(out, prefix, format!("directories are more than {DEEPEST} deep"));
     }
@@ -139,7 +147,11 @@ fn walk(directory: &Path, prefix: &str, depth: usize, files: &mut Files, count: 
             FileKind::Other => continue,
         };
         if kind.is_symlink() {
-            complain(out, &path, "it is a link: put the file itself here, so that the set is complete".to_owned());
+            complain(
+                out,
+                &path,
+                "it is a link: put the file itself here, so that the set is complete".to_owned(),
+            );
             continue;
         }
         *count += 1;

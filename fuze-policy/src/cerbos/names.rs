@@ -31,7 +31,9 @@ pub(crate) fn identifier(text: &str) -> Result<(), String> {
         return Err(format!("`{text}` is a word of the expression language and cannot be a name"));
     }
     if text.starts_with(|c: char| c.is_ascii_digit()) || !is_word(text) {
-        return Err(format!("`{text}` cannot be a name: names have letters, digits and `_`, and begin with no digit"));
+        return Err(format!(
+            "`{text}` cannot be a name: names have letters, digits and `_`, and begin with no digit"
+        ));
     }
     Ok(())
 }
@@ -128,7 +130,10 @@ mod tests {
     #[test]
     fn keys() {
         assert_eq!(resource_key("leave-request", "20210210", ""), "resource.leave_request.v20210210");
-        assert_eq!(principal_key("donald duck", "default", "acme.hr"), "principal.donald duck.vdefault/acme.hr");
+        assert_eq!(
+            principal_key("donald duck", "default", "acme.hr"),
+            "principal.donald duck.vdefault/acme.hr"
+        );
         assert_eq!(role_key("a:b", "default", "x"), "role.a_b.vdefault/x");
         assert_eq!(set_key("derived_roles", "my-roles"), "derived_roles.my_roles");
     }
@@ -146,7 +151,9 @@ mod tests {
         for bad in [".", "a.", ".a", "a..b", "_a", "-a", "a.-b", "a b", "ä"] {
             assert!(!is_scope(bad), "{bad}");
         }
-        assert!(is_rule_name("a@b.c-d_1") && !is_rule_name("1a") && !is_rule_name("a b") && !is_rule_name("é"));
+        assert!(
+            is_rule_name("a@b.c-d_1") && !is_rule_name("1a") && !is_rule_name("a b") && !is_rule_name("é")
+        );
         assert!(is_set_name("a-b.c_1") && !is_set_name("") && !is_set_name("a/b"));
         assert!(is_word("v1_") && !is_word("1.0") && !is_word(""));
         for good in ["a", "_1", "A9_"] {

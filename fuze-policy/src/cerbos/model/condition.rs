@@ -41,7 +41,11 @@ pub struct Output {
 pub(super) fn condition(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Condition> {
     let mut inner = fields.mapping("condition", "a condition", out)?;
     if let Some(entry) = inner.take("script") {
-        inner.refuse(entry.key_at, "scripts are no longer part of Cerbos: write `match` with an expression", out);
+        inner.refuse(
+            entry.key_at,
+            "scripts are no longer part of Cerbos: write `match` with an expression",
+            out,
+        );
         inner.finish(out);
         return None;
     }
@@ -49,7 +53,8 @@ pub(super) fn condition(fields: &mut Fields<'_>, out: &mut Collector) -> Option<
     if matches.is_none() && !inner.has("match") {
         inner.refuse(inner.at, "a condition needs `match`", out);
     }
-    let condition = matches.and_then(|m| one_match(m, out)).map(|matches| Condition { at: inner.at, matches });
+    let condition =
+        matches.and_then(|m| one_match(m, out)).map(|matches| Condition { at: inner.at, matches });
     inner.finish(out);
     condition
 }
@@ -70,7 +75,8 @@ fn one_match(mut fields: Fields<'_>, out: &mut Collector) -> Option<Match> {
         }),
         [first, second, ..] => {
             let at = fields.key_at(second);
-            let message = format!("a match has one of `expr`, `all`, `any` and `none`: `{first}` stands here already");
+            let message =
+                format!("a match has one of `expr`, `all`, `any` and `none`: `{first}` stands here already");
             fields.refuse(at, message, out);
             None
         }

@@ -18,7 +18,12 @@ pub(crate) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// The fields of a node, which must be a mapping.
-    pub(crate) fn of(file: &Arc<str>, node: &'n Node, what: &'static str, out: &mut Collector) -> Option<Self> {
+    pub(crate) fn of(
+        file: &Arc<str>,
+        node: &'n Node,
+        what: &'static str,
+        out: &mut Collector,
+    ) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             out.add(file, node.at, format!("expected {what} as a mapping, found {}", node.kind()));
             return None;
@@ -113,7 +118,7 @@ impl<'n> Fields<'n> {
     /// A list within; `None` if it is not there or is none.
     pub(crate) fn list(&mut self, name: &'static str, out: &mut Collector) -> Option<&'n [Node]> {
         let entry = self.take(name)?;
-        if let Value::List(items) = &entry.value {
+        if let Value::List(items) = &entry.value.value {
             return Some(items);
         }
         self.wrong(name, &entry.value, "a list", out);
@@ -158,7 +163,7 @@ impl<'n> Fields<'n> {
         mut read: impl FnMut(&'n Node) -> Result<T, &'static str>,
     ) -> Vec<Named<T>> {
         let Some(entry) = self.take(name) else { return Vec::new() };
-        let Value::Map(entries) = &entry.value else {
+        let Value::Map(entries) = &entry.value.value else {
             self.wrong(name, &entry.value, "a mapping", out);
             return Vec::new();
         };
@@ -167,7 +172,11 @@ impl<'n> Fields<'n> {
             match read(value) {
                 Ok(value) => all.push(Named { name: key.clone(), name_at: *key_at, value }),
                 Err(wanted) => {
-                    out.add(&self.file, value.at, format!("`{key}` must be {wanted}, this is {}", value.kind()));
+                    out.add(
+                        &self.file,
+                        value.at,
+                        format!("`{key}` must be {wanted}, this is {}", value.kind()),
+                    );
                 }
             }
         }
@@ -179,11 +188,19 @@ impl<'n> Fields<'n> {
         let mut seen: Vec<&str> = Vec::new();
         for entry in self.entries {
             let Some(name) = self.taken.iter().find(|name| is(&entry.key, name)) else {
-                out.add(&self.file, entry.key_at, format!("{} has no field `{}`{}", self.what, entry.key, self.hint(&entry.key)));
+                out.add(
+                    &self.file,
+                    entry.key_at,
+                    format!("{} has no field `{}`{}", self.what, entry.key, self.hint(&entry.key)),
+                );
                 continue;
             };
             if seen.contains(name) {
-                out.add(&self.file, entry.key_at, format!("`{name}` stands here a second time, spelled `{}`", entry.key));
+                out.add(
+                    &self.file,
+                    entry.key_at,
+                    format!("`{name}` stands here a second time, spelled `{}`", entry.key),
+                );
             }
             seen.push(name);
         }
@@ -191,7 +208,8 @@ impl<'n> Fields<'n> {
 
     /// The known field that a wrong one probably means.
     fn hint(&self, key: &str) -> String {
-        let plain = |s: &str| s.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let plain =
+            |s: &str| s.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
         let (wanted, trimmed) = (plain(key), plain(key.trim_end_matches('s')));
         let near = self.taken.iter().find(|name| {
             let name = plain(name);

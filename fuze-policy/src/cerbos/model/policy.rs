@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::problem::Position;
 use super::super::yaml::{Node, Text};
-use super::rules::{PrincipalRule, ResourceRule, RoleRule};
 use super::Condition;
+use super::rules::{PrincipalRule, ResourceRule, RoleRule};
 
 /// One policy.
 #[derive(Clone, Debug)]

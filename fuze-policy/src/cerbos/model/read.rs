@@ -7,8 +7,9 @@ use super::super::yaml::{Node, Text};
 use super::condition::{condition, output};
 use super::fields::{Fields, list_of, text_of};
 use super::policy::{
-    Body, Constants, DerivedRolesPolicy, Effect, ExportConstants, ExportVariables, Named, Policy, PrincipalPolicy,
-    ResourcePolicy, RoleDefinition, RolePolicy, SchemaRef, Schemas, ScopePermissions, Variables,
+    Body, Constants, DerivedRolesPolicy, Effect, ExportConstants, ExportVariables, Named, Policy,
+    PrincipalPolicy, ResourcePolicy, RoleDefinition, RolePolicy, SchemaRef, Schemas, ScopePermissions,
+    Variables,
 };
 use super::rules::{ActionRule, PrincipalRule, ResourceRule, RoleRule};
 use crate::cerbos::names;
@@ -30,12 +31,18 @@ pub(crate) fn policy(file: &Arc<str>, node: &Node, out: &mut Collector) -> Optio
     let at = given.first().map_or(fields.at, |body| fields.key_at(body));
     let body = match *given.as_slice() {
         [] => {
-            fields.refuse(fields.at, format!("a policy needs one of {}", BODIES.map(|b| format!("`{b}`")).join(", ")), out);
+            fields.refuse(
+                fields.at,
+                format!("a policy needs one of {}", BODIES.map(|b| format!("`{b}`")).join(", ")),
+                out,
+            );
             None
         }
         [kind] => body(&mut fields, kind, out),
         [first, second, ..] => {
-            let message = format!("a policy has one body: `{first}` stands here already, put `{second}` into a file of its own");
+            let message = format!(
+                "a policy has one body: `{first}` stands here already, put `{second}` into a file of its own"
+            );
             fields.refuse(fields.key_at(second), message, out);
             None
         }
@@ -47,8 +54,14 @@ pub(crate) fn policy(file: &Arc<str>, node: &Node, out: &mut Collector) -> Optio
         // Known even where absent, so that a misspelled body gets a hint.
         fields.take(kind);
     }
-    if let (Some(first), Some(Body::ExportVariables(_) | Body::ExportConstants(_))) = (variables.first(), &body) {
-        fields.refuse(first.name_at, "variables at the top level have no effect here: put them under `definitions`", out);
+    if let (Some(first), Some(Body::ExportVariables(_) | Body::ExportConstants(_))) =
+        (variables.first(), &body)
+    {
+        fields.refuse(
+            first.name_at,
+            "variables at the top level have no effect here: put them under `definitions`",
+            out,
+        );
     }
     fields.finish(out);
     Some(Policy { file: file.clone(), at, disabled, description, annotations, variables, body: body? })
@@ -75,16 +88,15 @@ fn metadata(fields: &mut Fields<'_>, out: &mut Collector) -> Vec<Named<Text>> {
 
 fn body(fields: &mut Fields<'_>, kind: &str, out: &mut Collector) -> Option<Body> {
     match kind {
-        "resourcePolicy" => {
-            resource_policy(fields.mapping("resourcePolicy", "a resource policy", out)?, out).map(Body::Resource)
-        }
+        "resourcePolicy" => resource_policy(fields.mapping("resourcePolicy", "a resource policy", out)?, out)
+            .map(Body::Resource),
         "principalPolicy" => {
-            principal_policy(fields.mapping("principalPolicy", "a principal policy", out)?, out).map(Body::Principal)
+            principal_policy(fields.mapping("principalPolicy", "a principal policy", out)?, out)
+                .map(Body::Principal)
         }
         "rolePolicy" => role_policy(fields.mapping("rolePolicy", "a role policy", out)?, out).map(Body::Role),
-        "derivedRoles" => {
-            derived_roles(fields.mapping("derivedRoles", "a set of derived roles", out)?, out).map(Body::DerivedRoles)
-        }
+        "derivedRoles" => derived_roles(fields.mapping("derivedRoles", "a set of derived roles", out)?, out)
+            .map(Body::DerivedRoles),
         "exportVariables" => {
             let mut inner = fields.mapping("exportVariables", "a set of exported variables", out)?;
             let name = set_name(&mut inner, out);
@@ -136,15 +148,32 @@ fn resource_rule(mut fields: Fields<'_>, out: &mut Collector) -> Option<Resource
     let actions = fields.required_texts("actions", out);
     let derived_roles = set_names(&mut fields, "derivedRoles", out);
     let roles = fields.texts("roles", out);
-    if roles.is_empty() && derived_roles.is_empty() && !fields.reported("roles") && !fields.reported("derivedRoles") {
+    if roles.is_empty()
+        && derived_roles.is_empty()
+        && !fields.reported("roles")
+        && !fields.reported("derivedRoles")
+    {
         let called = name.as_ref().map_or(String::new(), |name| format!(" `{}`", name.value));
-        fields.refuse(fields.at, format!("the rule{called} names neither `roles` nor `derivedRoles`: nobody could use it"), out);
+        fields.refuse(
+            fields.at,
+            format!("the rule{called} names neither `roles` nor `derivedRoles`: nobody could use it"),
+            out,
+        );
     }
     let effect = effect(&mut fields, out);
     let condition = condition(&mut fields, out);
     let output = output(&mut fields, out);
     fields.finish(out);
-    Some(ResourceRule { at: fields.at, name, actions, roles, derived_roles, effect: effect?, condition, output })
+    Some(ResourceRule {
+        at: fields.at,
+        name,
+        actions,
+        roles,
+        derived_roles,
+        effect: effect?,
+        condition,
+        output,
+    })
 }
 
 fn principal_policy(mut fields: Fields<'_>, out: &mut Collector) -> Option<PrincipalPolicy> {
@@ -199,14 +228,19 @@ fn action_rule(mut fields: Fields<'_>, out: &mut Collector) -> Option<ActionRule
 
 fn role_policy(mut fields: Fields<'_>, out: &mut Collector) -> Option<RolePolicy> {
     let role = whole_name(&mut fields, "role", out);
-    let version = if fields.has("version") { version(&mut fields, out) } else { Some(Text::plain("default", fields.at)) };
+    let version = if fields.has("version") {
+        version(&mut fields, out)
+    } else {
+        Some(Text::plain("default", fields.at))
+    };
     fields.take("version");
     let scope = scope(&mut fields, out);
     scope_permissions(&mut fields, out);
     let parent_roles = fields.texts("parentRoles", out);
     let file = fields.file.clone();
-    let rules =
-        list_of(&mut fields, "rules", out, |node, out| role_rule(Fields::of(&file, node, "a rule", out)?, out));
+    let rules = list_of(&mut fields, "rules", out, |node, out| {
+        role_rule(Fields::of(&file, node, "a rule", out)?, out)
+    });
     let variables = variables(&mut fields, out);
     let constants = constants(&mut fields, out);
     fields.finish(out);
@@ -244,7 +278,11 @@ fn derived_roles(mut fields: Fields<'_>, out: &mut Collector) -> Option<DerivedR
     });
     let definitions = definitions.unwrap_or_default();
     if definitions.is_empty() && !fields.reported("definitions") {
-        fields.refuse(fields.key_at("definitions"), "a set of derived roles needs `definitions` with at least one item", out);
+        fields.refuse(
+            fields.key_at("definitions"),
+            "a set of derived roles needs `definitions` with at least one item",
+            out,
+        );
     }
     twice(&fields, definitions.iter().map(|role| &role.name), "a derived role", out);
     let variables = variables(&mut fields, out);
@@ -304,7 +342,11 @@ fn effect(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Effect> {
             None
         }
         other => {
-            fields.refuse(text.at, format!("`effect` must be `EFFECT_ALLOW` or `EFFECT_DENY`, this is `{other}`"), out);
+            fields.refuse(
+                text.at,
+                format!("`effect` must be `EFFECT_ALLOW` or `EFFECT_DENY`, this is `{other}`"),
+                out,
+            );
             None
         }
     }
@@ -320,7 +362,11 @@ fn scope_permissions(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Sco
         "" | "SCOPE_PERMISSIONS_UNSPECIFIED" | OVERRIDE => Some(ScopePermissions::OverrideParent),
         CONSENT => Some(ScopePermissions::RequireParentalConsentForAllows),
         other => {
-            fields.refuse(text.at, format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is `{other}`"), out);
+            fields.refuse(
+                text.at,
+                format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is `{other}`"),
+                out,
+            );
             None
         }
     }
@@ -330,7 +376,8 @@ fn scope_permissions(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Sco
 fn whole_name(fields: &mut Fields<'_>, field: &'static str, out: &mut Collector) -> Option<Text> {
     let text = fields.required_text(field, out)?;
     if text.value.contains(['!', '*', '?', '[', ']', '{', '}']) {
-        let message = format!("`{field}` is a name, not a pattern: `!*?[]{{}}` cannot stand in `{}`", text.value);
+        let message =
+            format!("`{field}` is a name, not a pattern: `!*?[]{{}}` cannot stand in `{}`", text.value);
         fields.refuse(text.at, message, out);
         return None;
     }
@@ -359,7 +406,13 @@ fn scope(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Text> {
 
 fn rule_name(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Text> {
     let text = fields.text("name", out).filter(|text| !text.value.is_empty())?;
-    checked(fields, text, names::is_rule_name, "a rule's name begins with a letter and goes on with letters, digits and `_@.-`", out)
+    checked(
+        fields,
+        text,
+        names::is_rule_name,
+        "a rule's name begins with a letter and goes on with letters, digits and `_@.-`",
+        out,
+    )
 }
 
 fn set_name(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Text> {

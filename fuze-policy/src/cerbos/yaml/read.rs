@@ -39,14 +39,8 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
         ));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder {
-        lines: text.lines().collect(),
-        limits,
-        nodes: 0,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        documents: Vec::new(),
-    };
+    let mut builder =
+        Builder { limits, nodes: 0, open: Vec::new(), anchors: HashMap::new(), documents: Vec::new() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let at = Position { line: small(error.marker().line()), column: small(error.marker().col() + 1) };
@@ -95,8 +89,7 @@ enum Key {
     Merge(Position),
 }
 
-struct Builder<'t> {
-    lines: Vec<&'t str>,
+struct Builder {
     limits: Limits,
     nodes: usize,
     open: Vec<Open>,
@@ -104,7 +97,7 @@ struct Builder<'t> {
     documents: Vec<Node>,
 }
 
-impl Builder<'_> {
+impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Refusal> {
         let at = begin(&span);
         let tagged = match &event {
@@ -113,12 +106,16 @@ impl Builder<'_> {
             _ => false,
         };
         if tagged {
-            return Err((at, "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes".into()));
+            return Err((
+                at,
+                "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes".into(),
+            ));
         }
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let node = Node { at, value: self.scalar(&text, style, &span).map_err(|why| (at, why))? };
-                self.finished(node, anchor, Measure::LEAF, 1)
+                let node = Node { at, value: scalar(&text, style, &span).map_err(|why| (at, why))? };
+                self.count(at, 1)?;
+                self.finished(node, anchor, Measure::LEAF)
             }
             Event::Alias(anchor) => {
                 let Some((node, measure)) = self.anchors.get(&anchor).cloned() else {
@@ -127,7 +124,8 @@ impl Builder<'_> {
                 if self.open.len() + measure.height > self.limits.depth {
                     return Err((at, self.too_deep()));
                 }
-                self.finished(node, 0, measure, measure.nodes)
+                self.count(at, measure.nodes)?;
+                self.finished(node, 0, measure)
             }
             Event::SequenceStart(anchor, _) => self.begin(at, anchor, Content::List(Vec::new())),
             Event::MappingStart(anchor, _) => {
@@ -151,6 +149,7 @@ impl Builder<'_> {
         if self.open.len() >= self.limits.depth {
             return Err((at, self.too_deep()));
         }
+        self.count(at, 1)?;
         self.open.push(Open { at, anchor, measure: Measure { nodes: 1, height: 1 }, content });
         Ok(())
     }
@@ -173,21 +172,20 @@ impl Builder<'_> {
                 Value::Map(entries)
             }
         };
-        self.finished(Node { at, value }, anchor, measure, 1)
+        self.finished(Node { at, value }, anchor, measure)
+    }
+
+    /// Counts nodes of the file.
+    fn count(&mut self, at: Position, nodes: usize) -> Result<(), Refusal> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > self.limits.nodes {
+            return Err((at, format!("the file has more than {} values", self.limits.nodes)));
+        }
+        Ok(())
     }
 
     /// Puts a finished node where it belongs: under the open key, into the open list, or at the top of a document.
-    fn finished(
-        &mut self,
-        node: Node,
-        anchor: usize,
-        measure: Measure,
-        new_nodes: usize,
-    ) -> Result<(), Refusal> {
-        self.nodes = self.nodes.saturating_add(new_nodes);
-        if self.nodes > self.limits.nodes {
-            return Err((node.at, format!("the file has more than {} values", self.limits.nodes)));
-        }
+    fn finished(&mut self, node: Node, anchor: usize, measure: Measure) -> Result<(), Refusal> {
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), measure));
         }
@@ -212,33 +210,29 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
 
-    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Value, String> {
-        let layout = match style {
-            ScalarStyle::Plain => {
-                if let Some(value) = scalar::plain(text)? {
-                    return Ok(value);
-                }
-                line_layout(text, span, 0)
+fn scalar(text: &str, style: ScalarStyle, span: &Span) -> Result<Value, String> {
+    let layout = match style {
+        ScalarStyle::Plain => {
+            if let Some(value) = scalar::plain(text)? {
+                return Ok(value);
             }
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => line_layout(text, span, 1),
-            ScalarStyle::Literal => self.block_layout(span),
-            ScalarStyle::Folded => Layout::Folded,
-        };
-        Ok(Value::Text(Text { value: text.into(), at: begin(span), layout }))
-    }
-
-    /// Where the lines of a `|` block lie.
-    fn block_layout(&self, span: &Span) -> Layout {
-        let header = span.start.line();
-        let content = self.lines.iter().enumerate().skip(header).find(|(_, line)| !line.trim().is_empty());
-        match content {
-            Some((_, line)) => Layout::Block {
-                first_line: small(header + 1),
-                indent: small(line.chars().take_while(|c| *c == ' ').count()),
-            },
-            None => Layout::Folded,
+            line_layout(text, span, 0)
         }
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => line_layout(text, span, 1),
+        ScalarStyle::Literal => block_layout(text, span),
+        ScalarStyle::Folded => Layout::Folded,
+    };
+    Ok(Value::Text(Text { value: text.into(), at: begin(span), layout }))
+}
+
+/// Where the lines of a `|` block lie: its span begins with the first line that is not blank.
+fn block_layout(text: &str, span: &Span) -> Layout {
+    let blank_lines = text.bytes().take_while(|b| *b == b'\n').count();
+    Layout::Block {
+        first_line: small(span.start.line().saturating_sub(blank_lines)),
+        indent: small(span.start.col()),
     }
 }
 

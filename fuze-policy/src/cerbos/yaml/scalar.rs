@@ -21,8 +21,10 @@ pub(super) fn plain(text: &str) -> Result<Option<Value>, &'static str> {
         return integer(text, unsigned).map(Some);
     }
     if radix(unsigned) {
-        return Err("a number in another base than ten is read differently by different programs: write it in \
-                    decimal, or put it in quotes if it is text");
+        return Err(
+            "a number in another base than ten is read differently by different programs: write it in \
+                    decimal, or put it in quotes if it is text",
+        );
     }
     if !is_decimal_fraction(unsigned) {
         return Ok(None);
@@ -35,10 +37,13 @@ pub(super) fn plain(text: &str) -> Result<Option<Value>, &'static str> {
 
 fn integer(text: &str, digits: &str) -> Result<Value, &'static str> {
     if digits.contains('_') || (digits.len() > 1 && digits.starts_with('0')) || text.starts_with('+') {
-        return Err("a number with a leading zero, a plus sign or underscores is read differently by different \
-                    programs: write it plainly, or put it in quotes if it is text");
+        return Err(
+            "a number with a leading zero, a plus sign or underscores is read differently by different \
+                    programs: write it plainly, or put it in quotes if it is text",
+        );
     }
-    let number = text.parse::<i128>().ok().filter(|n| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(n));
+    let number =
+        text.parse::<i128>().ok().filter(|n| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(n));
     match (number, text.parse::<f64>()) {
         (Some(whole), Ok(number)) => Ok(Value::Int { text: whole.to_string(), number }),
         _ => Err("the number has more than 64 bits: put it in quotes if it is text"),
@@ -48,12 +53,10 @@ fn integer(text: &str, digits: &str) -> Result<Value, &'static str> {
 /// `0x…`, `0o…`, `0b…`.
 fn radix(unsigned: &str) -> bool {
     let mut chars = unsigned.chars();
-    chars.next() == Some('0')
-        && matches!(chars.next(), Some('x' | 'X' | 'o' | 'O' | 'b' | 'B'))
-        && {
-            let rest = chars.as_str();
-            !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit() || c == '_')
-        }
+    chars.next() == Some('0') && matches!(chars.next(), Some('x' | 'X' | 'o' | 'O' | 'b' | 'B')) && {
+        let rest = chars.as_str();
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit() || c == '_')
+    }
 }
 
 /// Digits with a fraction or an exponent, as in YAML 1.2 (10.3.2).
@@ -90,23 +93,53 @@ mod tests {
         assert_eq!(plain("-7"), int("-7", -7.0));
         assert_eq!(plain("0"), int("0", 0.0));
         assert_eq!(plain("18446744073709551615"), int("18446744073709551615", 18_446_744_073_709_551_615.0));
-        for (text, number) in [("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("1e3", 1000.0), ("-1.5E-1", -0.15)] {
+        for (text, number) in [("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("1e3", 1000.0), ("-1.5E-1", -0.15)]
+        {
             assert_eq!(plain(text), Ok(Some(Value::Float(number))), "{text}");
         }
     }
 
     #[test]
     fn what_is_text() {
-        for text in
-            ["yes", "no", "on", "off", "y", "nul", "1.2.3", "2026-01-02", "10:30", "1a", ".", "..", "1e", "0xg", "-", "--1", "acme.hr", "1 2"]
-        {
+        for text in [
+            "yes",
+            "no",
+            "on",
+            "off",
+            "y",
+            "nul",
+            "1.2.3",
+            "2026-01-02",
+            "10:30",
+            "1a",
+            ".",
+            "..",
+            "1e",
+            "0xg",
+            "-",
+            "--1",
+            "acme.hr",
+            "1 2",
+        ] {
             assert_eq!(plain(text), Ok(None), "{text}");
         }
     }
 
     #[test]
     fn what_cannot_be_told_is_an_error() {
-        for text in ["010", "1_000", "+1", "0x1F", "0o17", "0b1", ".inf", "-.INF", ".nan", "18446744073709551616", "1e999"] {
+        for text in [
+            "010",
+            "1_000",
+            "+1",
+            "0x1F",
+            "0o17",
+            "0b1",
+            ".inf",
+            "-.INF",
+            ".nan",
+            "18446744073709551616",
+            "1e999",
+        ] {
             assert!(plain(text).is_err(), "{text}");
         }
     }

@@ -147,3 +147,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

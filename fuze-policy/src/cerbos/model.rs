@@ -8,8 +8,9 @@ mod rules;
 
 pub use condition::{Condition, Match, Output};
 pub use policy::{
-    Body, Constants, DerivedRolesPolicy, Effect, ExportConstants, ExportVariables, Named, Policy, PrincipalPolicy,
-    ResourcePolicy, RoleDefinition, RolePolicy, SchemaRef, Schemas, ScopePermissions, Variables,
+    Body, Constants, DerivedRolesPolicy, Effect, ExportConstants, ExportVariables, Named, Policy,
+    PrincipalPolicy, ResourcePolicy, RoleDefinition, RolePolicy, SchemaRef, Schemas, ScopePermissions,
+    Variables,
 };
 pub use rules::{ActionRule, PrincipalRule, ResourceRule, RoleRule};
 

@@ -1,0 +1,173 @@
+//! From typed policies to a set: names looked up, scopes checked, rules laid out as Cerbos lays out its rule table.
+
+mod definitions;
+mod expressions;
+mod library;
+mod parents;
+mod rows;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::files::Source;
+use super::model::{self, Body, Policy, ScopePermissions};
+use super::names;
+use super::problem::{Collector, Place, Position, Problems};
+use super::set::PolicySet;
+use super::yaml::{self, Limits};
+
+impl PolicySet {
+    /// Reads and resolves policies.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, each with its place.
+    pub fn load(policies: &[Source]) -> Result<Self, Problems> {
+        let mut out = Collector::default();
+        let policies = read_all(policies, &mut out);
+        let set = resolve(&policies, &mut out);
+        out.into_result(set)
+    }
+}
+
+/// Reads policies; disabled ones are left out once they are known to be well-formed, as in Cerbos.
+fn read_all(sources: &[Source], out: &mut Collector) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = sources.iter().filter_map(|source| read(source, out)).collect();
+    policies.retain(|policy| !policy.disabled);
+    policies
+}
+
+fn read(source: &Source, out: &mut Collector) -> Option<Policy> {
+    let documents = match yaml::read(&source.path, &source.text, Limits::default()) {
+        Ok(documents) => documents,
+        Err(problem) => {
+            out.push(problem);
+            return None;
+        }
+    };
+    if let Some(second) = documents.get(1) {
+        out.add(&source.path, second.at, "a file holds one policy: put this document into a file of its own");
+        return None;
+    }
+    model::policy(&source.path, documents.first()?, out)
+}
+
+fn resolve(policies: &[Policy], out: &mut Collector) -> PolicySet {
+    let by_key = by_key(policies, out);
+    scope_permissions_agree(policies, out);
+    let library = library::Library::new(policies, &by_key, out);
+    let mut builder = rows::Builder::new(&library);
+    // In the order of their keys, so that the same policies give the same set whatever their files are called.
+    for (key, policy) in &by_key {
+        ancestors_exist(policy, &by_key, out);
+        builder.add(key, policy, out);
+    }
+    builder.finish()
+}
+
+/// Policies by their keys; a key that comes twice is a problem.
+fn by_key<'p>(policies: &'p [Policy], out: &mut Collector) -> BTreeMap<Arc<str>, &'p Policy> {
+    let mut all: BTreeMap<Arc<str>, &Policy> = BTreeMap::new();
+    for policy in policies {
+        let key = key_of(policy);
+        if let Some(other) = all.get(&key) {
+            let place = Place { file: other.file.clone(), at: other.at };
+            out.add(
+                &policy.file,
+                policy.at,
+                format!("{} is defined at {place} already (both are `{key}`)", title(policy)),
+            );
+        } else {
+            all.insert(key, policy);
+        }
+    }
+    all
+}
+
+fn key_of(policy: &Policy) -> Arc<str> {
+    match &policy.body {
+        Body::Resource(p) => names::resource_key(&p.resource.value, &p.version.value, &p.scope.value),
+        Body::Principal(p) => names::principal_key(&p.principal.value, &p.version.value, &p.scope.value),
+        Body::Role(p) => names::role_key(&p.role.value, &p.version.value, &p.scope.value),
+        Body::DerivedRoles(p) => names::set_key(DERIVED_ROLES, &p.name.value),
+        Body::ExportVariables(p) => names::set_key(EXPORT_VARIABLES, &p.name.value),
+        Body::ExportConstants(p) => names::set_key(EXPORT_CONSTANTS, &p.name.value),
+    }
+    .into()
+}
+
+const DERIVED_ROLES: &str = "derived_roles";
+const EXPORT_VARIABLES: &str = "export_variables";
+const EXPORT_CONSTANTS: &str = "export_constants";
+
+/// What a policy is called in a message.
+fn title(policy: &Policy) -> String {
+    let scoped = |kind: &str, name: &str, scope: &str| {
+        if scope.is_empty() {
+            format!("{kind} `{name}`")
+        } else {
+            format!("{kind} `{name}` of the scope `{scope}`")
+        }
+    };
+    match &policy.body {
+        Body::Resource(p) => scoped("resource policy", &p.resource.value, &p.scope.value),
+        Body::Principal(p) => scoped("principal policy", &p.principal.value, &p.scope.value),
+        Body::Role(p) => scoped("role policy", &p.role.value, &p.scope.value),
+        Body::DerivedRoles(p) => format!("the set of derived roles `{}`", p.name.value),
+        Body::ExportVariables(p) => format!("the set of variables `{}`", p.name.value),
+        Body::ExportConstants(p) => format!("the set of constants `{}`", p.name.value),
+    }
+}
+
+/// The scope of a policy that can have one above it, with how the two relate.
+fn scope_of(policy: &Policy) -> Option<(&Arc<str>, Position, ScopePermissions)> {
+    match &policy.body {
+        Body::Resource(p) => Some((&p.scope.value, p.scope.at, p.scope_permissions)),
+        Body::Principal(p) => Some((&p.scope.value, p.scope.at, p.scope_permissions)),
+        Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
+    }
+}
+
+/// Each scope above a policy's own needs the same policy, even if it is an empty one.
+fn ancestors_exist(policy: &Policy, by_key: &BTreeMap<Arc<str>, &Policy>, out: &mut Collector) {
+    let (scope, at) = match scope_of(policy) {
+        Some((scope, at, _)) => (scope, at),
+        None => return,
+    };
+    for parent in names::parents(scope) {
+        let key = match &policy.body {
+            Body::Resource(p) => names::resource_key(&p.resource.value, &p.version.value, parent),
+            Body::Principal(p) => names::principal_key(&p.principal.value, &p.version.value, parent),
+            Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => {
+                return;
+            }
+        };
+        if !by_key.contains_key(&*key) {
+            let parent =
+                if parent.is_empty() { "the root scope".to_owned() } else { format!("the scope `{parent}`") };
+            let message =
+                format!("{} needs the same policy in {parent}: `{key}` is not there", title(policy));
+            out.add(&policy.file, at, message);
+        }
+    }
+}
+
+/// All policies of a scope must relate to its parent in one way: Cerbos keeps one answer for each scope.
+fn scope_permissions_agree(policies: &[Policy], out: &mut Collector) {
+    let mut first: HashMap<&Arc<str>, (ScopePermissions, &Policy)> = HashMap::new();
+    for policy in policies {
+        let Some((scope, at, permissions)) = scope_of(policy) else { continue };
+        let (expected, other) = *first.entry(scope).or_insert((permissions, policy));
+        if expected != permissions {
+            let place = Place { file: other.file.clone(), at: other.at };
+            let message = format!(
+                "policies of one scope must have the same `scopePermissions`: {} and {} ({place}) differ",
+                title(policy),
+                title(other)
+            );
+            out.add(&policy.file, at, message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Constants and variables of a policy: its own, the imported and the old ones at the top level.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::super::model::{Named, Policy};
+use super::super::problem::{Collector, Place};
+use super::super::set::{Expression, Params, Variable};
+use super::super::yaml::{Node, Text};
+use super::expressions::{References, expression};
+use crate::cel::{Map, Value};
+use crate::cerbos::names;
+
+/// A constant or variable with the place where it is defined.
+#[derive(Clone, Debug)]
+pub(super) struct Defined<T> {
+    pub(super) name: Arc<str>,
+    pub(super) place: Place,
+    pub(super) value: T,
+}
+
+/// A variable that was read, unless it is no expression.
+pub(super) type Read = Option<Arc<Expression>>;
+
+/// Reads constants as they stand in a file.
+pub(super) fn constants(
+    file: &Arc<str>,
+    named: &[Named<Node>],
+    out: &mut Collector,
+) -> Vec<Defined<serde_json::Value>> {
+    named.iter().map(|constant| defined(file, constant, constant.value.to_json(), out)).collect()
+}
+
+/// Reads variables as they stand in a file.
+pub(super) fn variables(file: &Arc<str>, named: &[Named<Text>], out: &mut Collector) -> Vec<Defined<Read>> {
+    named
+        .iter()
+        .map(|variable| {
+            let read = expression(file, &variable.value, out);
+            defined(file, variable, read, out)
+        })
+        .collect()
+}
+
+fn defined<T, V>(file: &Arc<str>, named: &Named<T>, value: V, out: &mut Collector) -> Defined<V> {
+    if let Err(why) = names::identifier(&named.name) {
+        out.add(file, named.name_at, why);
+    }
+    Defined { name: named.name.clone(), place: Place { file: file.clone(), at: named.name_at }, value }
+}
+
+/// Everything that the expressions of one policy can name.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    constants: BTreeMap<Arc<str>, serde_json::Value>,
+    variables: BTreeMap<Arc<str>, Defined<Read>>,
+    references: BTreeMap<Arc<str>, References>,
+    /// Variables, each after those it names.
+    order: Vec<Arc<str>>,
+}
+
+/// What the expressions of a policy do name, directly or through variables.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    constants: BTreeSet<Arc<str>>,
+    variables: BTreeSet<Arc<str>>,
+}
+
+impl Definitions {
+    /// Puts together what a policy defines and imports, and tells what is defined twice, missing or circular.
+    pub(super) fn new(
+        policy: &Policy,
+        constants: Vec<Defined<serde_json::Value>>,
+        variables: Vec<Defined<Read>>,
+        out: &mut Collector,
+    ) -> Self {
+        let mut all = Self::default();
+        for constant in once("constant", policy, constants, out) {
+            all.constants.insert(constant.name, constant.value);
+        }
+        for variable in once("variable", policy, variables, out) {
+            let references = variable
+                .value
+                .as_ref()
+                .map_or_else(References::default, |e| References::of(e.program.expr()));
+            all.references.insert(variable.name.clone(), references);
+            all.variables.insert(variable.name.clone(), variable);
+        }
+        all.tell_missing(out);
+        all.sort(out);
+        all
+    }
+
+    fn tell_missing(&self, out: &mut Collector) {
+        for (name, references) in &self.references {
+            let Some(Defined { place, .. }) = self.variables.get(name) else { continue };
+            for constant in references.constants.iter().filter(|c| !self.constants.contains_key(*c)) {
+                out.add(
+                    &place.file,
+                    place.at,
+                    format!("the variable `{name}` names the constant `{constant}`, which is not defined"),
+                );
+            }
+            for variable in references.variables.iter().filter(|v| !self.variables.contains_key(*v)) {
+                out.add(
+                    &place.file,
+                    place.at,
+                    format!("the variable `{name}` names the variable `{variable}`, which is not defined"),
+                );
+            }
+        }
+    }
+
+    /// Sorts the variables so that each comes after those it names; by name where that leaves a choice.
+    fn sort(&mut self, out: &mut Collector) {
+        let mut waiting: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
+        let mut named_by: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+        for (name, references) in &self.references {
+            let needs: BTreeSet<Arc<str>> =
+                references.variables.iter().filter(|v| self.variables.contains_key(*v)).cloned().collect();
+            for need in &needs {
+                named_by.entry(need.clone()).or_default().push(name.clone());
+            }
+            waiting.insert(name.clone(), needs);
+        }
+        let mut ready: BTreeSet<Arc<str>> =
+            waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(name, _)| name.clone()).collect();
+        while let Some(name) = ready.pop_first() {
+            waiting.remove(&name);
+            for other in named_by.get(&name).into_iter().flatten() {
+                if let Some(needs) = waiting.get_mut(other) {
+                    needs.remove(&name);
+                    if needs.is_empty() {
+                        ready.insert(other.clone());
+                    }
+                }
+            }
+            self.order.push(name);
+        }
+        self.tell_circles(waiting, out);
+    }
+
+    /// What waits for ever waits in a circle, or for one.
+    fn tell_circles(&self, mut waiting: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, out: &mut Collector) {
+        loop {
+            let needed: BTreeSet<Arc<str>> = waiting.values().flatten().cloned().collect();
+            let before = waiting.len();
+            waiting.retain(|name, _| needed.contains(name));
+            if waiting.len() == before {
+                break;
+            }
+        }
+        let places: Vec<String> = waiting
+            .keys()
+            .filter_map(|name| self.variables.get(name))
+            .map(|variable| format!("`{}` ({})", variable.name, variable.place))
+            .collect();
+        let first = waiting.keys().next().and_then(|name| self.variables.get(name));
+        match (first, places.as_slice()) {
+            (Some(variable), [_]) => {
+                let message = format!("the variable `{}` names itself", variable.name);
+                out.add(&variable.place.file, variable.place.at, message);
+            }
+            (Some(variable), _) => {
+                let message = format!("variables name each other in a circle: {}", places.join(", "));
+                out.add(&variable.place.file, variable.place.at, message);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Notes what an expression names; tells what is not there.
+    pub(super) fn note(&self, usage: &mut Usage, expression: &Expression, out: &mut Collector) {
+        let references = References::of(expression.program.expr());
+        let Place { file, at } = &expression.place;
+        for name in &references.constants {
+            if !self.constants.contains_key(name) {
+                out.add(file, *at, format!("the constant `{name}` is not defined"));
+            }
+            usage.constants.insert(name.clone());
+        }
+        let mut next: Vec<Arc<str>> = Vec::new();
+        for name in references.variables {
+            if self.variables.contains_key(&name) {
+                next.push(name);
+            } else {
+                out.add(file, *at, format!("the variable `{name}` is not defined"));
+            }
+        }
+        while let Some(name) = next.pop() {
+            let Some(references) = self.references.get(&name) else { continue };
+            if usage.variables.insert(name) {
+                usage.constants.extend(references.constants.iter().cloned());
+                next.extend(references.variables.iter().cloned());
+            }
+        }
+    }
+}
+
+/// Tells names that are defined more than once and keeps the first of each.
+fn once<T>(kind: &str, policy: &Policy, all: Vec<Defined<T>>, out: &mut Collector) -> Vec<Defined<T>> {
+    let mut first: Vec<Defined<T>> = Vec::with_capacity(all.len());
+    let mut at: HashMap<Arc<str>, usize> = HashMap::new();
+    for item in all {
+        match at.get(&item.name).and_then(|i| first.get(*i)) {
+            Some(other) => {
+                let message = format!(
+                    "the {kind} `{}` is defined twice for this policy: at {} and at {}",
+                    item.name, other.place, item.place
+                );
+                // Told at the policy's own definition, or at the policy if both are imported.
+                let own = [&item.place, &other.place].into_iter().find(|place| place.file == policy.file);
+                out.add(&policy.file, own.map_or(policy.at, |place| place.at), message);
+            }
+            None => {
+                at.insert(item.name.clone(), first.len());
+                first.push(item);
+            }
+        }
+    }
+    first
+}
+
+/// Gives the same number to the same constants and variables.
+#[derive(Default)]
+pub(super) struct ParamsPool(HashMap<String, Arc<Params>>);
+
+impl ParamsPool {
+    /// What the expressions of a policy use, of what they can name.
+    pub(super) fn params(&mut self, definitions: &Definitions, usage: &Usage) -> Arc<Params> {
+        let variables: Vec<Variable> = definitions
+            .order
+            .iter()
+            .filter(|name| usage.variables.contains(*name))
+            .filter_map(|name| {
+                let expr = definitions.variables.get(name)?.value.clone()?;
+                Some(Variable { name: name.clone(), expr })
+            })
+            .collect();
+        let constants: BTreeMap<&Arc<str>, &serde_json::Value> =
+            definitions.constants.iter().filter(|(name, _)| usage.constants.contains(*name)).collect();
+        let mut content = String::new();
+        for Variable { name, expr } in &variables {
+            content.push_str(&format!("{name}={:?};", expr.source));
+        }
+        for (name, value) in &constants {
+            content.push_str(&format!("{name}:{value};"));
+        }
+        let id = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let params = self.0.entry(content).or_insert_with(|| {
+            let constants: Map = constants
+                .into_iter()
+                .map(|(name, value)| (name.as_ref(), Value::from(value.clone())))
+                .collect();
+            Arc::new(Params { id, constants: Arc::new(constants), variables })
+        });
+        params.clone()
+    }
+}

@@ -1,0 +1,163 @@
+use std::sync::Arc;
+
+use super::{Limits, Node, Value, read};
+use crate::cerbos::problem::Position;
+
+fn documents(text: &str) -> Vec<Node> {
+    read(&"f.yaml".into(), text, Limits::default()).expect(text)
+}
+
+fn one(text: &str) -> Node {
+    let mut all = documents(text);
+    assert_eq!(all.len(), 1, "{text}");
+    all.remove(0)
+}
+
+fn refused(text: &str, limits: Limits) -> String {
+    read(&"f.yaml".into(), text, limits).expect_err(text).to_string()
+}
+
+fn at(line: u32, column: u32) -> Position {
+    Position { line, column }
+}
+
+fn text_of<'n>(node: &'n Node, key: &str) -> &'n super::Text {
+    match &node.entry(key).expect(key).value.value {
+        Value::Text(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_key_and_value_knows_its_place() {
+    let node = one("---\n# a comment\na:\n  - x\n  - b: [1, true]\nc: \"ä\" # more\n");
+    let a = node.entry("a").unwrap();
+    assert_eq!((a.key_at, a.value.at), (at(3, 1), at(4, 3)));
+    let Value::List(items) = &a.value.value else { panic!() };
+    assert_eq!(items[0].at, at(4, 5));
+    let b = items[1].entry("b").unwrap();
+    assert_eq!((b.key_at, b.value.at), (at(5, 5), at(5, 8)));
+    let Value::List(inner) = &b.value.value else { panic!() };
+    assert_eq!((inner[0].at, inner[1].at), (at(5, 9), at(5, 12)));
+    assert_eq!(node.entry("c").unwrap().value.at, at(6, 4));
+}
+
+#[test]
+fn characters_of_a_text_are_found_in_the_file() {
+    let node = one(concat!(
+        "plain: R.attr.x == 1\n",
+        "quoted: 'R.attr.x'\n",
+        "escaped: \"a\\tb\"\n",
+        "block: |-\n",
+        "    first\n",
+        "      second\n",
+        "folded: >-\n",
+        "  one\n",
+        "  two\n",
+        "long: one\n",
+        "  two\n",
+        "blank: |-\n",
+        "\n",
+        "   x\n",
+    ));
+    let place = |key: &str, line, column| text_of(&node, key).position_of(line, column);
+    assert_eq!(place("plain", 1, 3), at(1, 10));
+    assert_eq!(place("quoted", 1, 1), at(2, 10));
+    assert_eq!(place("escaped", 1, 3), at(3, 10), "the beginning, because of the escape");
+    assert_eq!(&*text_of(&node, "block").value, "first\n  second");
+    assert_eq!(place("block", 1, 2), at(5, 6));
+    assert_eq!(place("block", 2, 3), at(6, 7));
+    assert_eq!(place("blank", 2, 1), at(14, 4));
+    assert_eq!(place("folded", 1, 5), at(8, 3));
+    assert_eq!(place("long", 1, 5), at(10, 7));
+}
+
+#[test]
+fn json_is_read_too() {
+    let node = one("{\n\t\"a\": {\"b\": [1.5, null, \"x\\u0041\\/\"]},\n\t\"c\": -3\n}\n");
+    assert_eq!(node.to_json(), serde_json::json!({"a": {"b": [1.5, null, "xA/"]}, "c": -3.0}));
+    assert_eq!(node.entry("c").unwrap().key_at, at(3, 2));
+}
+
+#[test]
+fn documents_without_content_are_left_out() {
+    assert_eq!(documents("").len(), 0);
+    assert_eq!(documents("# nothing\n---\n# nothing\n").len(), 0);
+    assert_eq!(documents("---\n# nothing\n---\na: 1\n...\n").len(), 1);
+    assert_eq!(documents("a: 1\n---\nb: 2\n").len(), 2);
+}
+
+#[test]
+fn aliases_and_merges() {
+    let node = one("x: &x {a: 1, b: 2}\ny: *x\nz:\n  b: 3\n  <<: *x\n  c: 4\n");
+    assert_eq!(
+        node.to_json(),
+        serde_json::json!({
+            "x": {"a": 1.0, "b": 2.0}, "y": {"a": 1.0, "b": 2.0}, "z": {"a": 1.0, "b": 3.0, "c": 4.0}
+        })
+    );
+    assert_eq!(one("'<<': {a: 1}").entry("<<").unwrap().key_at, at(1, 1), "quoted, it is an ordinary key");
+    assert!(refused("a: {<<: [1]}", Limits::default()).starts_with("f.yaml:1:5: `<<` merges a mapping"));
+    assert!(refused("a: *b", Limits::default()).starts_with("f.yaml:1:4:"));
+    assert!(refused("a: &a [*a]", Limits::default()).contains("names an anchor that contains it"));
+}
+
+#[test]
+fn what_has_no_place_is_refused_with_its_place() {
+    let refused = |text: &str| refused(text, Limits::default());
+    assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "f.yaml:3:1: the key `a` stands here a second time");
+    assert!(refused("a: 1\n1: 2\n").starts_with("f.yaml:2:1: a key must be text, this is a number"));
+    assert!(refused("? [a]\n: 1\n").starts_with("f.yaml:1:3: a key must be text"));
+    assert!(refused("a: !!str 1\n").starts_with("f.yaml:1:"));
+    assert!(refused("a: 010\n").starts_with("f.yaml:1:4: a number with a leading zero"));
+    assert!(refused("a: 0x10\n").starts_with("f.yaml:1:4: a number in another base"));
+    assert!(refused("a: \"x\" == y\n").starts_with("f.yaml:1:"));
+    assert!(refused("a: [1\n").contains("this is not YAML"));
+}
+
+#[test]
+fn nothing_grows_without_bound() {
+    let small = Limits { bytes: 100, depth: 4, nodes: 20 };
+    assert!(refused(&" ".repeat(101), small).contains("101 bytes, at most 100"));
+    assert!(refused("[[[[[1]]]]]", small).starts_with("f.yaml:1:5: lists and mappings are more than 4 deep"));
+    assert!(read(&"f".into(), "[[[[1]]]]", small).is_ok());
+    assert!(
+        refused("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]", small)
+            .contains("more than 20 values")
+    );
+    let bomb = "a: &a [1,1,1]\nb: &b [*a,*a,*a]\nc: [*b,*b]\n";
+    let small = Limits { nodes: 40, ..small };
+    assert!(refused(bomb, small).starts_with("f.yaml:3:"), "{}", refused(bomb, small));
+    let tower = "a: &a [[1]]\nb: &b [[*a]]\n";
+    assert!(refused(tower, small).starts_with("f.yaml:2:9: lists and mappings are more than 4 deep"));
+}
+
+#[test]
+fn a_large_alias_bomb_is_refused_soon() {
+    let mut text = String::from("a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n");
+    for i in 1..30 {
+        let alias = format!("*a{}", i - 1);
+        text.push_str(&format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(",")));
+    }
+    assert!(refused(&text, Limits::default()).contains("more than 100000 values"));
+}
+
+#[test]
+fn files_of_any_bytes_are_read_or_refused() {
+    for text in [
+        "\u{feff}a: 1",
+        "\u{0}",
+        "a: \u{7}",
+        "- - - -",
+        "{",
+        "}",
+        "&a",
+        "*",
+        "<<: 1",
+        "---\n---\n--- a\n",
+        "%YAML 1.1\n---\na: 1",
+    ] {
+        let file: Arc<str> = "f".into();
+        let _is_total = read(&file, text, Limits::default());
+    }
+}
