@@ -4,6 +4,8 @@
 //! records, suspension; those belong to the crate that owns the run.
 
 #[cfg(feature = "cerbos")]
+pub mod agent_tool;
+#[cfg(feature = "cerbos")]
 pub mod cel;
 #[cfg(feature = "cerbos")]
 pub mod cerbos;
@@ -11,6 +13,10 @@ mod decision;
 mod engine;
 mod facts;
 mod gate;
+#[cfg(feature = "cerbos")]
+mod lower;
+#[cfg(feature = "cerbos")]
+pub mod suite;
 
 pub use decision::{Approver, Decision, Obligation, RuleId, Verdict};
 pub use engine::fixed::{Fixed, FixedError};

@@ -21,10 +21,12 @@ pub(super) struct Unreadable;
 /// Deeper nesting is not walked.
 const DEPTH: usize = 64;
 
-/// Reads the value that begins here.
+/// Reads a document.
 pub(super) fn read(bytes: &[u8]) -> Result<Found<'_>, Unreadable> {
-    let (value, _) = split_value(bytes)?;
-    classify(value)
+    match split_value(bytes)? {
+        (value, []) => classify(value),
+        _ => Err(Unreadable),
+    }
 }
 
 /// The value under a key of an object. Canonical objects have no key twice.

@@ -1,0 +1,24 @@
+//! Tools as Cerbos resources: what is asked about a call, what the answers mean, and what a policy for tools may not say.
+//!
+//! The decision itself is [`cerbos::check`](crate::cerbos::check)'s, or its flat form's. Deliberately absent: a third effect. That a call
+//! needs approval is what two plain answers say together.
+
+mod engine;
+mod manifest;
+pub(crate) mod obligation;
+mod question;
+mod widening;
+
+pub use engine::{Cerbos, LoadError};
+pub use manifest::{FILE as MANIFEST, Manifest};
+pub use question::question;
+pub use widening::Widening;
+
+/// The kind of resource that a tool is.
+pub const KIND: &str = "agent.tool";
+/// The action that asks whether a tool may be used at all.
+pub const INVOKE: &str = "invoke";
+/// The action that asks whether it may be used without a person.
+pub const INVOKE_AUTO: &str = "invoke:auto";
+/// What is asked about each call, in this order.
+pub(crate) const ACTIONS: [&str; 2] = [INVOKE, INVOKE_AUTO];

@@ -1,0 +1,252 @@
+//! The engine: a policy set that decides about tools.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::cel::{self, Map, Timestamp};
+use crate::cerbos::{
+    self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem, Source,
+};
+use crate::lower::{Answer, Table};
+use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
+
+use super::manifest::{FILE, Manifest};
+use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, widening};
+
+/// The engine's name in evidence. A change of what a policy means changes it.
+const NAME: &str = "cerbos/1";
+
+/// Cerbos policies, decided in the process, strictly.
+///
+/// ```
+/// use fuze_policy::agent_tool::Cerbos;
+///
+/// let engine = Cerbos::load(std::path::Path::new("guide/payment"))?;
+/// # Ok::<(), fuze_policy::agent_tool::LoadError>(())
+/// ```
+#[derive(Debug)]
+pub struct Cerbos {
+    set: PolicySet,
+    table: Table,
+    globals: Arc<Map>,
+    hash: [u8; 32],
+}
+
+/// Why a policy set is not accepted: everything that is wrong with it, in the order of files and lines. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError(Vec<Problem>);
+
+impl LoadError {
+    /// What is wrong.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<cerbos::Problems> for LoadError {
+    fn from(problems: cerbos::Problems) -> Self {
+        Self(problems.all().to_vec())
+    }
+}
+
+impl Cerbos {
+    /// Loads a directory of policies, with its manifest if it has one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the policies, or that widens a decision and is not allowed by the manifest.
+    pub fn load(directory: &Path) -> Result<Self, LoadError> {
+        let files = cerbos::read_directory(directory)?;
+        let manifest = match std::fs::read_to_string(directory.join(FILE)) {
+            Ok(text) => Some(Source::new(FILE, &text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let place = cerbos::Place { file: FILE.into(), at: cerbos::Position::START };
+                return Err(LoadError(vec![Problem { place, message: format!("cannot be read: {error}") }]));
+            }
+        };
+        Self::new(&files, manifest.as_ref())
+    }
+
+    /// Loads policies that are in memory.
+    ///
+    /// # Errors
+    /// See [`Cerbos::load`].
+    pub fn new(files: &Files, manifest: Option<&Source>) -> Result<Self, LoadError> {
+        let read = manifest.map(Manifest::read).transpose()?.unwrap_or_default();
+        let set = PolicySet::load(&files.policies)?;
+        let refused = read.judge(&widening::find(&set));
+        if !refused.is_empty() {
+            return Err(LoadError(refused));
+        }
+        let globals = globals(&read);
+        let table = Table::new(&set, &globals);
+        Ok(Self { table, set, globals, hash: hash(files, manifest) })
+    }
+
+    /// The policies.
+    #[must_use]
+    pub fn set(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// SHA-256 over the engine's version and each file's path and bytes, in the order of the paths.
+    #[must_use]
+    pub fn bundle_hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// The scope in which a tenant is decided: its own if it has a policy for tools, else the root.
+    #[must_use]
+    pub fn scope_of<'t>(&self, tenant: &'t str) -> &'t str {
+        if self.table.has_scope(tenant) { tenant } else { "" }
+    }
+
+    /// How the interpreter decides.
+    #[must_use]
+    pub fn params(&self) -> CheckParams {
+        CheckParams { globals: Arc::clone(&self.globals), ..CheckParams::at(now()) }
+    }
+
+    /// Decides by the interpreter, whatever the flat form says.
+    ///
+    /// # Errors
+    /// See [`Engine::decide`].
+    pub fn decide_interpreted(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
+        let input = question(request, self.scope_of(request.run.tenant))?;
+        let output = cerbos::check(&self.set, &input, &self.params())
+            .map_err(|error| EngineError::Evaluation(error.to_string()))?;
+        verdict(&input, &output)
+    }
+
+    /// Decides by the flat form alone; `None` where it leaves the decision to the interpreter.
+    #[must_use]
+    pub fn decide_lowered(&self, request: &Request<'_>) -> Option<Verdict> {
+        let [invoke, auto] = self.table.decide(self.scope_of(request.run.tenant), request)?;
+        Some(lowered(&invoke, &auto))
+    }
+}
+
+impl Engine for Cerbos {
+    fn identity(&self) -> EngineIdentity {
+        EngineIdentity { name: NAME.to_owned(), bundle_hash: self.hash, permissive: false }
+    }
+
+    fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
+        match self.decide_lowered(request) {
+            Some(verdict) => Ok(verdict),
+            None => self.decide_interpreted(request),
+        }
+    }
+}
+
+fn lowered(invoke: &Answer<'_>, auto: &Answer<'_>) -> Verdict {
+    let asked = invoke.obligations.iter().chain(auto.obligations.iter()).cloned();
+    combine((invoke.effect, invoke.rule), (auto.effect, auto.rule), asked)
+}
+
+/// What a Cerbos answer about a call means. A decision that rests on a failed condition, or says what cannot be read, is none.
+pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, EngineError> {
+    let effect = |action: &str| {
+        let found = output.action(action).ok_or_else(|| {
+            EngineError::Malformed(format!("nothing was said about `{action}` on `{}`", input.resource.id))
+        })?;
+        if found.rests_on_failure {
+            let errors: Vec<String> =
+                output.evaluation_errors.iter().map(|e| format!("`{}`: {}", e.expression, e.message)).collect();
+            return Err(EngineError::Evaluation(format!("{}: {}", rule(found), errors.join("; "))));
+        }
+        Ok(found)
+    };
+    let (invoke, auto) = (effect(INVOKE)?, effect(INVOKE_AUTO)?);
+    let asked = output.outputs.iter().map(said).collect::<Result<Vec<_>, _>>()?;
+    Ok(combine((invoke.effect, rule(invoke)), (auto.effect, rule(auto)), asked.into_iter().flatten()))
+}
+
+fn said(output: &OutputEntry) -> Result<Option<Obligation>, EngineError> {
+    let fail = |why: &dyn fmt::Display| Err(EngineError::Evaluation(format!("the output of {}: {why}", output.source)));
+    match &output.value {
+        Ok(value) => obligation::read(value).or_else(|error| fail(&error)),
+        Err(error) => fail(error),
+    }
+}
+
+fn rule(effect: &ActionEffect) -> &str {
+    effect.rule.as_deref().unwrap_or(&effect.policy)
+}
+
+fn combine(
+    (invoke, invoke_rule): (Effect, &str),
+    (auto, auto_rule): (Effect, &str),
+    asked: impl Iterator<Item = Obligation>,
+) -> Verdict {
+    let (decision, rule) = match (invoke, auto) {
+        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule),
+        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule),
+        (Effect::Allow, Effect::Deny) => {
+            let strictest = asked.map(Some).try_fold(Obligation::default(), |sum, next| match next {
+                Some(next) => sum.strictest(next),
+                None => None,
+            });
+            // Nobody is left who could approve: that is a denial.
+            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule)
+        }
+    };
+    Verdict { decision, rule: RuleId::new(rule) }
+}
+
+fn globals(manifest: &Manifest) -> Arc<Map> {
+    match cel::Value::from(Json::Object(manifest.globals.clone())) {
+        cel::Value::Map(map) => map,
+        _ => Arc::default(),
+    }
+}
+
+fn hash(files: &Files, manifest: Option<&Source>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        // Lengths first, so that no two lists of files give the same bytes.
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(NAME.as_bytes());
+    part(KIND.as_bytes());
+    let schemas = files.schemas.iter().map(|source| (format!("{}/{}", cerbos::SCHEMAS, source.path), source));
+    let rest = files.policies.iter().chain(manifest).map(|source| (source.path.as_ref().to_owned(), source));
+    let mut all: Vec<(String, &Source)> = rest.chain(schemas).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, source) in all {
+        part(path.as_bytes());
+        part(source.text.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// One point in time for a whole request.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanoseconds: since.subsec_nanos(),
+        offset_seconds: 0,
+    }
+}

@@ -1,0 +1,114 @@
+//! `fuze-policy.manifest`: what a policy set's owner allows in writing, and the globals its conditions see.
+
+use std::sync::Arc;
+
+use crate::cerbos::model::{Fields, list_of};
+use crate::cerbos::problem::{Collector, Problems};
+use crate::cerbos::yaml::{self, Limits};
+use crate::cerbos::{Problem, Source};
+
+use super::widening::{Finding, Widening};
+
+/// The name of the file, at the root of the policy directory. Its ending is none that Cerbos reads.
+pub const FILE: &str = "fuze-policy.manifest";
+
+/// A policy set's manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    file: Option<Arc<str>>,
+    allowed: Vec<Allowed>,
+    /// `globals`: what `G` is in conditions.
+    pub globals: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One thing that is allowed although it widens.
+#[derive(Clone, Debug)]
+struct Allowed {
+    at: crate::cerbos::Position,
+    widening: Widening,
+    policy: Arc<str>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it. An entry without a reason, a person and a day is.
+    pub fn read(source: &Source) -> Result<Self, Problems> {
+        let mut out = Collector::default();
+        let manifest = match yaml::read(&source.path, &source.text, Limits::default()) {
+            Ok(documents) => documents
+                .first()
+                .and_then(|node| Fields::of(&source.path, node, "a manifest", &mut out))
+                .map(|mut fields| read(&mut fields, &mut out))
+                .unwrap_or_default(),
+            Err(problem) => {
+                out.push(problem);
+                Self::default()
+            }
+        };
+        out.into_result(manifest)
+    }
+
+    /// What of the findings is not allowed, and what is allowed without being there: a permission that outlives its reason is found.
+    pub(super) fn judge(&self, findings: &[Finding]) -> Vec<Problem> {
+        let allows = |allowed: &&Allowed, finding: &Finding| {
+            allowed.widening == finding.widening && allowed.policy == finding.policy
+        };
+        let refused = findings
+            .iter()
+            .filter(|finding| !self.allowed.iter().any(|allowed| allows(&allowed, finding)))
+            .map(|finding| Problem {
+                place: finding.place.clone(),
+                message: format!("{} ({})", finding.message, finding.widening),
+            });
+        let idle = self.allowed.iter().filter(|allowed| !findings.iter().any(|finding| allows(allowed, finding))).map(
+            |allowed| Problem {
+                place: crate::cerbos::Place { file: self.file.clone().unwrap_or_else(|| FILE.into()), at: allowed.at },
+                message: format!(
+                    "nothing in `{}` needs `{}` any more; take this entry out",
+                    allowed.policy, allowed.widening
+                ),
+            },
+        );
+        refused.chain(idle).collect()
+    }
+}
+
+fn read(fields: &mut Fields<'_>, out: &mut Collector) -> Manifest {
+    if let Some(format) = fields.required_text("format", out)
+        && &*format.value != "1"
+    {
+        fields.refuse(format.at, format!("the format `{}` is not known, only 1", format.value), out);
+    }
+    let file = fields.file.clone();
+    let allowed = list_of(fields, "allow", out, |node, out| {
+        let mut fields = Fields::of(&file, node, "an entry of `allow`", out)?;
+        let entry = allowed(&mut fields, out);
+        fields.finish(out);
+        entry
+    });
+    let globals = fields.named("globals", out, |node| Ok(node.to_json()));
+    fields.finish(out);
+    Manifest {
+        file: Some(fields.file.clone()),
+        allowed: allowed.unwrap_or_default(),
+        globals: globals.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect(),
+    }
+}
+
+fn allowed(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Allowed> {
+    let name = fields.required_text("name", out);
+    let policy = fields.required_text("policy", out);
+    // Not used by the machine, and not to be left out: somebody answers for it.
+    for written in ["because", "approved_by", "on"] {
+        fields.required_text(written, out);
+    }
+    let name = name?;
+    let widening = Widening::ALL.into_iter().find(|widening| widening.name() == &*name.value);
+    if widening.is_none() {
+        let known: Vec<&str> = Widening::ALL.iter().map(|widening| widening.name()).collect();
+        fields.refuse(name.at, format!("`{}` is not known here, only {}", name.value, known.join(", ")), out);
+    }
+    Some(Allowed { at: fields.at, widening: widening?, policy: policy?.value })
+}

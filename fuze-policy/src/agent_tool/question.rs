@@ -1,0 +1,60 @@
+//! What is asked about a call: the same words to the engine in the process and to a Cerbos server.
+
+use serde_json::{Map, Value, json};
+
+use crate::cerbos::{CheckInput, Principal, Resource};
+use crate::{EngineError, Request};
+
+use super::{ACTIONS, KIND};
+
+/// A call as a Cerbos request. What the tool declares and what the run says stands in attributes of its own; what the model wrote stands
+/// under `R.attr.args` and nowhere else.
+///
+/// # Errors
+/// When the arguments are not a JSON object, which the loop never sends.
+pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, EngineError> {
+    let (tool, run, call) = (&request.tool, &request.run, &request.call);
+    let args: Map<String, Value> = serde_json::from_slice(call.args)
+        .map_err(|error| EngineError::Malformed(format!("the arguments are not a JSON object: {error}")))?;
+    let mut resource = members([
+        ("tool_name", tool.name.into()),
+        ("classification", tool.classification.into()),
+        ("residency", tool.residency.into()),
+        ("effect", tool.effect.into()),
+        ("egress", tool.egress.into()),
+        ("depth", json!(f64::from(call.depth))),
+        ("args", args.into()),
+    ]);
+    if let Some(basis) = tool.art9_basis {
+        resource.insert("art9_basis".to_owned(), basis.into());
+    }
+    let principal = members([
+        ("tenant", run.tenant.into()),
+        ("purpose", run.purpose.into()),
+        ("lawful_basis", run.lawful_basis.into()),
+        ("annex_iii", run.annex_iii.into()),
+        ("art22", run.art22.into()),
+        ("has_subject", run.has_subject.into()),
+    ]);
+    Ok(CheckInput {
+        principal: Principal {
+            id: run.principal.to_owned(),
+            roles: run.roles.iter().map(|role| role.as_str().into()).collect(),
+            attr: principal,
+            ..Principal::default()
+        },
+        resource: Resource {
+            kind: KIND.to_owned(),
+            id: tool.name.to_owned(),
+            scope: scope.to_owned(),
+            attr: resource,
+            ..Resource::default()
+        },
+        actions: ACTIONS.iter().map(|action| (*action).into()).collect(),
+        ..CheckInput::default()
+    })
+}
+
+fn members<const N: usize>(of: [(&str, Value); N]) -> Map<String, Value> {
+    of.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

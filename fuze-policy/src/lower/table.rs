@@ -1,0 +1,457 @@
+//! Rules about tools, by scope and action, in the order in which Cerbos evaluates them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::Request;
+use crate::agent_tool::{ACTIONS, KIND, obligation};
+use crate::cel::{Activation, BinaryOp, Budget, Expr, Kind, Map, Principal, Resource, Root, Timestamp, Value};
+use crate::cerbos::{
+    Condition, Effect, Expression, Params, Pattern, PolicyKind, PolicySet, RowId, ScopePermissions, Whom,
+};
+use crate::decision::Obligation;
+
+use super::expr::{Arena, At, Names};
+use super::value::Stop;
+
+/// The version of policies that are asked.
+const VERSION: &str = "default";
+/// So many conditions keep their outcome within a decision; further ones are evaluated each time.
+const KEPT: usize = 256;
+
+/// What one action comes to.
+#[derive(Debug)]
+pub(crate) struct Answer<'t> {
+    pub(crate) effect: Effect,
+    /// The rule that decided, or the policy where none did.
+    pub(crate) rule: &'t str,
+    /// What the rules on the way said an approval has to be.
+    pub(crate) obligations: Obligations<'t>,
+}
+
+/// Obligations that were met with on the way. Few, and kept without a list.
+#[derive(Debug, Default)]
+pub(crate) struct Obligations<'t> {
+    first: Option<&'t Obligation>,
+    more: Vec<&'t Obligation>,
+}
+
+impl<'t> Obligations<'t> {
+    fn add(&mut self, obligation: &'t Obligation) {
+        if self.first.is_none() {
+            self.first = Some(obligation);
+        } else {
+            // Allocates, where several rules ask for approval: such a call waits for people anyway.
+            self.more.push(obligation);
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'t Obligation> + '_ {
+        self.first.into_iter().chain(self.more.iter().copied())
+    }
+}
+
+/// The flat form of a policy set.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    arena: Arena,
+    conditions: Vec<Test>,
+    /// By scope: its levels, the scope itself first.
+    chains: HashMap<Arc<str>, Vec<Level>>,
+    /// Scopes with policies for tools, lowered or not.
+    scopes: HashSet<Arc<str>>,
+    /// Roles that role policies are about: whoever has one is decided by the interpreter.
+    role_policies: HashSet<Arc<str>>,
+    /// Principals with policies of their own.
+    principals: HashSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Level {
+    policy: Arc<str>,
+    consent: bool,
+    /// By action.
+    rules: [Rules; 2],
+}
+
+/// Rules of one level for one action. Those that hold for one tool alone are tried for that tool alone.
+#[derive(Debug, Default)]
+struct Rules {
+    rows: Vec<Row>,
+    by_tool: HashMap<Arc<str>, Vec<u32>>,
+    for_others: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// The rule.
+    source: Arc<str>,
+    role: RoleTest,
+    derived: Option<TestId>,
+    condition: Option<TestId>,
+    allows: bool,
+    /// The condition decides by its opposite.
+    inverted: bool,
+    when_met: Said,
+    when_not_met: Said,
+}
+
+#[derive(Debug)]
+enum RoleTest {
+    Any,
+    Literal(Arc<str>),
+    Pattern(Pattern),
+}
+
+/// What a rule's output says.
+#[derive(Debug)]
+enum Said {
+    Nothing,
+    /// The output looks at nothing, so it was evaluated when the policy was loaded.
+    Obligation(Obligation),
+    /// The interpreter has to be asked.
+    Leave,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TestId(u32);
+
+#[derive(Debug)]
+enum Test {
+    Expr(At),
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    None(Vec<Test>),
+}
+
+impl Table {
+    /// Lowers what a set says about tools.
+    pub(crate) fn new(set: &PolicySet, globals: &Map) -> Self {
+        let mut table = Self::default();
+        let mut tests = HashMap::new();
+        for (scope, versions) in &set.resources {
+            let Some(index) = versions.get(VERSION) else { continue };
+            table.role_policies.extend(index.roles.iter().map(|row| Arc::clone(&row.role)));
+            if index.regular.contains_key(KIND) {
+                table.scopes.insert(Arc::clone(scope));
+                let levels: Option<Vec<Level>> = std::iter::once(&**scope)
+                    .chain(crate::cerbos::names::parents(scope))
+                    .map(|scope| table.level(set, scope, globals, &mut tests))
+                    .collect();
+                if let Some(levels) = levels {
+                    table.chains.insert(Arc::clone(scope), levels);
+                }
+            }
+        }
+        // A role policy of any scope and version, and the roles below those it names, are left to the interpreter.
+        for roles in set.parent_roles.values() {
+            table.role_policies.extend(roles.keys().cloned());
+        }
+        for policy in set.policies() {
+            match policy.kind {
+                PolicyKind::Principal => drop(table.principals.insert(Arc::clone(&policy.name))),
+                PolicyKind::Role => drop(table.role_policies.insert(Arc::clone(&policy.name))),
+                _ => {}
+            }
+        }
+        table
+    }
+
+    fn level(&mut self, set: &PolicySet, scope: &str, globals: &Map, tests: &mut Tests) -> Option<Level> {
+        let rows = set.resources.get(scope)?.get(VERSION)?.regular.get(KIND)?;
+        let policy = set.policies().iter().find(|policy| {
+            policy.kind == PolicyKind::Resource
+                && &*policy.name == KIND
+                && &*policy.version == VERSION
+                && &*policy.scope == scope
+        })?;
+        let rules = ACTIONS.map(|action| self.rules(set, rows, action, globals, tests));
+        let consent = policy.scope_permissions == ScopePermissions::RequireParentalConsentForAllows;
+        Some(Level { policy: Arc::clone(&policy.key), consent, rules })
+    }
+
+    fn rules(&mut self, set: &PolicySet, rows: &[RowId], action: &str, globals: &Map, tests: &mut Tests) -> Rules {
+        let mut rules = Rules::default();
+        let mut only_for: Vec<Option<Arc<str>>> = Vec::new();
+        for row in rows.iter().filter_map(|id| set.row(*id)).filter(|row| row.action.matches(action)) {
+            let (role, derived) = match &row.whom {
+                Whom::Role(role) => (role_test(role), None),
+                Whom::DerivedRole { parent, role } => {
+                    let test = role.condition.as_ref().map(|c| self.test(c, &role.params, globals, tests));
+                    (role_test(parent), test)
+                }
+                Whom::Resource(_) => continue,
+            };
+            let rule = &row.rule;
+            let condition = rule.condition.as_ref().map(|c| self.test(c, &rule.params, globals, tests));
+            let met = said(rule.output.rule_activated.as_deref(), &rule.params);
+            let not_met = said(rule.output.condition_not_met.as_deref(), &rule.params);
+            // An inverted rule is one whose condition is the opposite, and its outputs follow that.
+            let (when_met, when_not_met) = if rule.inverted { (not_met, met) } else { (met, not_met) };
+            let row = Row {
+                source: Arc::clone(&rule.source),
+                role,
+                derived,
+                condition,
+                allows: rule.effect == Effect::Allow,
+                inverted: rule.inverted,
+                when_met,
+                when_not_met,
+            };
+            // To pass over a row must be the same as to find that its condition does not hold.
+            let skippable = !row.inverted && matches!(row.when_not_met, Said::Nothing) && row.derived.is_none();
+            only_for.push(rule.condition.as_ref().filter(|_| skippable).and_then(only_tool));
+            rules.rows.push(row);
+        }
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let tools: HashSet<&Arc<str>> = only_for.iter().flatten().collect();
+        for tool in tools {
+            let fits = |(_, only): &(usize, &Option<Arc<str>>)| only.as_ref().is_none_or(|only| only == tool);
+            let rows = only_for.iter().enumerate().filter(fits).map(|(at, _)| number(at)).collect();
+            rules.by_tool.insert(Arc::clone(tool), rows);
+        }
+        let open = |(_, only): &(usize, &Option<Arc<str>>)| only.is_none();
+        rules.for_others = only_for.iter().enumerate().filter(open).map(|(at, _)| number(at)).collect();
+        rules
+    }
+
+    /// Lowers a condition once, however many rows use it.
+    fn test(&mut self, condition: &Condition, params: &Params, globals: &Map, tests: &mut Tests) -> TestId {
+        let key = (std::ptr::from_ref(condition) as usize, params.id);
+        if let Some(id) = tests.get(&key) {
+            return *id;
+        }
+        let test = self.lower(condition, params, globals);
+        let id = TestId(u32::try_from(self.conditions.len()).unwrap_or(u32::MAX));
+        self.conditions.push(test);
+        tests.insert(key, id);
+        id
+    }
+
+    fn lower(&mut self, condition: &Condition, params: &Params, globals: &Map) -> Test {
+        let mut all = |of: &[Condition]| of.iter().map(|c| self.lower(c, params, globals)).collect();
+        match condition {
+            Condition::All(of) => Test::All(all(of)),
+            Condition::Any(of) => Test::Any(all(of)),
+            Condition::None(of) => Test::None(all(of)),
+            Condition::Expr(expression) => {
+                let variables = |name: &str| {
+                    params.variables.iter().find(|v| &*v.name == name).map(|v| v.expr.program.expr())
+                };
+                let constants = |name: &str| params.constants.get_str(name).cloned();
+                let globals = |name: &str| globals.get_str(name).cloned();
+                let names = Names { variables: &variables, constants: &constants, globals: &globals };
+                Test::Expr(self.arena.lower(expression.program.expr(), &names))
+            }
+        }
+    }
+
+    /// Whether a scope has policies for tools.
+    pub(crate) fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// Decides both actions; `None` hands the decision to the interpreter.
+    pub(crate) fn decide<'t>(&'t self, scope: &str, request: &Request<'t>) -> Option<[Answer<'t>; 2]> {
+        let levels = self.chains.get(scope)?;
+        let leave = self.principals.contains(request.run.principal)
+            || request.run.roles.iter().any(|role| self.role_policies.contains(role.as_str()))
+            || request.run.roles.is_empty();
+        if leave {
+            return None;
+        }
+        let mut decision = Decision { table: self, request, kept: [Kept::Unknown; KEPT] };
+        let [invoke, auto] = [0, 1].map(|action| decision.action(levels, action));
+        Some([invoke.ok()?, auto.ok()?])
+    }
+}
+
+type Tests = HashMap<(usize, u32), TestId>;
+
+#[derive(Clone, Copy)]
+enum Kept {
+    Unknown,
+    Holds,
+    DoesNot,
+}
+
+struct Decision<'t, 'r> {
+    table: &'t Table,
+    request: &'r Request<'t>,
+    kept: [Kept; KEPT],
+}
+
+/// What one role came to, by which rule.
+enum Role<'t> {
+    NoMatch,
+    Deny(&'t str),
+    Allow(&'t str),
+}
+
+impl<'t> Decision<'t, '_> {
+    /// Each role on its own; the first that allows decides, else the first that says something.
+    fn action(&mut self, levels: &'t [Level], action: usize) -> Result<Answer<'t>, Stop> {
+        let policy = levels.first().map_or("", |level| &*level.policy);
+        let mut answer = Answer { effect: Effect::Deny, rule: policy, obligations: Obligations::default() };
+        let mut denied = None;
+        for role in self.request.run.roles {
+            match self.role(levels, action, role, &mut answer.obligations)? {
+                Role::Allow(rule) => {
+                    answer.effect = Effect::Allow;
+                    answer.rule = rule;
+                    return Ok(answer);
+                }
+                Role::Deny(rule) => denied = denied.or(Some(rule)),
+                Role::NoMatch => {}
+            }
+        }
+        answer.rule = denied.unwrap_or(policy);
+        Ok(answer)
+    }
+
+    fn role(
+        &mut self,
+        levels: &'t [Level],
+        action: usize,
+        role: &str,
+        said: &mut Obligations<'t>,
+    ) -> Result<Role<'t>, Stop> {
+        for level in levels {
+            let rules = level.rules.get(action).ok_or(Stop::Leave)?;
+            let rows = rules.by_tool.get(self.request.tool.name).unwrap_or(&rules.for_others);
+            let mut allowed = None;
+            for row in rows {
+                let row = usize::try_from(*row).ok().and_then(|at| rules.rows.get(at)).ok_or(Stop::Leave)?;
+                if !row.role.is(role) || !self.holds(row.derived)? {
+                    continue;
+                }
+                let met = self.holds(row.condition)?;
+                match if met { &row.when_met } else { &row.when_not_met } {
+                    Said::Nothing => {}
+                    Said::Obligation(obligation) => said.add(obligation),
+                    Said::Leave => return Err(Stop::Leave),
+                }
+                match (row.inverted, row.allows, met) {
+                    (true, _, true) | (false, _, false) => {}
+                    (true, _, false) | (false, false, true) => return Ok(Role::Deny(&row.source)),
+                    (false, true, true) => allowed = allowed.or(Some(&*row.source)),
+                }
+            }
+            if let Some(rule) = allowed.filter(|_| !level.consent) {
+                return Ok(Role::Allow(rule));
+            }
+        }
+        Ok(Role::NoMatch)
+    }
+
+    fn holds(&mut self, id: Option<TestId>) -> Result<bool, Stop> {
+        let Some(TestId(id)) = id else { return Ok(true) };
+        let at = usize::try_from(id).map_err(|_| Stop::Leave)?;
+        match self.kept.get(at) {
+            Some(Kept::Holds) => return Ok(true),
+            Some(Kept::DoesNot) => return Ok(false),
+            Some(Kept::Unknown) | None => {}
+        }
+        let test = self.table.conditions.get(at).ok_or(Stop::Leave)?;
+        let holds = self.test(test)?;
+        if let Some(kept) = self.kept.get_mut(at) {
+            *kept = if holds { Kept::Holds } else { Kept::DoesNot };
+        }
+        Ok(holds)
+    }
+
+    /// In order, and no further than decides; an error stops, nothing absorbs it.
+    fn test(&self, test: &'t Test) -> Result<bool, Stop> {
+        match test {
+            Test::Expr(at) => self.table.arena.truth(*at, self.request),
+            Test::All(of) => Ok(!self.any(of, false)?),
+            Test::Any(of) => self.any(of, true),
+            Test::None(of) => Ok(!self.any(of, true)?),
+        }
+    }
+
+    fn any(&self, of: &'t [Test], wanted: bool) -> Result<bool, Stop> {
+        for test in of {
+            if self.test(test)? == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl RoleTest {
+    fn is(&self, role: &str) -> bool {
+        match self {
+            RoleTest::Any => true,
+            RoleTest::Literal(literal) => **literal == *role,
+            RoleTest::Pattern(pattern) => pattern.matches(role),
+        }
+    }
+}
+
+fn role_test(pattern: &Pattern) -> RoleTest {
+    match pattern.as_str() {
+        "*" => RoleTest::Any,
+        text if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) => {
+            RoleTest::Literal(text.into())
+        }
+        _ => RoleTest::Pattern(pattern.clone()),
+    }
+}
+
+/// The only tool for which a condition can hold, if not to hold is all that it does for another: the test of the name has to come
+/// before anything that could be an error.
+fn only_tool(condition: &Condition) -> Option<Arc<str>> {
+    match condition {
+        Condition::All(of) => of.first().and_then(only_tool),
+        Condition::Expr(expression) => named_tool(expression.program.expr()),
+        Condition::Any(_) | Condition::None(_) => None,
+    }
+}
+
+fn named_tool(expr: &Expr) -> Option<Arc<str>> {
+    match &expr.kind {
+        // One operand that is false decides `&&`, whatever errors stand beside it.
+        Kind::And(operands) => operands.iter().find_map(named_tool),
+        Kind::Binary(BinaryOp::Equal, sides) => match [&sides[0].kind, &sides[1].kind] {
+            [Kind::Path(path), Kind::Literal(Value::String(name))]
+            | [Kind::Literal(Value::String(name)), Kind::Path(path)] => {
+                let tool_name = path.root == Root::ResourceAttr && matches!(&*path.keys, [key] if &**key == "tool_name");
+                tool_name.then(|| Arc::clone(name))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// An output that looks at nothing has one value for all requests.
+fn said(output: Option<&Expression>, params: &Params) -> Said {
+    let Some(output) = output else { return Said::Nothing };
+    if !looks_at_nothing(output.program.expr()) {
+        return Said::Leave;
+    }
+    let epoch = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
+    let mut nothing = Activation::new(Principal::default(), Resource::default(), epoch);
+    nothing.constants = Arc::clone(&params.constants);
+    let value = output.program.eval(&nothing, &mut Budget::default());
+    let read = value.ok().and_then(|value| value.to_json().ok()).and_then(|json| obligation::read(&json).ok());
+    match read {
+        Some(Some(obligation)) => Said::Obligation(obligation),
+        Some(None) => Said::Nothing,
+        None => Said::Leave,
+    }
+}
+
+/// Literals, lists, maps and constants; anything else may depend on the request.
+fn looks_at_nothing(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Literal(_) => true,
+        Kind::Path(path) => path.root == Root::Constants,
+        Kind::List(items) => items.iter().all(|item| looks_at_nothing(&item.value)),
+        Kind::Map(entries) => entries.iter().all(|entry| looks_at_nothing(&entry.key) && looks_at_nothing(&entry.value)),
+        _ => false,
+    }
+}
