@@ -3,15 +3,29 @@
 //! Deliberately absent: stores other than files, query plans, the audit trail of Cerbos, and every default of Cerbos
 //! that passes over an error: conditions that fail are told, and it is strict unless asked otherwise.
 
+mod check;
 mod files;
 mod glob;
 mod model;
 mod names;
 mod problem;
 mod resolve;
+#[cfg(feature = "cerbos-schema")]
+mod schema;
 mod set;
 pub mod yaml;
 
+pub use check::{
+    ActionEffect, AttributesOf, AuxData, CheckError, CheckInput, CheckOutput, CheckParams, EvaluationError,
+    Outcome, OutputEntry, Principal, Resource, Step, ValidationError, check, check_stepwise,
+};
 pub use files::{FileKind, Files, SCHEMAS, Source, kind_of, read_directory};
 pub use glob::{Glob, Pattern};
+pub use model::{Effect, ScopePermissions};
 pub use problem::{Place, Position, Problem, Problems};
+#[cfg(feature = "cerbos-schema")]
+pub use schema::{Enforced, Enforcement, Schemas};
+pub use set::{
+    Condition, DerivedRole, Expression, Output, Params, PolicyId, PolicyInfo, PolicyKind, PolicySet, RoleRow,
+    Row, RowId, Rule, SchemaRef, SchemaRefs, Variable, Whom,
+};

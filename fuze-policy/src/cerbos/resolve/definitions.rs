@@ -11,6 +11,9 @@ use super::expressions::{References, expression};
 use crate::cel::{Map, Value};
 use crate::cerbos::names;
 
+/// Variables and constants of one policy.
+const MOST: usize = 1000;
+
 /// A constant or variable with the place where it is defined.
 #[derive(Clone, Debug)]
 pub(super) struct Defined<T> {
@@ -75,6 +78,16 @@ impl Definitions {
         out: &mut Collector,
     ) -> Self {
         let mut all = Self::default();
+        if constants.len() + variables.len() > MOST {
+            out.add(
+                &policy.file,
+                policy.at,
+                format!(
+                    "a policy can name {MOST} variables and constants at most, the imported ones included"
+                ),
+            );
+            return all;
+        }
         for constant in once("constant", policy, constants, out) {
             all.constants.insert(constant.name, constant.value);
         }
