@@ -20,6 +20,7 @@ pub use ast::{BinaryOp, Entry, Expr, Fold, FoldKind, Item, Kind, Path, Root, Spa
 pub use budget::{Budget, Limit};
 pub use error::{EvalError, ParseError};
 pub use functions::Function;
+pub(crate) use functions::regex;
 pub use map::{Key, Map};
 pub use program::Program;
 pub use value::{Duration, Object, ObjectKind, Timestamp, Type, Value};

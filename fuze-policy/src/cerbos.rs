@@ -29,3 +29,8 @@ pub use set::{
     Condition, DerivedRole, Expression, Output, Params, PolicyId, PolicyInfo, PolicyKind, PolicySet, RoleRow,
     Row, RowId, Rule, SchemaRef, SchemaRefs, Variable, Whom,
 };
+
+// For what else is written in YAML beside policies: manifests and test suites.
+pub(crate) use model::{Fields, list_of, text_of};
+pub(crate) use names::parents;
+pub(crate) use problem::Collector;

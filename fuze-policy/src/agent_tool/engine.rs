@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cel::{self, Map, Timestamp};
 use crate::cerbos::{
-    self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem, Source,
+    self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem,
+    Source,
 };
 use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
@@ -171,8 +172,11 @@ pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdic
             EngineError::Malformed(format!("nothing was said about `{action}` on `{}`", input.resource.id))
         })?;
         if found.rests_on_failure {
-            let errors: Vec<String> =
-                output.evaluation_errors.iter().map(|e| format!("`{}`: {}", e.expression, e.message)).collect();
+            let errors: Vec<String> = output
+                .evaluation_errors
+                .iter()
+                .map(|e| format!("`{}`: {}", e.expression, e.message))
+                .collect();
             return Err(EngineError::Evaluation(format!("{}: {}", rule(found), errors.join("; "))));
         }
         Ok(found)
@@ -183,7 +187,9 @@ pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdic
 }
 
 fn said(output: &OutputEntry) -> Result<Option<Obligation>, EngineError> {
-    let fail = |why: &dyn fmt::Display| Err(EngineError::Evaluation(format!("the output of {}: {why}", output.source)));
+    let fail = |why: &dyn fmt::Display| {
+        Err(EngineError::Evaluation(format!("the output of {}: {why}", output.source)))
+    };
     match &output.value {
         Ok(value) => obligation::read(value).or_else(|error| fail(&error)),
         Err(error) => fail(error),

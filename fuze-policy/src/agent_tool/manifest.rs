@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cerbos::model::{Fields, list_of};
-use crate::cerbos::problem::{Collector, Problems};
 use crate::cerbos::yaml::{self, Limits};
+use crate::cerbos::{Collector, Fields, Problems, list_of};
 use crate::cerbos::{Problem, Source};
 
 use super::widening::{Finding, Widening};
@@ -62,15 +61,20 @@ impl Manifest {
                 place: finding.place.clone(),
                 message: format!("{} ({})", finding.message, finding.widening),
             });
-        let idle = self.allowed.iter().filter(|allowed| !findings.iter().any(|finding| allows(allowed, finding))).map(
-            |allowed| Problem {
-                place: crate::cerbos::Place { file: self.file.clone().unwrap_or_else(|| FILE.into()), at: allowed.at },
+        let idle = self
+            .allowed
+            .iter()
+            .filter(|allowed| !findings.iter().any(|finding| allows(allowed, finding)))
+            .map(|allowed| Problem {
+                place: crate::cerbos::Place {
+                    file: self.file.clone().unwrap_or_else(|| FILE.into()),
+                    at: allowed.at,
+                },
                 message: format!(
                     "nothing in `{}` needs `{}` any more; take this entry out",
                     allowed.policy, allowed.widening
                 ),
-            },
-        );
+            });
         refused.chain(idle).collect()
     }
 }

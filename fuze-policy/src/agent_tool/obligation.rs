@@ -26,7 +26,7 @@ impl std::error::Error for ObligationError {}
 
 /// Reads `{"approval": {"approvers": 2, "may_approve": ["…"], "trainings": ["…"], "deadline_seconds": 3600}}`, each member but `approval`
 /// optional. `null` and `{}` ask for nothing. Anything else is an error: a misspelt obligation must not be a weaker one.
-pub(super) fn read(output: &Value) -> Result<Option<Obligation>, ObligationError> {
+pub(crate) fn read(output: &Value) -> Result<Option<Obligation>, ObligationError> {
     let members = match output {
         Value::Null => return Ok(None),
         Value::Object(members) => members,
@@ -71,9 +71,9 @@ fn whole(value: &Value, name: &str, most: f64) -> Result<f64, ObligationError> {
 }
 
 fn texts(value: &Value, name: &str) -> Result<BTreeSet<String>, ObligationError> {
-    let texts: Option<BTreeSet<String>> = value
-        .as_array()
-        .and_then(|items| items.iter().map(|item| item.as_str().filter(|text| !text.is_empty()).map(str::to_owned)).collect());
+    let texts: Option<BTreeSet<String>> = value.as_array().and_then(|items| {
+        items.iter().map(|item| item.as_str().filter(|text| !text.is_empty()).map(str::to_owned)).collect()
+    });
     match texts {
         Some(texts) if !texts.is_empty() => Ok(texts),
         _ => refuse(format!("`{name}` must be a list of names, at least one")),

@@ -67,7 +67,12 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
     let mut found: BTreeMap<(Place, Widening), Finding> = BTreeMap::new();
     let mut add = |widening, policy: &PolicyInfo, place: &Place, message: String| {
         let policy = Arc::clone(&policy.key);
-        found.entry((place.clone(), widening)).or_insert(Finding { widening, policy, place: place.clone(), message });
+        found.entry((place.clone(), widening)).or_insert(Finding {
+            widening,
+            policy,
+            place: place.clone(),
+            message,
+        });
     };
     for row in set.rows() {
         let Some(policy) = set.policy(row.policy) else { continue };
@@ -83,7 +88,10 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
             );
             add(Widening::OverridesParent, policy, &policy.place, message);
         }
-        if rule.effect == Effect::Allow && row.action.matches(INVOKE_AUTO) && row.action.as_str() != INVOKE_AUTO {
+        if rule.effect == Effect::Allow
+            && row.action.matches(INVOKE_AUTO)
+            && row.action.as_str() != INVOKE_AUTO
+        {
             let message = format!(
                 "this ALLOW reaches `{INVOKE_AUTO}` through the pattern `{}`, so that calls run without a person; \
                  write `{INVOKE_AUTO}` where that is meant, `{INVOKE}` where it is not",
@@ -97,7 +105,10 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
                 .to_owned();
             add(Widening::PrincipalAllow, policy, &rule.place, message);
         }
-        if policy.kind == PolicyKind::Resource && rule.effect == Effect::Deny && !is_for_everybody(set, rule, row) {
+        if policy.kind == PolicyKind::Resource
+            && rule.effect == Effect::Deny
+            && !is_for_everybody(set, rule, row)
+        {
             let message = "a DENY for some roles does not hold for whoever has another role besides; write `roles: [\"*\"]` \
                            and put the roles into the condition"
                 .to_owned();

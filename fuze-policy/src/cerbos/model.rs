@@ -14,5 +14,5 @@ pub use policy::{
 };
 pub use rules::{ActionRule, PrincipalRule, ResourceRule, RoleRule};
 
-pub(crate) use fields::{Fields, list_of};
+pub(crate) use fields::{Fields, list_of, text_of};
 pub(crate) use read::policy;

@@ -153,7 +153,9 @@ impl Lowering<'_, '_> {
             Kind::Local(index) => {
                 Node::Local(self.base.checked_add(*index).filter(|local| *local < self.locals)?)
             }
-            Kind::Select { operand, field, optional: false } => Node::Member(self.expr(operand), Arc::clone(field)),
+            Kind::Select { operand, field, optional: false } => {
+                Node::Member(self.expr(operand), Arc::clone(field))
+            }
             Kind::Has { operand, field } => match &operand.kind {
                 Kind::Path(path) => match place(&with(path, field))? {
                     Place::Fact(fact) => Node::HasFact(fact),
@@ -166,13 +168,11 @@ impl Lowering<'_, '_> {
                 },
                 _ => Node::Has(self.expr(operand), Arc::clone(field)),
             },
-            Kind::Index { operand, index, optional: false } => {
-                match (&operand.kind, &index.kind) {
-                    (Kind::Path(path), Kind::Literal(Value::String(key))) => return self.path(&with(path, key)),
-                    (_, Kind::Literal(Value::String(key))) => Node::Member(self.expr(operand), Arc::clone(key)),
-                    _ => Node::Element(self.expr(operand), self.expr(index)),
-                }
-            }
+            Kind::Index { operand, index, optional: false } => match (&operand.kind, &index.kind) {
+                (Kind::Path(path), Kind::Literal(Value::String(key))) => return self.path(&with(path, key)),
+                (_, Kind::Literal(Value::String(key))) => Node::Member(self.expr(operand), Arc::clone(key)),
+                _ => Node::Element(self.expr(operand), self.expr(index)),
+            },
             Kind::Not(operand) => Node::Not(self.expr(operand)),
             Kind::Negate(operand) => Node::Negate(self.expr(operand)),
             Kind::And(operands) => Node::And(self.all(operands)),
@@ -197,11 +197,9 @@ impl Lowering<'_, '_> {
             }
             Kind::Call(function, arguments) => return self.call(function.name(), arguments),
             Kind::Fold(fold) => return self.fold(fold),
-            Kind::Select { .. }
-            | Kind::Index { .. }
-            | Kind::Map(_)
-            | Kind::Bind(_)
-            | Kind::OptMap { .. } => return None,
+            Kind::Select { .. } | Kind::Index { .. } | Kind::Map(_) | Kind::Bind(_) | Kind::OptMap { .. } => {
+                return None;
+            }
         })
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::Request;
 use crate::agent_tool::{ACTIONS, KIND, obligation};
-use crate::cel::{Activation, BinaryOp, Budget, Expr, Kind, Map, Principal, Resource, Root, Timestamp, Value};
+use crate::cel::{
+    Activation, BinaryOp, Budget, Expr, Kind, Map, Principal, Resource, Root, Timestamp, Value,
+};
 use crate::cerbos::{
     Condition, Effect, Expression, Params, Pattern, PolicyKind, PolicySet, RowId, ScopePermissions, Whom,
 };
@@ -136,7 +138,7 @@ impl Table {
             if index.regular.contains_key(KIND) {
                 table.scopes.insert(Arc::clone(scope));
                 let levels: Option<Vec<Level>> = std::iter::once(&**scope)
-                    .chain(crate::cerbos::names::parents(scope))
+                    .chain(crate::cerbos::parents(scope))
                     .map(|scope| table.level(set, scope, globals, &mut tests))
                     .collect();
                 if let Some(levels) = levels {
@@ -171,7 +173,14 @@ impl Table {
         Some(Level { policy: Arc::clone(&policy.key), consent, rules })
     }
 
-    fn rules(&mut self, set: &PolicySet, rows: &[RowId], action: &str, globals: &Map, tests: &mut Tests) -> Rules {
+    fn rules(
+        &mut self,
+        set: &PolicySet,
+        rows: &[RowId],
+        action: &str,
+        globals: &Map,
+        tests: &mut Tests,
+    ) -> Rules {
         let mut rules = Rules::default();
         let mut only_for: Vec<Option<Arc<str>>> = Vec::new();
         for row in rows.iter().filter_map(|id| set.row(*id)).filter(|row| row.action.matches(action)) {
@@ -200,7 +209,8 @@ impl Table {
                 when_not_met,
             };
             // To pass over a row must be the same as to find that its condition does not hold.
-            let skippable = !row.inverted && matches!(row.when_not_met, Said::Nothing) && row.derived.is_none();
+            let skippable =
+                !row.inverted && matches!(row.when_not_met, Said::Nothing) && row.derived.is_none();
             only_for.push(rule.condition.as_ref().filter(|_| skippable).and_then(only_tool));
             rules.rows.push(row);
         }
@@ -418,7 +428,8 @@ fn named_tool(expr: &Expr) -> Option<Arc<str>> {
         Kind::Binary(BinaryOp::Equal, sides) => match [&sides[0].kind, &sides[1].kind] {
             [Kind::Path(path), Kind::Literal(Value::String(name))]
             | [Kind::Literal(Value::String(name)), Kind::Path(path)] => {
-                let tool_name = path.root == Root::ResourceAttr && matches!(&*path.keys, [key] if &**key == "tool_name");
+                let tool_name =
+                    path.root == Root::ResourceAttr && matches!(&*path.keys, [key] if &**key == "tool_name");
                 tool_name.then(|| Arc::clone(name))
             }
             _ => None,
@@ -437,7 +448,8 @@ fn said(output: Option<&Expression>, params: &Params) -> Said {
     let mut nothing = Activation::new(Principal::default(), Resource::default(), epoch);
     nothing.constants = Arc::clone(&params.constants);
     let value = output.program.eval(&nothing, &mut Budget::default());
-    let read = value.ok().and_then(|value| value.to_json().ok()).and_then(|json| obligation::read(&json).ok());
+    let read =
+        value.ok().and_then(|value| value.to_json().ok()).and_then(|json| obligation::read(&json).ok());
     match read {
         Some(Some(obligation)) => Said::Obligation(obligation),
         Some(None) => Said::Nothing,
@@ -451,7 +463,9 @@ fn looks_at_nothing(expr: &Expr) -> bool {
         Kind::Literal(_) => true,
         Kind::Path(path) => path.root == Root::Constants,
         Kind::List(items) => items.iter().all(|item| looks_at_nothing(&item.value)),
-        Kind::Map(entries) => entries.iter().all(|entry| looks_at_nothing(&entry.key) && looks_at_nothing(&entry.value)),
+        Kind::Map(entries) => {
+            entries.iter().all(|entry| looks_at_nothing(&entry.key) && looks_at_nothing(&entry.value))
+        }
         _ => false,
     }
 }

@@ -26,10 +26,14 @@ pub(super) struct Element {
 }
 
 /// Every combination that a test asks for, in its order. The error is in an author's words.
-pub(super) fn elements(table: &Table, fixtures: &Fixtures) -> Result<Vec<Element>, (crate::cerbos::Position, String)> {
+pub(super) fn elements(
+    table: &Table,
+    fixtures: &Fixtures,
+) -> Result<Vec<Element>, (crate::cerbos::Position, String)> {
     let at = |position| move |message| (position, message);
     let mut expected = expectations(table, fixtures)?;
-    let principals = resolve(&table.principals, &fixtures.principal_groups, "principal").map_err(at(table.at))?;
+    let principals =
+        resolve(&table.principals, &fixtures.principal_groups, "principal").map_err(at(table.at))?;
     let resources = resolve(&table.resources, &fixtures.resource_groups, "resource").map_err(at(table.at))?;
     let mut elements = Vec::with_capacity(principals.len().saturating_mul(resources.len()));
     for principal in &principals {
@@ -42,38 +46,57 @@ pub(super) fn elements(table: &Table, fixtures: &Fixtures) -> Result<Vec<Element
         None => Ok(elements),
         Some((principal, resource)) => Err((
             table.at,
-            format!("something is expected of the principal `{principal}` and the resource `{resource}`, which `input` does not name together"),
+            format!(
+                "something is expected of the principal `{principal}` and the resource `{resource}`, which `input` does not name together"
+            ),
         )),
     }
 }
 
 type Expectations = BTreeMap<(String, String), Expected>;
 
-fn expectations(table: &Table, fixtures: &Fixtures) -> Result<Expectations, (crate::cerbos::Position, String)> {
+fn expectations(
+    table: &Table,
+    fixtures: &Fixtures,
+) -> Result<Expectations, (crate::cerbos::Position, String)> {
     let mut all = Expectations::new();
     for expectation in &table.expected {
         let fail = |message| Err((expectation.at, message));
         let actions = expectation.actions.iter().map(|(action, _)| action);
         let outputs = expectation.outputs.iter().map(|(action, _)| action);
         if let Some(action) = actions.chain(outputs).find(|action| !table.actions.contains(action)) {
-            return fail(format!("something is expected of the action `{action}`, which `input` does not name"));
+            return fail(format!(
+                "something is expected of the action `{action}`, which `input` does not name"
+            ));
         }
         let at = |message| (expectation.at, message);
-        let principals = resolve(&expectation.principals, &fixtures.principal_groups, "principal").map_err(at)?;
+        let principals =
+            resolve(&expectation.principals, &fixtures.principal_groups, "principal").map_err(at)?;
         let resources = resolve(&expectation.resources, &fixtures.resource_groups, "resource").map_err(at)?;
         for principal in &principals {
             for resource in &resources {
                 let expected = all.entry((principal.clone(), resource.clone())).or_default();
                 for (action, effect) in &expectation.actions {
-                    if expected.effects.insert(action.clone(), *effect).is_some_and(|before| before != *effect) {
-                        return fail(format!("another effect is expected of `{principal}` for `{action}` on `{resource}` above"));
+                    if expected
+                        .effects
+                        .insert(action.clone(), *effect)
+                        .is_some_and(|before| before != *effect)
+                    {
+                        return fail(format!(
+                            "another effect is expected of `{principal}` for `{action}` on `{resource}` above"
+                        ));
                     }
                 }
                 for (action, entries) in &expectation.outputs {
                     let outputs = expected.outputs.entry(action.clone()).or_default();
                     for (source, value) in entries {
-                        if outputs.insert(source.clone(), value.clone()).is_some_and(|before| before != *value) {
-                            return fail(format!("another output of `{source}` is expected of `{principal}` for `{action}` on `{resource}` above"));
+                        if outputs
+                            .insert(source.clone(), value.clone())
+                            .is_some_and(|before| before != *value)
+                        {
+                            return fail(format!(
+                                "another output of `{source}` is expected of `{principal}` for `{action}` on `{resource}` above"
+                            ));
                         }
                     }
                 }

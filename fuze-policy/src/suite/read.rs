@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::model::{Effect, Fields, list_of, text_of};
-use crate::cerbos::problem::Collector;
 use crate::cerbos::yaml::{self, Entry, Limits, Node};
+use crate::cerbos::{Collector, Effect, Fields, list_of, text_of};
 use crate::cerbos::{Place, Position, Problem, Source};
 
 use super::{Expectation, Fixtures, Names, Options, Suite, Table};
@@ -39,7 +38,11 @@ fn one_document(source: &Source, out: &mut Collector) -> Option<Node> {
     match yaml::read(&source.path, &source.text, Limits::default()) {
         Ok(mut documents) => {
             if documents.len() > 1 {
-                out.add(&source.path, Position::START, "one document is expected here, this file has several");
+                out.add(
+                    &source.path,
+                    Position::START,
+                    "one document is expected here, this file has several",
+                );
                 return None;
             }
             documents.pop()
@@ -193,15 +196,18 @@ fn table(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Table> {
         keys: strings(input.texts("principals", out)),
         groups: strings(input.texts("principalGroups", out)),
     };
-    let resources =
-        Names { keys: strings(input.texts("resources", out)), groups: strings(input.texts("resourceGroups", out)) };
+    let resources = Names {
+        keys: strings(input.texts("resources", out)),
+        groups: strings(input.texts("resourceGroups", out)),
+    };
     for (names, what) in [(&principals, "principals"), (&resources, "resources")] {
         if names.keys.is_empty() && names.groups.is_empty() && !input.reported(what) {
             input.refuse(input.at, format!("`input` names no {what}"), out);
         }
     }
     let actions = strings(input.required_texts("actions", out));
-    let aux_data = input.text("auxData", out).map(|text| text.value.as_ref().to_owned()).filter(|t| !t.is_empty());
+    let aux_data =
+        input.text("auxData", out).map(|text| text.value.as_ref().to_owned()).filter(|t| !t.is_empty());
     input.finish(out);
     let file = fields.file.clone();
     let expected = list_of(fields, "expected", out, |node, out| {
@@ -228,11 +234,12 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
     let at = fields.at;
     let principals = names(fields, "principal", "principals", "principalGroups", out);
     let resources = names(fields, "resource", "resources", "resourceGroups", out);
-    let actions = fields.named("actions", out, |node| match text_of(node).as_ref().map(|text| &*text.value) {
-        Some("EFFECT_ALLOW") => Ok(Effect::Allow),
-        Some("EFFECT_DENY") => Ok(Effect::Deny),
-        _ => Err("`EFFECT_ALLOW` or `EFFECT_DENY`"),
-    });
+    let actions =
+        fields.named("actions", out, |node| match text_of(node).as_ref().map(|text| &*text.value) {
+            Some("EFFECT_ALLOW") => Ok(Effect::Allow),
+            Some("EFFECT_DENY") => Ok(Effect::Deny),
+            _ => Err("`EFFECT_ALLOW` or `EFFECT_DENY`"),
+        });
     let file = fields.file.clone();
     let outputs = list_of(fields, "outputs", out, |node, out| {
         let mut fields = Fields::of(&file, node, "an expected output", out)?;
@@ -265,7 +272,8 @@ fn names(
     groups: &'static str,
     out: &mut Collector,
 ) -> Option<Names> {
-    let single: Option<Arc<str>> = fields.text(one, out).map(|text| text.value).filter(|text| !text.is_empty());
+    let single: Option<Arc<str>> =
+        fields.text(one, out).map(|text| text.value).filter(|text| !text.is_empty());
     let mut keys = strings(fields.texts(several, out));
     let groups = strings(fields.texts(groups, out));
     // As Cerbos: the one key replaces the list.

@@ -7,7 +7,8 @@ use serde_json::{Map as JsonMap, Value};
 
 use crate::cel::{self, Map, Timestamp};
 use crate::cerbos::{
-    self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Principal, Problem, Resource, Source,
+    self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Principal, Problem,
+    Resource, Source,
 };
 
 use super::matrix::{self, Element, Expected};
@@ -39,7 +40,10 @@ pub fn run(set: &PolicySet, source: &Source, beside: &[Source]) -> SuiteResult {
     }
     let mut names: BTreeMap<&str, ()> = BTreeMap::new();
     for table in &suite.tests {
-        let problem = |message: String| Problem { place: Place { file: Arc::clone(&source.path), at: table.at }, message };
+        let problem = |message: String| Problem {
+            place: Place { file: Arc::clone(&source.path), at: table.at },
+            message,
+        };
         if names.insert(&table.name, ()).is_some() {
             result.problems.push(problem(format!("another test is called `{}`, too", table.name)));
         }
@@ -72,7 +76,11 @@ impl<'s> Runner<'s> {
         let aux_data = match &table.aux_data {
             None => None,
             Some(key) => {
-                let value = suite.fixtures.aux_data.get(key).ok_or_else(|| at(format!("there is no auxData `{key}`")))?;
+                let value = suite
+                    .fixtures
+                    .aux_data
+                    .get(key)
+                    .ok_or_else(|| at(format!("there is no auxData `{key}`")))?;
                 Some(aux_data(value).map_err(|why| at(format!("auxData `{key}`: {why}")))?)
             }
         };
@@ -84,8 +92,10 @@ impl<'s> Runner<'s> {
             let principal = find(&suite.fixtures.principals, "principal", &element.principal)?;
             let resource = find(&suite.fixtures.resources, "resource", &element.resource)?;
             let input = CheckInput {
-                principal: self::principal(&principal).map_err(|why| at(format!("principal `{}`: {why}", element.principal)))?,
-                resource: self::resource(&resource).map_err(|why| at(format!("resource `{}`: {why}", element.resource)))?,
+                principal: self::principal(&principal)
+                    .map_err(|why| at(format!("principal `{}`: {why}", element.principal)))?,
+                resource: self::resource(&resource)
+                    .map_err(|why| at(format!("resource `{}`: {why}", element.resource)))?,
                 actions: table.actions.iter().map(|action| action.as_str().into()).collect(),
                 aux_data: aux_data.clone(),
                 ..CheckInput::default()
@@ -132,7 +142,11 @@ fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
     let mut failures = Vec::new();
     for (source, wanted) in expected.outputs.get(action).into_iter().flatten() {
         // Where a rule speaks several times, for several roles, the last counts, as in Cerbos.
-        let said = output.outputs.iter().rev().find(|entry| &*entry.action == action && &*entry.source == source.as_str());
+        let said = output
+            .outputs
+            .iter()
+            .rev()
+            .find(|entry| &*entry.action == action && &*entry.source == source.as_str());
         let actual = said.map(|entry| entry.value.clone());
         if actual.as_ref().and_then(|value| value.as_ref().ok()) != Some(wanted) {
             failures.push(OutputFailure { source: source.clone(), expected: wanted.clone(), actual });
@@ -144,7 +158,9 @@ fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
 fn params(options: &Options) -> Result<CheckParams, String> {
     let now = match &options.now {
         None => Timestamp { seconds: ZERO_TIME, nanoseconds: 0, offset_seconds: 0 },
-        Some(text) => Timestamp::parse(text).ok_or_else(|| format!("`now: {text}` is no time in RFC 3339"))?,
+        Some(text) => {
+            Timestamp::parse(text).ok_or_else(|| format!("`now: {text}` is no time in RFC 3339"))?
+        }
     };
     let mut params = CheckParams::at(now);
     params.lenient = !options.strict_evaluation;
