@@ -4,13 +4,10 @@
 //! interpreter knows its words. What is left to prove is that a value given here is the interpreter's, too.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::Request;
-use crate::cel::{BinaryOp, Expr, Fold, FoldKind, Kind, Path, Root, Value};
+use crate::cel::{self, BinaryOp, Cidr, Expr, Fold, FoldKind, Kind, Path, Pattern, Root, Value};
 
 use super::fact::{Fact, Place, place};
 use super::json::{self, Found};
@@ -51,8 +48,8 @@ enum Node {
     Or(Vec<At>),
     Conditional(At, At, At),
     Text(TextTest, At, At),
-    Matches(At, Regex),
-    InRange(At, Range),
+    Matches(At, Pattern),
+    InRange(At, Cidr),
     Size(At),
     Fold(FoldKind, At, At, usize),
     /// What another node is.
@@ -66,13 +63,6 @@ enum TextTest {
     StartsWith,
     EndsWith,
     Contains,
-}
-
-/// A range of addresses.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    address: IpAddr,
-    bits: u8,
 }
 
 /// What names in an expression stand for.
@@ -197,6 +187,7 @@ impl Lowering<'_, '_> {
             }
             Kind::Call(function, arguments) => return self.call(function.name(), arguments),
             Kind::Fold(fold) => return self.fold(fold),
+            Kind::Matches(of, pattern) => Node::Matches(self.expr(of), pattern.clone()),
             Kind::Select { .. } | Kind::Index { .. } | Kind::Map(_) | Kind::Bind(_) | Kind::OptMap { .. } => {
                 return None;
             }
@@ -260,13 +251,8 @@ impl Lowering<'_, '_> {
             ("endsWith", [of, by]) => Node::Text(TextTest::EndsWith, self.expr(of), self.expr(by)),
             ("contains", [of, by]) => Node::Text(TextTest::Contains, self.expr(of), self.expr(by)),
             ("size", [of]) => Node::Size(self.expr(of)),
-            ("matches", [of, pattern]) => {
-                // The interpreter compiles patterns in its own way; one that is refused there is left to it.
-                let pattern = crate::cel::regex(&literal(pattern)?)?;
-                Node::Matches(self.expr(of), pattern)
-            }
             ("inIPAddrRange", [of, range]) => {
-                let range = Range::parse(&literal(range)?)?;
+                let range = cel::range(&literal(range)?).ok()?;
                 Node::InRange(self.expr(of), range)
             }
             _ => return None,
@@ -355,8 +341,8 @@ impl<'a> Run<'a, '_> {
             }
             Node::Matches(of, pattern) => Ref::Bool(pattern.is_match(self.text(*of)?)),
             Node::InRange(of, range) => {
-                let address = self.text(*of)?.parse().map_err(|_| Stop::Leave)?;
-                Ref::Bool(range.contains(address)?)
+                let address = cel::address(self.text(*of)?).map_err(|_| Stop::Leave)?;
+                Ref::Bool(range.contains(address))
             }
             Node::Size(of) => Ref::Int(self.size(*of)?),
             Node::Fold(kind, range, body, local) => Ref::Bool(self.fold(*kind, *range, *body, *local)?),
@@ -550,33 +536,5 @@ fn element<'a>(of: Ref<'a>, index: Ref<'a>) -> Result<Ref<'a>, Stop> {
             }
         }
         _ => Err(Stop::Leave),
-    }
-}
-
-impl Range {
-    /// `address/bits`, as `net.ParseCIDR` takes it; what is unusual about it is left to the interpreter.
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/')?;
-        let address: IpAddr = address.parse().ok()?;
-        let bits: u8 = Some(bits).filter(|bits| bits.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
-        (bits <= most && !mapped).then_some(Self { address, bits })
-    }
-
-    fn contains(self, address: IpAddr) -> Result<bool, Stop> {
-        match (self.address, address) {
-            (IpAddr::V4(range), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.bits);
-                Ok((range.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0)
-            }
-            (IpAddr::V6(_), IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => Err(Stop::Leave),
-            (IpAddr::V6(range), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.bits);
-                Ok((range.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0)
-            }
-            (IpAddr::V4(_), IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => Err(Stop::Leave),
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Ok(false),
-        }
     }
 }

@@ -67,6 +67,10 @@ impl<'a> Ref<'a> {
             | Value::Duration(_)
             | Value::Type(_)
             | Value::Optional(_)
+            | Value::Ip(_)
+            | Value::Cidr(_)
+            | Value::Hierarchy(_)
+            | Value::Spiffe(_)
             | Value::Object(_) => return Err(Stop::Leave),
         })
     }
