@@ -6,7 +6,7 @@
 mod check;
 mod files;
 mod glob;
-mod model;
+pub mod model;
 mod names;
 mod problem;
 mod resolve;
