@@ -3,16 +3,27 @@
 //! One expression is read once ([`Program::parse`]) and evaluated many times ([`Program::eval`]). Reading refuses what
 //! `cel-go`'s checker would refuse (undeclared names, no matching overload, malformed literals of durations, timestamps and
 //! patterns) and what is larger than the limits here; evaluation counts steps and bytes, so that neither a policy nor an
-//! argument can make a decision slow. What it deliberately leaves out: protocol buffer messages other than the request's,
-//! unknown values and partial evaluation, which belong to Cerbos's query planner.
+//! argument can make a decision slow. What it deliberately leaves out: messages built in an expression, unknown values and
+//! partial evaluation, which belong to Cerbos's query planner.
 
 mod activation;
 mod ast;
 mod budget;
+mod check;
+mod check_macros;
 mod error;
+mod eval;
+mod eval_fold;
 mod functions;
+mod lexer;
 mod map;
+mod ops;
+mod parser;
 mod program;
+mod raw;
+mod signatures;
+mod types;
+mod unescape;
 mod value;
 
 pub use activation::{Activation, AuxData, DerivedRoles, Principal, Resource};
@@ -20,6 +31,9 @@ pub use ast::{BinaryOp, Entry, Expr, Fold, FoldKind, Item, Kind, Path, Root, Spa
 pub use budget::{Budget, Limit};
 pub use error::{EvalError, ParseError};
 pub use functions::Function;
+pub use functions::net::Cidr;
+pub use functions::regexes::Pattern;
+pub use functions::spiffe::{Id as SpiffeId, Matcher as SpiffeMatcher, Spiffe};
 pub use map::{Key, Map};
 pub use program::Program;
 pub use value::{Duration, Object, ObjectKind, Timestamp, Type, Value};

@@ -40,7 +40,7 @@ pub struct Resource {
 pub struct AuxData {
     /// `request.auxData.jwt`, the claims of the token.
     pub jwt: Arc<Map>,
-    /// `request.auxData.jwts`, a map of claims by the token's name.
+    /// `request.auxData.jwts`: by the token's name a map whose `claims` are a map.
     pub jwts: Arc<Map>,
 }
 

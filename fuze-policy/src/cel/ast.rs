@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::functions::Function;
+use super::functions::regexes::Pattern;
 use super::value::Value;
 
 /// Bytes of the source that an expression was read from.
@@ -73,6 +74,8 @@ pub enum Kind {
     List(Vec<Item>),
     /// `{a: b, ?c: d}`.
     Map(Vec<Entry>),
+    /// `operand.matches("…")` with a constant pattern.
+    Matches(Box<Expr>, Pattern),
     /// A function with its arguments, the receiver first.
     Call(Function, Vec<Expr>),
     /// A macro that walks a list or map.

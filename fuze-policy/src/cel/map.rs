@@ -147,6 +147,11 @@ impl Map {
         })
     }
 
+    /// Whether this very key is there, numbers of other kinds aside.
+    pub(super) fn has_exactly(&self, key: &Key) -> bool {
+        self.exact(key).is_some()
+    }
+
     fn exact(&self, key: &Key) -> Option<&Value> {
         let at = self.entries.binary_search_by(|(candidate, _)| candidate.cmp(key)).ok()?;
         self.entries.get(at).map(|(_, value)| value)
@@ -171,7 +176,7 @@ const TWO_63: f64 = 9_223_372_036_854_775_808.0;
 const TWO_64: f64 = 18_446_744_073_709_551_616.0;
 
 /// The double as an `i64` if that loses nothing. As in cel-go, -2⁶³ counts as out of range.
-fn lossless_i64(d: f64) -> Option<i64> {
+pub(super) fn lossless_i64(d: f64) -> Option<i64> {
     let in_range = d > -TWO_63 && d < TWO_63;
     #[expect(clippy::cast_possible_truncation, reason = "in range and without fraction")]
     (in_range && d.trunc() == d).then_some(d as i64)

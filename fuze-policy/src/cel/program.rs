@@ -4,9 +4,26 @@ use super::activation::Activation;
 use super::ast::Expr;
 use super::budget::Budget;
 use super::error::{EvalError, ParseError};
+use super::eval::Interpreter;
 use super::value::Value;
+use super::{check, parser};
 
 /// An expression that was read and checked.
+///
+/// ```
+/// use std::sync::Arc;
+/// use fuze_policy::cel::{Activation, Budget, Principal, Program, Resource, Timestamp, Value};
+///
+/// let program = Program::parse(r#"R.attr.owner == P.id && "manager" in P.roles"#)?;
+/// let principal =
+///     Principal { id: "ana".into(), roles: Arc::from([Value::from("manager")]), ..Principal::default() };
+/// let attributes = [("owner", Value::from("ana"))].into_iter().collect();
+/// let resource = Resource { attr: Arc::new(attributes), ..Resource::default() };
+/// let now = Timestamp::new(1_780_000_000, 0, 0).ok_or("no such time")?;
+/// let activation = Activation::new(principal, resource, now);
+/// assert!(matches!(program.eval(&activation, &mut Budget::default())?, Value::Bool(true)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Program {
     expr: Expr,
@@ -18,8 +35,8 @@ impl Program {
     /// # Errors
     /// If it is not CEL, names what is not declared, applies a function to kinds it is not for, or is too large.
     pub fn parse(source: &str) -> Result<Program, ParseError> {
-        let _ = source;
-        Err(ParseError { message: "not yet".to_owned(), line: 1, column: 1 })
+        let node = parser::parse(source)?;
+        Ok(Program { expr: check::check(source, &node)? })
     }
 
     /// The expression, for lowering, lint and proofs.
@@ -33,7 +50,6 @@ impl Program {
     /// # Errors
     /// Errors of the language, and a spent budget.
     pub fn eval(&self, activation: &Activation, budget: &mut Budget) -> Result<Value, EvalError> {
-        let _ = (activation, budget.step(1)?);
-        Err(EvalError::NO_SUCH_OVERLOAD)
+        Interpreter { activation, budget, locals: Vec::new() }.eval(&self.expr)
     }
 }

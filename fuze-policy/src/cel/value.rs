@@ -1,7 +1,13 @@
 //! Values of CEL.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::budget::Budget;
+use super::error::EvalError;
+use super::functions::encode;
+use super::functions::net::Cidr;
+use super::functions::spiffe::Spiffe;
 use super::map::{Key, Map};
 
 /// A value. Cheap to clone.
@@ -33,6 +39,14 @@ pub enum Value {
     Type(Type),
     /// `optional.of(x)`, `optional.none()`.
     Optional(Option<Arc<Value>>),
+    /// An IP address.
+    Ip(IpAddr),
+    /// A range of IP addresses.
+    Cidr(Arc<Cidr>),
+    /// `hierarchy("a.b.c")`.
+    Hierarchy(Arc<[Arc<str>]>),
+    /// A SPIFFE ID, trust domain or matcher.
+    Spiffe(Arc<Spiffe>),
     /// `P`, `R`, `request`, `request.auxData`, `runtime` as a whole.
     Object(Arc<Object>),
 }
@@ -72,7 +86,71 @@ pub enum Type {
     Duration,
     Type,
     Optional,
+    Ip,
+    Cidr,
+    Hierarchy,
+    SpiffeId,
+    SpiffeTrustDomain,
+    SpiffeMatcher,
     Object(ObjectKind),
+}
+
+impl Type {
+    /// All types that have a name.
+    pub(super) const ALL: [Type; 25] = [
+        Type::Null,
+        Type::Bool,
+        Type::Int,
+        Type::Uint,
+        Type::Double,
+        Type::String,
+        Type::Bytes,
+        Type::List,
+        Type::Map,
+        Type::Timestamp,
+        Type::Duration,
+        Type::Type,
+        Type::Optional,
+        Type::Ip,
+        Type::Cidr,
+        Type::Hierarchy,
+        Type::SpiffeId,
+        Type::SpiffeTrustDomain,
+        Type::SpiffeMatcher,
+        Type::Object(ObjectKind::Request),
+        Type::Object(ObjectKind::Principal),
+        Type::Object(ObjectKind::Resource),
+        Type::Object(ObjectKind::AuxData),
+        Type::Object(ObjectKind::Jwt),
+        Type::Object(ObjectKind::Runtime),
+    ];
+
+    /// The name that expressions use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Null => "null_type",
+            Type::Bool => "bool",
+            Type::Int => "int",
+            Type::Uint => "uint",
+            Type::Double => "double",
+            Type::String => "string",
+            Type::Bytes => "bytes",
+            Type::List => "list",
+            Type::Map => "map",
+            Type::Timestamp => "google.protobuf.Timestamp",
+            Type::Duration => "google.protobuf.Duration",
+            Type::Type => "type",
+            Type::Optional => "optional_type",
+            Type::Ip => "net.IP",
+            Type::Cidr => "net.CIDR",
+            Type::Hierarchy => "cerbos.lib.hierarchy",
+            Type::SpiffeId => "cerbos.lib.spiffeID",
+            Type::SpiffeTrustDomain => "cerbos.lib.spiffeTrustDomain",
+            Type::SpiffeMatcher => "cerbos.lib.spiffeMatcher",
+            Type::Object(kind) => kind.type_name(),
+        }
+    }
 }
 
 /// Messages of the request.
@@ -83,7 +161,23 @@ pub enum ObjectKind {
     Principal,
     Resource,
     AuxData,
+    Jwt,
     Runtime,
+}
+
+impl ObjectKind {
+    /// The name of the message.
+    #[must_use]
+    pub fn type_name(self) -> &'static str {
+        match self {
+            ObjectKind::Request => "cerbos.engine.v1.Request",
+            ObjectKind::Principal => "cerbos.engine.v1.Request.Principal",
+            ObjectKind::Resource => "cerbos.engine.v1.Request.Resource",
+            ObjectKind::AuxData => "cerbos.engine.v1.AuxData",
+            ObjectKind::Jwt => "cerbos.engine.v1.AuxData.JWT",
+            ObjectKind::Runtime => "cerbos.engine.v1.Runtime",
+        }
+    }
 }
 
 /// A message of the request as a whole.
@@ -96,21 +190,55 @@ pub struct Object {
 }
 
 impl Value {
-    /// What a variable keeps of the value that its expression gave.
+    /// The type of the value.
+    #[must_use]
+    pub fn type_of(&self) -> Type {
+        match self {
+            Value::Null => Type::Null,
+            Value::Bool(_) => Type::Bool,
+            Value::Int(_) => Type::Int,
+            Value::Uint(_) => Type::Uint,
+            Value::Double(_) => Type::Double,
+            Value::String(_) => Type::String,
+            Value::Bytes(_) => Type::Bytes,
+            Value::List(_) => Type::List,
+            Value::Map(_) => Type::Map,
+            Value::Timestamp(_) => Type::Timestamp,
+            Value::Duration(_) => Type::Duration,
+            Value::Type(_) => Type::Type,
+            Value::Optional(_) => Type::Optional,
+            Value::Ip(_) => Type::Ip,
+            Value::Cidr(_) => Type::Cidr,
+            Value::Hierarchy(_) => Type::Hierarchy,
+            Value::Spiffe(spiffe) => spiffe.type_of(),
+            Value::Object(object) => Type::Object(object.kind),
+        }
+    }
+
+    /// What a variable keeps of the value that its expression gave; nothing if looking at the variable is an error.
     ///
     /// Cerbos stores native Go values, which loses kinds: a hierarchy becomes a list, an optional its value or null, a type
-    /// its name.
+    /// its name, and SPIFFE values cannot be read back.
     #[must_use]
-    pub fn into_variable(self) -> Value {
-        self
+    pub fn into_variable(self) -> Option<Value> {
+        Some(match self {
+            Value::Hierarchy(parts) => {
+                Value::List(parts.iter().map(|part| Value::String(Arc::clone(part))).collect())
+            }
+            Value::Optional(Some(value)) => return Value::clone(&value).into_variable(),
+            Value::Optional(None) => Value::Null,
+            Value::Type(ty) => Value::from(ty.name()),
+            Value::Spiffe(_) => return None,
+            other => other,
+        })
     }
 
     /// The value as Cerbos writes it into an output.
     ///
     /// # Errors
-    /// If JSON has no form for it.
-    pub fn to_json(&self) -> Result<serde_json::Value, String> {
-        Err("not yet".to_owned())
+    /// If JSON has no form for it, or it is larger than an output may be.
+    pub fn to_json(&self) -> Result<serde_json::Value, EvalError> {
+        encode::to_json(self, &mut Budget::default())
     }
 }
 

@@ -1,0 +1,193 @@
+//! Patterns: `matches`, `regex.…`. Linear in the text, bounded in what a pattern may become.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::{Computed, Context, Function, Native, list, re2, text};
+use crate::cel::ast::{Expr, Kind};
+use crate::cel::error::EvalError;
+use crate::cel::signatures::Line;
+use crate::cel::value::Value;
+
+pub(super) const LINES: &[Line] = &[
+    ("matches", &["(string, string) bool", "string.(string) bool"], Native::Eager(matches)),
+    ("regex.extract", &["(string, string) optional(string)"], Native::Eager(extract)),
+    ("regex.extractAll", &["(string, string) list(string)"], Native::Eager(extract_all)),
+    (
+        "regex.replace",
+        &["(string, string, string) string", "(string, string, string, int) string"],
+        Native::Eager(replace),
+    ),
+];
+
+/// Bytes a compiled pattern may take, and its cache.
+const COMPILED_BYTES: usize = 256 * 1024;
+/// Levels of groups a pattern may have.
+const NESTING: u32 = 100;
+/// Bytes of a pattern at most.
+const PATTERN_BYTES: usize = 4 * 1024;
+
+/// A pattern that was compiled when the policy was read.
+#[derive(Clone)]
+pub struct Pattern {
+    source: Arc<str>,
+    regex: Arc<Regex>,
+}
+
+impl Pattern {
+    /// Whether the pattern is found anywhere in the text.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// The pattern as the policy has it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.source)
+    }
+}
+
+/// Compiles a pattern of Go's syntax.
+pub(in crate::cel) fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > PATTERN_BYTES {
+        return Err(format!("it is longer than {PATTERN_BYTES} bytes"));
+    }
+    RegexBuilder::new(&re2::translate(pattern)?)
+        .size_limit(COMPILED_BYTES)
+        .dfa_size_limit(COMPILED_BYTES)
+        .nest_limit(NESTING)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "it is too large: use smaller counts".to_owned(),
+            other => {
+                other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            }
+        })
+}
+
+/// The pattern, if the function looks for one that is known already.
+pub(in crate::cel) fn precompiled(function: Function, args: &[Expr]) -> Option<Pattern> {
+    let [_, Expr { kind: Kind::Literal(Value::String(source)), .. }] = args else { return None };
+    let regex = (function.name() == "matches").then(|| compile(source).ok()).flatten()?;
+    Some(Pattern { source: Arc::clone(source), regex: Arc::new(regex) })
+}
+
+/// Steps that looking through so many bytes takes.
+pub(in crate::cel) fn search_cost(bytes: usize) -> u64 {
+    bytes as u64 / 4
+}
+
+/// Compiles at evaluation, which is what costs.
+fn compiled(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Regex, EvalError> {
+    context.budget.step(1_000 + 100 * pattern.len() as u64 + search_cost(searched.len()))?;
+    compile(pattern).map_err(|why| EvalError::failed(format!("error parsing regexp: {why}")))
+}
+
+fn matches(context: &mut Context<'_>, args: &[Value]) -> Computed {
+    let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
+    Ok(Value::Bool(compiled(context, pattern, s)?.is_match(s)))
+}
+
+fn with_one_group(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Regex, EvalError> {
+    let regex = compiled(context, pattern, searched)?;
+    if regex.captures_len() > 2 {
+        return Err(EvalError::failed(format!(
+            "regular expression has more than one capturing group: {pattern:?}"
+        )));
+    }
+    Ok(regex)
+}
+
+/// What a match stands for: its group, unless that is empty, or all of it if the pattern has no group.
+fn extracted<'t>(captures: &Captures<'t>) -> Option<&'t str> {
+    match captures.len() {
+        0 | 1 => captures.get(0).map(|all| all.as_str()),
+        _ => captures.get(1).map(|group| group.as_str()).filter(|group| !group.is_empty()),
+    }
+}
+
+fn extract(context: &mut Context<'_>, args: &[Value]) -> Computed {
+    let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
+    let regex = with_one_group(context, pattern, s)?;
+    let found = regex.captures(s).as_ref().and_then(extracted);
+    Ok(Value::Optional(found.map(|found| Arc::new(Value::from(found)))))
+}
+
+fn extract_all(context: &mut Context<'_>, args: &[Value]) -> Computed {
+    let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
+    let regex = with_one_group(context, pattern, s)?;
+    let mut found = Vec::new();
+    for captures in regex.captures_iter(s) {
+        context.budget.step(1)?;
+        found.extend(extracted(&captures).map(Value::from));
+    }
+    list(context, found)
+}
+
+fn replace(context: &mut Context<'_>, args: &[Value]) -> Computed {
+    let (s, pattern, with, count) = match args {
+        [Value::String(s), Value::String(pattern), Value::String(with)] => (s, pattern, with, -1),
+        [Value::String(s), Value::String(pattern), Value::String(with), Value::Int(count)] => {
+            (s, pattern, with, *count)
+        }
+        _ => return Err(EvalError::NO_SUCH_OVERLOAD),
+    };
+    if count == 0 {
+        return Ok(Value::String(Arc::clone(s)));
+    }
+    let regex = compiled(context, pattern, s)?;
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut replaced = String::new();
+    let mut end = 0;
+    for captures in regex.captures_iter(s).take(limit) {
+        let Some(all) = captures.get(0) else { continue };
+        let new = replacement(&captures, with)?;
+        replaced.push_str(s.get(end..all.start()).unwrap_or_default());
+        context.budget.grow(new.len() as u64)?;
+        replaced.push_str(&new);
+        end = all.end();
+    }
+    replaced.push_str(s.get(end..).unwrap_or_default());
+    text(context, replaced)
+}
+
+/// The replacement with `\1` and the like resolved.
+fn replacement(captures: &Captures<'_>, with: &str) -> Result<String, EvalError> {
+    let mut out = String::with_capacity(with.len());
+    let mut characters = with.chars();
+    while let Some(c) = characters.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match characters.next() {
+            Some('\\') => out.push('\\'),
+            Some(digit) if digit.is_ascii_digit() => {
+                let group = usize::try_from(digit.to_digit(10).unwrap_or_default()).unwrap_or_default();
+                if group >= captures.len() {
+                    let count = captures.len() - 1;
+                    return Err(EvalError::failed(format!(
+                        "replacement string references group {group} but regex has only {count} group(s)"
+                    )));
+                }
+                out.push_str(captures.get(group).map_or("", |group| group.as_str()));
+            }
+            Some(_) => {
+                return Err(EvalError::failed(
+                    r"invalid replacement string: \ must be followed by a digit or \",
+                ));
+            }
+            None => return Err(EvalError::failed(r"invalid replacement string: \ not allowed at end")),
+        }
+    }
+    Ok(out)
+}
