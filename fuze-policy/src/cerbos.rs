@@ -6,7 +6,7 @@
 mod check;
 mod files;
 mod glob;
-mod model;
+pub mod model;
 mod names;
 mod problem;
 mod resolve;
@@ -31,6 +31,6 @@ pub use set::{
 };
 
 // For what else is written in YAML beside policies: manifests and test suites.
-pub(crate) use model::{Fields, list_of, text_of};
+pub(crate) use model::fields::{Fields, list_of, text_of};
 pub(crate) use names::parents;
 pub(crate) use problem::Collector;

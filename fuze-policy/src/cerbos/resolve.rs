@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::files::Source;
-use super::model::{self, Body, Policy, ScopePermissions};
+use super::model::{Body, Policy, ScopePermissions};
 use super::names;
 use super::problem::{Collector, Place, Position, Problems};
 use super::set::PolicySet;
-use super::yaml::{self, Limits};
 
 impl PolicySet {
     /// Reads and resolves policies.
@@ -31,24 +30,10 @@ impl PolicySet {
 
 /// Reads policies; disabled ones are left out once they are known to be well-formed, as in Cerbos.
 fn read_all(sources: &[Source], out: &mut Collector) -> Vec<Policy> {
-    let mut policies: Vec<Policy> = sources.iter().filter_map(|source| read(source, out)).collect();
+    let mut policies: Vec<Policy> =
+        sources.iter().filter_map(|source| Policy::read_into(source, out)).collect();
     policies.retain(|policy| !policy.disabled);
     policies
-}
-
-fn read(source: &Source, out: &mut Collector) -> Option<Policy> {
-    let documents = match yaml::read(&source.path, &source.text, Limits::default()) {
-        Ok(documents) => documents,
-        Err(problem) => {
-            out.push(problem);
-            return None;
-        }
-    };
-    if let Some(second) = documents.get(1) {
-        out.add(&source.path, second.at, "a file holds one policy: put this document into a file of its own");
-        return None;
-    }
-    model::policy(&source.path, documents.first()?, out)
 }
 
 fn resolve(policies: &[Policy], out: &mut Collector) -> PolicySet {

@@ -1,6 +1,6 @@
 //! What is told on the way to a decision, in the order in which it happens.
 
-use super::super::model::{Effect, ScopePermissions};
+use super::super::model::Effect;
 use super::super::set::{DerivedRole, Expression, PolicyKind, Rule};
 
 /// A step on the way to a decision.
@@ -44,8 +44,6 @@ pub enum Step<'a> {
     },
     /// The scope allows, under a condition: its parents must allow too.
     ConsentNeeded(&'a str),
-    /// The scope decided; it relates to its parents so.
-    ScopeDecided(&'a str, ScopePermissions),
     /// It is decided.
     Decided(Effect),
 }

@@ -61,7 +61,8 @@ pub(super) fn condition(fields: &mut Fields<'_>, out: &mut Collector) -> Option<
 
 fn one_match(mut fields: Fields<'_>, out: &mut Collector) -> Option<Match> {
     const KINDS: [&str; 4] = ["all", "any", "none", "expr"];
-    let given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.has(kind)).collect();
+    let mut given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.has(kind)).collect();
+    given.sort_by_key(|kind| fields.key_at(kind));
     let found = match *given.as_slice() {
         [] => {
             fields.refuse(fields.at, "a match needs one of `expr`, `all`, `any` and `none`", out);

@@ -27,7 +27,8 @@ pub(crate) fn policy(file: &Arc<str>, node: &Node, out: &mut Collector) -> Optio
     let annotations = metadata(&mut fields, out);
     let variables = fields.named("variables", out, expression);
 
-    let given: Vec<&'static str> = BODIES.into_iter().filter(|body| fields.has(body)).collect();
+    let mut given: Vec<&'static str> = BODIES.into_iter().filter(|body| fields.has(body)).collect();
+    given.sort_by_key(|body| fields.key_at(body));
     let at = given.first().map_or(fields.at, |body| fields.key_at(body));
     let body = match *given.as_slice() {
         [] => {
