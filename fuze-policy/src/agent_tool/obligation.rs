@@ -12,7 +12,7 @@ const LONGEST_DEADLINE: f64 = 315_360_000.0;
 
 /// Why an output cannot be read as an obligation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObligationError {
+pub(crate) struct ObligationError {
     what: String,
 }
 
