@@ -30,6 +30,8 @@ pub use set::{
     Row, RowId, Rule, SchemaRef, SchemaRefs, Variable, Whom,
 };
 
+// For proofs, which evaluate the same rules over cells instead of values.
+pub(crate) use check::bindings;
 // For what else is written in YAML beside policies: manifests and test suites.
 pub(crate) use model::fields::{Fields, list_of, text_of};
 pub(crate) use names::parents;

@@ -6,6 +6,8 @@
 #[cfg(feature = "cerbos")]
 pub mod agent_tool;
 #[cfg(feature = "cerbos")]
+pub mod analysis;
+#[cfg(feature = "cerbos")]
 pub mod cel;
 #[cfg(feature = "cerbos")]
 pub mod cerbos;

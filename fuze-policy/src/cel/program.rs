@@ -45,6 +45,11 @@ impl Program {
         &self.expr
     }
 
+    /// A part of an expression that was checked, on its own: it may name no variable of a macro around it.
+    pub(crate) fn of_part(expr: Expr) -> Program {
+        Program { expr }
+    }
+
     /// Evaluates the expression.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! engine can halt. Deliberately kept are Cerbos's own ways where they are odd, because the same files must give the
 //! same answers there: they are marked where they stand.
 
-mod bindings;
+pub(crate) mod bindings;
 mod evaluate;
 mod steps;
 

@@ -9,7 +9,7 @@ use super::super::set::{
 };
 
 /// A rule as it speaks to one action.
-pub(super) enum Binding<'s> {
+pub(crate) enum Binding<'s> {
     /// A row of a resource or principal policy.
     Row(&'s Row),
     /// A role policy that does not name the action: a denial.
@@ -25,7 +25,7 @@ pub(super) enum Binding<'s> {
 
 impl<'s> Binding<'s> {
     /// The rule.
-    pub(super) fn rule(&self) -> Option<&'s Rule> {
+    pub(crate) fn rule(&self) -> Option<&'s Rule> {
         match self {
             Self::Row(row) => Some(&row.rule),
             Self::RoleSays(row) | Self::RoleUnless(row) => Some(&row.rule),
@@ -34,7 +34,7 @@ impl<'s> Binding<'s> {
     }
 
     /// The key of its policy.
-    pub(super) fn policy(&self, set: &'s PolicySet) -> Arc<str> {
+    pub(crate) fn policy(&self, set: &'s PolicySet) -> Arc<str> {
         let id = match self {
             Self::Row(row) => row.policy,
             Self::RoleSays(row) | Self::RoleUnless(row) => row.policy,
@@ -44,12 +44,12 @@ impl<'s> Binding<'s> {
     }
 
     /// Whether it comes from a role policy, which then is named as the one that decided.
-    pub(super) fn from_role_policy(&self) -> bool {
+    pub(crate) fn from_role_policy(&self) -> bool {
         !matches!(self, Self::Row(_))
     }
 
     /// What it decides if it holds.
-    pub(super) fn effect(&self) -> Option<Effect> {
+    pub(crate) fn effect(&self) -> Option<Effect> {
         match self {
             Self::Row(row) if row.rule.inverted => Some(Effect::Deny),
             Self::Row(row) => Some(row.rule.effect),
@@ -59,7 +59,7 @@ impl<'s> Binding<'s> {
     }
 
     /// The derived role that must hold first.
-    pub(super) fn derived_role(&self) -> Option<&'s DerivedRole> {
+    pub(crate) fn derived_role(&self) -> Option<&'s DerivedRole> {
         match self {
             Self::Row(Row { whom: Whom::DerivedRole { role, .. }, .. }) => Some(role),
             _ => None,
@@ -67,7 +67,7 @@ impl<'s> Binding<'s> {
     }
 
     /// Its condition, and whether it is turned around.
-    pub(super) fn condition(&self) -> Option<(&'s Condition, bool)> {
+    pub(crate) fn condition(&self) -> Option<(&'s Condition, bool)> {
         match self {
             Self::Row(row) => row.rule.condition.as_ref().map(|condition| (condition, row.rule.inverted)),
             Self::RoleUnless(row) => row.rule.condition.as_ref().map(|condition| (condition, true)),
@@ -77,7 +77,7 @@ impl<'s> Binding<'s> {
 
     /// What it says if it holds, or if it does not. Cerbos turns the outputs of role policies around together with their
     /// conditions, but not those of rules that ask for parental consent.
-    pub(super) fn output(&self, held: bool) -> Option<&'s Arc<Expression>> {
+    pub(crate) fn output(&self, held: bool) -> Option<&'s Arc<Expression>> {
         let (rule, turned) = match self {
             Self::Row(row) => (&row.rule, false),
             Self::RoleSays(row) => (&row.rule, false),
@@ -92,7 +92,7 @@ impl<'s> Binding<'s> {
     }
 
     /// Bindings with the same number share the outcome of their conditions within a request.
-    pub(super) fn outcome(&self) -> Option<u32> {
+    pub(crate) fn outcome(&self) -> Option<u32> {
         match self {
             Self::Row(row) => Some(row.outcome),
             Self::RoleSays(row) | Self::RoleUnless(row) => Some(row.outcome),
@@ -102,16 +102,16 @@ impl<'s> Binding<'s> {
 }
 
 /// What is asked of one scope.
-pub(super) struct Query<'q> {
+pub(crate) struct Query<'q> {
     /// The version of the resource's policies; Cerbos asks principal policies for the same one.
-    pub(super) version: &'q str,
-    pub(super) resource: &'q str,
-    pub(super) scope: &'q str,
-    pub(super) action: &'q str,
+    pub(crate) version: &'q str,
+    pub(crate) resource: &'q str,
+    pub(crate) scope: &'q str,
+    pub(crate) action: &'q str,
 }
 
 /// The rules of a principal's policy.
-pub(super) fn of_principal<'s>(set: &'s PolicySet, query: &Query<'_>, principal: &str) -> Vec<Binding<'s>> {
+pub(crate) fn of_principal<'s>(set: &'s PolicySet, query: &Query<'_>, principal: &str) -> Vec<Binding<'s>> {
     let index = set.principals.get(query.scope).and_then(|versions| versions.get(query.version));
     let rows = index.and_then(|index| index.rows.get(principal)).map_or(&[][..], Vec::as_slice);
     let speaks = |row: &&Row| {
@@ -126,7 +126,7 @@ pub(super) fn of_principal<'s>(set: &'s PolicySet, query: &Query<'_>, principal:
 
 /// The rules for a resource, for roles of which the first is the principal's own. What role policies have to say comes
 /// first.
-pub(super) fn of_resource<'s>(set: &'s PolicySet, query: &Query<'_>, roles: &[Arc<str>]) -> Vec<Binding<'s>> {
+pub(crate) fn of_resource<'s>(set: &'s PolicySet, query: &Query<'_>, roles: &[Arc<str>]) -> Vec<Binding<'s>> {
     let Some(index) = set.resources.get(query.scope).and_then(|versions| versions.get(query.version)) else {
         return Vec::new();
     };

@@ -1,0 +1,83 @@
+//! What a policy set says about tools, looked at as a whole: lint, proofs, and the difference between two sets.
+//!
+//! Proofs enumerate: of each attribute that a policy looks at, the *cells* between which no condition can tell a difference (the values
+//! it names, another one, none, one of another type). What no cells can be made for (a pattern over an argument, the time) is taken as
+//! free: a property is proven only if it holds whatever comes out of it, errors included. A counterexample is a request that the real
+//! evaluation ([`cerbos::check`](crate::cerbos::check)) has confirmed. Only what [`question`](crate::agent_tool::question) asks is
+//! looked at: policies for other resources are not.
+//!
+//! Deliberately absent: outputs (who approves) and limits on what an evaluation may cost.
+
+mod finding;
+mod lint;
+mod proof;
+mod prove;
+mod tools;
+mod vocabulary;
+
+use std::sync::Arc;
+
+use crate::agent_tool::Cerbos;
+use crate::cel::Map;
+use crate::cerbos::PolicySet;
+
+pub use finding::{Finding, Lint};
+pub use proof::{Counterexample, Proof, Property, Reason};
+pub use tools::{ToolDeclaration, Tools};
+
+/// Policies to be looked at, and what they are looked at with.
+#[derive(Clone, Debug)]
+pub struct Policies<'p> {
+    set: &'p PolicySet,
+    globals: Arc<Map>,
+    tools: Option<&'p Tools>,
+}
+
+impl<'p> Policies<'p> {
+    /// Looks at these tools alone; without, at every tool that could be declared.
+    #[must_use]
+    pub fn for_tools(self, tools: &'p Tools) -> Self {
+        Self { tools: Some(tools), ..self }
+    }
+}
+
+impl<'p> From<&'p Cerbos> for Policies<'p> {
+    fn from(engine: &'p Cerbos) -> Self {
+        Self { set: engine.set(), globals: engine.params().globals, tools: None }
+    }
+}
+
+impl<'p> From<&'p PolicySet> for Policies<'p> {
+    fn from(set: &'p PolicySet) -> Self {
+        Self { set, globals: Arc::default(), tools: None }
+    }
+}
+
+/// What a reviewer would object to, in the order of files and lines. With no tools declared, what needs them is left out.
+#[must_use]
+pub fn lint<'p>(policies: impl Into<Policies<'p>>, tools: &Tools) -> Vec<Finding> {
+    lint::lint(&policies.into(), tools)
+}
+
+/// Whether a property holds for every request.
+///
+/// ```
+/// use fuze_policy::agent_tool::Cerbos;
+/// use fuze_policy::analysis::{Property, prove};
+///
+/// let engine = Cerbos::load(std::path::Path::new("guide/special"))?;
+/// let proof = prove(&engine, &Property::never_auto("special_category"));
+/// assert!(proof.is_proven(), "{proof}");
+/// # Ok::<(), fuze_policy::agent_tool::LoadError>(())
+/// ```
+#[must_use]
+pub fn prove<'p>(policies: impl Into<Policies<'p>>, property: &Property) -> Proof {
+    prove::prove(&policies.into(), property)
+}
+
+/// Whether the new policies allow nothing that the old ones denied: neither a call that was denied, nor without a person one that needed
+/// approval. What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
+#[must_use]
+pub fn diff<'o, 'n>(old: impl Into<Policies<'o>>, new: impl Into<Policies<'n>>) -> Proof {
+    prove::diff(&old.into(), &new.into())
+}

@@ -1,0 +1,185 @@
+//! Properties and what came of proving them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::cerbos::{CheckInput, Place};
+
+/// What is to be proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Property {
+    /// No tool of a classification is ever allowed without approval.
+    NeverAuto {
+        /// Such as `special_category`.
+        classification: String,
+    },
+    /// No ALLOW for a run of a tenant rests on a policy of a scope that is neither the tenant's own nor the root; and no argument that
+    /// names another tenant unlocks what the tenant's own name would not. An argument names a tenant if a condition compares it with
+    /// `P.attr.tenant`, with a scope of the set, or if its name has `tenant` in it.
+    NothingCrossesTenants,
+    /// Each rule about tools is reached by some request and holds for it. Rules of role policies are left out.
+    NoRuleIsDead,
+    /// Set against an older one, a policy set allows nothing more: what [`diff`](super::diff) proves.
+    AllowsNothingNew,
+}
+
+impl Property {
+    /// [`Property::NeverAuto`].
+    #[must_use]
+    pub fn never_auto(classification: &str) -> Self {
+        Self::NeverAuto { classification: classification.to_owned() }
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverAuto { classification } => {
+                write!(f, "no `{classification}` tool is ever allowed without approval")
+            }
+            Self::NothingCrossesTenants => f.write_str("nothing crosses tenants"),
+            Self::NoRuleIsDead => f.write_str("no rule is dead"),
+            Self::AllowsNothingNew => f.write_str("nothing is allowed that was denied"),
+        }
+    }
+}
+
+/// What came of a proof.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a property that nobody looked at is not proven"]
+pub enum Proof {
+    /// It holds, for every request.
+    Proven {
+        /// What does.
+        property: Property,
+        /// Cases that were looked at.
+        cases: u64,
+    },
+    /// It does not hold.
+    Counterexample(Box<Counterexample>),
+    /// It is not known whether it holds.
+    Unknown {
+        /// What.
+        property: Property,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Proof {
+    /// Whether the property holds.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        matches!(self, Self::Proven { .. })
+    }
+
+    /// The counterexample.
+    #[must_use]
+    pub fn counterexample(&self) -> Option<&Counterexample> {
+        match self {
+            Self::Counterexample(found) => Some(found),
+            Self::Proven { .. } | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// Why a property does not hold. Where a request shows it, the real evaluation has confirmed it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counterexample {
+    /// What does not hold.
+    pub property: Property,
+    /// The request; none for a rule that no request reaches.
+    pub request: Option<CheckInput>,
+    /// The rule: the policy's key, `#` and its name.
+    pub rule: Arc<str>,
+    /// Where the rule stands; none if a decision was made by no rule.
+    pub place: Option<Place>,
+    /// What is wrong, in a sentence.
+    pub explanation: String,
+}
+
+/// Why it is not known whether a property holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There are more cases than are looked at.
+    TooManyCases {
+        /// How many are.
+        limit: u64,
+    },
+    /// It depends on an expression that cannot be enumerated, and no request was found that settles it.
+    Opaque {
+        /// The expression, its variables written out.
+        expression: String,
+        /// Where a condition with it stands.
+        place: Place,
+    },
+    /// Patterns of roles may overlap in ways that are not enumerated.
+    RolePatterns {
+        /// The patterns.
+        patterns: Vec<String>,
+    },
+    /// The enumeration and the real evaluation differ: a defect of this program, not of the policies.
+    Disagreement {
+        /// For this request.
+        request: Box<CheckInput>,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyCases { limit } => write!(
+                f,
+                "there are more than {limit} cases; begin conditions with what excludes most, such as `R.attr.tool_name`"
+            ),
+            Self::Opaque { expression, place } => {
+                write!(f, "{place}: it depends on `{expression}`, which can come out either way")
+            }
+            Self::RolePatterns { patterns } => {
+                write!(f, "the patterns of roles {} may overlap; write the roles out", patterns.join(", "))
+            }
+            Self::Disagreement { request } => write!(
+                f,
+                "the proof and the evaluation differ, which is a defect of this program, for the request {}",
+                shown(request)
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proven { property, cases } => write!(f, "proven: {property} ({cases} cases)"),
+            Self::Counterexample(found) => found.fmt(f),
+            Self::Unknown { property, reason } => write!(f, "not proven: {property}: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "it does not hold that {}: {}", self.property, self.explanation)?;
+        match &self.request {
+            Some(request) => write!(f, "; for example {}", shown(request)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A request, as a test suite would write it.
+fn shown(request: &CheckInput) -> Json {
+    let (principal, resource) = (&request.principal, &request.resource);
+    let roles: Vec<&str> = principal.roles.iter().map(|role| &**role).collect();
+    serde_json::json!({
+        "principal": {"id": principal.id, "roles": roles, "attr": principal.attr},
+        "resource": {"kind": resource.kind, "id": resource.id, "scope": resource.scope, "attr": resource.attr},
+    })
+}

@@ -1,0 +1,121 @@
+//! The declared tools, as the build script and the command read them.
+
+use serde_json::{Map, Value};
+
+use super::vocabulary;
+
+/// What is declared: the tools of a program, and the roles that its principals can have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tools {
+    /// The tools. If there are none, what would need them is not looked at.
+    pub tools: Vec<ToolDeclaration>,
+    /// Roles that principals can have; `None` if that is not known.
+    pub roles: Option<Vec<String>>,
+}
+
+/// A tool as declared. Wire names, as in [`ToolFacts`](crate::ToolFacts).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolDeclaration {
+    /// The tool's name.
+    pub name: String,
+    /// `public`, `confidential`, `personal` or `special_category`.
+    pub classification: String,
+    /// The GDPR Art. 9(2) basis of a special-category tool.
+    pub art9_basis: Option<String>,
+    /// `eu`, `eea`, `adequate`, `us` or `other`.
+    pub residency: String,
+    /// `read`, `idempotent` or `once`.
+    pub effect: String,
+    /// `none`, `eu`, `eea`, `hosts` or `any`.
+    pub egress: String,
+    /// The names of its arguments; `None` if they are not known.
+    pub args: Option<Vec<String>>,
+}
+
+impl Tools {
+    /// Reads declarations: a list of tools, or an object of `tools` and `roles`. A tool's `args` are a list of names or the JSON Schema
+    /// of its arguments.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let json = serde_json::from_str(text).map_err(|error| format!("the tools are no JSON: {error}"))?;
+        let (tools, roles) = match json {
+            Value::Array(tools) => (tools, None),
+            Value::Object(mut members) => {
+                let tools = match members.remove("tools") {
+                    Some(Value::Array(tools)) => tools,
+                    _ => return Err("`tools` must be a list of tools".to_owned()),
+                };
+                let roles = members.remove("roles").map(|roles| texts(&roles, "`roles`")).transpose()?;
+                nothing_else(&members, "the declarations")?;
+                (tools, roles)
+            }
+            _ => return Err("the tools must be a list, or an object of `tools` and `roles`".to_owned()),
+        };
+        let tools = tools.into_iter().map(tool).collect::<Result<Vec<_>, _>>()?;
+        let mut names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([twice, _]) = names.array_windows().find(|[a, b]| a == b) {
+            return Err(format!("the tool `{twice}` is declared twice"));
+        }
+        Ok(Self { tools, roles })
+    }
+}
+
+fn tool(json: Value) -> Result<ToolDeclaration, String> {
+    let Value::Object(mut members) = json else { return Err("a tool must be an object".to_owned()) };
+    let name = text(&mut members, "name").map_err(|why| format!("a tool: {why}"))?;
+    declared(&name, members).map_err(|why| format!("the tool `{name}`: {why}"))
+}
+
+fn declared(name: &str, mut members: Map<String, Value>) -> Result<ToolDeclaration, String> {
+    let mut known = |member: &str| {
+        let value = text(&mut members, member)?;
+        of_vocabulary(member, value)
+    };
+    let [classification, residency, effect, egress] =
+        [known("classification")?, known("residency")?, known("effect")?, known("egress")?];
+    let art9_basis = match members.remove("art9_basis") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(basis)) => Some(of_vocabulary("art9_basis", basis)?),
+        Some(_) => return Err("`art9_basis` must be text".to_owned()),
+    };
+    let args = match members.remove("args") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(schema)) => Some(match schema.get("properties") {
+            Some(Value::Object(properties)) => properties.keys().cloned().collect(),
+            _ => Vec::new(),
+        }),
+        Some(names) => Some(texts(&names, "`args`")?),
+    };
+    nothing_else(&members, "a tool")?;
+    Ok(ToolDeclaration { name: name.to_owned(), classification, art9_basis, residency, effect, egress, args })
+}
+
+fn of_vocabulary(member: &str, value: String) -> Result<String, String> {
+    match vocabulary::values(member) {
+        Some(known) if !known.contains(&value.as_str()) => {
+            Err(format!("`{member}` cannot be `{value}`, only {}", known.join(", ")))
+        }
+        _ => Ok(value),
+    }
+}
+
+fn text(members: &mut Map<String, Value>, member: &str) -> Result<String, String> {
+    match members.remove(member) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(_) => Err(format!("`{member}` must be text")),
+        None => Err(format!("`{member}` is missing")),
+    }
+}
+
+fn texts(json: &Value, what: &str) -> Result<Vec<String>, String> {
+    let items = json.as_array().ok_or_else(|| format!("{what} must be a list of names"))?;
+    let name = |item: &Value| item.as_str().map(str::to_owned);
+    items.iter().map(|item| name(item).ok_or_else(|| format!("{what} must be a list of names"))).collect()
+}
+
+fn nothing_else(members: &Map<String, Value>, what: &str) -> Result<(), String> {
+    members.keys().next().map_or(Ok(()), |name| Err(format!("{what} has no `{name}`")))
+}
