@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fuze_policy::cel::{Budget, Timestamp, Value as CelValue};
+use fuze_policy::cel::{Budget, Map as CelMap, Timestamp, Value as CelValue};
 use fuze_policy::cerbos::{
     self, CheckInput, CheckParams, Effect, PolicySet, Principal, Problems, Resource, Source,
 };
@@ -38,9 +38,7 @@ pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -
     let mut params = CheckParams::at(Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 });
     params.lenient = mode == Mode::Lenient;
     params.budget = Budget::new(100_000_000, 1 << 30);
-    if let CelValue::Map(map) = CelValue::from(globals()) {
-        params.globals = map;
-    }
+    params.globals = Arc::new(globals_of(&globals()));
     let output =
         cerbos::check(set, &input(principal, resource), &params).map_err(|error| error.to_string())?;
     let mut outputs: Vec<_> = output
@@ -66,6 +64,17 @@ pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -
         derived_roles: output.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs,
     })
+}
+
+/// A server's globals come from its configuration, where whole numbers are whole.
+fn globals_of(value: &Value) -> CelMap {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .map(|(name, value)| {
+            let value = value.as_i64().map_or_else(|| CelValue::from(value.clone()), CelValue::Int);
+            (name.as_str(), value)
+        })
+        .collect()
 }
 
 /// The answers of the API to `POST /api/check/resources`, one for each resource.

@@ -9,7 +9,7 @@ use fuze_agent_policy_tests::generate::{self, Size};
 use fuze_agent_policy_tests::pdp;
 
 const SIZE: Size = Size { questions: 20, resources: 20 };
-const AT_ONCE: u64 = 100;
+const AT_ONCE: u64 = 10;
 
 fn main() -> Result<ExitCode, String> {
     let mut arguments =
