@@ -213,7 +213,7 @@ impl<'s> Parser<'s> {
             let count = self.repeated("!");
             let operand = self.member(None)?;
             let to = operand.span;
-            return if count % 2 == 0 {
+            return if count.is_multiple_of(2) {
                 Ok(operand)
             } else {
                 self.node(Raw::Not(Box::new(operand)), from, to)
@@ -227,7 +227,7 @@ impl<'s> Parser<'s> {
             }
             let operand = self.member(None)?;
             let to = operand.span;
-            return if count % 2 == 0 {
+            return if count.is_multiple_of(2) {
                 Ok(operand)
             } else {
                 self.node(Raw::Negate(Box::new(operand)), from, to)
@@ -381,7 +381,7 @@ impl<'s> Parser<'s> {
     fn list(&mut self) -> Result<Node, ParseError> {
         let from = self.expect("[")?;
         let mut items = Vec::new();
-        while !self.next_is("]") {
+        while !self.next_is("]") && !self.next_is(",") {
             let optional = self.take("?");
             items.push((self.expression()?, optional));
             if !self.take(",") {
