@@ -455,6 +455,13 @@ fn known_type(expr: &Expr) -> Option<Type> {
             }
             _ => None,
         },
+        Kind::Call(function, _) => {
+            let (first, rest) = signatures::decl(*function)?.overloads.split_first()?;
+            rest.iter()
+                .all(|overload| overload.result == first.result)
+                .then(|| first.result.to_type())
+                .flatten()
+        }
         _ => None,
     }
 }

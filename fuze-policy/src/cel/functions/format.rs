@@ -102,7 +102,21 @@ impl Clause {
             'b' => matches!(kind, Type::Bool | Type::Int | Type::Uint),
             'o' => matches!(kind, Type::Int | Type::Uint),
             'x' | 'X' => matches!(kind, Type::Int | Type::Uint | Type::String | Type::Bytes),
-            _ => true,
+            _ => matches!(
+                kind,
+                Type::Null
+                    | Type::Bool
+                    | Type::Int
+                    | Type::Uint
+                    | Type::Double
+                    | Type::String
+                    | Type::Bytes
+                    | Type::List
+                    | Type::Map
+                    | Type::Timestamp
+                    | Type::Duration
+                    | Type::Type
+            ),
         }
     }
 

@@ -1,6 +1,7 @@
 //! SPIFFE IDs, trust domains and matchers.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Computed, Context, Native, text};
@@ -165,6 +166,16 @@ impl Spiffe {
             _ => return Err(EvalError::NO_SUCH_OVERLOAD),
         };
         Ok(other.cmp(name))
+    }
+}
+
+impl fmt::Display for Spiffe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Spiffe::Id(id) => f.write_str(&id.text),
+            Spiffe::TrustDomain(name) => f.write_str(name),
+            Spiffe::Matcher(_) => f.write_str("SPIFFE matcher"),
+        }
     }
 }
 
