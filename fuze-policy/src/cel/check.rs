@@ -46,6 +46,7 @@ impl Checker<'_> {
         checked
     }
 
+    /// Its parts are functions of their own, so that each level takes little of the stack.
     pub(super) fn expr(&mut self, node: &Node) -> Result<Checked, ParseError> {
         let span = node.span;
         let (kind, ty) = match &node.raw {
@@ -53,43 +54,59 @@ impl Checker<'_> {
             Raw::Name { name, absolute } => self.name(name, *absolute, span)?,
             Raw::Select { operand, field, optional } => self.select(node, operand, field, *optional)?,
             Raw::Index { operand, index, optional } => self.index(operand, index, *optional, span)?,
-            Raw::Call { target, name, args } => {
-                match check_macros::expand(self, target.as_deref(), name, args, span)? {
-                    Some(expanded) => expanded,
-                    None => self.call(target.as_deref(), name, args, span)?,
-                }
-            }
-            Raw::Not(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("!", &[ty], span)?;
-                (Kind::Not(Box::new(operand)), result)
-            }
-            Raw::Negate(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("neg", &[ty], span)?;
-                (Kind::Negate(Box::new(operand)), result)
-            }
-            Raw::Binary(op, both) => {
-                let [left, right] = &**both;
-                let (left, left_ty) = self.expr(left)?;
-                let (right, right_ty) = self.expr(right)?;
-                let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
-                (Kind::Binary(*op, Box::new([left, right])), result)
-            }
+            Raw::Call { target, name, args } => self.call_or_macro(target.as_deref(), name, args, span)?,
+            Raw::Not(operand) => self.unary("!", operand, Kind::Not, span)?,
+            Raw::Negate(operand) => self.unary("neg", operand, Kind::Negate, span)?,
+            Raw::Binary(op, both) => self.binary(*op, both, span)?,
             Raw::And(terms) => (Kind::And(self.booleans(terms)?), Ty::Bool),
             Raw::Or(terms) => (Kind::Or(self.booleans(terms)?), Ty::Bool),
-            Raw::Conditional(three) => {
-                let [condition, then, otherwise] = &**three;
-                let (condition, a) = self.expr(condition)?;
-                let (then, b) = self.expr(then)?;
-                let (otherwise, c) = self.expr(otherwise)?;
-                let result = self.operator("?:", &[a, b, c], span)?;
-                (Kind::Conditional(Box::new([condition, then, otherwise])), result)
-            }
+            Raw::Conditional(three) => self.conditional(three, span)?,
             Raw::List(items) => self.list(items)?,
             Raw::Map(entries) => self.map(entries)?,
         };
         Ok((Expr { kind, span }, ty))
+    }
+
+    fn unary(
+        &mut self,
+        symbol: &str,
+        operand: &Node,
+        kind: fn(Box<Expr>) -> Kind,
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        let (operand, ty) = self.expr(operand)?;
+        let result = self.operator(symbol, &[ty], span)?;
+        Ok((kind(Box::new(operand)), result))
+    }
+
+    fn binary(&mut self, op: BinaryOp, both: &[Node; 2], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [left, right] = both;
+        let (left, left_ty) = self.expr(left)?;
+        let (right, right_ty) = self.expr(right)?;
+        let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
+        Ok((Kind::Binary(op, Box::new([left, right])), result))
+    }
+
+    fn conditional(&mut self, three: &[Node; 3], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [condition, then, otherwise] = three;
+        let (condition, a) = self.expr(condition)?;
+        let (then, b) = self.expr(then)?;
+        let (otherwise, c) = self.expr(otherwise)?;
+        let result = self.operator("?:", &[a, b, c], span)?;
+        Ok((Kind::Conditional(Box::new([condition, then, otherwise])), result))
+    }
+
+    fn call_or_macro(
+        &mut self,
+        target: Option<&Node>,
+        name: &Arc<str>,
+        args: &[Node],
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        match check_macros::expand(self, target, name, args, span)? {
+            Some(expanded) => Ok(expanded),
+            None => self.call(target, name, args, span),
+        }
     }
 
     fn booleans(&mut self, terms: &[Node]) -> Result<Vec<Expr>, ParseError> {
