@@ -40,6 +40,16 @@ pub struct Difference {
     pub theirs: Answer,
 }
 
+impl Difference {
+    /// What differs, in one line.
+    pub fn told(&self) -> String {
+        match &self.ours {
+            Ok(ours) => ours.unlike(&self.theirs).join("; "),
+            Err(error) => error.clone(),
+        }
+    }
+}
+
 /// Compares all cases of these seeds with one decision point for each mode. Differences and expressions that only one side refuses are
 /// returned, at most `most` of each.
 pub fn compare(

@@ -23,6 +23,28 @@ pub struct Answer {
     pub outputs: Vec<(String, String, Option<Value>)>,
 }
 
+impl Answer {
+    /// What is not the same in both, a line each.
+    pub fn unlike(&self, other: &Self) -> Vec<String> {
+        let mut parts = Vec::new();
+        for (action, ours) in &self.actions {
+            let theirs = other.actions.get(action);
+            if theirs != Some(ours) {
+                parts.push(format!("{action}: ours {ours:?}, theirs {theirs:?}"));
+            }
+        }
+        if self.derived_roles != other.derived_roles {
+            parts.push(format!("derived roles: ours {:?}, theirs {:?}", self.derived_roles, other.derived_roles));
+        }
+        if self.outputs != other.outputs {
+            let ours = self.outputs.iter().filter(|output| !other.outputs.contains(output));
+            let theirs = other.outputs.iter().filter(|output| !self.outputs.contains(output));
+            parts.push(format!("outputs: only ours {:?}, only theirs {:?}", ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>()));
+        }
+        parts
+    }
+}
+
 /// Loads the policies of a case.
 pub fn load(case: &Case) -> Result<PolicySet, Problems> {
     let sources: Vec<Source> = case

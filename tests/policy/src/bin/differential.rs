@@ -33,10 +33,7 @@ fn main() -> Result<ExitCode, String> {
             println!("{reading}");
         }
         for difference in &differences {
-            println!(
-                "seed {} {:?}\n  ours   {:?}\n  theirs {:?}",
-                difference.seed, difference.mode, difference.ours, difference.theirs
-            );
+            println!("seed {} {:?}: {}", difference.seed, difference.mode, difference.told());
         }
         if let Some(first) = differences.first().filter(|_| std::env::var_os("FUZE_SHRINK").is_some()) {
             let mut cases = vec![generate::case(first.seed, SIZE)];
