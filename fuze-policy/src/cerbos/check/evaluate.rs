@@ -334,7 +334,7 @@ impl<'s> Evaluation<'s> {
         {
             self.bring(&params.constants, &variables);
             let value = match self.value(expression).map_err(Stop::Fatal)? {
-                Ok(value) => value.to_json(),
+                Ok(value) => told(expression, value.to_json()).map_err(Stop::Fatal)?,
                 Err(message) => Err(message),
             };
             self.output.outputs.push(OutputEntry {
@@ -430,12 +430,10 @@ impl<'s> Evaluation<'s> {
                 Ok(value) => value.into_variable(),
                 Err(message) => {
                     self.failed(&variable.expr, message);
-                    if !null_if_failed {
-                        continue;
-                    }
-                    Value::Null
+                    null_if_failed.then_some(Value::Null)
                 }
             };
+            let Some(value) = value else { continue };
             values.insert(variable.name.clone(), value);
             known = Arc::new(
                 values.iter().map(|(name, value)| (Key::String(name.clone()), value.clone())).collect(),
@@ -501,13 +499,18 @@ impl<'s> Evaluation<'s> {
 
     /// The value of an expression, or why it has none.
     fn value(&mut self, expression: &Expression) -> Result<Result<Value, String>, CheckError> {
-        match expression.program.eval(&self.activation, &mut self.budget) {
-            Ok(value) => Ok(Ok(value)),
-            Err(EvalError::Exhausted(limit)) => {
-                Err(CheckError::TooCostly { expression: expression.source.clone(), limit })
-            }
-            Err(error @ EvalError::Failed(_)) => Ok(Err(error.to_string())),
+        told(expression, expression.program.eval(&self.activation, &mut self.budget))
+    }
+}
+
+/// Keeps apart what an expression's failure is about: the expression, or the whole decision.
+fn told<T>(expression: &Expression, found: Result<T, EvalError>) -> Result<Result<T, String>, CheckError> {
+    match found {
+        Ok(value) => Ok(Ok(value)),
+        Err(EvalError::Exhausted(limit)) => {
+            Err(CheckError::TooCostly { expression: expression.source.clone(), limit })
         }
+        Err(error @ EvalError::Failed(_)) => Ok(Err(error.to_string())),
     }
 }
 

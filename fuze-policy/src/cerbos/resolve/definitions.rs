@@ -155,30 +155,34 @@ impl Definitions {
 
     /// What waits for ever waits in a circle, or for one.
     fn tell_circles(&self, mut waiting: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, out: &mut Collector) {
+        for (name, needs) in &mut waiting {
+            if needs.remove(name)
+                && let Some(variable) = self.variables.get(name)
+            {
+                let message = format!("the variable `{name}` names itself");
+                out.add(&variable.place.file, variable.place.at, message);
+            }
+        }
+        // Away with those that only wait for a circle, and those that only a circle waits for.
         loop {
-            let needed: BTreeSet<Arc<str>> = waiting.values().flatten().cloned().collect();
             let before = waiting.len();
+            let needed: BTreeSet<Arc<str>> = waiting.values().flatten().cloned().collect();
             waiting.retain(|name, _| needed.contains(name));
+            let left: BTreeSet<Arc<str>> = waiting.keys().cloned().collect();
+            for needs in waiting.values_mut() {
+                needs.retain(|need| left.contains(need));
+            }
+            waiting.retain(|_, needs| !needs.is_empty());
             if waiting.len() == before {
                 break;
             }
         }
-        let places: Vec<String> = waiting
-            .keys()
-            .filter_map(|name| self.variables.get(name))
-            .map(|variable| format!("`{}` ({})", variable.name, variable.place))
-            .collect();
-        let first = waiting.keys().next().and_then(|name| self.variables.get(name));
-        match (first, places.as_slice()) {
-            (Some(variable), [_]) => {
-                let message = format!("the variable `{}` names itself", variable.name);
-                out.add(&variable.place.file, variable.place.at, message);
-            }
-            (Some(variable), _) => {
-                let message = format!("variables name each other in a circle: {}", places.join(", "));
-                out.add(&variable.place.file, variable.place.at, message);
-            }
-            (None, _) => {}
+        let circle: Vec<&Defined<Read>> =
+            waiting.keys().filter_map(|name| self.variables.get(name)).collect();
+        if let Some(first) = circle.first() {
+            let places: Vec<String> = circle.iter().map(|v| format!("`{}` ({})", v.name, v.place)).collect();
+            let message = format!("variables name each other in a circle: {}", places.join(", "));
+            out.add(&first.place.file, first.place.at, message);
         }
     }
 

@@ -125,7 +125,7 @@ impl References {
                 self.walk(operand);
                 self.walk(index);
             }
-            Kind::Not(operand) | Kind::Negate(operand) => self.walk(operand),
+            Kind::Not(operand) | Kind::Negate(operand) | Kind::Matches(operand, _) => self.walk(operand),
             Kind::Binary(_, operands) | Kind::Bind(operands) => operands.iter().for_each(|e| self.walk(e)),
             Kind::And(operands) | Kind::Or(operands) | Kind::Call(_, operands) => {
                 operands.iter().for_each(|e| self.walk(e));
