@@ -262,7 +262,7 @@ impl<'s> Evaluation<'s> {
                     }
                     Some(Effect::Deny) => {
                         let denial = denial(&binding);
-                        let policy = if binding.from_role_policy() { denial.policy } else { verdict.policy };
+                        let policy = if binding.is_of_role_policy() { denial.policy } else { verdict.policy };
                         return Ok(Verdict { policy, ..denial });
                     }
                     None => {}

@@ -15,7 +15,7 @@ const STEP: usize = 16;
 /// Blanks put before one line at most.
 const WIDEST: usize = 160;
 /// Bytes read over and over at most.
-const WORK: usize = 64 << 20;
+const WORK: usize = 16 << 20;
 
 /// Lines that were given blanks, with how many, and the text with them.
 #[derive(Default)]
