@@ -163,26 +163,21 @@ impl Definitions {
                 out.add(&variable.place.file, variable.place.at, message);
             }
         }
-        // Away with those that only wait for a circle, and those that only a circle waits for.
-        loop {
-            let before = waiting.len();
-            let needed: BTreeSet<Arc<str>> = waiting.values().flatten().cloned().collect();
-            waiting.retain(|name, _| needed.contains(name));
-            let left: BTreeSet<Arc<str>> = waiting.keys().cloned().collect();
-            for needs in waiting.values_mut() {
-                needs.retain(|need| left.contains(need));
+        while let Some(first) = waiting.keys().next().cloned() {
+            // Who is in a circle with the first: whoever it leads to, and who leads to it.
+            let onwards = reach(&first, |name| waiting.get(name).into_iter().flatten().collect());
+            let back = reach(&first, |name| {
+                waiting.iter().filter(|(_, needs)| needs.contains(name)).map(|(other, _)| other).collect()
+            });
+            let circle: Vec<&Defined<Read>> =
+                onwards.intersection(&back).filter_map(|name| self.variables.get(name)).collect();
+            if let (Some(smallest), true) = (circle.first(), circle.len() > 1) {
+                let places: Vec<String> =
+                    circle.iter().map(|v| format!("`{}` ({})", v.name, v.place)).collect();
+                let message = format!("variables name each other in a circle: {}", places.join(", "));
+                out.add(&smallest.place.file, smallest.place.at, message);
             }
-            waiting.retain(|_, needs| !needs.is_empty());
-            if waiting.len() == before {
-                break;
-            }
-        }
-        let circle: Vec<&Defined<Read>> =
-            waiting.keys().filter_map(|name| self.variables.get(name)).collect();
-        if let Some(first) = circle.first() {
-            let places: Vec<String> = circle.iter().map(|v| format!("`{}` ({})", v.name, v.place)).collect();
-            let message = format!("variables name each other in a circle: {}", places.join(", "));
-            out.add(&first.place.file, first.place.at, message);
+            waiting.retain(|name, _| *name != first && !(onwards.contains(name) && back.contains(name)));
         }
     }
 
@@ -212,6 +207,20 @@ impl Definitions {
             }
         }
     }
+}
+
+/// The name and all that it leads to.
+fn reach<'n>(first: &'n Arc<str>, next: impl Fn(&Arc<str>) -> Vec<&'n Arc<str>>) -> BTreeSet<Arc<str>> {
+    let mut reached = BTreeSet::from([first.clone()]);
+    let mut open = vec![first.clone()];
+    while let Some(name) = open.pop() {
+        for other in next(&name) {
+            if reached.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    reached
 }
 
 /// Tells names that are defined more than once and keeps the first of each.

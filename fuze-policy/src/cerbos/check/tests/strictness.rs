@@ -171,10 +171,14 @@ fn undefined_and_circular_names_are_refused_with_their_place() {
         ["p.yaml:6:88: the constant `b` is not defined", "p.yaml:6:88: the variable `a` is not defined"]
     );
     assert_eq!(
-        problems("  variables: {local: {a: V.b, b: V.c, c: V.b, d: V.d}}\n", "expr: 'true'"),
+        problems(
+            "  variables: {local: {a: V.b, b: V.c, c: V.b, d: V.d, e: V.f + V.c, f: V.e}}\n",
+            "expr: 'true'"
+        ),
         [
             "p.yaml:5:31: variables name each other in a circle: `b` (p.yaml:5:31), `c` (p.yaml:5:39)",
-            "p.yaml:5:47: the variable `d` names itself"
+            "p.yaml:5:47: the variable `d` names itself",
+            "p.yaml:5:55: variables name each other in a circle: `e` (p.yaml:5:55), `f` (p.yaml:5:69)"
         ]
     );
     assert_eq!(
