@@ -59,7 +59,7 @@ fn decide(set: &PolicySet, directory: &Path, params: &CheckParams) -> usize {
 fn engine() {
     let Some(vectors) = shared("vectors/cerbos") else { return };
     let set = store(&vectors);
-    assert_eq!(decide(&set, &vectors.join("engine"), &lenient()), 20);
+    assert_eq!(decide(&set, &vectors.join("engine"), &lenient()), 27);
     let strict_search = vectors.join("engine_strict_scope_search");
     assert_eq!(decide(&set, &strict_search, &lenient()), 1);
 }
@@ -69,7 +69,7 @@ fn lenient_scope_search() {
     let Some(vectors) = shared("vectors/cerbos") else { return };
     let set = store(&vectors);
     let params = CheckParams { lenient_scope_search: true, ..lenient() };
-    assert_eq!(decide(&set, &vectors.join("engine"), &params), 20);
+    assert_eq!(decide(&set, &vectors.join("engine"), &params), 27);
     assert_eq!(decide(&set, &vectors.join("engine_lenient_scope_search"), &params), 1);
 }
 

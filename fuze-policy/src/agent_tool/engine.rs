@@ -220,10 +220,26 @@ fn combine(
     Verdict { decision, rule: RuleId::new(rule) }
 }
 
+/// As in a server's configuration, whole numbers are whole here, and doubles in requests alone.
 fn globals(manifest: &Manifest) -> Arc<Map> {
-    match cel::Value::from(Json::Object(manifest.globals.clone())) {
-        cel::Value::Map(map) => map,
-        _ => Arc::default(),
+    Arc::new(manifest.globals.iter().map(|(name, value)| (name.as_str(), whole(value))).collect())
+}
+
+fn whole(value: &Json) -> cel::Value {
+    match value {
+        Json::Number(number) => match number.as_f64() {
+            // Below 2⁵³ nothing is lost.
+            Some(number) if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 => {
+                cel::Value::Int(number as i64)
+            }
+            _ => cel::Value::from(value.clone()),
+        },
+        Json::Array(items) => cel::Value::List(items.iter().map(whole).collect()),
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.as_str(), whole(value)));
+            cel::Value::Map(Arc::new(members.collect()))
+        }
+        other => cel::Value::from(other.clone()),
     }
 }
 

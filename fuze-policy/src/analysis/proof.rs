@@ -102,7 +102,7 @@ pub struct Counterexample {
 }
 
 /// Why it is not known whether a property holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
     /// There are more cases than are looked at.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::ast::{BinaryOp, Entry, Expr, Item, Kind, Path, Root, Span};
 use super::check_macros;
 use super::error::ParseError;
-use super::functions::{Function, convert, net, regexes, time};
+use super::functions::{Function, convert, format, net, regexes, time};
 use super::parser;
 use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
 use super::types::{Ty, Unifier};
-use super::value::{ObjectKind, Type, Value};
+use super::value::{ObjectKind, Timestamp, Type, Value};
 
 /// An expression and its type.
 pub(super) type Checked = (Expr, Ty);
@@ -46,6 +46,7 @@ impl Checker<'_> {
         checked
     }
 
+    /// Its parts are functions of their own, so that each level takes little of the stack.
     pub(super) fn expr(&mut self, node: &Node) -> Result<Checked, ParseError> {
         let span = node.span;
         let (kind, ty) = match &node.raw {
@@ -53,43 +54,59 @@ impl Checker<'_> {
             Raw::Name { name, absolute } => self.name(name, *absolute, span)?,
             Raw::Select { operand, field, optional } => self.select(node, operand, field, *optional)?,
             Raw::Index { operand, index, optional } => self.index(operand, index, *optional, span)?,
-            Raw::Call { target, name, args } => {
-                match check_macros::expand(self, target.as_deref(), name, args, span)? {
-                    Some(expanded) => expanded,
-                    None => self.call(target.as_deref(), name, args, span)?,
-                }
-            }
-            Raw::Not(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("!", &[ty], span)?;
-                (Kind::Not(Box::new(operand)), result)
-            }
-            Raw::Negate(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("neg", &[ty], span)?;
-                (Kind::Negate(Box::new(operand)), result)
-            }
-            Raw::Binary(op, both) => {
-                let [left, right] = &**both;
-                let (left, left_ty) = self.expr(left)?;
-                let (right, right_ty) = self.expr(right)?;
-                let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
-                (Kind::Binary(*op, Box::new([left, right])), result)
-            }
+            Raw::Call { target, name, args } => self.call_or_macro(target.as_deref(), name, args, span)?,
+            Raw::Not(operand) => self.unary("!", operand, Kind::Not, span)?,
+            Raw::Negate(operand) => self.unary("neg", operand, Kind::Negate, span)?,
+            Raw::Binary(op, both) => self.binary(*op, both, span)?,
             Raw::And(terms) => (Kind::And(self.booleans(terms)?), Ty::Bool),
             Raw::Or(terms) => (Kind::Or(self.booleans(terms)?), Ty::Bool),
-            Raw::Conditional(three) => {
-                let [condition, then, otherwise] = &**three;
-                let (condition, a) = self.expr(condition)?;
-                let (then, b) = self.expr(then)?;
-                let (otherwise, c) = self.expr(otherwise)?;
-                let result = self.operator("?:", &[a, b, c], span)?;
-                (Kind::Conditional(Box::new([condition, then, otherwise])), result)
-            }
+            Raw::Conditional(three) => self.conditional(three, span)?,
             Raw::List(items) => self.list(items)?,
             Raw::Map(entries) => self.map(entries)?,
         };
         Ok((Expr { kind, span }, ty))
+    }
+
+    fn unary(
+        &mut self,
+        symbol: &str,
+        operand: &Node,
+        kind: fn(Box<Expr>) -> Kind,
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        let (operand, ty) = self.expr(operand)?;
+        let result = self.operator(symbol, &[ty], span)?;
+        Ok((kind(Box::new(operand)), result))
+    }
+
+    fn binary(&mut self, op: BinaryOp, both: &[Node; 2], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [left, right] = both;
+        let (left, left_ty) = self.expr(left)?;
+        let (right, right_ty) = self.expr(right)?;
+        let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
+        Ok((Kind::Binary(op, Box::new([left, right])), result))
+    }
+
+    fn conditional(&mut self, three: &[Node; 3], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [condition, then, otherwise] = three;
+        let (condition, a) = self.expr(condition)?;
+        let (then, b) = self.expr(then)?;
+        let (otherwise, c) = self.expr(otherwise)?;
+        let result = self.operator("?:", &[a, b, c], span)?;
+        Ok((Kind::Conditional(Box::new([condition, then, otherwise])), result))
+    }
+
+    fn call_or_macro(
+        &mut self,
+        target: Option<&Node>,
+        name: &Arc<str>,
+        args: &[Node],
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        match check_macros::expand(self, target, name, args, span)? {
+            Some(expanded) => Ok(expanded),
+            None => self.call(target, name, args, span),
+        }
     }
 
     fn booleans(&mut self, terms: &[Node]) -> Result<Vec<Expr>, ParseError> {
@@ -274,10 +291,7 @@ impl Checker<'_> {
             checked.insert(0, self.expr(target)?);
         }
         let member = target.is_some();
-        let function = member
-            .then(|| signatures::find_member(name))
-            .flatten()
-            .or_else(|| signatures::find(name))
+        let function = signatures::find(name)
             .ok_or_else(|| self.error(span, format!("there is no function `{name}`")))?;
         self.apply(function, checked, member, span)
     }
@@ -324,22 +338,39 @@ impl Checker<'_> {
         let name = function.name();
         // As in cel-go, of `matches(text, pattern)` it is the text that is looked at.
         let Some(expr) = args.get(usize::from(member)) else { return Ok(()) };
-        let Kind::Literal(Value::String(text)) = &expr.kind else { return Ok(()) };
-        let wrong = match name {
-            "duration" => time::parse_duration(text)
-                .is_none()
-                .then(|| "is no duration: write `90m`, `1h30m`, `1.5s`".to_owned()),
-            "timestamp" if !member => convert::timestamp(text)
-                .is_err()
-                .then(|| "is no timestamp: write `2026-01-31T12:00:00Z`".to_owned()),
-            "matches" => regexes::compile(text).err().map(|why| format!("is no pattern: {why}")),
-            "ip" if !member => net::address(text).is_err().then(|| "is no IP address".to_owned()),
-            "cidr" => net::range(text)
-                .is_err()
-                .then(|| "is no range of IP addresses: write `10.0.0.0/8`".to_owned()),
+        let wrong = match (name, &expr.kind) {
+            ("duration", Kind::Literal(Value::String(text))) => {
+                let wrong = time::parse_duration(text).is_none();
+                wrong.then(|| format!("`{text}` is no duration: write `90m`, `1h30m`, `1.5s`"))
+            }
+            ("timestamp", Kind::Literal(Value::String(text))) => {
+                let wrong = convert::timestamp(text).is_err();
+                wrong.then(|| format!("`{text}` is no timestamp: write `2026-01-31T12:00:00Z`"))
+            }
+            ("timestamp", Kind::Literal(Value::Int(seconds))) => {
+                let wrong = Timestamp::new(*seconds, 0, 0).is_none();
+                wrong.then(|| format!("{seconds} seconds are outside of the years 1 to 9999"))
+            }
+            ("matches", Kind::Literal(Value::String(text))) => {
+                regexes::compile(text).err().map(|why| format!("`{text}` is no pattern: {why}"))
+            }
+            ("ip", Kind::Literal(Value::String(text))) => {
+                net::address(text).is_err().then(|| format!("`{text}` is no IP address"))
+            }
+            ("cidr", Kind::Literal(Value::String(text))) => {
+                let wrong = net::range(text).is_err();
+                wrong.then(|| format!("`{text}` is no range of IP addresses: write `10.0.0.0/8`"))
+            }
+            ("format", Kind::List(items)) => match args.first().map(|target| &target.kind) {
+                Some(Kind::Literal(Value::String(pattern))) => {
+                    let kinds: Vec<_> = items.iter().map(|item| known_type(&item.value)).collect();
+                    format::check(pattern, &kinds).err()
+                }
+                _ => None,
+            },
             _ => None,
         };
-        wrong.map_or(Ok(()), |why| Err(self.error(expr.span, format!("`{text}` {why}"))))
+        wrong.map_or(Ok(()), |why| Err(self.error(expr.span, why)))
     }
 
     /// The type of an operator's result.
@@ -427,6 +458,28 @@ fn type_of(value: &Value) -> Ty {
         Value::Bytes(_) => Ty::Bytes,
         // The parser makes no other literals.
         _ => Ty::Dyn,
+    }
+}
+
+/// The type of what an expression gives, where that can be seen from outside.
+fn known_type(expr: &Expr) -> Option<Type> {
+    match &expr.kind {
+        Kind::Literal(value) => Some(value.type_of()),
+        Kind::Path(Path { root, keys }) if keys.is_empty() => match root {
+            Root::PrincipalId | Root::PrincipalScope | Root::PrincipalPolicyVersion => Some(Type::String),
+            Root::ResourceKind | Root::ResourceId | Root::ResourceScope | Root::ResourcePolicyVersion => {
+                Some(Type::String)
+            }
+            _ => None,
+        },
+        Kind::Call(function, _) => {
+            let (first, rest) = signatures::decl(*function)?.overloads.split_first()?;
+            rest.iter()
+                .all(|overload| overload.result == first.result)
+                .then(|| first.result.to_type())
+                .flatten()
+        }
+        _ => None,
     }
 }
 

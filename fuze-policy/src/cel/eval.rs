@@ -244,7 +244,13 @@ impl<'e> Interpreter<'e> {
             }
         };
         let Some((first, rest)) = path.keys.split_first() else { return self.whole(path.root) };
-        let found = map.get_str(first).ok_or_else(|| no_such_key(first))?;
+        let found = map.get_str(first).ok_or_else(|| match path.root {
+            // To Cerbos these are messages, not maps.
+            Root::Variables | Root::Constants | Root::Globals => {
+                EvalError::failed(format!("undefined field '{first}'"))
+            }
+            _ => no_such_key(first),
+        })?;
         walk(found, rest)
     }
 

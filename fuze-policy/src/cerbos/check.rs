@@ -6,6 +6,7 @@
 
 pub(crate) mod bindings;
 mod evaluate;
+mod expressions;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

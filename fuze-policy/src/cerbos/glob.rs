@@ -4,6 +4,10 @@
 //! `*` stands for any characters but `:`, `**` for any at all, `?` for one that is not `:`, `[abc]`, `[a-z]`, `[!abc]`
 //! and `[!a-z]` for one of a class (which may hold `:`), `{a,b*}` for alternatives; `\` takes the next character as it
 //! is. A pattern that is `*` alone means `**`. Matching takes time linear in the text, whatever the pattern.
+//!
+//! gobwas does not always follow its own documentation. Where it is known to differ for ASCII text, its way is kept
+//! (`ab**b` matches `ab`) or the pattern is refused (`{a*,a}`). It also loses matches of `?`, classes and braces that
+//! stand next to other characters, where the text has characters beyond ASCII; there the documentation is followed.
 
 mod machine;
 mod parse;

@@ -19,12 +19,15 @@ pub struct PolicySet {
     pub(crate) principals: ByScope<PrincipalIndex>,
     pub(crate) scope_permissions: HashMap<Arc<str>, ScopePermissions>,
     /// By scope, then role: all roles above it, nearest first.
-    pub(crate) parent_roles: HashMap<Arc<str>, HashMap<Arc<str>, Vec<Arc<str>>>>,
+    pub(crate) parent_roles: ParentRoles,
     /// By the key of a resource policy: the derived roles its rules name, in the order of their names.
     pub(crate) derived_roles: BTreeMap<Arc<str>, Vec<Arc<DerivedRole>>>,
     /// By the key of a resource policy: the schemas that hold for it, which are those of its root scope.
     pub(crate) schemas: BTreeMap<Arc<str>, SchemaRefs>,
 }
+
+/// All roles above each role, by scope, then role.
+pub(crate) type ParentRoles = HashMap<Arc<str>, HashMap<Arc<str>, Vec<Arc<str>>>>;
 
 /// Something by scope, then version.
 pub(crate) type ByScope<T> = BTreeMap<Arc<str>, BTreeMap<Arc<str>, T>>;

@@ -128,20 +128,38 @@ fn doubles(json: Json) -> Json {
     }
 }
 
-/// An answer that a vector wants, sorted in the same way, numbers as doubles.
+/// An answer that a vector wants, sorted in the same way and without what is empty.
 pub fn wanted(mut json: Json) -> Json {
-    if let Some(roles) = json["effectiveDerivedRoles"].as_array_mut() {
-        roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    if let Some(roles) = json.as_object_mut().and_then(|fields| fields.remove("effective_derived_roles")) {
+        json["effectiveDerivedRoles"] = roles;
     }
-    if let Some(outputs) = json.get_mut("outputs").and_then(Json::as_array_mut) {
-        outputs.sort_by(|a, b| a["src"].as_str().cmp(&b["src"].as_str()));
-    }
-    if let Some(errors) = json.get_mut("validationErrors").and_then(Json::as_array_mut) {
-        let key = |e: &Json| (e["source"].as_str().map(str::to_owned), e["path"].as_str().map(str::to_owned));
-        errors.sort_by_key(key);
-    }
-    if let Json::Object(fields) = &mut json {
-        fields.retain(|_, value| !value.is_null());
-    }
-    json
+    let mut sort = |list: &str, keys: &[&str]| {
+        let key =
+            |item: &Json| keys.iter().map(|key| item[key].as_str().map(str::to_owned)).collect::<Vec<_>>();
+        if let Some(items) = json.get_mut(list).and_then(Json::as_array_mut) {
+            match keys {
+                [] => items.sort_by(|a, b| a.as_str().cmp(&b.as_str())),
+                _ => items.sort_by_key(key),
+            }
+        }
+    };
+    sort("effectiveDerivedRoles", &[]);
+    sort("outputs", &["src"]);
+    sort("validationErrors", &["source", "path"]);
+    without_empty(json)
+}
+
+fn without_empty(json: Json) -> Json {
+    let empty = |json: &Json| match json {
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    let Json::Object(fields) = json else { return json };
+    let keep = |(name, value): (String, Json)| match name.as_str() {
+        // What a rule says may well be empty.
+        "val" => Some((name, value)),
+        _ => (!empty(&value)).then(|| (name, without_empty(value))),
+    };
+    Json::Object(fields.into_iter().filter_map(keep).collect())
 }

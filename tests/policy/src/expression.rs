@@ -8,8 +8,22 @@ pub const ATTRIBUTES: [&str; 10] = ["a", "b", "n", "s", "l", "m", "t", "ip", "pa
 
 /// What stands for a name or a literal of text: also what is not ASCII, empty, or looks like something else.
 pub const TEXTS: [&str; 16] = [
-    "", "a", "b", "ab", "A", "é", "ß", "日本語", "a:b", "a.b", "1", "true", "10.1.2.3", "192.168.0.0/16",
-    "2021-04-20T10:05:20.021-05:00", "/srv/a/b.txt",
+    "",
+    "a",
+    "b",
+    "ab",
+    "A",
+    "é",
+    "ß",
+    "日本語",
+    "a:b",
+    "a.b",
+    "1",
+    "true",
+    "10.1.2.3",
+    "192.168.0.0/16",
+    "2021-04-20T10:05:20.021-05:00",
+    "/srv/a/b.txt",
 ];
 
 /// Names that an expression may use beside the attributes.
@@ -170,7 +184,9 @@ impl<'a> Writer<'a> {
     fn literal(&mut self) -> String {
         match self.rng.u8(..8) {
             0 => self.pick(&["true", "false", "null"]).to_owned(),
-            1 | 2 => self.pick(&["0", "1", "-1", "2", "42", "9007199254740993", "9223372036854775807"]).to_owned(),
+            1 | 2 => {
+                self.pick(&["0", "1", "-1", "2", "42", "9007199254740993", "9223372036854775807"]).to_owned()
+            }
             3 => self.pick(&["0.0", "1.0", "0.1", "-2.5", "1e300", "9007199254740992.0", "-0.0"]).to_owned(),
             4 => self.pick(&["0u", "1u", "42u", "18446744073709551615u"]).to_owned(),
             _ => format!("{:?}", self.pick(&TEXTS)),
@@ -191,11 +207,16 @@ impl<'a> Writer<'a> {
                     0 => format!("{of}.attr[{name:?}]"),
                     1 => format!("{of}.attr.{name}.x"),
                     2 => format!("{of}.attr.{name}[0]"),
-                    3 => format!("{of}.attr.{name}[{}]", if depth > 0 { self.anything(depth - 1) } else { "1".to_owned() }),
+                    3 => format!(
+                        "{of}.attr.{name}[{}]",
+                        if depth > 0 { self.anything(depth - 1) } else { "1".to_owned() }
+                    ),
                     _ => format!("{of}.attr.{name}"),
                 }
             }
-            5 => self.pick(&["R.id", "P.id", "R.kind", "R.scope", "P.scope", "R.policyVersion", "P.roles"]).to_owned(),
+            5 => self
+                .pick(&["R.id", "P.id", "R.kind", "R.scope", "P.scope", "R.policyVersion", "P.roles"])
+                .to_owned(),
             6 => {
                 let names = self.names.variables.clone();
                 let prefix = self.pick(&["V.", "variables."]);
@@ -243,11 +264,23 @@ impl<'a> Writer<'a> {
                 format!("{function}({}, {})", self.number(d), self.number(d))
             }
             9 => {
-                let function = self.pick(&["math.abs", "math.ceil", "math.floor", "math.round", "math.sign", "math.trunc"]);
+                let function = self.pick(&[
+                    "math.abs",
+                    "math.ceil",
+                    "math.floor",
+                    "math.round",
+                    "math.sign",
+                    "math.trunc",
+                ]);
                 format!("{function}({})", self.number(d))
             }
             10 => {
-                let part = self.pick(&["getFullYear()", "getHours()", "getDayOfWeek(\"Europe/Berlin\")", "getMilliseconds()"]);
+                let part = self.pick(&[
+                    "getFullYear()",
+                    "getHours()",
+                    "getDayOfWeek(\"Europe/Berlin\")",
+                    "getMilliseconds()",
+                ]);
                 format!("timestamp({}).{part}", self.text(d))
             }
             _ => format!("{}.indexOf({})", self.text(d), self.text(d)),
@@ -258,7 +291,9 @@ impl<'a> Writer<'a> {
         if depth == 0 || self.rng.u8(..3) == 0 {
             return match self.rng.u8(..5) {
                 0 => self.anything(0),
-                1 => self.pick(&["R.attr.s", "P.attr.s", "R.attr.ip", "R.attr.t", "R.attr.path", "R.id"]).to_owned(),
+                1 => self
+                    .pick(&["R.attr.s", "P.attr.s", "R.attr.ip", "R.attr.t", "R.attr.path", "R.id"])
+                    .to_owned(),
                 _ => format!("{:?}", self.pick(&TEXTS)),
             };
         }
@@ -271,7 +306,12 @@ impl<'a> Writer<'a> {
                 format!("{}.{function}()", self.text(d))
             }
             4 => format!("{}.substring({})", self.text(d), self.pick(&["0", "1", "2", "-1", "9"])),
-            5 => format!("{}.substring({}, {})", self.text(d), self.pick(&["0", "1"]), self.pick(&["1", "2", "0", "9"])),
+            5 => format!(
+                "{}.substring({}, {})",
+                self.text(d),
+                self.pick(&["0", "1"]),
+                self.pick(&["1", "2", "0", "9"])
+            ),
             6 => format!("{}.replace({}, {})", self.text(d), self.text(d), self.text(d)),
             7 => format!("{}.join({})", self.list(d), self.text(d)),
             8 => format!("{}.charAt({})", self.text(d), self.pick(&["0", "1", "5"])),
@@ -292,7 +332,9 @@ impl<'a> Writer<'a> {
         if depth == 0 || self.rng.u8(..3) == 0 {
             return match self.rng.u8(..4) {
                 0 => "[]".to_owned(),
-                1 => self.pick(&["R.attr.l", "P.attr.l", "P.roles", "[1, 2, 3]", "[\"a\", \"b\"]"]).to_owned(),
+                1 => {
+                    self.pick(&["R.attr.l", "P.attr.l", "P.roles", "[1, 2, 3]", "[\"a\", \"b\"]"]).to_owned()
+                }
                 2 => format!("[{}, {}]", self.anything(0), self.literal()),
                 _ => self.anything(0),
             };

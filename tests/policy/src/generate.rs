@@ -37,11 +37,33 @@ pub struct Size {
 }
 
 const RULE_ACTIONS: [&str; 14] = [
-    "view", "view:public", "edit", "view:*", "*", "edit:**", "v*", "edit:?wn:draft", "{view,edit}", "edit:[a-o]wn:*", "*:draft", "delete",
-    "edit:[!o]wn:draft", "éa",
+    "view",
+    "view:public",
+    "edit",
+    "view:*",
+    "*",
+    "edit:**",
+    "v*",
+    "edit:?wn:draft",
+    "{view,edit}",
+    "edit:[a-o]wn:*",
+    "*:draft",
+    "delete",
+    "edit:[!o]wn:draft",
+    "éa",
 ];
 const ASKED_ACTIONS: [&str; 11] = [
-    "view", "view:public", "view:private:x", "edit", "edit:own:draft", "edit:own", "delete", "delete:x:y", "éa", "vie", "a b",
+    "view",
+    "view:public",
+    "view:private:x",
+    "edit",
+    "edit:own:draft",
+    "edit:own",
+    "delete",
+    "delete:x:y",
+    "éa",
+    "vie",
+    "a b",
 ];
 const SCOPE_PERMISSIONS: [Option<&str>; 4] = [
     None,
@@ -88,7 +110,8 @@ impl Generator {
 
     fn actions(&mut self) -> Vec<Value> {
         let count = self.rng.usize(1..4);
-        let mut actions: Vec<&str> = (0..count).map(|_| RULE_ACTIONS[self.rng.usize(..RULE_ACTIONS.len())]).collect();
+        let mut actions: Vec<&str> =
+            (0..count).map(|_| RULE_ACTIONS[self.rng.usize(..RULE_ACTIONS.len())]).collect();
         actions.sort_unstable();
         actions.dedup();
         actions.into_iter().map(Value::from).collect()
@@ -235,8 +258,9 @@ impl Generator {
                 self.role_policy(&role, &kinds, &scopes, &mut policies);
             }
         }
-        let questions =
-            (0..size.questions).map(|_| self.question(&principals, &kinds, &scopes, size.resources)).collect();
+        let questions = (0..size.questions)
+            .map(|_| self.question(&principals, &kinds, &scopes, size.resources))
+            .collect();
         Case { seed: self.seed, policies, questions }
     }
 
@@ -333,7 +357,9 @@ impl Generator {
                             "effect": if self.chance(60) { "EFFECT_ALLOW" } else { "EFFECT_DENY" },
                         });
                         if self.chance(50) {
-                            action["name"] = format!("{}-{index}", if resource.ends_with('*') { "any" } else { "one" }).into();
+                            action["name"] =
+                                format!("{}-{index}", if resource.ends_with('*') { "any" } else { "one" })
+                                    .into();
                         }
                         if self.chance(60) {
                             action["condition"] = self.condition(&names);
@@ -384,10 +410,17 @@ impl Generator {
         if self.chance(60) {
             body["parentRoles"] = self.some(&self.roles()).into();
         }
-        policies.push((format!("role_{role}"), json!({"apiVersion": "api.cerbos.dev/v1", "rolePolicy": body})));
+        policies
+            .push((format!("role_{role}"), json!({"apiVersion": "api.cerbos.dev/v1", "rolePolicy": body})));
     }
 
-    fn question(&mut self, principals: &[String], kinds: &[String], scopes: &[String], resources: usize) -> Question {
+    fn question(
+        &mut self,
+        principals: &[String],
+        kinds: &[String],
+        scopes: &[String],
+        resources: usize,
+    ) -> Question {
         let mut roles = self.roles();
         roles.extend(self.role_policies());
         roles.push(self.name("stranger"));
@@ -401,7 +434,8 @@ impl Generator {
         }
         let resources = (0..resources)
             .map(|index| {
-                let mut actions: Vec<&str> = ASKED_ACTIONS.iter().copied().filter(|_| self.rng.bool()).collect();
+                let mut actions: Vec<&str> =
+                    ASKED_ACTIONS.iter().copied().filter(|_| self.rng.bool()).collect();
                 if actions.is_empty() {
                     actions.push("view");
                 }

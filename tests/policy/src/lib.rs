@@ -1,6 +1,8 @@
 //! What the policy engine is held against: real Cerbos decision points, over generated policies and requests.
 
+pub mod differential;
 pub mod expression;
 pub mod generate;
+pub mod ours;
 pub mod pdp;
 pub mod repair;

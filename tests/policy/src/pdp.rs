@@ -50,7 +50,10 @@ impl Pdp {
     pub fn start(binary: &Path, directory: &Path, mode: Mode, scratch: &Path) -> Result<Self, String> {
         // Somebody else may take the port between our looking and its binding it.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| e.to_string())?.port();
+            let port = TcpListener::bind("127.0.0.1:0")
+                .and_then(|l| l.local_addr())
+                .map_err(|e| e.to_string())?
+                .port();
             match Self::start_at(binary, directory, mode, scratch, port) {
                 Err(said) if said.contains("address already in use") => {}
                 ended => return ended,
@@ -59,7 +62,13 @@ impl Pdp {
         Err("no free port on loopback".to_owned())
     }
 
-    fn start_at(binary: &Path, directory: &Path, mode: Mode, scratch: &Path, port: u16) -> Result<Self, String> {
+    fn start_at(
+        binary: &Path,
+        directory: &Path,
+        mode: Mode,
+        scratch: &Path,
+        port: u16,
+    ) -> Result<Self, String> {
         let config = json!({
             "server": {
                 "httpListenAddr": format!("127.0.0.1:{port}"),
@@ -92,7 +101,12 @@ impl Pdp {
         let mut pdp = Self { child, url: format!("http://127.0.0.1:{port}"), agent };
         let until = Instant::now() + Duration::from_secs(120);
         loop {
-            if pdp.agent.get(format!("{}/_cerbos/health", pdp.url)).call().is_ok_and(|answer| answer.status() == 200) {
+            if pdp
+                .agent
+                .get(format!("{}/_cerbos/health", pdp.url))
+                .call()
+                .is_ok_and(|answer| answer.status() == 200)
+            {
                 return Ok(pdp);
             }
             let ended = pdp.child.try_wait().map_err(|error| error.to_string())?;
@@ -111,7 +125,8 @@ impl Pdp {
 
     /// `POST /api/check/resources`.
     pub fn check(&self, principal: &Value, resources: &[Value]) -> Result<Value, String> {
-        let body = json!({"requestId": "t", "includeMeta": true, "principal": principal, "resources": resources});
+        let body =
+            json!({"requestId": "t", "includeMeta": true, "principal": principal, "resources": resources});
         let mut answer = self
             .agent
             .post(format!("{}/api/check/resources", self.url))
@@ -173,7 +188,8 @@ fn collect(value: &Value, into: &mut Vec<Refusal>) {
             if let Some(path) = value.pointer("/position/path").and_then(Value::as_str) {
                 let file = members.get("file").and_then(Value::as_str).unwrap_or_default();
                 let file = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                let said = members.get("description").or_else(|| members.get("error")).and_then(Value::as_str);
+                let said =
+                    members.get("description").or_else(|| members.get("error")).and_then(Value::as_str);
                 into.push(Refusal { file, path: path.to_owned(), said: said.unwrap_or_default().to_owned() });
             } else {
                 members.values().for_each(|inner| collect(inner, into));

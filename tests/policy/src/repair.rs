@@ -15,7 +15,8 @@ const INSTEAD: &str = "R.attr.flag";
 /// Writes every policy as a file of the directory.
 pub fn write(cases: &[Case], directory: &Path) -> Result<(), String> {
     for (name, policy) in cases.iter().flat_map(|case| &case.policies) {
-        fs::write(directory.join(format!("{name}.yaml")), policy.to_string()).map_err(|error| error.to_string())?;
+        fs::write(directory.join(format!("{name}.yaml")), policy.to_string())
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -31,8 +32,10 @@ pub fn repair(binary: &Path, directory: &Path, cases: &mut [Case]) -> Result<Vec
         }
         for Refusal { file, path, said } in refusals {
             let policies = cases.iter_mut().flat_map(|case| &mut case.policies);
-            let (_, policy) =
-                policies.into_iter().find(|(name, _)| *name == file).ok_or_else(|| format!("no file {file}: {said}"))?;
+            let (_, policy) = policies
+                .into_iter()
+                .find(|(name, _)| *name == file)
+                .ok_or_else(|| format!("no file {file}: {said}"))?;
             let place = at(policy, &path).ok_or_else(|| format!("{file}: nothing at {path}: {said}"))?;
             let Some(expression) = place.as_str().map(str::to_owned) else {
                 return Err(format!("{file}: {path} is no expression: {said}"));

@@ -36,7 +36,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     let padding = text.iter().rev().take_while(|b| **b == b'=').count();
     let digits = text.get(..text.len() - padding)?;
     let padded = padding > 0;
-    if padding > 2 || padded && text.len() % 4 != 0 || digits.len() % 4 == 1 {
+    if padding > 2 || padded && !text.len().is_multiple_of(4) || digits.len() % 4 == 1 {
         return None;
     }
     let mut out = Vec::with_capacity(digits.len() * 3 / 4);

@@ -44,7 +44,7 @@ impl<'s> Binding<'s> {
     }
 
     /// Whether it comes from a role policy, which then is named as the one that decided.
-    pub(crate) fn from_role_policy(&self) -> bool {
+    pub(crate) fn is_of_role_policy(&self) -> bool {
         !matches!(self, Self::Row(_))
     }
 

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use super::super::model::{Effect, ScopePermissions};
 use super::super::names;
-use super::super::set::{Condition, DerivedRole, Expression, Params, PolicyKind, PolicySet};
+use super::super::set::{DerivedRole, PolicyKind, PolicySet};
 use super::bindings::{Binding, Query, of_principal, of_resource};
+use super::expressions::{activation, told};
 use super::steps::{Outcome, Step};
-use super::{ActionEffect, CheckError, CheckInput, CheckOutput, CheckParams, EvaluationError, OutputEntry};
-use crate::cel::{self, Activation, Budget, DerivedRoles, EvalError, Key, Map, Value};
+use super::{ActionEffect, CheckError, CheckInput, CheckOutput, CheckParams, OutputEntry};
+use crate::cel::{Activation, Budget, DerivedRoles, Map, Value};
 
 /// What Cerbos calls the policy of an action that no policy speaks to.
 const NO_MATCH: &str = "NO_MATCH";
 
 /// Why evaluation of a condition stops.
-enum Stop {
+pub(super) enum Stop {
     /// Strict: an expression failed.
     Failed,
     /// There is no answer at all.
@@ -51,20 +52,20 @@ impl Verdict {
 pub(super) struct Evaluation<'s> {
     set: &'s PolicySet,
     input: &'s CheckInput,
-    params: &'s CheckParams,
-    tell: &'s mut dyn FnMut(Step<'_>),
-    activation: Activation,
-    budget: Budget,
+    pub(super) params: &'s CheckParams,
+    pub(super) tell: &'s mut dyn FnMut(Step<'_>),
+    pub(super) activation: Activation,
+    pub(super) budget: Budget,
     resource_scope: Arc<str>,
     resource_version: &'s str,
     resource: String,
     /// The principal's roles with all roles above them.
     all_roles: HashSet<Arc<str>>,
-    variables: HashMap<u32, Arc<Map>>,
-    role_variables: HashMap<u32, Arc<Map>>,
+    pub(super) variables: HashMap<u32, Arc<Map>>,
+    pub(super) role_variables: HashMap<u32, Arc<Map>>,
     outcomes: HashMap<u32, bool>,
     scoped_roles: HashMap<Arc<str>, DerivedRoles>,
-    output: CheckOutput,
+    pub(super) output: CheckOutput,
 }
 
 impl<'s> Evaluation<'s> {
@@ -262,7 +263,7 @@ impl<'s> Evaluation<'s> {
                     }
                     Some(Effect::Deny) => {
                         let denial = denial(&binding);
-                        let policy = if binding.from_role_policy() { denial.policy } else { verdict.policy };
+                        let policy = if binding.is_of_role_policy() { denial.policy } else { verdict.policy };
                         return Ok(Verdict { policy, ..denial });
                     }
                     None => {}
@@ -400,118 +401,6 @@ impl<'s> Evaluation<'s> {
             Err(stop) => Err(stop),
         }
     }
-
-    /// Values of the variables that a policy's rules use. Those that fail are left out: to name one fails again.
-    fn variables(&mut self, params: &Params) -> Result<Arc<Map>, CheckError> {
-        if let Some(values) = self.variables.get(&params.id) {
-            return Ok(values.clone());
-        }
-        let values = self.evaluate_variables(params, false)?;
-        self.variables.insert(params.id, values.clone());
-        Ok(values)
-    }
-
-    /// The same for a derived role. There, as in Cerbos, lenient evaluation takes a variable that fails for `null`.
-    fn role_variables(&mut self, role: &DerivedRole) -> Result<Arc<Map>, CheckError> {
-        if let Some(values) = self.role_variables.get(&role.id) {
-            return Ok(values.clone());
-        }
-        let values = self.evaluate_variables(&role.params, self.params.lenient)?;
-        self.role_variables.insert(role.id, values.clone());
-        Ok(values)
-    }
-
-    fn evaluate_variables(&mut self, params: &Params, null_if_failed: bool) -> Result<Arc<Map>, CheckError> {
-        let mut values: BTreeMap<Arc<str>, Value> = BTreeMap::new();
-        let mut known: Arc<Map> = Arc::default();
-        for variable in &params.variables {
-            self.bring(&params.constants, &known);
-            let value = match self.value(&variable.expr)? {
-                Ok(value) => value.into_variable(),
-                Err(message) => {
-                    self.failed(&variable.expr, message);
-                    null_if_failed.then_some(Value::Null)
-                }
-            };
-            let Some(value) = value else { continue };
-            values.insert(variable.name.clone(), value);
-            known = Arc::new(
-                values.iter().map(|(name, value)| (Key::String(name.clone()), value.clone())).collect(),
-            );
-        }
-        Ok(known)
-    }
-
-    /// Whether a condition holds.
-    fn holds(&mut self, condition: &Condition) -> Result<bool, Stop> {
-        match condition {
-            Condition::Expr(expression) => self.expression_holds(expression),
-            Condition::All(list) => {
-                for item in list {
-                    if !self.holds(item)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Condition::Any(list) => self.any_holds(list),
-            Condition::None(list) => self.any_holds(list).map(|held| !held),
-        }
-    }
-
-    fn any_holds(&mut self, list: &[Condition]) -> Result<bool, Stop> {
-        for item in list {
-            if self.holds(item)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether an expression is true; anything else than true does not hold.
-    fn expression_holds(&mut self, expression: &Expression) -> Result<bool, Stop> {
-        let outcome = match self.value(expression).map_err(Stop::Fatal)? {
-            Ok(Value::Bool(true)) => Outcome::Held,
-            Ok(_) => Outcome::NotHeld,
-            Err(message) => {
-                self.failed(expression, message);
-                Outcome::Failed
-            }
-        };
-        (self.tell)(Step::Expression { expression, outcome });
-        match outcome {
-            Outcome::Held => Ok(true),
-            Outcome::Failed if !self.params.lenient => Err(Stop::Failed),
-            Outcome::NotHeld | Outcome::NotTheRole | Outcome::Failed => Ok(false),
-        }
-    }
-
-    fn failed(&mut self, expression: &Expression, message: String) {
-        let error = EvaluationError { expression: expression.source.clone(), message };
-        self.output.evaluation_errors.insert(error);
-    }
-
-    /// Lets expressions see these constants and variables.
-    fn bring(&mut self, constants: &Arc<Map>, variables: &Arc<Map>) {
-        self.activation.constants = constants.clone();
-        self.activation.variables = variables.clone();
-    }
-
-    /// The value of an expression, or why it has none.
-    fn value(&mut self, expression: &Expression) -> Result<Result<Value, String>, CheckError> {
-        told(expression, expression.program.eval(&self.activation, &mut self.budget))
-    }
-}
-
-/// Keeps apart what an expression's failure is about: the expression, or the whole decision.
-fn told<T>(expression: &Expression, found: Result<T, EvalError>) -> Result<Result<T, String>, CheckError> {
-    match found {
-        Ok(value) => Ok(Ok(value)),
-        Err(EvalError::Exhausted(limit)) => {
-            Err(CheckError::TooCostly { expression: expression.source.clone(), limit })
-        }
-        Err(error @ EvalError::Failed(_)) => Ok(Err(error.to_string())),
-    }
 }
 
 /// Scopes that have policies, from a scope upwards. Only a lenient search passes over a first scope that has none.
@@ -528,38 +417,7 @@ fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
 }
 
 /// A scope, without the dot that it may begin with.
-fn scope_or(given: &str, default: &str) -> Arc<str> {
+pub(super) fn scope_or(given: &str, default: &str) -> Arc<str> {
     let scope = or(given, default);
     scope.strip_prefix('.').unwrap_or(scope).into()
-}
-
-/// What expressions see of a request: it as it came, without defaults.
-fn activation(input: &CheckInput, params: &CheckParams) -> Activation {
-    let map = |attributes: &serde_json::Map<String, serde_json::Value>| -> Arc<Map> {
-        let entries = attributes.iter().map(|(name, value)| (name.as_str(), Value::from(value.clone())));
-        Arc::new(entries.collect())
-    };
-    let principal = cel::Principal {
-        id: input.principal.id.as_str().into(),
-        roles: input.principal.roles.iter().cloned().map(Value::String).collect(),
-        attr: map(&input.principal.attr),
-        policy_version: input.principal.policy_version.as_str().into(),
-        scope: scope_or(&input.principal.scope, ""),
-    };
-    let resource = cel::Resource {
-        kind: input.resource.kind.as_str().into(),
-        id: input.resource.id.as_str().into(),
-        attr: map(&input.resource.attr),
-        policy_version: input.resource.policy_version.as_str().into(),
-        scope: scope_or(&input.resource.scope, ""),
-    };
-    let mut activation = Activation::new(principal, resource, params.now);
-    activation.aux_data = input.aux_data.as_ref().map(|data| cel::AuxData {
-        jwt: map(&data.jwt),
-        jwts: Arc::new(
-            data.jwts.iter().map(|(name, claims)| (name.as_str(), Value::Map(map(claims)))).collect(),
-        ),
-    });
-    activation.globals = params.globals.clone();
-    activation
 }

@@ -51,6 +51,7 @@ fn sequence(pattern: &str, chars: &mut Peekable<Chars<'_>>, depth: usize) -> Res
         }
         chars.next();
         match c {
+            '*' if depth > 0 => return Err(unreliable(pattern)),
             '*' if chars.next_if_eq(&'*').is_some() => parts.push(Part::Anything),
             '*' => parts.push(Part::Any),
             '?' => parts.push(Part::One),
@@ -59,6 +60,9 @@ fn sequence(pattern: &str, chars: &mut Peekable<Chars<'_>>, depth: usize) -> Res
                 let mut either = Vec::new();
                 loop {
                     either.push(sequence(pattern, chars, depth + 1)?);
+                    if either.last().is_some_and(Vec::is_empty) {
+                        return Err(unreliable(pattern));
+                    }
                     if chars.next() != Some(',') {
                         break;
                     }
@@ -70,6 +74,14 @@ fn sequence(pattern: &str, chars: &mut Peekable<Chars<'_>>, depth: usize) -> Res
         }
     }
     Ok(parts)
+}
+
+/// gobwas loses matches of such patterns: of `{a*,a}` it matches `a` alone.
+fn unreliable(pattern: &str) -> String {
+    format!(
+        "the pattern `{pattern}` has a `*`, or nothing, among its `{{…}}`, which Cerbos does not match as it should: \
+         write each alternative as an item of its own"
+    )
 }
 
 fn class(pattern: &str, chars: &mut Peekable<Chars<'_>>) -> Result<Part, String> {

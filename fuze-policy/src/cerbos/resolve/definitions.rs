@@ -155,30 +155,29 @@ impl Definitions {
 
     /// What waits for ever waits in a circle, or for one.
     fn tell_circles(&self, mut waiting: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, out: &mut Collector) {
-        loop {
-            let needed: BTreeSet<Arc<str>> = waiting.values().flatten().cloned().collect();
-            let before = waiting.len();
-            waiting.retain(|name, _| needed.contains(name));
-            if waiting.len() == before {
-                break;
+        for (name, needs) in &mut waiting {
+            if needs.remove(name)
+                && let Some(variable) = self.variables.get(name)
+            {
+                let message = format!("the variable `{name}` names itself");
+                out.add(&variable.place.file, variable.place.at, message);
             }
         }
-        let places: Vec<String> = waiting
-            .keys()
-            .filter_map(|name| self.variables.get(name))
-            .map(|variable| format!("`{}` ({})", variable.name, variable.place))
-            .collect();
-        let first = waiting.keys().next().and_then(|name| self.variables.get(name));
-        match (first, places.as_slice()) {
-            (Some(variable), [_]) => {
-                let message = format!("the variable `{}` names itself", variable.name);
-                out.add(&variable.place.file, variable.place.at, message);
-            }
-            (Some(variable), _) => {
+        while let Some(first) = waiting.keys().next().cloned() {
+            // Who is in a circle with the first: whoever it leads to, and who leads to it.
+            let onwards = reach(&first, |name| waiting.get(name).into_iter().flatten().collect());
+            let back = reach(&first, |name| {
+                waiting.iter().filter(|(_, needs)| needs.contains(name)).map(|(other, _)| other).collect()
+            });
+            let circle: Vec<&Defined<Read>> =
+                onwards.intersection(&back).filter_map(|name| self.variables.get(name)).collect();
+            if let (Some(smallest), true) = (circle.first(), circle.len() > 1) {
+                let places: Vec<String> =
+                    circle.iter().map(|v| format!("`{}` ({})", v.name, v.place)).collect();
                 let message = format!("variables name each other in a circle: {}", places.join(", "));
-                out.add(&variable.place.file, variable.place.at, message);
+                out.add(&smallest.place.file, smallest.place.at, message);
             }
-            (None, _) => {}
+            waiting.retain(|name, _| *name != first && !(onwards.contains(name) && back.contains(name)));
         }
     }
 
@@ -208,6 +207,20 @@ impl Definitions {
             }
         }
     }
+}
+
+/// The name and all that it leads to.
+fn reach<'n>(first: &'n Arc<str>, next: impl Fn(&Arc<str>) -> Vec<&'n Arc<str>>) -> BTreeSet<Arc<str>> {
+    let mut reached = BTreeSet::from([first.clone()]);
+    let mut open = vec![first.clone()];
+    while let Some(name) = open.pop() {
+        for other in next(&name) {
+            if reached.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    reached
 }
 
 /// Tells names that are defined more than once and keeps the first of each.

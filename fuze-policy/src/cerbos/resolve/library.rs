@@ -13,12 +13,14 @@ use super::definitions::{self, Defined, Definitions, ParamsPool, Read};
 use super::expressions::Expressions;
 use super::{DERIVED_ROLES, EXPORT_CONSTANTS, EXPORT_VARIABLES, title};
 
+/// The derived roles of a set by name; `None` for those that could not be read.
+type RoleSet = BTreeMap<Arc<str>, Option<Arc<DerivedRole>>>;
+
 /// What can be imported, by the key of the set.
 pub(super) struct Library {
     constants: HashMap<Arc<str>, Vec<Defined<serde_json::Value>>>,
     variables: HashMap<Arc<str>, Vec<Defined<Read>>>,
-    /// The derived roles of a set; `None` for those that could not be read.
-    derived_roles: HashMap<Arc<str>, BTreeMap<Arc<str>, Option<Arc<DerivedRole>>>>,
+    derived_roles: HashMap<Arc<str>, RoleSet>,
     pub(super) params: RefCell<ParamsPool>,
 }
 
@@ -71,7 +73,7 @@ impl Library {
         set: &DerivedRolesPolicy,
         number: &mut u32,
         out: &mut Collector,
-    ) -> BTreeMap<Arc<str>, Option<Arc<DerivedRole>>> {
+    ) -> RoleSet {
         let definitions = self.definitions(policy, &set.variables, &set.constants, out);
         let mut roles = BTreeMap::new();
         for role in &set.definitions {
@@ -154,12 +156,7 @@ impl Library {
     }
 
     /// The derived roles of a set that a policy imports.
-    pub(super) fn roles(
-        &self,
-        policy: &Policy,
-        import: &Text,
-        out: &mut Collector,
-    ) -> Option<&BTreeMap<Arc<str>, Option<Arc<DerivedRole>>>> {
+    pub(super) fn roles(&self, policy: &Policy, import: &Text, out: &mut Collector) -> Option<&RoleSet> {
         let found = self.derived_roles.get(names::set_key(DERIVED_ROLES, &import.value).as_str());
         if found.is_none() {
             let message = format!(

@@ -1,10 +1,11 @@
 //! Roles above roles, which role policies name.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::super::model::{Policy, RolePolicy};
 use super::super::problem::{Collector, Place, Position};
+use super::super::set::ParentRoles;
 
 /// Parent roles as they are gathered, by scope and role.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl Parents {
     }
 
     /// All roles above each role, nearest first. Roles may be above each other: each comes once.
-    pub(super) fn finish(self) -> HashMap<Arc<str>, HashMap<Arc<str>, Vec<Arc<str>>>> {
+    pub(super) fn finish(self) -> ParentRoles {
         let above = |of_scope: &BTreeMap<Arc<str>, Named>, role: &Arc<str>| {
             let mut all: Vec<Arc<str>> = Vec::new();
             let mut seen: HashSet<Arc<str>> = HashSet::new();

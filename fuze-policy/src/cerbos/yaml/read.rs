@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::outdented::Outdented;
 use super::{Entry, Layout, Node, Text, Value, scalar};
 use crate::cerbos::problem::{Place, Position, Problem};
 
@@ -39,22 +40,48 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
         ));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder =
-        Builder { limits, nodes: 0, open: Vec::new(), anchors: HashMap::new(), documents: Vec::new() };
+    let mut outdented = Outdented::default();
+    loop {
+        match documents(outdented.text(text), limits, &outdented) {
+            Ok(documents) => return Ok(documents),
+            Err(Stop::Refused(at, message)) => return Err(problem(at, message)),
+            Err(Stop::NotYaml(error)) => {
+                if !outdented.note(text, &error) {
+                    let at = outdented.position(error.marker());
+                    return Err(problem(
+                        at,
+                        format!(
+                            "this is not YAML: {}; text that contains quotes, `: ` or ` #` is best written as a \
+                             block after `|-`",
+                            error.info()
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<Node>, Stop> {
+    let mut builder = Builder {
+        outdented,
+        limits,
+        nodes: 0,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        documents: Vec::new(),
+    };
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| {
-            let at = Position { line: small(error.marker().line()), column: small(error.marker().col() + 1) };
-            problem(
-                at,
-                format!(
-                    "this is not YAML: {}; text that contains quotes, `: ` or ` #` is best written as a block after `|-`",
-                    error.info()
-                ),
-            )
-        })?;
-        builder.event(event, span).map_err(|(at, message)| problem(at, message))?;
+        let (event, span) = event.map_err(Stop::NotYaml)?;
+        builder.event(event, span).map_err(|(at, message)| Stop::Refused(at, message))?;
     }
     Ok(builder.documents)
+}
+
+/// Why reading stopped.
+enum Stop {
+    NotYaml(ScanError),
+    Refused(Position, String),
 }
 
 type Refusal = (Position, String);
@@ -89,7 +116,8 @@ enum Key {
     Merge(Position),
 }
 
-struct Builder {
+struct Builder<'o> {
+    outdented: &'o Outdented,
     limits: Limits,
     nodes: usize,
     open: Vec<Open>,
@@ -97,9 +125,9 @@ struct Builder {
     documents: Vec<Node>,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Refusal> {
-        let at = begin(&span);
+        let at = self.outdented.position(&span.start);
         let tagged = match &event {
             Event::Scalar(_, _, _, tag) => tag.is_some(),
             Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.is_some(),
@@ -113,7 +141,7 @@ impl Builder {
         }
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let node = Node { at, value: scalar(&text, style, &span).map_err(|why| (at, why))? };
+                let node = Node { at, value: scalar(&text, style, &span, at).map_err(|why| (at, why))? };
                 self.count(at, 1)?;
                 self.finished(node, anchor, Measure::LEAF)
             }
@@ -212,19 +240,19 @@ impl Builder {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, span: &Span) -> Result<Value, String> {
+fn scalar(text: &str, style: ScalarStyle, span: &Span, at: Position) -> Result<Value, String> {
     let layout = match style {
         ScalarStyle::Plain => {
             if let Some(value) = scalar::plain(text)? {
                 return Ok(value);
             }
-            line_layout(text, span, 0)
+            line_layout(text, span, at, 0)
         }
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => line_layout(text, span, 1),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => line_layout(text, span, at, 1),
         ScalarStyle::Literal => block_layout(text, span),
         ScalarStyle::Folded => Layout::Folded,
     };
-    Ok(Value::Text(Text { value: text.into(), at: begin(span), layout }))
+    Ok(Value::Text(Text { value: text.into(), at, layout }))
 }
 
 /// Where the lines of a `|` block lie: its span begins with the first line that is not blank.
@@ -250,20 +278,15 @@ fn as_key(node: &Node, keys: &mut HashSet<Arc<str>>) -> Result<Key, Refusal> {
 }
 
 /// The layout of a scalar that stands on one line, `quote` characters after its beginning.
-fn line_layout(text: &str, span: &Span, quote: usize) -> Layout {
+fn line_layout(text: &str, span: &Span, at: Position, quote: usize) -> Layout {
     let length = span.end.index().saturating_sub(span.start.index());
     if span.start.line() == span.end.line() && length == text.chars().count() + 2 * quote {
-        let at = begin(span);
         Layout::Line(Position { line: at.line, column: at.column.saturating_add(small(quote)) })
     } else {
         Layout::Folded
     }
 }
 
-fn begin(span: &Span) -> Position {
-    Position { line: small(span.start.line()), column: small(span.start.col() + 1) }
-}
-
-fn small(n: usize) -> u32 {
+pub(super) fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -80,6 +80,22 @@ fn json_is_read_too() {
 }
 
 #[test]
+fn closing_brackets_may_stand_below_their_key() {
+    let node = one("a:\n  b: [\n    1, {\n   c: 2\n}, 3\n]\n  d: {\n}\n");
+    let a = &node.entry("a").unwrap().value;
+    assert_eq!(a.to_json(), serde_json::json!({"b": [1.0, {"c": 2.0}, 3.0], "d": {}}));
+    let Value::List(items) = &a.entry("b").unwrap().value.value else { panic!() };
+    assert_eq!(items[2].at, at(5, 4), "the place in the file as it is");
+    assert_eq!(one("a: |\n  x\n  ]\n").to_json(), serde_json::json!({"a": "x\n]\n"}));
+    assert!(refused("a: [\n 1\n]\n}\n", Limits::default()).starts_with("f.yaml:4:1:"));
+    let many: String = (0..20_000).map(|i| format!("k{i}: [\n]\n")).collect();
+    assert!(
+        refused(&many, Limits::default()).contains("this is not YAML"),
+        "no more work than is reasonable"
+    );
+}
+
+#[test]
 fn documents_without_content_are_left_out() {
     assert_eq!(documents("").len(), 0);
     assert_eq!(documents("# nothing\n---\n# nothing\n").len(), 0);

@@ -168,28 +168,33 @@ fn undefined_and_circular_names_are_refused_with_their_place() {
     };
     assert_eq!(
         problems("", "expr: V.a && C.b"),
-        ["p.yaml:6:84: the constant `b` is not defined", "p.yaml:6:84: the variable `a` is not defined"]
+        ["p.yaml:6:88: the constant `b` is not defined", "p.yaml:6:88: the variable `a` is not defined"]
     );
     assert_eq!(
-        problems("  variables: {local: {a: V.b, b: V.c, c: V.b, d: V.d}}\n", "expr: 'true'"),
+        problems(
+            "  variables: {local: {a: V.b, b: V.c, c: V.b, d: V.d, e: V.f + V.c, f: V.e}}\n",
+            "expr: 'true'"
+        ),
         [
-            "p.yaml:5:33: variables name each other in a circle: `b` (p.yaml:5:33), `c` (p.yaml:5:41), `d` (p.yaml:5:49)"
+            "p.yaml:5:31: variables name each other in a circle: `b` (p.yaml:5:31), `c` (p.yaml:5:39)",
+            "p.yaml:5:47: the variable `d` names itself",
+            "p.yaml:5:55: variables name each other in a circle: `e` (p.yaml:5:55), `f` (p.yaml:5:69)"
         ]
     );
     assert_eq!(
         problems("  variables: {local: {a: V.a}}\n", "expr: 'true'"),
-        ["p.yaml:5:25: the variable `a` names itself"]
+        ["p.yaml:5:23: the variable `a` names itself"]
     );
     assert_eq!(
         problems("  variables: {local: {a: V.x + C.y}}\n", "expr: 'true'"),
         [
-            "p.yaml:5:25: the variable `a` names the constant `y`, which is not defined",
-            "p.yaml:5:25: the variable `a` names the variable `x`, which is not defined"
+            "p.yaml:5:23: the variable `a` names the constant `y`, which is not defined",
+            "p.yaml:5:23: the variable `a` names the variable `x`, which is not defined"
         ]
     );
     let bad = problems("", "expr: R.attr.a ==");
     assert!(bad.len() == 1 && bad[0].starts_with("p.yaml:6:"), "{bad:?}");
     let bad = problems("", "all: {of: [{expr: '1 +'}, {expr: unknown}]}");
     assert_eq!(bad.len(), 2, "{bad:?}");
-    assert!(bad[1].starts_with("p.yaml:6:111: in the expression: "), "{bad:?}");
+    assert!(bad[1].starts_with("p.yaml:6:115: in the expression: "), "{bad:?}");
 }

@@ -1,0 +1,64 @@
+//! Holds our evaluation against real Cerbos decision points, as long as is asked.
+//!
+//!     tests/policy/run.sh cargo run --release -p fuze-agent-policy-tests --bin differential -- DECISIONS [FIRST_SEED]
+
+use std::process::ExitCode;
+
+use fuze_agent_policy_tests::differential::{self, Tally};
+use fuze_agent_policy_tests::generate::{self, Size};
+use fuze_agent_policy_tests::pdp;
+
+const SIZE: Size = Size { questions: 20, resources: 20 };
+const AT_ONCE: u64 = 10;
+
+fn main() -> Result<ExitCode, String> {
+    let mut arguments =
+        std::env::args().skip(1).map(|text| text.parse::<u64>().map_err(|_| format!("{text}: no number")));
+    let wanted = arguments.next().transpose()?.unwrap_or(100_000);
+    let mut seed = arguments.next().transpose()?.unwrap_or(1);
+    let Some(binary) = pdp::binary() else { return Ok(ExitCode::FAILURE) };
+    let scratch = std::env::temp_dir().join(format!("fuze-differential-{}", std::process::id()));
+    let mut sum = Tally::default();
+    let mut bad = 0;
+    while sum.decisions < wanted {
+        let _ = std::fs::remove_dir_all(&scratch);
+        let seeds: Vec<u64> = (seed..seed + AT_ONCE).collect();
+        let (tally, differences, readings) = differential::compare(&binary, &scratch, &seeds, SIZE, 20)?;
+        sum.decisions += tally.decisions;
+        sum.allowed += tally.allowed;
+        sum.outputs += tally.outputs;
+        sum.refused += tally.refused;
+        bad += differences.len() + readings.len();
+        for reading in &readings {
+            println!("{reading}");
+        }
+        for difference in &differences {
+            println!("seed {} {:?}: {}", difference.seed, difference.mode, difference.told());
+        }
+        if let Some(first) = differences.first().filter(|_| std::env::var_os("FUZE_SHRINK").is_some()) {
+            let mut cases = vec![generate::case(first.seed, SIZE)];
+            let repaired = scratch.join("repaired");
+            std::fs::create_dir_all(&repaired).map_err(|error| error.to_string())?;
+            fuze_agent_policy_tests::repair::repair(&binary, &repaired, &mut cases)?;
+            let small = differential::shrink(&binary, &scratch, &cases[0], first)?;
+            for (name, policy) in &small.policies {
+                println!("{name}: {policy}");
+            }
+            println!("{:?}", small.questions);
+        }
+        println!(
+            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both; {bad} differences",
+            seed + AT_ONCE - 1,
+            sum.decisions,
+            sum.allowed,
+            sum.outputs,
+            sum.refused
+        );
+        if bad > 0 && !differences.is_empty() {
+            break;
+        }
+        seed += AT_ONCE;
+    }
+    let _ = std::fs::remove_dir_all(&scratch);
+    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,237 @@
+//! Generated policies and requests, decided by two evaluations.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fuze_policy::cel::Program;
+use serde_json::Value;
+
+use crate::generate::{self, Case, Question, Size};
+use crate::ours::{self, Answer};
+use crate::pdp::{Mode, Pdp};
+use crate::repair;
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Actions decided by both.
+    pub decisions: u64,
+    /// Of these, allowed.
+    pub allowed: u64,
+    /// Outputs.
+    pub outputs: u64,
+    /// Expressions that both refused to read.
+    pub refused: u64,
+}
+
+/// One answer that differs.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The case's seed.
+    pub seed: u64,
+    /// How it was evaluated.
+    pub mode: Mode,
+    /// Who asked what.
+    pub question: Question,
+    /// Ours, or why there is none.
+    pub ours: Result<Answer, String>,
+    /// Cerbos's.
+    pub theirs: Answer,
+}
+
+impl Difference {
+    /// What differs, in one line.
+    pub fn told(&self) -> String {
+        match &self.ours {
+            Ok(ours) => ours.unlike(&self.theirs).join("; "),
+            Err(error) => error.clone(),
+        }
+    }
+}
+
+/// Compares all cases of these seeds with one decision point for each mode. Differences and expressions that only one side refuses are
+/// returned, at most `most` of each.
+pub fn compare(
+    binary: &Path,
+    scratch: &Path,
+    seeds: &[u64],
+    size: Size,
+    most: usize,
+) -> Result<(Tally, Vec<Difference>, Vec<String>), String> {
+    let mut tally = Tally::default();
+    let mut cases: Vec<Case> = seeds.iter().map(|seed| generate::case(*seed, size)).collect();
+    let directory = scratch.join("policies");
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    let mut readings = Vec::new();
+    for (expression, said) in repair::repair(binary, &directory, &mut cases)? {
+        match Program::parse(&expression) {
+            Err(_) => tally.refused += 1,
+            Ok(_) => readings.push(format!("Cerbos refuses, we take: {expression}\n    {said}")),
+        }
+    }
+    let mut sets = BTreeMap::new();
+    for case in &cases {
+        match ours::load(case) {
+            Ok(set) => drop(sets.insert(case.seed, set)),
+            Err(problems) => {
+                readings.push(format!("Cerbos takes, we refuse (seed {}): {problems}", case.seed))
+            }
+        }
+    }
+    let mut differences = Vec::new();
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let pdp = Pdp::start(binary, &directory, mode, scratch)?;
+        for case in &cases {
+            let Some(set) = sets.get(&case.seed) else { continue };
+            for question in &case.questions {
+                let answers = ours::theirs(&pdp.check(&question.principal, &question.resources)?);
+                if answers.len() != question.resources.len() {
+                    return Err(format!(
+                        "{} answers to {} questions",
+                        answers.len(),
+                        question.resources.len()
+                    ));
+                }
+                for (resource, theirs) in question.resources.iter().zip(answers) {
+                    tally.decisions += theirs.actions.len() as u64;
+                    tally.allowed +=
+                        theirs.actions.values().filter(|found| found.0 == "EFFECT_ALLOW").count() as u64;
+                    tally.outputs += theirs.outputs.len() as u64;
+                    let ours = ours::check(set, mode, &question.principal, resource);
+                    if ours.as_ref() != Ok(&theirs) && differences.len() < most {
+                        let question = Question {
+                            principal: question.principal.clone(),
+                            resources: vec![resource.clone()],
+                        };
+                        differences.push(Difference { seed: case.seed, mode, question, ours, theirs });
+                    }
+                }
+            }
+        }
+    }
+    readings.truncate(most);
+    Ok((tally, differences, readings))
+}
+
+/// Makes a difference smaller, part by part, as long as both engines take the policies and still differ.
+pub fn shrink(binary: &Path, scratch: &Path, case: &Case, difference: &Difference) -> Result<Case, String> {
+    let mut small = Case {
+        seed: case.seed,
+        policies: case.policies.clone(),
+        questions: vec![difference.question.clone()],
+    };
+    let mut tried = 0;
+    loop {
+        let before = size(&small);
+        for candidate in smaller(&small) {
+            tried += 1;
+            if tried > 2_000 {
+                return Ok(small);
+            }
+            if size(&candidate) < size(&small) && differs(binary, scratch, &candidate, difference.mode)? {
+                small = candidate;
+                break;
+            }
+        }
+        if size(&small) == before {
+            return Ok(small);
+        }
+    }
+}
+
+fn size(case: &Case) -> usize {
+    let policies: usize = case.policies.iter().map(|(_, policy)| policy.to_string().len()).sum();
+    let questions: usize = case
+        .questions
+        .iter()
+        .map(|q| {
+            q.principal.to_string().len() + q.resources.iter().map(|r| r.to_string().len()).sum::<usize>()
+        })
+        .sum();
+    policies + questions
+}
+
+fn differs(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<bool, String> {
+    let directory: PathBuf = scratch.join("shrink");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    repair::write(std::slice::from_ref(case), &directory)?;
+    let (Ok(set), Ok(pdp)) = (ours::load(case), Pdp::start(binary, &directory, mode, scratch)) else {
+        return Ok(false);
+    };
+    let Some(question) = case.questions.first() else { return Ok(false) };
+    let Ok(answer) = pdp.check(&question.principal, &question.resources) else { return Ok(false) };
+    let Some((resource, theirs)) = question.resources.first().zip(ours::theirs(&answer).into_iter().next())
+    else {
+        return Ok(false);
+    };
+    Ok(ours::check(&set, mode, &question.principal, resource) != Ok(theirs))
+}
+
+/// Cases with one part less.
+fn smaller(case: &Case) -> Vec<Case> {
+    let mut all = Vec::new();
+    for at in 0..case.policies.len() {
+        let mut less = case.clone();
+        less.policies.remove(at);
+        all.push(less);
+    }
+    for at in 0..case.policies.len() {
+        for policy in without_one(&case.policies[at].1) {
+            let mut less = case.clone();
+            less.policies[at].1 = policy;
+            all.push(less);
+        }
+    }
+    for question in 0..case.questions.len() {
+        for principal in without_one(&case.questions[question].principal) {
+            let mut less = case.clone();
+            less.questions[question].principal = principal;
+            all.push(less);
+        }
+        for resource in without_one(&case.questions[question].resources[0]) {
+            let mut less = case.clone();
+            less.questions[question].resources[0] = resource;
+            all.push(less);
+        }
+    }
+    all
+}
+
+/// The value with one member or item left out, anywhere in it.
+fn without_one(value: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    match value {
+        Value::Object(members) => {
+            for name in members.keys() {
+                let mut less = members.clone();
+                less.remove(name);
+                all.push(Value::Object(less));
+            }
+            for (name, inner) in members {
+                for inner in without_one(inner) {
+                    let mut less = members.clone();
+                    less.insert(name.clone(), inner);
+                    all.push(Value::Object(less));
+                }
+            }
+        }
+        Value::Array(items) => {
+            for at in 0..items.len() {
+                let mut less = items.clone();
+                less.remove(at);
+                all.push(Value::Array(less));
+            }
+            for (at, inner) in items.iter().enumerate() {
+                for inner in without_one(inner) {
+                    let mut less = items.clone();
+                    less[at] = inner;
+                    all.push(Value::Array(less));
+                }
+            }
+        }
+        _ => {}
+    }
+    all
+}

@@ -1,0 +1,191 @@
+//! The same request to our evaluation, and both answers in one form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fuze_policy::cel::{Budget, Map as CelMap, Timestamp, Value as CelValue};
+use fuze_policy::cerbos::{
+    self, CheckInput, CheckParams, Effect, PolicySet, Principal, Problems, Resource, Source,
+};
+use serde_json::{Map, Value};
+
+use crate::generate::Case;
+use crate::pdp::{Mode, globals};
+
+/// What was answered about one resource, in a form that two evaluations can be compared by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// By action: effect, policy and scope.
+    pub actions: BTreeMap<String, (String, String, String)>,
+    /// Effective derived roles.
+    pub derived_roles: BTreeSet<String>,
+    /// Action, source and value, sorted. That an output failed counts, not in which words.
+    pub outputs: Vec<(String, String, Option<Value>)>,
+}
+
+impl Answer {
+    /// What is not the same in both, a line each.
+    pub fn unlike(&self, other: &Self) -> Vec<String> {
+        let mut parts = Vec::new();
+        for (action, ours) in &self.actions {
+            let theirs = other.actions.get(action);
+            if theirs != Some(ours) {
+                parts.push(format!("{action}: ours {ours:?}, theirs {theirs:?}"));
+            }
+        }
+        if self.derived_roles != other.derived_roles {
+            parts.push(format!("derived roles: ours {:?}, theirs {:?}", self.derived_roles, other.derived_roles));
+        }
+        if self.outputs != other.outputs {
+            let ours = self.outputs.iter().filter(|output| !other.outputs.contains(output));
+            let theirs = other.outputs.iter().filter(|output| !self.outputs.contains(output));
+            parts.push(format!("outputs: only ours {:?}, only theirs {:?}", ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>()));
+        }
+        parts
+    }
+}
+
+/// Loads the policies of a case.
+pub fn load(case: &Case) -> Result<PolicySet, Problems> {
+    let sources: Vec<Source> = case
+        .policies
+        .iter()
+        .map(|(name, policy)| Source::new(&format!("{name}.yaml"), &policy.to_string()))
+        .collect();
+    PolicySet::load(&sources)
+}
+
+/// Decides about one resource. An error is that the budget was spent.
+pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -> Result<Answer, String> {
+    let mut params = CheckParams::at(Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 });
+    params.lenient = mode == Mode::Lenient;
+    params.budget = Budget::new(100_000_000, 1 << 30);
+    params.globals = Arc::new(globals_of(&globals()));
+    let output =
+        cerbos::check(set, &input(principal, resource), &params).map_err(|error| error.to_string())?;
+    let mut outputs: Vec<_> = output
+        .outputs
+        .iter()
+        .map(|entry| {
+            (entry.action.to_string(), entry.source.to_string(), entry.value.as_ref().ok().map(doubles))
+        })
+        .collect();
+    sort(&mut outputs);
+    Ok(Answer {
+        actions: output
+            .actions
+            .iter()
+            .map(|(action, found)| {
+                let effect = match found.effect {
+                    Effect::Allow => "EFFECT_ALLOW",
+                    Effect::Deny => "EFFECT_DENY",
+                };
+                (action.to_string(), (effect.to_owned(), found.policy.to_string(), found.scope.to_string()))
+            })
+            .collect(),
+        derived_roles: output.effective_derived_roles.iter().map(ToString::to_string).collect(),
+        outputs,
+    })
+}
+
+/// A server's globals come from its configuration, where whole numbers are whole.
+fn globals_of(value: &Value) -> CelMap {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .map(|(name, value)| {
+            let value = value.as_i64().map_or_else(|| CelValue::from(value.clone()), CelValue::Int);
+            (name.as_str(), value)
+        })
+        .collect()
+}
+
+/// The answers of the API to `POST /api/check/resources`, one for each resource.
+pub fn theirs(answer: &Value) -> Vec<Answer> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let results = answer["results"].as_array().cloned().unwrap_or_default();
+    results
+        .iter()
+        .map(|result| {
+            let meta = &result["meta"];
+            let mut outputs: Vec<_> = result["outputs"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|entry| {
+                    let failed =
+                        entry.get("error").and_then(Value::as_str).is_some_and(|error| !error.is_empty());
+                    // A value that is null is left out of the JSON of a protocol buffer by some, and written as null by others.
+                    let value = (!failed).then(|| doubles(entry.get("val").unwrap_or(&Value::Null)));
+                    (text(entry.get("action")), text(entry.get("src")), value)
+                })
+                .collect();
+            sort(&mut outputs);
+            Answer {
+                actions: result["actions"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(action, effect)| {
+                        let meta = &meta["actions"][action];
+                        let found = (
+                            text(Some(effect)),
+                            text(meta.get("matchedPolicy")),
+                            text(meta.get("matchedScope")),
+                        );
+                        (action.clone(), found)
+                    })
+                    .collect(),
+                derived_roles: meta["effectiveDerivedRoles"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|role| role.as_str().map(str::to_owned))
+                    .collect(),
+                outputs,
+            }
+        })
+        .collect()
+}
+
+fn sort(outputs: &mut [(String, String, Option<Value>)]) {
+    outputs.sort_by_key(|(action, source, value)| (action.clone(), source.clone(), format!("{value:?}")));
+}
+
+/// Every number as a double, so that `1` and `1.0` are one.
+fn doubles(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+        Value::Array(items) => items.iter().map(doubles).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), doubles(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+fn input(principal: &Value, resource: &Value) -> CheckInput {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let map = |value: &Value| value.as_object().cloned().unwrap_or_else(Map::new);
+    let texts = |value: &Value| -> Vec<Arc<str>> {
+        value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(Arc::from)).collect()
+    };
+    let about = &resource["resource"];
+    CheckInput {
+        principal: Principal {
+            id: text(&principal["id"]),
+            policy_version: text(&principal["policyVersion"]),
+            scope: text(&principal["scope"]),
+            roles: texts(&principal["roles"]),
+            attr: map(&principal["attr"]),
+        },
+        resource: Resource {
+            kind: text(&about["kind"]),
+            id: text(&about["id"]),
+            policy_version: text(&about["policyVersion"]),
+            scope: text(&about["scope"]),
+            attr: map(&about["attr"]),
+        },
+        actions: texts(&resource["actions"]),
+        ..CheckInput::default()
+    }
+}
