@@ -10,6 +10,7 @@ mod question;
 mod widening;
 
 pub use engine::{Cerbos, LoadError};
+pub(crate) use engine::verdict;
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

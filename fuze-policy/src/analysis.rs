@@ -8,18 +8,25 @@
 //!
 //! Deliberately absent: outputs (who approves) and limits on what an evaluation may cost.
 
+mod atoms;
+mod cells;
+mod confirm;
+mod decide;
 mod finding;
+mod frames;
 mod lint;
+mod logic;
+mod model;
 mod proof;
 mod prove;
+mod search;
 mod tools;
 mod vocabulary;
-
-use std::sync::Arc;
+mod witness;
 
 use crate::agent_tool::Cerbos;
-use crate::cel::Map;
-use crate::cerbos::PolicySet;
+use crate::cel::Timestamp;
+use crate::cerbos::{CheckParams, PolicySet};
 
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
@@ -29,7 +36,7 @@ pub use tools::{ToolDeclaration, Tools};
 #[derive(Clone, Debug)]
 pub struct Policies<'p> {
     set: &'p PolicySet,
-    globals: Arc<Map>,
+    params: CheckParams,
     tools: Option<&'p Tools>,
 }
 
@@ -43,13 +50,15 @@ impl<'p> Policies<'p> {
 
 impl<'p> From<&'p Cerbos> for Policies<'p> {
     fn from(engine: &'p Cerbos) -> Self {
-        Self { set: engine.set(), globals: engine.params().globals, tools: None }
+        Self { set: engine.set(), params: engine.params(), tools: None }
     }
 }
 
 impl<'p> From<&'p PolicySet> for Policies<'p> {
     fn from(set: &'p PolicySet) -> Self {
-        Self { set, globals: Arc::default(), tools: None }
+        // A counterexample that depends on the time is one at this time: the beginning of 2026.
+        let now = Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 };
+        Self { set, params: CheckParams::at(now), tools: None }
     }
 }
 

@@ -112,7 +112,7 @@ pub enum Reason {
     },
     /// It depends on an expression that cannot be enumerated, and no request was found that settles it.
     Opaque {
-        /// The expression, its variables written out.
+        /// The expression, as written.
         expression: String,
         /// Where a condition with it stands.
         place: Place,

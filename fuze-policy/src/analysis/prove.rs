@@ -1,11 +1,363 @@
-//! Proofs.
+//! Proofs: every case is looked at, and what seems to break a property is asked of the real evaluation.
 
-use super::{Policies, Proof, Property, Reason};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-pub(super) fn prove(_policies: &Policies<'_>, property: &Property) -> Proof {
-    Proof::Unknown { property: property.clone(), reason: Reason::TooManyCases { limit: 0 } }
+use super::atoms::VarId;
+use super::confirm::{self, Reach, Real, rule_of};
+use super::decide::{Answer, Decision};
+use super::frames::{Frames, Wanted};
+use super::model::{CellId, Model, rules};
+use super::search::{MOST_CASES, Memo, Search};
+use super::vocabulary::TENANT;
+use super::{Counterexample, Policies, Proof, Property, Reason};
+use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
+use crate::cerbos::{CheckInput, Effect, Place, PolicySet, Rule};
+
+pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
+    match property {
+        Property::NeverAuto { classification } => never_auto(policies, property, classification),
+        Property::NothingCrossesTenants => nothing_crosses_tenants(policies),
+        Property::NoRuleIsDead => no_rule_is_dead(policies),
+        Property::AllowsNothingNew => diff(policies, policies),
+    }
 }
 
-pub(super) fn diff(_old: &Policies<'_>, _new: &Policies<'_>) -> Proof {
-    Proof::Unknown { property: Property::AllowsNothingNew, reason: Reason::TooManyCases { limit: 0 } }
+fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str) -> Proof {
+    let model = Model::new(&[policies], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
+    let declared = policies.tools.map(|tools| &tools.tools).filter(|tools| !tools.is_empty());
+    if declared.is_some_and(|tools| tools.iter().all(|tool| tool.classification != classification)) {
+        return Proof::Proven { property: property.clone(), cases: 0 };
+    }
+    let mut run = Run::new(property);
+    let found = run.each(&frames, &model, |run, search| {
+        if reach(search, 0) < Reach::Alone {
+            return None;
+        }
+        run.confirm(search, |search, values| {
+            let [real] = one(confirm::decide(search, values))?;
+            (real.reach == Reach::Alone).then(|| {
+                let explanation = format!(
+                    "the tool `{}` is `{classification}` and allowed without approval",
+                    real.input.resource.id
+                );
+                counterexample(property, policies.set, &real, INVOKE_AUTO, explanation)
+            })
+        })
+    });
+    run.end(&frames, found)
+}
+
+pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
+    let property = Property::AllowsNothingNew;
+    let model = Model::new(&[old, new], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let mut run = Run::new(&property);
+    let found = run.each(&frames, &model, |run, search| {
+        let after = reach(search, 1);
+        if after == Reach::Nothing || reach(search, 0) >= after {
+            return None;
+        }
+        run.confirm(search, |search, values| {
+            let [before, after] = two(confirm::decide(search, values))?;
+            (after.reach > before.reach).then(|| {
+                let action = if after.reach == Reach::Alone && before.reach == Reach::WithApproval {
+                    INVOKE_AUTO
+                } else {
+                    INVOKE
+                };
+                let explanation = format!("what was {} is {} now", before.reach.words(), after.reach.words());
+                counterexample(&property, new.set, &after, action, explanation)
+            })
+        })
+    });
+    run.end(&frames, found)
+}
+
+fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
+    let property = Property::NothingCrossesTenants;
+    let model = Model::new(&[policies], true);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let arguments = model.tenant_arguments();
+    let mut run = Run::new(&property);
+    let found = run.each(&frames, &model, |run, search| {
+        other_scope(run, search, policies.set).or_else(|| {
+            arguments.iter().find_map(|argument| unlocked(run, search, *argument, policies.set))
+        })
+    });
+    run.end(&frames, found)
+}
+
+/// An ALLOW of a scope that is neither the tenant's own nor the root.
+fn other_scope(run: &mut Run<'_>, search: &mut Search<'_, '_>, set: &PolicySet) -> Option<Counterexample> {
+    let own = search.frame.scopes.first()?.clone();
+    let foreign = |scope: &str| !scope.is_empty() && *scope != *own;
+    let mut decision = Decision::new(search, 0);
+    let crosses = [0, 1].map(|action| decision.action(action)).into_iter().any(
+        |answer| matches!(answer, Answer::Allow { scope, .. } if foreign(&scope)),
+    );
+    if !crosses {
+        return None;
+    }
+    run.confirm(search, |search, values| {
+        let [real] = one(confirm::decide(search, values))?;
+        let actions = &real.output.as_ref()?.actions;
+        let (action, effect) =
+            actions.iter().find(|(_, e)| e.effect == Effect::Allow && foreign(&e.scope))?;
+        let explanation =
+            format!("a run of the tenant `{own}` is allowed by a policy of the scope `{}`", effect.scope);
+        Some(counterexample(&Property::NothingCrossesTenants, set, &real, action, explanation))
+    })
+}
+
+/// An argument that names another tenant, and lets through what the tenant's own name would not.
+fn unlocked(
+    run: &mut Run<'_>,
+    search: &mut Search<'_, '_>,
+    argument: VarId,
+    set: &PolicySet,
+) -> Option<Counterexample> {
+    let model = search.model;
+    let own = search.cell(VarId(TENANT as u32))?;
+    let tenants = &model.variable(VarId(TENANT as u32))?.cells;
+    for other in tenants.iter().filter(|other| **other != own) {
+        let foreign = with(search, argument, *other);
+        if foreign == Reach::Nothing || with(search, argument, own) >= foreign {
+            continue;
+        }
+        search.forced = Some((argument, *other));
+        let found = run.confirm(search, |search, values| {
+            let [real] = one(confirm::decide(search, values))?;
+            let mut honest = values.clone();
+            honest.set(model, argument, model.cell(own));
+            let [with_own] = one(confirm::decide(search, &honest))?;
+            (real.reach > with_own.reach).then(|| {
+                let explanation = format!(
+                    "an argument that names another tenant makes {} what the run's own tenant there leaves {}",
+                    real.reach.words(),
+                    with_own.reach.words()
+                );
+                counterexample(&Property::NothingCrossesTenants, set, &real, INVOKE, explanation)
+            })
+        });
+        search.forced = None;
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn with(search: &mut Search<'_, '_>, var: VarId, cell: CellId) -> Reach {
+    search.forced = Some((var, cell));
+    let reach = reach(search, 0);
+    search.forced = None;
+    reach
+}
+
+fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
+    let property = Property::NoRuleIsDead;
+    let (proof, dead) = lives(policies);
+    match (proof, dead.first()) {
+        (Ok(cases), None) => Proof::Proven { property, cases },
+        (Ok(_), Some(rule)) => Proof::Counterexample(Box::new(Counterexample {
+            property,
+            request: None,
+            rule: Arc::clone(&rule.source),
+            place: Some(rule.place.clone()),
+            explanation: "no request reaches this rule with its condition met".to_owned(),
+        })),
+        (Err(reason), _) => Proof::Unknown { property, reason },
+    }
+}
+
+/// The rules for which no request was found that reaches them and meets their condition; with an error, it is not certain that there is
+/// none.
+pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'p Arc<Rule>>) {
+    let property = Property::NoRuleIsDead;
+    let model = Model::new(&[policies], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    let mut waiting: Vec<&Arc<Rule>> = rules(policies.set).into_iter().map(|of| of.rule).collect();
+    let mut run = Run::new(&property);
+    let mut doubtful: BTreeSet<Arc<str>> = BTreeSet::new();
+    let done = run.each(&frames, &model, |run, search| {
+        let mut decision = Decision::new(search, 0);
+        for action in 0..ACTIONS.len() {
+            decision.action(action);
+        }
+        let held = decision.held;
+        for rule in held {
+            let Some(at) = waiting.iter().position(|other| std::ptr::eq(other.as_ref(), rule)) else { continue };
+            let free = search.free_atoms();
+            let confirmed = free.is_empty()
+                || confirm::find(search, |search, values| {
+                    let frame = search.frame;
+                    let scope = frame.scopes.first().map_or("", |scope| &**scope);
+                    confirm::holds(search, &values.request(frame, scope), rule).then_some(())
+                })
+                .is_some();
+            if confirmed {
+                waiting.swap_remove(at);
+                doubtful.remove(&rule.source);
+            } else if doubtful.insert(Arc::clone(&rule.source)) {
+                run.doubt(search);
+            }
+        }
+        waiting.is_empty().then_some(())
+    });
+    if done.is_some() {
+        return (Ok(run.cases), Vec::new());
+    }
+    waiting.sort_by(|a, b| a.place.cmp(&b.place));
+    // What may hold is not dead.
+    let dead: Vec<&Arc<Rule>> = waiting.into_iter().filter(|rule| !doubtful.contains(&rule.source)).collect();
+    let certain = match run.certain(&frames) {
+        Err(Reason::Opaque { .. }) if !dead.is_empty() || doubtful.is_empty() => Ok(run.cases),
+        other => other.map(|()| run.cases),
+    };
+    (certain, dead)
+}
+
+/// How far a call goes in this case, by one of the sets.
+pub(super) fn reach(search: &mut Search<'_, '_>, bundle: usize) -> Reach {
+    of_decision(&mut Decision::new(search, bundle))
+}
+
+/// How far a call goes by a decision.
+pub(super) fn of_decision(decision: &mut Decision<'_, '_, '_>) -> Reach {
+    if !decision.action(0).allows() {
+        return Reach::Nothing;
+    }
+    match decision.action(1) {
+        Answer::Allow { .. } => Reach::Alone,
+        Answer::Deny => Reach::WithApproval,
+        Answer::Failed => Reach::Nothing,
+    }
+}
+
+/// A search through all frames, and what was met with on the way.
+pub(super) struct Run<'r> {
+    property: &'r Property,
+    pub(super) cases: u64,
+    too_many: bool,
+    doubt: Option<Reason>,
+}
+
+impl<'r> Run<'r> {
+    pub(super) fn new(property: &'r Property) -> Self {
+        Self { property, cases: 0, too_many: false, doubt: None }
+    }
+
+    /// Visits each case until something is found.
+    pub(super) fn each<'m, 'p, T>(
+        &mut self,
+        frames: &'m Frames<'p>,
+        model: &'m Model<'p>,
+        mut visit: impl FnMut(&mut Self, &mut Search<'m, 'p>) -> Option<T>,
+    ) -> Option<T> {
+        let mut memo = Memo::new();
+        self.too_many = frames.too_many;
+        for frame in &frames.all {
+            let mut search = Search::new(model, frame, memo);
+            loop {
+                if self.cases >= MOST_CASES {
+                    self.too_many = true;
+                    return None;
+                }
+                self.cases += 1;
+                if let Some(found) = visit(self, &mut search) {
+                    return Some(found);
+                }
+                if !search.next() {
+                    break;
+                }
+            }
+            memo = search.memo;
+        }
+        None
+    }
+
+    /// Whether something is really so; what seems to be and is not found remains as a doubt.
+    fn confirm<T>(
+        &mut self,
+        search: &mut Search<'_, '_>,
+        really: impl FnMut(&Search<'_, '_>, &super::witness::Values) -> Option<T>,
+    ) -> Option<T> {
+        let found = confirm::find(search, really);
+        if found.is_none() {
+            self.doubt(search);
+        }
+        found
+    }
+
+    fn doubt(&mut self, search: &mut Search<'_, '_>) {
+        if self.doubt.is_none() {
+            let reason = match search.free_atoms().first() {
+                Some(atom) => {
+                    Reason::Opaque { expression: atom.source.as_ref().to_owned(), place: atom.place.clone() }
+                }
+                None => Reason::Disagreement { request: Box::new(self.request(search)) },
+            };
+            self.doubt = Some(reason);
+        }
+    }
+
+    fn request(&self, search: &mut Search<'_, '_>) -> CheckInput {
+        let values = search.values();
+        let scope = search.frame.scopes.last().map_or("", |scope| &**scope);
+        values.request(search.frame, scope)
+    }
+
+    /// Whether all that there is was looked at, and nothing remains in doubt.
+    pub(super) fn certain(&mut self, frames: &Frames<'_>) -> Result<(), Reason> {
+        if self.too_many {
+            return Err(Reason::TooManyCases { limit: MOST_CASES });
+        }
+        if !frames.doubtful.is_empty() {
+            return Err(Reason::RolePatterns { patterns: frames.doubtful.clone() });
+        }
+        self.doubt.take().map_or(Ok(()), Err)
+    }
+
+    fn end(&mut self, frames: &Frames<'_>, found: Option<Counterexample>) -> Proof {
+        if let Some(found) = found {
+            return Proof::Counterexample(Box::new(found));
+        }
+        let property = self.property.clone();
+        match self.certain(frames) {
+            Ok(()) => Proof::Proven { property, cases: self.cases },
+            Err(reason) => Proof::Unknown { property, reason },
+        }
+    }
+}
+
+fn counterexample(
+    property: &Property,
+    set: &PolicySet,
+    real: &Real,
+    action: &str,
+    explanation: String,
+) -> Counterexample {
+    let rule = rule_of(real, action);
+    Counterexample {
+        property: property.clone(),
+        request: Some(real.input.clone()),
+        place: place_of(set, &rule),
+        rule,
+        explanation,
+    }
+}
+
+fn place_of(set: &PolicySet, rule: &str) -> Option<Place> {
+    set.rows().iter().find(|row| &*row.rule.source == rule).map(|row| row.rule.place.clone())
+}
+
+fn one(mut all: Vec<Real>) -> Option<[Real; 1]> {
+    Some([all.pop()?])
+}
+
+fn two(mut all: Vec<Real>) -> Option<[Real; 2]> {
+    let after = all.pop()?;
+    Some([all.pop()?, after])
 }

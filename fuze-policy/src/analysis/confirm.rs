@@ -1,0 +1,162 @@
+//! What the real evaluation says about a case, and concrete values for what cells leave open.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::atoms::VarId;
+use super::cells::{Point, Subject, number};
+use super::model::{Bundle, Model};
+use super::search::Search;
+use super::vocabulary::ATTRIBUTES;
+use super::witness::Values;
+use crate::agent_tool::verdict;
+use crate::cerbos::{self, CheckInput, CheckOutput, Outcome, Rule, Step};
+use crate::Decision;
+
+/// Requests that are tried for one case.
+const MOST_TRIES: usize = 512;
+
+/// How far a call may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// Denied, or the run halts.
+    Nothing,
+    /// Allowed with a person's approval.
+    WithApproval,
+    /// Allowed.
+    Alone,
+}
+
+impl Reach {
+    /// In a sentence.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "denied",
+            Self::WithApproval => "allowed with approval",
+            Self::Alone => "allowed without approval",
+        }
+    }
+}
+
+/// A request for one policy set, decided.
+pub(super) struct Real {
+    pub(super) input: CheckInput,
+    pub(super) output: Option<CheckOutput>,
+    pub(super) reach: Reach,
+}
+
+impl Bundle<'_> {
+    fn decide(&self, input: CheckInput) -> Real {
+        let output = cerbos::check(self.set, &input, &self.params).ok();
+        let decided = output.as_ref().and_then(|output| verdict(&input, output).ok());
+        let reach = match decided.map(|verdict| verdict.decision) {
+            Some(Decision::Allow) => Reach::Alone,
+            Some(Decision::RequiresApproval(_)) => Reach::WithApproval,
+            Some(Decision::Deny) | None => Reach::Nothing,
+        };
+        Real { input, output, reach }
+    }
+}
+
+/// What each policy set really decides about a case.
+pub(super) fn decide(search: &Search<'_, '_>, values: &Values) -> Vec<Real> {
+    let frame = search.frame;
+    let bundles = search.model.bundles.iter().zip(&frame.scopes);
+    bundles.map(|(bundle, scope)| bundle.decide(values.request(frame, scope))).collect()
+}
+
+/// The first request of a case for which something is really so. Where atoms are free, values that their texts suggest are tried.
+pub(super) fn find<T>(
+    search: &mut Search<'_, '_>,
+    mut really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
+) -> Option<T> {
+    let base = search.values();
+    if let Some(found) = really(search, &base) {
+        return Some(found);
+    }
+    let model = search.model;
+    let mut tries = vec![base.clone()];
+    for atom in search.free_atoms() {
+        let mut more = Vec::new();
+        for var in atom.vars.iter().filter(|var| is_open(model, **var)) {
+            for json in suggestions(model, &base, *var, &atom.vars, &atom.points) {
+                more.extend(tries.iter().map(|values| {
+                    let mut values = values.clone();
+                    values.put(model, *var, json.clone());
+                    values
+                }));
+            }
+        }
+        tries.extend(more);
+        tries.truncate(MOST_TRIES);
+    }
+    tries.iter().skip(1).find_map(|values| really(search, values))
+}
+
+/// Whether a variable's value is not settled by what it is about.
+fn is_open(model: &Model<'_>, var: VarId) -> bool {
+    match model.variable(var).map(|variable| &variable.subject) {
+        Some(Subject::Attribute(at)) => {
+            let of_tool = ATTRIBUTES.get(*at).is_some_and(|attribute| attribute.of_tool);
+            let text = ATTRIBUTES.get(*at).is_some_and(|a| a.domain == super::vocabulary::Domain::Text);
+            // Who asks is settled by the frame.
+            text && !matches!(*at, super::vocabulary::TENANT | super::vocabulary::PRINCIPAL)
+                && !(of_tool && !model.tools.is_empty())
+        }
+        Some(Subject::Argument(_)) => true,
+        None => false,
+    }
+}
+
+fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], points: &[Point]) -> Vec<Json> {
+    let attribute = matches!(model.variable(var).map(|v| &v.subject), Some(Subject::Attribute(_)));
+    let mut all: Vec<Json> = Vec::new();
+    for point in points {
+        match point {
+            Point::Text(text) => {
+                let around = [format!("{text}x"), format!("x{text}"), format!("x{text}x")];
+                all.push(Json::from(&**text));
+                all.extend(around.into_iter().map(Json::from));
+                all.push(json!([&**text]));
+                all.push(json!({&**text: true}));
+            }
+            Point::Number(_) => {
+                let Some(value) = point.as_number() else { continue };
+                all.extend([value, value + 1.0, value - 1.0].into_iter().filter(|v| v.is_finite()).map(number));
+            }
+        }
+    }
+    for other in vars.iter().filter(|other| **other != var) {
+        let json = base.get(model, *other);
+        if let Some(number) = json.as_ref().and_then(Json::as_f64) {
+            all.extend([number + 1.0, number - 1.0].map(self::number));
+        }
+        all.extend(json);
+    }
+    all.extend([json!(""), json!("a"), json!("aaaaaaaaaaaaaaaa"), json!(0), json!(1), json!([]), json!(["a"])]);
+    if attribute { all.into_iter().filter(Json::is_string).collect() } else { all }
+}
+
+/// A rule's address, for people.
+pub(super) fn rule_of(real: &Real, action: &str) -> Arc<str> {
+    let effect = real.output.as_ref().and_then(|output| output.action(action));
+    effect.map_or_else(Arc::default, |effect| effect.rule.clone().unwrap_or_else(|| Arc::clone(&effect.policy)))
+}
+
+/// Whether a rule is really reached by a request, with its condition met.
+pub(super) fn holds(search: &Search<'_, '_>, input: &CheckInput, rule: &Rule) -> bool {
+    let Some(bundle) = search.model.bundles.first() else { return false };
+    let (mut held, mut not_the_role) = (false, false);
+    let mut tell = |step: Step<'_>| {
+        if let Step::Rule { rule: Some(reached), outcome, .. } = step
+            && std::ptr::eq(reached, rule)
+        {
+            // That the derived role does not hold is told once, and afterwards as if the condition did not.
+            not_the_role |= outcome == Outcome::NotTheRole;
+            let met = if rule.inverted { Outcome::NotHeld } else { Outcome::Held };
+            held |= outcome == met && !(rule.inverted && not_the_role);
+        }
+    };
+    cerbos::check_stepwise(bundle.set, input, &bundle.params, &mut tell).is_ok() && held
+}

@@ -1,0 +1,319 @@
+//! Who asks, in which tenant: the part of a request that decides which rules speak at all.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::atoms::VarId;
+use super::model::{CellId, Model, TestId, VERSION, rows, scopes};
+use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
+use crate::agent_tool::{ACTIONS, KIND};
+use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
+use crate::cerbos::{
+    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, Rule, ScopePermissions, Whom, parents,
+};
+
+/// One who asks.
+pub(super) struct Frame<'p> {
+    pub(super) id: u32,
+    pub(super) roles: Vec<Arc<str>>,
+    /// By set: the scope in which it decides.
+    pub(super) scopes: Vec<Arc<str>>,
+    /// Variables that can have these cells alone.
+    pub(super) cells: HashMap<VarId, Arc<[CellId]>>,
+    /// By set and action.
+    pub(super) plans: Vec<[Plan<'p>; 2]>,
+}
+
+/// What speaks to one action.
+#[derive(Clone)]
+pub(super) struct Plan<'p> {
+    /// The policies of the principal.
+    pub(super) principal: Levels<'p>,
+    /// By role.
+    pub(super) roles: Vec<Levels<'p>>,
+}
+
+type Levels<'p> = Arc<[Level<'p>]>;
+
+/// The rules of one scope.
+pub(super) struct Level<'p> {
+    pub(super) scope: Arc<str>,
+    pub(super) consent: bool,
+    pub(super) rules: Vec<Speaks<'p>>,
+}
+
+/// A rule as it speaks to an action.
+pub(super) struct Speaks<'p> {
+    pub(super) rule: Option<&'p Rule>,
+    pub(super) effect: Option<Effect>,
+    pub(super) derived: Option<TestId>,
+    pub(super) condition: Option<TestId>,
+    /// Whether the condition decides by its opposite.
+    pub(super) turned: bool,
+    pub(super) outcome: Option<u32>,
+}
+
+impl Speaks<'_> {
+    /// The same for rows that decide in the same way.
+    fn identity(&self) -> usize {
+        let rule = self.rule.map_or(1, |rule| std::ptr::from_ref(rule) as usize);
+        rule ^ self.derived.map_or(0, |test| test.0 + 1) << 1
+    }
+}
+
+/// All who may ask, and whether that is certain.
+pub(super) struct Frames<'p> {
+    pub(super) all: Vec<Frame<'p>>,
+    /// Patterns of roles that may overlap.
+    pub(super) doubtful: Vec<String>,
+    /// There are too many; then there are none here.
+    pub(super) too_many: bool,
+}
+
+/// Which requests are looked at.
+pub(super) struct Wanted<'a> {
+    /// Roles of which each may decide one of the questions that are compared.
+    pub(super) deciding_roles: usize,
+    /// Tools of this classification alone.
+    pub(super) classification: Option<&'a str>,
+}
+
+/// Somebody whose name no policy has.
+const OTHER_ROLE: &str = "another-role";
+
+impl<'p> Frames<'p> {
+    pub(super) fn new(model: &Model<'p>, wanted: &Wanted<'_>) -> Self {
+        let tenants: BTreeSet<&Arc<str>> = model.bundles.iter().flat_map(|b| scopes(b.set)).collect();
+        // The root, whether or not there are policies in it.
+        let tenants: BTreeSet<&str> = tenants.into_iter().map(|t| &**t).chain([""]).collect();
+        let principals: BTreeSet<&str> = model
+            .bundles
+            .iter()
+            .flat_map(|bundle| rows(bundle.set).filter_map(|row| bundle.set.policy(row.policy)))
+            .filter(|policy| policy.kind == PolicyKind::Principal)
+            .map(|policy| &*policy.name)
+            .collect();
+        let mut builder = Builder { model, levels: HashMap::new() };
+        let decided_in: Vec<Vec<Arc<str>>> = tenants.iter().map(|tenant| scopes_of(model, tenant)).collect();
+        let (roles, mut doubtful) = roles(model);
+        let roles = builder.told_apart(roles, &decided_in);
+        let looked_for: Vec<&Arc<str>> = model.roles.iter().filter(|role| roles.contains(*role)).collect();
+        if looked_for.len() > MOST_LOOKED_FOR {
+            doubtful.extend(looked_for.iter().map(|role| role.as_ref().to_owned()));
+        }
+        let lists = lists(&roles, &looked_for, wanted.deciding_roles);
+        let mut all = Vec::new();
+        if lists.len() * tenants.len() * (principals.len() + 1) > MOST_FRAMES {
+            return Self { all, doubtful, too_many: true };
+        }
+        for (tenant, scopes) in tenants.iter().zip(decided_in) {
+            for principal in principals.iter().copied().map(Some).chain([None]) {
+                let mut cells = HashMap::new();
+                let mut keep = |var: usize, keep: &dyn Fn(&str) -> bool| {
+                    let var = VarId(var as u32);
+                    let all = model.variable(var).map(|v| Arc::clone(&v.cells)).unwrap_or_default();
+                    let of = |id: &CellId| model.cell(*id).json.as_ref().and_then(|json| json.as_str());
+                    cells.insert(var, all.iter().copied().filter(|id| of(id).is_some_and(keep)).collect());
+                };
+                keep(TENANT, &|text| if tenant.is_empty() { !tenants.contains(text) } else { text == *tenant });
+                keep(PRINCIPAL, &|text| principal.map_or(!principals.contains(text), |name| name == text));
+                if let Some(classification) = wanted.classification {
+                    keep(CLASSIFICATION, &|text| text == classification);
+                }
+                for roles in &lists {
+                    let id = u32::try_from(all.len()).unwrap_or(u32::MAX);
+                    let plans = scopes
+                        .iter()
+                        .enumerate()
+                        .map(|(bundle, scope)| {
+                            ACTIONS.map(|action| builder.plan(bundle, scope, action, principal, roles))
+                        })
+                        .collect();
+                    let (roles, scopes, cells) = (roles.clone(), scopes.clone(), cells.clone());
+                    all.push(Frame { id, roles, scopes, cells, plans });
+                }
+            }
+        }
+        Self { all, doubtful, too_many: false }
+    }
+}
+
+/// By set, the scope in which a tenant's runs are decided.
+fn scopes_of(model: &Model<'_>, tenant: &str) -> Vec<Arc<str>> {
+    let of = |set| scopes(set).find(|scope| ***scope == *tenant).cloned().unwrap_or_default();
+    model.bundles.iter().map(|bundle| of(bundle.set)).collect()
+}
+
+struct Builder<'m, 'p> {
+    model: &'m Model<'p>,
+    levels: HashMap<(usize, Arc<str>, &'static str, Arc<str>), Levels<'p>>,
+}
+
+impl<'p> Builder<'_, 'p> {
+    /// Of roles to which the same rules speak everywhere, the first; and all that conditions look for.
+    fn told_apart(&mut self, roles: BTreeSet<Arc<str>>, decided_in: &[Vec<Arc<str>>]) -> BTreeSet<Arc<str>> {
+        let mut seen: BTreeSet<Vec<usize>> = BTreeSet::new();
+        roles
+            .into_iter()
+            .filter(|role| {
+                let mut spoken = Vec::new();
+                for (bundle, scope) in decided_in.iter().flat_map(|scopes| scopes.iter().enumerate()) {
+                    for action in ACTIONS {
+                        let plan = self.plan(bundle, scope, action, None, std::slice::from_ref(role));
+                        for level in plan.roles.iter().flat_map(|levels| levels.iter()) {
+                            spoken.push(0);
+                            spoken.extend(level.rules.iter().map(Speaks::identity));
+                        }
+                    }
+                }
+                self.model.roles.contains(role) | seen.insert(spoken)
+            })
+            .collect()
+    }
+
+    fn plan(
+        &mut self,
+        bundle: usize,
+        scope: &Arc<str>,
+        action: &'static str,
+        principal: Option<&str>,
+        roles: &[Arc<str>],
+    ) -> Plan<'p> {
+        let principal = principal.map_or_else(Arc::default, |principal| {
+            self.of(bundle, "", action, |set, query| of_principal(set, query, principal))
+        });
+        let roles = roles
+            .iter()
+            .map(|role| {
+                let key = (bundle, Arc::clone(scope), action, Arc::clone(role));
+                if let Some(known) = self.levels.get(&key) {
+                    return Arc::clone(known);
+                }
+                let levels = self.of(bundle, scope, action, |set, query| {
+                    of_resource(set, query, &set.with_parent_roles(scope, std::slice::from_ref(role)))
+                });
+                self.levels.insert(key, Arc::clone(&levels));
+                levels
+            })
+            .collect();
+        Plan { principal, roles }
+    }
+
+    fn of(
+        &self,
+        bundle: usize,
+        scope: &str,
+        action: &str,
+        bindings: impl Fn(&'p PolicySet, &Query<'_>) -> Vec<Binding<'p>>,
+    ) -> Levels<'p> {
+        let Some(set) = self.model.bundles.get(bundle).map(|bundle| bundle.set) else { return Arc::default() };
+        let level = |scope: &str| {
+            let query = Query { version: VERSION, resource: KIND, scope, action };
+            let rules = bindings(set, &query);
+            let rules = rules.iter().map(|binding| self.speaks(bundle, binding)).collect();
+            let consent = set.scope_permissions.get(scope).copied().unwrap_or_default()
+                == ScopePermissions::RequireParentalConsentForAllows;
+            Level { scope: scope.into(), consent, rules }
+        };
+        std::iter::once(scope).chain(parents(scope)).map(level).collect()
+    }
+
+    fn speaks(&self, bundle: usize, binding: &Binding<'p>) -> Speaks<'p> {
+        let test = |condition: &Condition, params: &Params| self.model.test_of(bundle, condition, params);
+        let rule = binding.rule();
+        let (condition, turned) = binding.condition().map_or((None, false), |(condition, turned)| {
+            (rule.and_then(|rule| test(condition, &rule.params)), turned)
+        });
+        let derived = binding.derived_role();
+        Speaks {
+            rule,
+            effect: binding.effect(),
+            derived: derived.and_then(|role| test(role.condition.as_ref()?, &role.params)),
+            condition,
+            turned,
+            outcome: binding.outcome(),
+        }
+    }
+}
+
+/// Roles that stand for all roles, and patterns of which that is not certain.
+fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
+    let mut exact: BTreeSet<Arc<str>> = model.roles.clone();
+    let mut globs: BTreeSet<String> = BTreeSet::new();
+    for bundle in &model.bundles {
+        for row in rows(bundle.set) {
+            match &row.whom {
+                Whom::Role(Pattern::Exact(role)) | Whom::DerivedRole { parent: Pattern::Exact(role), .. } => {
+                    exact.insert(Arc::clone(role));
+                }
+                Whom::Role(Pattern::Glob(glob)) | Whom::DerivedRole { parent: Pattern::Glob(glob), .. } => {
+                    if !matches!(glob.as_str(), "*" | "**") {
+                        globs.insert(glob.as_str().to_owned());
+                    }
+                }
+                Whom::Resource(_) => {}
+            }
+        }
+        exact.extend(bundle.set.role_rows().map(|row| Arc::clone(&row.role)));
+        exact.extend(bundle.set.parent_roles.values().flat_map(HashMap::keys).cloned());
+        exact.extend(bundle.set.parent_roles.values().flat_map(HashMap::values).flatten().cloned());
+    }
+    if let Some(declared) = model.declared_roles {
+        // Nobody has another; whatever patterns there are, these are all.
+        return (declared.iter().map(|role| role.as_str().into()).collect(), Vec::new());
+    }
+    let mut other = OTHER_ROLE.to_owned();
+    while exact.contains(other.as_str()) {
+        other.push('-');
+    }
+    let starts: Vec<&str> =
+        globs.iter().map(|glob| glob.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default()).collect();
+    let apart = |a: &&str, b: &&str| !a.starts_with(*b) && !b.starts_with(*a);
+    let simple = |glob: &String| !glob.contains(['?', '[', '{', '\\']);
+    let disjoint =
+        starts.iter().enumerate().all(|(at, a)| starts.iter().skip(at + 1).all(|b| apart(a, b)));
+    let doubtful = if disjoint && globs.iter().all(simple) && starts.iter().all(|s| !other.starts_with(s)) {
+        Vec::new()
+    } else {
+        globs.iter().cloned().collect()
+    };
+    exact.extend(globs.iter().map(|glob| glob.replace('*', "x").into()));
+    exact.insert(other.into());
+    (exact, doubtful)
+}
+
+/// Lists of roles, such that whatever list of roles decides something, one of these decides it, too: of those that decide the questions
+/// the first `deciding`, in each order, and behind them some of those that conditions look for.
+fn lists(roles: &BTreeSet<Arc<str>>, looked_for: &[&Arc<str>], deciding: usize) -> Vec<Vec<Arc<str>>> {
+    let mut orders: Vec<Vec<Arc<str>>> = vec![Vec::new()];
+    let mut lists: Vec<Vec<Arc<str>>> = Vec::new();
+    for _ in 0..deciding {
+        let mut longer = Vec::new();
+        for order in &orders {
+            for role in roles.iter().filter(|role| !order.contains(role)) {
+                longer.push(order.iter().chain([role]).cloned().collect::<Vec<_>>());
+            }
+        }
+        lists.extend(longer.iter().cloned());
+        orders = longer;
+    }
+    let mut seen: BTreeSet<Vec<Arc<str>>> = BTreeSet::new();
+    let mut all = Vec::new();
+    for list in lists {
+        let rest: Vec<&Arc<str>> = looked_for.iter().copied().filter(|role| !list.contains(role)).collect();
+        let subsets = 1usize << rest.len().min(MOST_LOOKED_FOR);
+        for subset in 0..subsets {
+            let some = rest.iter().enumerate().filter(|(at, _)| subset >> at & 1 == 1);
+            let roles: Vec<Arc<str>> = list.iter().cloned().chain(some.map(|(_, role)| Arc::clone(role))).collect();
+            if seen.insert(roles.clone()) {
+                all.push(roles);
+            }
+        }
+    }
+    all
+}
+
+/// Combinations of tenants, principals and roles that are looked at.
+const MOST_FRAMES: usize = 30_000;
+/// Roles of which each set is tried.
+const MOST_LOOKED_FOR: usize = 12;

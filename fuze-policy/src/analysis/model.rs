@@ -1,0 +1,413 @@
+//! Everything that one or two policy sets look at in a request about a tool: conditions, atoms, variables and their cells.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::atoms::{Atom, AtomId, Form, VarId, look};
+use super::cells::{Cell, Known, Point, Subject};
+use super::logic::{Closing, Logic, Test, Truth};
+use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
+use super::witness::Values;
+use super::{Policies, ToolDeclaration, Tools};
+use crate::agent_tool::{ACTIONS, KIND};
+use crate::cel::{Expr, Kind, Map};
+use crate::cerbos::{CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, Row, Rule, Whom};
+
+/// The version of policies that tools are decided by.
+pub(super) const VERSION: &str = "default";
+
+/// The number of a cell in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct CellId(pub(super) u32);
+
+/// The number of a condition in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TestId(pub(super) usize);
+
+/// Something that conditions can tell apart.
+#[derive(Debug)]
+pub(super) struct Variable {
+    pub(super) subject: Subject,
+    /// The argument that it is an entry of, and so on outwards; the outermost first.
+    pub(super) within: Vec<VarId>,
+    has_entries: bool,
+    pub(super) cells: Arc<[CellId]>,
+}
+
+/// One policy set.
+pub(super) struct Bundle<'p> {
+    pub(super) set: &'p PolicySet,
+    pub(super) params: CheckParams,
+    tests: HashMap<(usize, u32), TestId>,
+}
+
+/// See the module.
+pub(super) struct Model<'p> {
+    pub(super) bundles: Vec<Bundle<'p>>,
+    pub(super) tests: Vec<Test>,
+    pub(super) atoms: Vec<Atom>,
+    pub(super) vars: Vec<Variable>,
+    pub(super) cells: Vec<Cell>,
+    /// The declared tools, each with the cells of its attributes.
+    pub(super) tools: Vec<(&'p ToolDeclaration, HashMap<VarId, CellId>)>,
+    /// Roles that conditions look for.
+    pub(super) roles: BTreeSet<Arc<str>>,
+    /// The roles that principals can have, if that is known.
+    pub(super) declared_roles: Option<&'p [String]>,
+    by_key: HashMap<String, AtomId>,
+    by_subject: HashMap<Subject, VarId>,
+}
+
+/// The rows of a set that are asked about tools: those of the version that is asked, for an action that is.
+pub(super) fn rows(set: &PolicySet) -> impl Iterator<Item = &Row> {
+    set.rows().iter().filter(|row| {
+        let Some(policy) = set.policy(row.policy) else { return false };
+        let kind = match (policy.kind, &row.whom) {
+            (PolicyKind::Resource, _) => &*policy.name == KIND,
+            // A run's principal is looked for in the root alone.
+            (PolicyKind::Principal, Whom::Resource(resource)) => {
+                policy.scope.is_empty() && resource.matches(KIND)
+            }
+            _ => false,
+        };
+        kind && &*policy.version == VERSION && ACTIONS.iter().any(|action| row.action.matches(action))
+    })
+}
+
+/// The scopes that have policies for tools: runs of tenants with such a name are decided there, others in the root.
+pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
+    set.resources
+        .iter()
+        .filter(|(_, versions)| versions.get(VERSION).is_some_and(|index| index.regular.contains_key(KIND)))
+        .map(|(scope, _)| scope)
+}
+
+impl<'p> Model<'p> {
+    /// Looks through policy sets. With `tenants_in_arguments`, what the arguments say is compared with tenants.
+    pub(super) fn new(policies: &[&Policies<'p>], tenants_in_arguments: bool) -> Self {
+        let tools = policies.iter().find_map(|policies| policies.tools);
+        let mut model = Self {
+            bundles: Vec::new(),
+            tests: Vec::new(),
+            atoms: Vec::new(),
+            vars: Vec::new(),
+            cells: Vec::new(),
+            tools: Vec::new(),
+            roles: BTreeSet::new(),
+            declared_roles: tools.and_then(|tools| tools.roles.as_deref()),
+            by_key: HashMap::new(),
+            by_subject: HashMap::new(),
+        };
+        for at in 0..ATTRIBUTES.len() {
+            model.var(&Subject::Attribute(at));
+        }
+        for (salt, policies) in policies.iter().enumerate() {
+            model.bundle(policies, salt);
+        }
+        model.make_cells(tools, tenants_in_arguments);
+        model
+    }
+
+    fn bundle(&mut self, policies: &Policies<'p>, salt: usize) {
+        let set = policies.set;
+        let mut bundle = Bundle { set, params: policies.params.clone(), tests: HashMap::new() };
+        let mut add = |this: &mut Self, condition: Option<&Condition>, params: &Params| {
+            let Some(condition) = condition else { return };
+            let key = (std::ptr::from_ref(condition) as usize, params.id);
+            if bundle.tests.contains_key(&key) {
+                return;
+            }
+            let test = this.read_condition(condition, params, &policies.params.globals, salt);
+            bundle.tests.insert(key, TestId(this.tests.len()));
+            this.tests.push(test);
+        };
+        for row in rows(set) {
+            add(self, row.rule.condition.as_ref(), &row.rule.params);
+            if let Whom::DerivedRole { role, .. } = &row.whom {
+                add(self, role.condition.as_ref(), &role.params);
+            }
+        }
+        for row in set.role_rows() {
+            add(self, row.rule.condition.as_ref(), &row.rule.params);
+        }
+        self.bundles.push(bundle);
+    }
+
+    /// The test of a condition.
+    pub(super) fn test_of(&self, bundle: usize, condition: &Condition, params: &Params) -> Option<TestId> {
+        let key = (std::ptr::from_ref(condition) as usize, params.id);
+        self.bundles.get(bundle)?.tests.get(&key).copied()
+    }
+
+    pub(super) fn test(&self, id: TestId) -> Option<&Test> {
+        self.tests.get(id.0)
+    }
+
+    pub(super) fn atom(&self, id: AtomId) -> Option<&Atom> {
+        self.atoms.get(id.0 as usize)
+    }
+
+    pub(super) fn variable(&self, id: VarId) -> Option<&Variable> {
+        self.vars.get(id.0 as usize)
+    }
+
+    pub(super) fn cell(&self, id: CellId) -> &Cell {
+        self.cells.get(id.0 as usize).unwrap_or(&Cell::MISSING)
+    }
+
+    /// Interns a cell.
+    pub(super) fn cell_id(&mut self, cell: Cell) -> CellId {
+        let at = self.cells.iter().position(|other| *other == cell).unwrap_or_else(|| {
+            self.cells.push(cell);
+            self.cells.len() - 1
+        });
+        CellId(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+
+    fn read_condition(&mut self, condition: &Condition, params: &Params, globals: &Map, salt: usize) -> Test {
+        let mut all = |of: &[Condition]| of.iter().map(|c| self.read_condition(c, params, globals, salt)).collect();
+        match condition {
+            Condition::All(of) => Test::All(all(of)),
+            Condition::Any(of) => Test::Any(all(of)),
+            Condition::None(of) => Test::None(all(of)),
+            Condition::Expr(expression) => {
+                let mut closing = Closing::new(params, globals);
+                let closed = closing.close(expression.program.expr());
+                let exact = closing.exact;
+                // What is not exact is told apart by the policy that it stands in.
+                let salt = if exact { String::new() } else { format!("{salt}/{}", params.id) };
+                Test::Expr(self.logic(&closed, exact, &salt, expression))
+            }
+        }
+    }
+
+    fn logic(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression) -> Logic {
+        let mut all = |of: &[Expr]| of.iter().map(|e| self.logic(e, exact, salt, stands)).collect();
+        match &expr.kind {
+            Kind::And(of) => Logic::And(all(of)),
+            Kind::Or(of) => Logic::Or(all(of)),
+            Kind::Not(of) => Logic::Not(Box::new(self.logic(of, exact, salt, stands))),
+            Kind::Conditional(three) => {
+                let three = three.each_ref().map(|e| self.logic(e, exact, salt, stands));
+                Logic::If(Box::new(three))
+            }
+            _ => Logic::Atom(self.intern(expr, exact, salt, stands)),
+        }
+    }
+
+    fn intern(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression) -> AtomId {
+        let key = format!("{salt}{expr:?}");
+        if let Some(id) = self.by_key.get(&key) {
+            return *id;
+        }
+        let looks = look(expr, exact);
+        self.roles.extend(looks.roles.iter().cloned());
+        let vars = looks.subjects.iter().map(|subject| self.var(subject)).collect();
+        let id = AtomId(u32::try_from(self.atoms.len()).unwrap_or(u32::MAX));
+        self.atoms.push(Atom::new(expr.clone(), looks, vars, stands));
+        self.by_key.insert(key, id);
+        id
+    }
+
+    fn var(&mut self, subject: &Subject) -> VarId {
+        if let Some(id) = self.by_subject.get(subject) {
+            return *id;
+        }
+        let mut within = Vec::new();
+        if let Subject::Argument(keys) = subject {
+            for end in 1..keys.len() {
+                let outer = self.var(&Subject::Argument(keys.iter().take(end).cloned().collect()));
+                within.push(outer);
+                if let Some(outer) = self.vars.get_mut(outer.0 as usize) {
+                    outer.has_entries = true;
+                }
+            }
+        }
+        let id = VarId(u32::try_from(self.vars.len()).unwrap_or(u32::MAX));
+        let subject = subject.clone();
+        self.vars.push(Variable {
+            subject: subject.clone(),
+            within,
+            has_entries: false,
+            cells: Arc::default(),
+        });
+        self.by_subject.insert(subject, id);
+        id
+    }
+
+    /// Variables for arguments that name tenants: see [`Property::NothingCrossesTenants`](super::Property).
+    pub(super) fn tenant_arguments(&self) -> Vec<VarId> {
+        let tenant = VarId(TENANT as u32);
+        let mut named: BTreeSet<&str> =
+            self.bundles.iter().flat_map(|b| scopes(b.set)).map(|s| &**s).filter(|s| !s.is_empty()).collect();
+        for atom in self.atoms.iter().filter(|atom| atom.vars == [tenant]) {
+            named.extend(atom.points.iter().filter_map(|point| match point {
+                Point::Text(text) if !text.is_empty() => Some(&**text),
+                _ => None,
+            }));
+        }
+        let about_tenants = |var: VarId| {
+            self.atoms.iter().filter(|atom| atom.vars.contains(&var)).any(|atom| {
+                atom.vars.contains(&tenant)
+                    || atom.of_frame
+                    || atom.points.iter().any(|p| matches!(p, Point::Text(text) if named.contains(&**text)))
+            })
+        };
+        let ids = (0..self.vars.len()).map(|at| VarId(at as u32));
+        ids.filter(|id| match self.variable(*id).map(|variable| &variable.subject) {
+            Some(Subject::Argument(keys)) => {
+                keys.last().is_some_and(|key| key.to_lowercase().contains("tenant")) || about_tenants(*id)
+            }
+            _ => false,
+        })
+        .collect()
+    }
+
+    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool) {
+        let classes = self.classes(tenants_in_arguments);
+        let mut points: Vec<BTreeSet<Point>> = vec![BTreeSet::new(); self.vars.len()];
+        let mut note = |var: usize, point: Point| {
+            if let Some(points) = points.get_mut(classes.get(var).copied().unwrap_or(var)) {
+                points.insert(point);
+            }
+        };
+        for atom in &self.atoms {
+            for var in &atom.vars {
+                atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
+            }
+        }
+        for bundle in &self.bundles {
+            scopes(bundle.set)
+                .filter(|scope| !scope.is_empty())
+                .for_each(|scope| note(TENANT, Point::Text(Arc::clone(scope))));
+            let principals = bundle.set.policies().iter().filter(|policy| policy.kind == PolicyKind::Principal);
+            principals.for_each(|policy| note(PRINCIPAL, Point::Text(Arc::clone(&policy.name))));
+        }
+        let nothing = BTreeSet::new();
+        for at in 0..self.vars.len() {
+            let class = classes.get(at).copied().unwrap_or(at);
+            let points = points.get(class).unwrap_or(&nothing);
+            let Some(variable) = self.vars.get(at) else { continue };
+            let mates = classes.iter().filter(|other| **other == class).count();
+            let fresh = fresh(self.vars.get(class).map(|v| &v.subject), points, mates);
+            let known = Known {
+                subject: &variable.subject,
+                points,
+                fresh: &fresh,
+                has_entries: variable.has_entries,
+            };
+            let cells: Vec<CellId> = known.cells().into_iter().map(|cell| self.cell_id(cell)).collect();
+            let cells = if mates == 1 { self.merged(VarId(at as u32), cells) } else { cells };
+            if let Some(variable) = self.vars.get_mut(at) {
+                variable.cells = cells.into();
+            }
+        }
+        for tool in tools.into_iter().flat_map(|tools| &tools.tools) {
+            let values = [
+                Some(&tool.name),
+                Some(&tool.classification),
+                tool.art9_basis.as_ref(),
+                Some(&tool.residency),
+                Some(&tool.effect),
+                Some(&tool.egress),
+            ];
+            let cells = values.into_iter().enumerate().map(|(at, value)| {
+                let cell = value.map_or(Cell::MISSING, |value| Cell::point(value.as_str()));
+                (VarId(at as u32), self.cell_id(cell))
+            });
+            let cells = cells.collect();
+            self.tools.push((tool, cells));
+        }
+    }
+
+    /// By variable the first of those that it may be compared with.
+    fn classes(&self, tenants_in_arguments: bool) -> Vec<usize> {
+        let mut classes: Vec<usize> = (0..self.vars.len()).collect();
+        let mut join = |a: VarId, b: VarId| {
+            let (Some(a), Some(b)) =
+                (classes.get(a.0 as usize).copied(), classes.get(b.0 as usize).copied())
+            else {
+                return;
+            };
+            classes.iter_mut().filter(|class| **class == a || **class == b).for_each(|class| *class = a.min(b));
+        };
+        for atom in self.atoms.iter().filter(|atom| atom.form == Form::Equality) {
+            if let [a, b] = atom.vars.as_slice() {
+                join(*a, *b);
+            }
+        }
+        if tenants_in_arguments {
+            self.tenant_arguments().into_iter().for_each(|argument| join(VarId(TENANT as u32), argument));
+        }
+        classes
+    }
+
+    /// Of cells that no atom tells apart, the first.
+    fn merged(&self, var: VarId, cells: Vec<CellId>) -> Vec<CellId> {
+        let Some(variable) = self.variable(var) else { return cells };
+        let atoms: Vec<&Atom> = self.atoms.iter().filter(|atom| atom.vars.contains(&var)).collect();
+        // Who is who matters elsewhere, too.
+        let named = [CLASSIFICATION, TENANT, PRINCIPAL].map(|at| VarId(at as u32)).contains(&var);
+        let alone = |atom: &&Atom| atom.vars == [var] && !atom.of_frame && atom.form != Form::Free;
+        let special = matches!(variable.subject, Subject::Attribute(at) if at == super::vocabulary::ART9_BASIS);
+        if named || special || variable.has_entries || !atoms.iter().all(alone) {
+            return cells;
+        }
+        let mut seen: BTreeSet<Vec<Option<Truth>>> = BTreeSet::new();
+        let told_apart = |cell: &CellId| {
+            let cell = self.cell(*cell);
+            let truth = |atom: &&Atom| {
+                let free = atom.form != Form::Cells && cell.region;
+                (!free).then(|| Values::of(self, var, cell).truth(atom))
+            };
+            atoms.iter().map(truth).collect::<Vec<_>>()
+        };
+        cells.into_iter().filter(|cell| seen.insert(told_apart(cell))).collect()
+    }
+}
+
+/// Texts that are not among the points.
+fn fresh(subject: Option<&Subject>, points: &BTreeSet<Point>, count: usize) -> Vec<String> {
+    let name = match subject {
+        Some(Subject::Attribute(TOOL_NAME)) => "another_tool",
+        Some(Subject::Attribute(TENANT)) => "another-tenant",
+        Some(Subject::Attribute(PRINCIPAL)) => "somebody",
+        _ => "something-else",
+    };
+    let mut fresh = Vec::new();
+    let mut number = 1;
+    while fresh.len() < count {
+        let text = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        if !points.contains(&Point::Text(text.as_str().into())) {
+            fresh.push(text);
+        }
+        number += 1;
+    }
+    fresh
+}
+
+/// A rule about tools.
+pub(super) struct RuleOf<'p> {
+    pub(super) rule: &'p Arc<Rule>,
+    pub(super) rows: Vec<&'p Row>,
+}
+
+/// The rules of resource and principal policies for tools, whatever version and action they are for.
+pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
+    let mut rules: Vec<RuleOf<'_>> = Vec::new();
+    for row in set.rows() {
+        let Some(policy) = set.policy(row.policy) else { continue };
+        let about_tools = match &row.whom {
+            Whom::Resource(resource) => resource.matches(KIND),
+            Whom::Role(_) | Whom::DerivedRole { .. } => &*policy.name == KIND,
+        };
+        if !about_tools {
+            continue;
+        }
+        match rules.iter_mut().find(|known| Arc::ptr_eq(known.rule, &row.rule)) {
+            Some(known) => known.rows.push(row),
+            None => rules.push(RuleOf { rule: &row.rule, rows: vec![row] }),
+        }
+    }
+    rules
+}

@@ -1,0 +1,226 @@
+//! Goes through all cases: a variable gets a cell when a condition first looks at it, and no sooner.
+
+use std::collections::HashMap;
+
+use super::atoms::{Atom, AtomId, Form, VarId};
+use super::cells::{Cell, Subject};
+use super::frames::Frame;
+use super::logic::Truth;
+use super::model::{CellId, Model};
+use super::vocabulary::{ART9_BASIS, ATTRIBUTES, CLASSIFICATION, SPECIAL};
+use super::witness::Values;
+
+/// Cases that are looked at before giving up.
+pub(super) const MOST_CASES: u64 = 1_000_000;
+
+/// What is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Slot {
+    Var(VarId),
+    Tool,
+    /// How an atom comes out that cells do not decide; of those that look at the derived roles, by scope.
+    Free(AtomId, u32),
+}
+
+/// Outcomes of atoms by the cells that they look at.
+pub(super) type Memo = HashMap<(AtomId, u32, Vec<CellId>), Truth>;
+
+/// One case after another, of one frame.
+pub(super) struct Search<'m, 'p> {
+    pub(super) model: &'m Model<'p>,
+    pub(super) frame: &'m Frame<'p>,
+    pub(super) memo: Memo,
+    chosen: HashMap<Slot, usize>,
+    /// In the order in which they were chosen, each with how many there are to choose from.
+    trail: Vec<(Slot, usize)>,
+    /// A variable that is to have this cell, whatever was chosen for it.
+    pub(super) forced: Option<(VarId, CellId)>,
+}
+
+impl<'m, 'p> Search<'m, 'p> {
+    pub(super) fn new(model: &'m Model<'p>, frame: &'m Frame<'p>, memo: Memo) -> Self {
+        Self { model, frame, memo, chosen: HashMap::new(), trail: Vec::new(), forced: None }
+    }
+
+    /// The next case; `false` if there is none.
+    pub(super) fn next(&mut self) -> bool {
+        while let Some((slot, count)) = self.trail.last().copied() {
+            match self.chosen.get_mut(&slot) {
+                Some(chosen) if *chosen + 1 < count => {
+                    *chosen += 1;
+                    return true;
+                }
+                _ => {
+                    self.chosen.remove(&slot);
+                    self.trail.pop();
+                }
+            }
+        }
+        false
+    }
+
+    fn choose(&mut self, slot: Slot, count: usize) -> usize {
+        if let Some(chosen) = self.chosen.get(&slot) {
+            return *chosen;
+        }
+        // With one to choose from there is nothing to come back to.
+        if count > 1 {
+            self.chosen.insert(slot, 0);
+            self.trail.push((slot, count));
+        }
+        0
+    }
+
+    /// The cell of a variable whose enclosing arguments are mappings; `None` if it can have none in this frame.
+    pub(super) fn cell(&mut self, var: VarId) -> Option<CellId> {
+        if let Some((forced, cell)) = self.forced
+            && forced == var
+        {
+            return Some(cell);
+        }
+        let model = self.model;
+        let variable = model.variable(var)?;
+        if !model.tools.is_empty() {
+            match &variable.subject {
+                Subject::Attribute(at) if ATTRIBUTES.get(*at).is_some_and(|a| a.of_tool) => {
+                    return self.tool().and_then(|tool| tool.1.get(&var).copied());
+                }
+                Subject::Argument(keys) if keys.len() == 1 => {
+                    let known = self.tool().and_then(|tool| tool.0.args.as_ref());
+                    let has = known.is_none_or(|args| keys.iter().all(|key| args.iter().any(|a| **a == **key)));
+                    if !has {
+                        return None;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if variable.subject == Subject::Attribute(ART9_BASIS) {
+            let classification = self.cell(VarId(CLASSIFICATION as u32))?;
+            if !model.cell(classification).is_text(SPECIAL) {
+                return variable.cells.iter().copied().find(|id| model.cell(*id).json.is_none());
+            }
+            let bases = variable.cells.len().saturating_sub(1);
+            let chosen = self.choose(Slot::Var(var), bases);
+            return variable.cells.get(chosen).copied();
+        }
+        let cells = self.frame.cells.get(&var).unwrap_or(&variable.cells);
+        let chosen = self.choose(Slot::Var(var), cells.len());
+        cells.get(chosen).copied()
+    }
+
+    /// The declared tool that is asked about. With a classification asked for, only those that have it.
+    fn tool(&mut self) -> Option<&'m (&'p super::ToolDeclaration, HashMap<VarId, CellId>)> {
+        let model = self.model;
+        let class = VarId(CLASSIFICATION as u32);
+        let wanted = self.frame.cells.get(&class);
+        let fits = |cell: Option<&CellId>| {
+            wanted.is_none_or(|wanted| cell.is_some_and(|cell| wanted.contains(cell)))
+        };
+        let tools: Vec<_> = model.tools.iter().filter(|(_, cells)| fits(cells.get(&class))).collect();
+        let chosen = self.choose(Slot::Tool, tools.len());
+        tools.get(chosen).copied()
+    }
+
+    /// How an atom comes out.
+    pub(super) fn truth(&mut self, id: AtomId, bundle: usize, level: usize) -> Truth {
+        let model = self.model;
+        let Some(atom) = model.atom(id) else { return Truth::Error };
+        if atom.form == Form::Free {
+            let salt = if atom.of_runtime { 1 + bundle * 1000 + level } else { 0 };
+            return self.free(id, atom, u32::try_from(salt).unwrap_or(u32::MAX));
+        }
+        let mut seen: Vec<(VarId, CellId)> = Vec::new();
+        let mut unknown: Vec<&Cell> = Vec::new();
+        for var in &atom.vars {
+            let Some(variable) = model.variable(*var) else { continue };
+            let mut whole = true;
+            for outer in &variable.within {
+                let Some(cell) = self.cell(*outer) else {
+                    whole = false;
+                    break;
+                };
+                seen.push((*outer, cell));
+                // Of what is no mapping, its kind alone decides.
+                whole = model.cell(cell).opens;
+                if !whole {
+                    break;
+                }
+            }
+            if whole && let Some(cell) = self.cell(*var) {
+                seen.push((*var, cell));
+                if model.cell(cell).region {
+                    unknown.push(model.cell(cell));
+                }
+            }
+        }
+        let decided = match atom.form {
+            Form::Cells => true,
+            Form::Equality => unknown.len() < 2 || unknown.iter().all(|cell| {
+                cell.json.as_ref().is_some_and(serde_json::Value::is_string)
+            }),
+            Form::Points => unknown.is_empty(),
+            Form::Free => false,
+        };
+        if !decided {
+            return self.free(id, atom, 0);
+        }
+        let frame = self.frame;
+        let frame_id = if atom.of_frame { 1 + frame.id * 2 + bundle as u32 } else { 0 };
+        let key = (id, frame_id, seen.iter().map(|(_, cell)| *cell).collect::<Vec<_>>());
+        if let Some(truth) = self.memo.get(&key) {
+            return *truth;
+        }
+        let mut values = Values::default();
+        for (var, cell) in &seen {
+            values.set(model, *var, model.cell(*cell));
+        }
+        let scope = frame.scopes.get(bundle).map_or("", |scope| &**scope);
+        let truth = values.truth_in(atom, scope, &frame.roles);
+        self.memo.insert(key, truth);
+        truth
+    }
+
+    fn free(&mut self, id: AtomId, atom: &Atom, salt: u32) -> Truth {
+        let outcomes = [Truth::True, Truth::False, Truth::Error, Truth::Other];
+        let count = if atom.boolean { 3 } else { outcomes.len() };
+        let chosen = self.choose(Slot::Free(id, salt), count);
+        outcomes.get(chosen).copied().unwrap_or(Truth::Error)
+    }
+
+    /// The atoms of this case that were chosen how to come out.
+    pub(super) fn free_atoms(&self) -> Vec<&'m Atom> {
+        let atom = |(slot, _): &(Slot, usize)| match slot {
+            Slot::Free(id, _) => self.model.atom(*id),
+            Slot::Var(_) | Slot::Tool => None,
+        };
+        self.trail.iter().filter_map(atom).collect()
+    }
+
+    /// Values of this case: of what nothing looked at, the first that comes.
+    pub(super) fn values(&mut self) -> Values {
+        let model = self.model;
+        // Only what was chosen is kept for the cases to come.
+        let (chosen, trail) = (self.chosen.clone(), self.trail.len());
+        let mut values = Values::default();
+        for (at, variable) in model.vars.iter().enumerate() {
+            let var = VarId(at as u32);
+            let looked_at = match variable.subject {
+                Subject::Attribute(_) => true,
+                Subject::Argument(_) => {
+                    self.chosen.contains_key(&Slot::Var(var)) || self.forced.is_some_and(|(f, _)| f == var)
+                }
+            };
+            let within = variable.within.iter().all(|outer| {
+                self.chosen.contains_key(&Slot::Var(*outer))
+                    && self.cell(*outer).is_some_and(|cell| model.cell(cell).opens)
+            });
+            if looked_at && within && let Some(cell) = self.cell(var) {
+                values.set(model, var, model.cell(cell));
+            }
+        }
+        self.chosen = chosen;
+        self.trail.truncate(trail);
+        values
+    }
+}
