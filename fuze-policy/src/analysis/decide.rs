@@ -33,6 +33,8 @@ pub(super) struct Decision<'d, 'm, 'p> {
     outcomes: HashMap<u32, bool>,
     /// Rules whose condition held.
     pub(super) held: Vec<&'p Rule>,
+    /// Rules that were looked at.
+    pub(super) reached: Vec<&'p Rule>,
 }
 
 /// What decided for one role.
@@ -45,7 +47,7 @@ enum Of<'p> {
 
 impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     pub(super) fn new(search: &'d mut Search<'m, 'p>, bundle: usize) -> Self {
-        Self { search, bundle, without: None, outcomes: HashMap::new(), held: Vec::new() }
+        Self { search, bundle, without: None, outcomes: HashMap::new(), held: Vec::new(), reached: Vec::new() }
     }
 
     /// The same, as if a rule were not there.
@@ -99,6 +101,7 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
 
     /// Whether a rule decides; `None` where its condition fails.
     fn held(&mut self, speaks: &Speaks<'p>, level: usize) -> Option<bool> {
+        self.reached.extend(speaks.rule);
         let known = speaks.outcome.and_then(|outcome| self.outcomes.get(&outcome).copied());
         if let Some(held) = known {
             return Some(held);

@@ -1,7 +1,31 @@
-//! Lint.
+//! Lint: what a reviewer would object to, although it loads.
 
-use super::{Finding, Policies, Tools};
+mod names;
+mod narrow;
+mod rules;
 
-pub(super) fn lint(_policies: &Policies<'_>, _tools: &Tools) -> Vec<Finding> {
-    Vec::new()
+use std::collections::BTreeSet;
+
+use super::{Finding, Lint, Policies, Tools};
+use crate::cerbos::Place;
+
+pub(super) fn lint(policies: &Policies<'_>, tools: &Tools) -> Vec<Finding> {
+    let mut found = Findings::default();
+    let declared = policies.clone().for_tools(tools);
+    // What holds for every tool that could be declared does not depend on those that are today.
+    let open = Policies { tools: None, ..policies.clone() };
+    narrow::find(&open, &mut found);
+    rules::find(&open, Some(&declared).filter(|_| !tools.tools.is_empty()), &mut found);
+    names::find(&declared, tools, &mut found);
+    found.0.into_iter().collect()
+}
+
+/// Findings, each once.
+#[derive(Default)]
+struct Findings(BTreeSet<Finding>);
+
+impl Findings {
+    fn add(&mut self, lint: Lint, place: &Place, message: impl Into<String>) {
+        self.0.insert(Finding { place: place.clone(), lint, message: message.into() });
+    }
 }

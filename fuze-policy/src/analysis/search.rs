@@ -122,6 +122,11 @@ impl<'m, 'p> Search<'m, 'p> {
         tools.get(chosen).copied()
     }
 
+    /// The tool that this case is about, if something has looked at it and there are several.
+    pub(super) fn chosen_tool(&self) -> Option<usize> {
+        self.chosen.get(&Slot::Tool).copied()
+    }
+
     /// How an atom comes out.
     pub(super) fn truth(&mut self, id: AtomId, bundle: usize, level: usize) -> Truth {
         let model = self.model;

@@ -1,0 +1,256 @@
+//! Names that stand for nothing: roles, attributes, arguments, values, tools.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::frames::{Frames, Wanted};
+use super::super::logic::{Closing, each_part};
+use super::super::model::{Model, RuleOf, rules};
+use super::super::search::{Memo, Search};
+use super::super::vocabulary::{ARGS, ATTRIBUTES, Domain, TOOL_NAME, attribute};
+use super::super::{Lint, Policies, ToolDeclaration, Tools};
+use super::Findings;
+use super::narrow::{can_hold, tests};
+use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
+use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
+
+pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
+    let mut seen: BTreeSet<*const Expression> = BTreeSet::new();
+    for of in rules(policies.set) {
+        for row in &of.rows {
+            if let Some(declared) = &tools.roles {
+                roles(row, declared, found);
+            }
+            let derived = match &row.whom {
+                Whom::DerivedRole { role, .. } => Some((role.condition.as_ref(), &role.params)),
+                Whom::Role(_) | Whom::Resource(_) => None,
+            };
+            let own = Some((of.rule.condition.as_ref(), &of.rule.params));
+            for (condition, params) in derived.into_iter().chain(own) {
+                let variables = params.variables.iter().map(|variable| &variable.expr);
+                let said = [&of.rule.output.rule_activated, &of.rule.output.condition_not_met];
+                let mut all: Vec<&Arc<Expression>> = variables.chain(said.into_iter().flatten()).collect();
+                if let Some(condition) = condition {
+                    expressions(condition, &mut all);
+                }
+                for expression in all {
+                    if seen.insert(Arc::as_ptr(expression)) {
+                        names(expression, params, tools, found);
+                    }
+                }
+            }
+        }
+    }
+    if !tools.tools.is_empty() {
+        arguments(policies, found);
+    }
+}
+
+/// The expressions of a condition.
+fn expressions<'c>(condition: &'c Condition, all: &mut Vec<&'c Arc<Expression>>) {
+    match condition {
+        Condition::Expr(expression) => all.push(expression),
+        Condition::All(of) | Condition::Any(of) | Condition::None(of) => {
+            of.iter().for_each(|condition| expressions(condition, all));
+        }
+    }
+}
+
+fn roles(row: &Row, declared: &[String], found: &mut Findings) {
+    let mut nobody = |pattern: &str, matches: bool, place: &Place| {
+        if !matches {
+            found.add(Lint::UnknownRole, place, format!("nobody has the role `{pattern}`"));
+        }
+    };
+    match &row.whom {
+        Whom::Role(role) => {
+            nobody(role.as_str(), declared.iter().any(|d| role.matches(d)), &row.rule.place);
+        }
+        Whom::DerivedRole { role, .. } => {
+            for parent in role.parent_roles.iter().filter(|parent| &***parent != "*") {
+                let matches = crate::cerbos::Pattern::new(parent)
+                    .is_ok_and(|parent| declared.iter().any(|d| parent.matches(d)));
+                nobody(parent, matches, &role.place);
+            }
+        }
+        Whom::Resource(_) => {}
+    }
+}
+
+/// Attributes, values, tools and roles that an expression names.
+fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Findings) {
+    let place = &expression.place;
+    each_part(expression.program.expr(), &mut |part| match &part.kind {
+        Kind::Path(path) => known_attribute(path.root, path.keys.first(), place, found),
+        Kind::Has { operand, field } => {
+            if let Kind::Path(path) = &operand.kind
+                && path.keys.is_empty()
+            {
+                known_attribute(path.root, Some(field), place, found);
+            }
+        }
+        Kind::Index { operand, index, .. } => {
+            if let (Kind::Path(path), Kind::Literal(Value::String(field))) = (&operand.kind, &index.kind)
+                && path.keys.is_empty()
+            {
+                known_attribute(path.root, Some(field), place, found);
+            }
+        }
+        Kind::Binary(BinaryOp::Equal | BinaryOp::NotEqual, both) => {
+            for [path, value] in [[&both[0], &both[1]], [&both[1], &both[0]]] {
+                if let Kind::Path(path) = &path.kind {
+                    compared(path, &texts(value, params), place, tools, found);
+                }
+            }
+        }
+        Kind::Binary(BinaryOp::In, both) => match (&both[0].kind, &both[1].kind) {
+            (_, Kind::Path(path)) if path.root == Root::PrincipalRoles => {
+                for role in texts(&both[0], params) {
+                    if tools.roles.as_ref().is_some_and(|roles| roles.iter().all(|known| **known != *role)) {
+                        found.add(Lint::UnknownRole, place, format!("nobody has the role `{role}`"));
+                    }
+                }
+            }
+            (Kind::Path(path), _) => compared(path, &texts(&both[1], params), place, tools, found),
+            _ => {}
+        },
+        _ => {}
+    });
+}
+
+fn known_attribute(root: Root, first: Option<&Arc<str>>, place: &Place, found: &mut Findings) {
+    let Some(first) = first else { return };
+    let (written, who) = match root {
+        Root::ResourceAttr if &**first != ARGS => ("R.attr", "tool"),
+        Root::PrincipalAttr => ("P.attr", "run"),
+        Root::AuxData | Root::AuxDataJwt | Root::AuxDataJwts => {
+            let message = "a run has no token: `request.auxData` is always empty";
+            return found.add(Lint::UnknownAttribute, place, message);
+        }
+        _ => return,
+    };
+    if attribute(root, Some(first)).is_some() {
+        return;
+    }
+    let known = ATTRIBUTES.iter().filter(|a| a.root == root).map(|a| a.name);
+    let known: Vec<&str> = known.chain((root == Root::ResourceAttr).then_some(ARGS)).collect();
+    let message = format!("no {who} has `{written}.{first}`, only {}", known.join(", "));
+    found.add(Lint::UnknownAttribute, place, message);
+}
+
+/// Texts that something is compared with, constants looked up.
+fn texts(expr: &Expr, params: &Params) -> Vec<Arc<str>> {
+    let of_value = |value: &Value| match value {
+        Value::String(text) => vec![Arc::clone(text)],
+        Value::List(items) => items
+            .iter()
+            .filter_map(|item| if let Value::String(text) = item { Some(Arc::clone(text)) } else { None })
+            .collect(),
+        _ => Vec::new(),
+    };
+    match &expr.kind {
+        Kind::Literal(value) => of_value(value),
+        Kind::List(items) => items.iter().flat_map(|item| texts(&item.value, params)).collect(),
+        Kind::Path(Path { root: Root::Constants, keys }) => match keys.as_slice() {
+            [name] => params.constants.get_str(name).map(of_value).unwrap_or_default(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found: &mut Findings) {
+    let field = matches!(path.root, Root::ResourceId | Root::PrincipalId);
+    if path.keys.len() != usize::from(!field) {
+        return;
+    }
+    let Some(at) = attribute(path.root, path.keys.first().map(|key| &**key)) else { return };
+    if at == TOOL_NAME && !tools.tools.is_empty() {
+        for name in texts.iter().filter(|name| tools.tools.iter().all(|tool| *tool.name != ***name)) {
+            found.add(Lint::UnknownTool, place, format!("no tool is called `{name}`"));
+        }
+    }
+    let Some(attribute) = ATTRIBUTES.get(at) else { return };
+    if let Domain::Closed(values) | Domain::OfSpecial(values) = attribute.domain {
+        for text in texts.iter().filter(|text| !values.contains(&&***text)) {
+            let message = format!("`{}` is never `{text}`, only {}", attribute.written(), values.join(", "));
+            found.add(Lint::UnknownValue, place, message);
+        }
+    }
+}
+
+/// Arguments that none of the tools has for which a rule can hold.
+fn arguments(policies: &Policies<'_>, found: &mut Findings) {
+    let model = Model::new(&[policies], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    for of in rules(policies.set) {
+        let named = named_arguments(of.rule, policies);
+        if named.is_empty() {
+            continue;
+        }
+        let tools = tools_of(&model, &frames, &of);
+        let has = |tool: &&ToolDeclaration, name: &str| {
+            tool.args.as_ref().is_none_or(|args| args.iter().any(|arg| arg == name))
+        };
+        for (name, place) in named {
+            // For no tool at all, the rule itself is what is wrong.
+            if !tools.is_empty() && !tools.iter().any(|tool| has(tool, &name)) {
+                let names: Vec<String> = tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
+                let message = format!("no tool that this rule is about ({}) has an argument `{name}`", names.join(", "));
+                found.add(Lint::UnknownArgument, &place, message);
+            }
+        }
+    }
+}
+
+fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, Place)> {
+    let mut all = Vec::new();
+    if let Some(condition) = &rule.condition {
+        expressions(condition, &mut all);
+    }
+    let mut named = BTreeSet::new();
+    for expression in all {
+        let closed = Closing::new(&rule.params, &policies.params.globals).close(expression.program.expr());
+        each_part(&closed, &mut |part| {
+            let (path, field) = match &part.kind {
+                Kind::Path(path) => (path, None),
+                Kind::Has { operand, field } => match &operand.kind {
+                    Kind::Path(path) => (path, Some(field)),
+                    _ => return,
+                },
+                _ => return,
+            };
+            let mut keys = path.keys.iter().chain(field);
+            if path.root == Root::ResourceAttr
+                && keys.next().is_some_and(|key| &**key == ARGS)
+                && let Some(name) = keys.next()
+            {
+                named.insert((Arc::clone(name), expression.place.clone()));
+            }
+        });
+    }
+    named
+}
+
+/// The declared tools for which a rule can hold.
+fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<&'p ToolDeclaration> {
+    let mut fits: BTreeSet<usize> = BTreeSet::new();
+    for row in &of.rows {
+        let tests = tests(model, row);
+        for frame in &frames.all {
+            let mut search = Search::new(model, frame, Memo::new());
+            loop {
+                if tests.iter().all(|test| can_hold(test, &mut search)) {
+                    match search.chosen_tool() {
+                        Some(tool) => drop(fits.insert(tool)),
+                        None => fits.extend(0..model.tools.len()),
+                    }
+                }
+                if fits.len() == model.tools.len() || !search.next() {
+                    break;
+                }
+            }
+        }
+    }
+    fits.into_iter().filter_map(|at| model.tools.get(at)).map(|(tool, _)| *tool).collect()
+}

@@ -1,0 +1,153 @@
+//! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model.
+
+use super::super::atoms::{Atom, AtomId, Form};
+use super::super::frames::{Frames, Wanted};
+use super::super::logic::{Logic, Test, Truth};
+use super::super::model::{Model, VERSION, rules};
+use super::super::search::{Memo, Search};
+use super::super::{Lint, Policies};
+use super::Findings;
+use crate::agent_tool::ACTIONS;
+use crate::cerbos::{Effect, Row, ScopePermissions, Whom};
+
+/// Cases of one condition that are looked at. One with more is taken for one that excludes nothing.
+const MOST_CASES: usize = 100_000;
+
+pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
+    let model = Model::new(&[policies], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    for of in rules(policies.set) {
+        if of.rule.effect != Effect::Allow {
+            continue;
+        }
+        for row in &of.rows {
+            let Some(policy) = policies.set.policy(row.policy) else { continue };
+            // An ALLOW that needs the consent of its parents only takes away.
+            let grants = policy.scope_permissions != ScopePermissions::RequireParentalConsentForAllows;
+            let asked = ACTIONS.iter().any(|action| row.action.matches(action)) && &*policy.version == VERSION;
+            if !grants || !asked {
+                continue;
+            }
+            let tests = tests(&model, row);
+            let mut of_args = false;
+            for test in &tests {
+                test.each_atom(&mut |id| of_args |= model.atom(id).is_some_and(|atom| atom.of_args));
+            }
+            if excludes(&model, &frames, &tests) {
+                continue;
+            }
+            if of_args {
+                let message = "this ALLOW rests on what the model asks for alone: whatever the tool and the run are, there are \
+                               arguments that meet its condition; let it name the tool, or what the run has to be";
+                found.add(Lint::RestsOnArguments, &of.rule.place, message);
+            } else if !is_for_somebody(row) {
+                let message = "this ALLOW is for every role, and its condition excludes no tool and no run; let it name who may \
+                               use which tool";
+                found.add(Lint::AllowsEverything, &of.rule.place, message);
+            }
+        }
+    }
+}
+
+/// What has to hold for a row: the condition of the derived role, and the rule's.
+pub(super) fn tests<'m>(model: &'m Model<'_>, row: &Row) -> Vec<&'m Test> {
+    let derived = match &row.whom {
+        Whom::DerivedRole { role, .. } => {
+            role.condition.as_ref().and_then(|condition| model.test_of(0, condition, &role.params))
+        }
+        Whom::Role(_) | Whom::Resource(_) => None,
+    };
+    let own = row.rule.condition.as_ref().and_then(|c| model.test_of(0, c, &row.rule.params));
+    derived.into_iter().chain(own).filter_map(|id| model.test(id)).collect()
+}
+
+fn is_for_somebody(row: &Row) -> bool {
+    match &row.whom {
+        Whom::Role(role) | Whom::DerivedRole { parent: role, .. } => !matches!(role.as_str(), "*" | "**"),
+        Whom::Resource(_) => true,
+    }
+}
+
+/// Whether for some tool and run no arguments meet the conditions.
+fn excludes(model: &Model<'_>, frames: &Frames<'_>, tests: &[&Test]) -> bool {
+    let mut cases = 0;
+    for frame in &frames.all {
+        let mut search = Search::new(model, frame, Memo::new());
+        loop {
+            if tests.iter().any(|test| !can_hold(test, &mut search)) {
+                return true;
+            }
+            cases += 1;
+            if cases > MOST_CASES {
+                return false;
+            }
+            if !search.next() {
+                break;
+            }
+        }
+    }
+    false
+}
+
+/// Whether there may be arguments for which a condition holds, in this case.
+pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>) -> bool {
+    of_test(test, &mut |id| {
+        let Some(atom) = search.model.atom(id) else { return ANY };
+        if is_up_to_others(atom) {
+            return ANY;
+        }
+        match search.truth(id, 0, 0) {
+            Truth::True => TRUE,
+            Truth::False => FALSE,
+            Truth::Error | Truth::Other => FAILS,
+        }
+    }) & TRUE
+        != 0
+}
+
+/// Whether it depends on the arguments, or on nothing of the tool and the run, such as the time.
+fn is_up_to_others(atom: &Atom) -> bool {
+    let of_request = !atom.vars.is_empty() || atom.of_frame || atom.of_runtime;
+    atom.of_args || (atom.form == Form::Free && !of_request)
+}
+
+// What something may come to: any of these, as a set.
+const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const FAILS: u8 = 4;
+const ANY: u8 = TRUE | FALSE | FAILS;
+
+fn of_test(test: &Test, atom: &mut dyn FnMut(AtomId) -> u8) -> u8 {
+    let mut each = |of: &[Test]| of.iter().map(|test| of_test(test, atom)).collect::<Vec<_>>();
+    match test {
+        Test::All(of) => all(&each(of)),
+        Test::Any(of) => not(all(&each(of).into_iter().map(not).collect::<Vec<_>>())),
+        Test::None(of) => all(&each(of).into_iter().map(not).collect::<Vec<_>>()),
+        Test::Expr(logic) => of_logic(logic, atom),
+    }
+}
+
+fn of_logic(logic: &Logic, atom: &mut dyn FnMut(AtomId) -> u8) -> u8 {
+    let mut each = |of: &[Logic]| of.iter().map(|logic| of_logic(logic, atom)).collect::<Vec<_>>();
+    match logic {
+        Logic::And(of) => all(&each(of)),
+        Logic::Or(of) => not(all(&each(of).into_iter().map(not).collect::<Vec<_>>())),
+        Logic::Not(of) => not(of_logic(of, atom)),
+        Logic::If(three) => {
+            let [condition, then, otherwise] = three.each_ref().map(|logic| of_logic(logic, atom));
+            let when = |bit: u8, of: u8| if condition & bit == 0 { 0 } else { of };
+            when(TRUE, then) | when(FALSE, otherwise) | condition & FAILS
+        }
+        Logic::Atom(id) => atom(*id),
+    }
+}
+
+/// True if all are, false if one is; both and a failure as far as they may.
+fn all(of: &[u8]) -> u8 {
+    let true_ = if of.iter().all(|set| set & TRUE != 0) { TRUE } else { 0 };
+    of.iter().fold(true_, |sum, set| sum | set & (FALSE | FAILS))
+}
+
+fn not(set: u8) -> u8 {
+    set & FAILS | (set & TRUE) << 1 | (set & FALSE) >> 1
+}

@@ -1,0 +1,251 @@
+//! Lint: each finding with a policy that has it and one that does not, and its place.
+#![cfg(feature = "cerbos")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::path::Path;
+
+use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::analysis::{Finding, Lint, Tools, lint};
+use fuze_policy::cerbos::{PolicySet, Source};
+
+/// What every program of these tests declares.
+const TOOLS: &str = r#"{
+  "roles": ["support", "clinic", "accounting", "agent"],
+  "tools": [
+    {"name": "send_mail", "classification": "personal", "residency": "eu", "effect": "once", "egress": "eu", "args": ["to", "body"]},
+    {"name": "customer_lookup", "classification": "personal", "residency": "eu", "effect": "read", "egress": "none", "args": ["customer"]},
+    {"name": "search_catalogue", "classification": "public", "residency": "eu", "effect": "read", "egress": "none",
+     "args": {"type": "object", "properties": {"query": {"type": "string"}}}},
+    {"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts", "args": ["amount_eur"]},
+    {"name": "health_record", "classification": "special_category", "art9_basis": "explicit_consent", "residency": "eu",
+     "effect": "read", "egress": "none", "args": []}
+  ]
+}"#;
+
+const HEAD: &str = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n";
+/// The line of the first rule of a policy with [`HEAD`].
+const FIRST: u32 = 6;
+
+fn rule(name: &str, actions: &str, effect: &str, roles: &str, condition: &str) -> String {
+    let condition = if condition.is_empty() {
+        String::new()
+    } else {
+        format!("      condition:\n        match:\n          expr: |-\n            {condition}\n")
+    };
+    format!(
+        "    - name: {name}\n      actions: {actions}\n      effect: EFFECT_{effect}\n      roles: {roles}\n{condition}"
+    )
+}
+
+const BOTH: &str = r#"["invoke", "invoke:auto"]"#;
+
+fn allow(condition: &str) -> String {
+    rule("first", BOTH, "ALLOW", r#"["support"]"#, condition)
+}
+
+fn findings(files: &[(&str, String)], tools: &str) -> Vec<Finding> {
+    let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let set = PolicySet::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+    lint(&set, &Tools::from_json(tools).unwrap())
+}
+
+fn of(rules: &str) -> Vec<Finding> {
+    findings(&[("p.yaml", format!("{HEAD}{rules}"))], TOOLS)
+}
+
+/// Exactly these findings, with the lines where they stand.
+fn check(rules: &str, expected: &[(Lint, u32)]) {
+    let found = of(rules);
+    let seen: Vec<(Lint, u32)> = found.iter().map(|f| (f.lint, f.place.at.line)).collect();
+    assert_eq!(seen, expected, "{rules}\n{found:#?}");
+    assert!(found.iter().all(|finding| &*finding.place.file == "p.yaml"));
+}
+
+/// Exactly one finding in the condition of the first rule, with a word of its message.
+fn check_condition(condition: &str, lint: Lint, word: &str) {
+    let found = of(&allow(condition));
+    let of_lint: Vec<&Finding> = found.iter().filter(|finding| finding.lint == lint).collect();
+    let [finding] = of_lint.as_slice() else { panic!("{condition}: {found:#?}") };
+    assert!(finding.message.contains(word), "{finding}");
+    assert!((FIRST..FIRST + 8).contains(&finding.place.at.line), "{finding}");
+}
+
+const GOOD: &str = r#"R.attr.tool_name == "send_mail""#;
+
+#[test]
+fn the_guide_has_no_findings() {
+    let tools = Tools::from_json(TOOLS).unwrap();
+    for name in ["payment", "personal", "public", "special", "tenants"] {
+        let engine = Cerbos::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guide").join(name)).unwrap();
+        let found = lint(&engine, &tools);
+        assert!(found.is_empty(), "{name}: {found:#?}");
+        assert!(lint(&engine, &Tools::default()).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn an_allow_that_rests_on_arguments_alone() {
+    for narrowed in [
+        r#"R.attr.tool_name == "send_mail" && R.attr.args.to == "a""#,
+        r#"R.attr.args.to == "a" && R.attr.classification != "special_category""#,
+        r#"P.attr.has_subject && R.attr.args.to == "a""#,
+        r#"P.attr.purpose.startsWith("mail") && R.attr.args.to == "a""#,
+        r#"(R.attr.tool_name == "send_mail" || R.attr.tool_name == "x" + "y") && R.attr.args.to == "a""#,
+        r#""clinic" in P.roles && R.attr.args.to == "a""#,
+    ] {
+        let found = of(&allow(narrowed));
+        assert!(found.iter().all(|f| f.lint != Lint::RestsOnArguments), "{narrowed}: {found:#?}");
+    }
+    for open in [
+        r#"R.attr.args.to == "a""#,
+        r#"R.attr.args.to == "a" || R.attr.tool_name == "send_mail""#,
+        // To name an attribute is not to be narrowed by it.
+        r#"R.attr.tool_name != "" && R.attr.args.to == "a" || R.attr.tool_name == """#,
+        r#"R.attr.tool_name == R.attr.tool_name && R.attr.args.to == "a""#,
+        r#"R.attr.effect == "read" ? R.attr.args.to == "a" : R.attr.args.to == "b""#,
+        // Whoever writes the arguments writes what they are compared with.
+        r#"R.attr.args.tenant == P.attr.tenant"#,
+        r#"now() > timestamp("2020-01-01T00:00:00Z") && R.attr.args.to == "a""#,
+        r#"!(R.attr.tool_name == "send_mail" && R.attr.args.to == "a")"#,
+        r#"R.attr["args"]["to"] == "a""#,
+        r#"size(R.attr.args) > 0"#,
+    ] {
+        let found = of(&allow(open));
+        let lints: Vec<Lint> = found.iter().map(|f| f.lint).collect();
+        assert!(lints.contains(&Lint::RestsOnArguments), "{open}: {found:#?}");
+        let place = &found.iter().find(|f| f.lint == Lint::RestsOnArguments).unwrap().place;
+        assert_eq!((place.at.line, place.at.column), (FIRST, 7), "{open}");
+    }
+}
+
+#[test]
+fn a_variable_or_a_derived_role_narrows_too() {
+    let roles = "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: r\n  definitions:\n    - name: mailer\n      parentRoles: [\"*\"]\n      \
+                 condition: {match: {expr: \"CONDITION\"}}\n";
+    let policy = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  importDerivedRoles: [r]\n  \
+                  variables: {local: {fits: 'R.attr.args.to == \"a\"'}}\n  rules:\n    - name: a\n      actions: [invoke]\n      effect: EFFECT_ALLOW\n      \
+                  derivedRoles: [mailer]\n      condition: {match: {expr: V.fits}}\n";
+    let with = |condition: &str| {
+        let roles = roles.replace("CONDITION", condition);
+        findings(&[("p.yaml", policy.to_owned()), ("r.yaml", roles)], "[]")
+    };
+    assert!(with("P.attr.purpose == 'mail'").is_empty());
+    let found = with("R.attr.args.to != 'b'");
+    assert!(found.iter().any(|f| f.lint == Lint::RestsOnArguments && f.place.at.line == 8), "{found:#?}");
+}
+
+#[test]
+fn an_allow_without_any_condition() {
+    check(&rule("first", BOTH, "ALLOW", r#"["support"]"#, ""), &[]);
+    check(&rule("first", BOTH, "ALLOW", r#"["*"]"#, ""), &[(Lint::AllowsEverything, FIRST)]);
+    check(&rule("first", BOTH, "ALLOW", r#"["*"]"#, r#"R.attr.tool_name != """#), &[]);
+    check(&rule("first", BOTH, "ALLOW", r#"["*"]"#, "true"), &[(Lint::AllowsEverything, FIRST)]);
+    check(&rule("first", BOTH, "ALLOW", r#"["*"]"#, GOOD), &[]);
+}
+
+#[test]
+fn rules_that_no_request_reaches() {
+    check(&allow(r#"R.attr.tool_name == "send_mail" && R.attr.tool_name == "pay_invoice""#), &[(Lint::DeadRule, FIRST)]);
+    check(
+        &allow(r#"R.attr.tool_name == "pay_invoice" && R.attr.args.amount_eur > 5 && R.attr.args.amount_eur < 5"#),
+        &[(Lint::DeadRule, FIRST)],
+    );
+    // An action that nobody asks about.
+    check(&rule("first", r#"["invok"]"#, "ALLOW", r#"["support"]"#, GOOD), &[(Lint::DeadRule, FIRST)]);
+    // An ALLOW that no declared tool meets; a DENY may be for tools to come.
+    let personal_search = r#"R.attr.tool_name == "search_catalogue" && R.attr.classification == "personal""#;
+    check(&allow(personal_search), &[(Lint::DeadRule, FIRST)]);
+    let deny = rule("second", BOTH, "DENY", r#"["*"]"#, r#"R.attr.classification == "special_category""#);
+    check(&format!("{}{deny}", rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.effect == "read""#)), &[]);
+    // Another version.
+    let other = format!("{HEAD}{}", allow(GOOD)).replace("version: default", "version: v2");
+    let found = findings(&[("p.yaml", other)], TOOLS);
+    assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::DeadRule], "{found:#?}");
+}
+
+#[test]
+fn rules_that_others_decide_for() {
+    let second = |condition: &str| rule("second", BOTH, "ALLOW", r#"["support"]"#, condition);
+    let narrower = r#"R.attr.tool_name == "send_mail" && R.attr.args.to == "a""#;
+    // Where the narrower rule holds, the wider does, too. It cannot fail first: the wider comes before it, and allows.
+    let lines = |rules: &str| -> Vec<Lint> { of(rules).into_iter().map(|f| f.lint).collect() };
+    assert_eq!(lines(&format!("{}{}", allow(GOOD), second(r#"R.attr.tool_name in ["send_mail"]"#))), [
+        Lint::ShadowedRule,
+        Lint::ShadowedRule
+    ]);
+    let halts = format!("{}{}", allow(GOOD), second(narrower));
+    assert_eq!(lines(&halts), [], "the second rule's condition may fail, and the run halts: that is no no-op");
+    let hides = format!(
+        "{}{}",
+        allow(GOOD),
+        second(r#"R.attr.tool_name == "send_mail" && R.attr.effect == "once""#)
+    );
+    let found = of(&hides);
+    assert_eq!(found.iter().map(|f| (f.lint, f.place.at.line)).collect::<Vec<_>>(), [(Lint::ShadowedRule, FIRST + 8)]);
+    let deny = rule("third", BOTH, "DENY", r#"["*"]"#, GOOD);
+    check(&format!("{}{deny}", allow(GOOD)), &[(Lint::ShadowedRule, FIRST), (Lint::ShadowedRule, FIRST + 8)]);
+    let other = second(r#"R.attr.tool_name == "customer_lookup""#);
+    check(&format!("{}{other}", allow(GOOD)), &[]);
+}
+
+#[test]
+fn roles_that_nobody_has() {
+    check(&rule("first", BOTH, "ALLOW", r#"["suport"]"#, GOOD), &[(Lint::UnknownRole, FIRST)]);
+    check(&rule("first", BOTH, "ALLOW", r#"["sup*"]"#, GOOD), &[]);
+    check(&rule("first", BOTH, "ALLOW", r#"["nobody*"]"#, GOOD), &[(Lint::UnknownRole, FIRST)]);
+    check_condition(r#"R.attr.tool_name == "send_mail" && !("admn" in P.roles)"#, Lint::UnknownRole, "admn");
+    let unknown = findings(&[("p.yaml", format!("{HEAD}{}", allow(GOOD).replace("support", "x")))], "[]");
+    assert!(unknown.is_empty(), "which roles there are is not known: {unknown:#?}");
+}
+
+#[test]
+fn attributes_values_and_tools_that_do_not_exist() {
+    let also = |condition: &str| format!(r#"R.attr.tool_name == "send_mail" && {condition}"#);
+    check_condition(&also(r#"R.attr.clasification == "public""#), Lint::UnknownAttribute, "`R.attr.clasification`");
+    check_condition(&also(r#"has(R.attr.owner)"#), Lint::UnknownAttribute, "`R.attr.owner`");
+    check_condition(&also(r#"R.attr["owner"] == "a""#), Lint::UnknownAttribute, "`R.attr.owner`");
+    check_condition(&also(r#"P.attr.department == "hr""#), Lint::UnknownAttribute, "`P.attr.department`");
+    check_condition(&also(r#"request.auxData.jwt.sub == "a""#), Lint::UnknownAttribute, "token");
+    check_condition(&also(r#"R.attr.classification == "secret""#), Lint::UnknownValue, "`secret`");
+    check_condition(&also(r#"R.attr.residency in ["eu", "ue"]"#), Lint::UnknownValue, "`ue`");
+    check_condition(&also(r#""contract" == P.attr.lawful_basis || P.attr.lawful_basis != "contrat""#), Lint::UnknownValue, "`contrat`");
+    check_condition(r#"R.attr.tool_name in ["send_mail", "send_fax"]"#, Lint::UnknownTool, "`send_fax`");
+    check_condition(r#"R.id == "send_fax""#, Lint::UnknownTool, "`send_fax`");
+    check_condition(&also(r#"R.attr.args.recipient == "a""#), Lint::UnknownArgument, "`recipient`");
+    check_condition(&also(r#"has(R.attr.args.cc) && R.attr.args.cc == "a""#), Lint::UnknownArgument, "`cc`");
+    check_condition(
+        r#"R.attr.tool_name == "search_catalogue" && R.attr.args.q == "boots""#,
+        Lint::UnknownArgument,
+        "`q`",
+    );
+    check(&allow(&also(r#"R.attr.args.to == "a" && R.attr.args.body != """#)), &[]);
+    // An argument of another tool that the rule is about as well.
+    check(&allow(r#"R.attr.tool_name in ["send_mail", "customer_lookup"] && has(R.attr.args.customer)"#), &[]);
+}
+
+#[test]
+fn declarations_are_read_strictly() {
+    for (text, word) in [
+        ("{", "no JSON"),
+        ("1", "must be a list"),
+        ("{\"tools\": 1}", "`tools`"),
+        ("{\"tools\": [], \"x\": 1}", "`x`"),
+        ("[{\"classification\": \"public\"}]", "`name`"),
+        (
+            r#"[{"name": "a", "classification": "secret", "residency": "eu", "effect": "read", "egress": "none"}]"#,
+            "`secret`",
+        ),
+        (
+            r#"[{"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none", "color": 1}]"#,
+            "`color`",
+        ),
+        (
+            r#"[{"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none"},
+                {"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none"}]"#,
+            "twice",
+        ),
+    ] {
+        let error = Tools::from_json(text).unwrap_err();
+        assert!(error.contains(word), "{text}: {error}");
+    }
+}

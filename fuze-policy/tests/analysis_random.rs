@@ -1,0 +1,336 @@
+//! Proofs against random policies and random requests: what is proven is never seen to fail, and the cells decide as the evaluation does.
+#![cfg(feature = "cerbos")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use fuze_policy::analysis::{Lint, Proof, Property, Reason, Tools, diff, lint, prove};
+use fuze_policy::cel::Timestamp;
+use fuze_policy::cerbos::{
+    self, CheckInput, CheckParams, Effect, Outcome, PolicySet, Principal, Resource, Source, Step,
+};
+use serde_json::{Map, Value as Json, json};
+
+/// What conditions are put together of. `@` is taken for another pick.
+const ATOMS: [&str; 38] = [
+    r#"R.attr.tool_name == "t""#,
+    r#"R.attr.tool_name in ["t", "u"]"#,
+    r#"R.id != "u""#,
+    r#"R.attr.tool_name.startsWith("t")"#,
+    r#"R.attr.classification == "special_category""#,
+    r#"R.attr.classification != "public""#,
+    r#"R.attr.classification.startsWith("p")"#,
+    r#"has(R.attr.art9_basis)"#,
+    r#"R.attr.art9_basis == "explicit_consent""#,
+    r#"R.attr.residency in ["eu", "eea"]"#,
+    r#"R.attr.effect == R.attr.egress"#,
+    r#"R.attr.depth > 1"#,
+    r#"R.attr.depth == 1.5"#,
+    r#"P.attr.has_subject"#,
+    r#"P.attr.tenant == "acme""#,
+    r#"P.attr.tenant == R.attr.args.x"#,
+    r#"P.attr.purpose == "care""#,
+    r#"P.attr.lawful_basis != P.attr.art22"#,
+    r#"P.attr.missing == "a""#,
+    r#""b" in P.roles"#,
+    r#"R.attr.args.x == "a""#,
+    r#"R.attr.args.x > 5"#,
+    r#"R.attr.args.x <= 5.5"#,
+    r#"7 < R.attr.args.x"#,
+    r#"R.attr.args.x"#,
+    r#"has(R.attr.args.x)"#,
+    r#"R.attr.args.x in ["a", 6, null]"#,
+    r#"R.attr.args.x == R.attr.args.y"#,
+    r#"R.attr.args.y == null"#,
+    r#"R.attr.args.y.z == 1"#,
+    r#"has(R.attr.args.y.z)"#,
+    r#"R.attr.args.y["z"] != "a""#,
+    r#"R.attr.args.x.contains("b")"#,
+    r#""a" in R.attr.args.x"#,
+    r#"size(R.attr.args) > 1"#,
+    r#"V.v"#,
+    r#"R.scope == """#,
+    r#"P.id == "ann""#,
+];
+
+fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
+    of[rng.usize(..of.len())]
+}
+
+fn condition(rng: &mut Rng, depth: u32) -> String {
+    if depth == 0 || rng.u8(..3) == 0 {
+        return pick(rng, &ATOMS).to_owned();
+    }
+    let (a, b) = (condition(rng, depth - 1), condition(rng, depth - 1));
+    match rng.u8(..6) {
+        0 | 1 => format!("({a} && {b})"),
+        2 | 3 => format!("({a} || {b})"),
+        4 => format!("!({a})"),
+        _ => format!("({a} ? {b} : {})", pick(rng, &ATOMS)),
+    }
+}
+
+struct Rule {
+    text: String,
+}
+
+fn rule(rng: &mut Rng, name: usize) -> Rule {
+    let roles = pick(rng, &[r#"["a"]"#, r#"["b"]"#, r#"["*"]"#, r#"["a", "b"]"#, r#"["g:*"]"#]);
+    let who = if rng.u8(..5) == 0 { "derivedRoles: [d]".to_owned() } else { format!("roles: {roles}") };
+    let actions = pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
+    let effect = pick(rng, &["ALLOW", "ALLOW", "DENY"]);
+    let mut text =
+        format!("    - name: r{name}\n      actions: {actions}\n      effect: EFFECT_{effect}\n      {who}\n");
+    match rng.u8(..6) {
+        0 => {}
+        1 => {
+            let list = pick(rng, &["all", "any", "none"]);
+            let (a, b) = (condition(rng, 1), condition(rng, 1));
+            text.push_str(&format!(
+                "      condition:\n        match:\n          {list}:\n            of:\n              - expr: |-\n                  {a}\n              - expr: |-\n                  {b}\n"
+            ));
+        }
+        _ => {
+            let condition = condition(rng, 2);
+            text.push_str(&format!("      condition:\n        match:\n          expr: |-\n            {condition}\n"));
+        }
+    }
+    Rule { text }
+}
+
+/// A set as its files' heads and rules, so that a rule can be left out.
+struct Set {
+    files: Vec<(String, Vec<Rule>)>,
+    derived: String,
+    principal: String,
+}
+
+fn set(rng: &mut Rng) -> Set {
+    let head = |scope: &str, v: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n{scope}  \
+             importDerivedRoles: [ds]\n  variables:\n    local:\n      v: |-\n        {v}\n"
+        )
+    };
+    let mut name = 0;
+    let mut rules = |rng: &mut Rng, most: usize| -> Vec<Rule> {
+        (0..rng.usize(1..=most))
+            .map(|_| {
+                name += 1;
+                rule(rng, name)
+            })
+            .collect()
+    };
+    let v = |rng: &mut Rng| pick(rng, &ATOMS[..35]).to_owned();
+    let mut files = vec![(head("", &v(rng)), rules(rng, 4))];
+    let consent = "  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n";
+    match rng.u8(..4) {
+        0 => files.push((head(&format!("  scope: acme\n{consent}"), &v(rng)), rules(rng, 2))),
+        1 => files.push((head("  scope: acme\n", &v(rng)), rules(rng, 2))),
+        _ => {}
+    }
+    let principal = if rng.u8(..6) == 0 {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: ann\n  version: default\n  rules:\n    - resource: agent.tool\n      \
+             actions:\n        - action: invoke:auto\n          effect: EFFECT_{}\n          condition:\n            match:\n              expr: |-\n                {}\n",
+            pick(rng, &["ALLOW", "DENY"]),
+            condition(rng, 1).replace("V.v", "true"),
+        )
+    } else {
+        String::new()
+    };
+    let derived = format!(
+        "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: ds\n  definitions:\n    - name: d\n      parentRoles: [\"{}\"]\n      condition:\n        \
+         match:\n          expr: |-\n            {}\n",
+        pick(rng, &["a", "*", "c"]),
+        condition(rng, 1).replace("V.v", "true"),
+    );
+    Set { files, derived, principal }
+}
+
+impl Set {
+    fn load(&self, without: Option<&str>) -> PolicySet {
+        let mut sources = vec![Source::new("derived.yaml", &self.derived)];
+        if !self.principal.is_empty() {
+            sources.push(Source::new("principal.yaml", &self.principal));
+        }
+        for (at, (head, rules)) in self.files.iter().enumerate() {
+            let kept: Vec<&str> = rules
+                .iter()
+                .map(|rule| rule.text.as_str())
+                .filter(|text| without.is_none_or(|name| !text.contains(&format!("- name: {name}\n"))))
+                .collect();
+            let rules = if kept.is_empty() { String::new() } else { format!("  rules:\n{}", kept.concat()) };
+            sources.push(Source::new(&format!("p{at}.yaml"), &format!("{head}{rules}")));
+        }
+        PolicySet::load(&sources).unwrap_or_else(|problems| panic!("{problems}\n{sources:#?}"))
+    }
+
+    fn has_acme(&self) -> bool {
+        self.files.len() > 1
+    }
+}
+
+fn params() -> CheckParams {
+    CheckParams::at(Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 })
+}
+
+fn object(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+fn argument(rng: &mut Rng) -> Json {
+    match rng.u8(..18) {
+        0..=2 => json!("a"),
+        3 => json!("ab"),
+        4 => json!("acme"),
+        5 => json!("other"),
+        6..=10 => json!([1, 5, 5.25, 5.5, 6, 7, 8, -1.5][rng.usize(..8)]),
+        11 => json!(rng.bool()),
+        12 => Json::Null,
+        13 => json!(["a", "b"]),
+        14 => json!([]),
+        15 => json!({"a": 1}),
+        _ => json!({"z": ([json!(1), json!("a"), Json::Null])[rng.usize(..3)]}),
+    }
+}
+
+/// A request as the engine asks it; the scope is put in for each set.
+fn request(rng: &mut Rng) -> CheckInput {
+    let classification = pick(rng, &["public", "confidential", "personal", "special_category", "special_category"]);
+    let tool = pick(rng, &["t", "u", "tt", "w"]);
+    let mut args = Map::new();
+    for name in ["x", "y"] {
+        if rng.u8(..5) > 0 {
+            args.insert(name.to_owned(), argument(rng));
+        }
+    }
+    let mut resource = object(json!({
+        "tool_name": tool, "classification": classification, "residency": pick(rng, &["eu", "eea", "adequate", "us", "other"]),
+        "effect": pick(rng, &["read", "idempotent", "once"]), "egress": pick(rng, &["none", "eu", "eea", "hosts", "any"]),
+        "depth": rng.u8(..4), "args": args,
+    }));
+    if classification == "special_category" {
+        let basis = pick(rng, &["explicit_consent", "public_health", "legal_claims"]);
+        resource.insert("art9_basis".to_owned(), basis.into());
+    }
+    let principal = object(json!({
+        "tenant": pick(rng, &["acme", "globex", "a"]), "purpose": pick(rng, &["care", "mail"]),
+        "lawful_basis": pick(rng, &["consent", "contract", "public_task"]), "annex_iii": "none",
+        "art22": pick(rng, &["none", "explicit_consent"]), "has_subject": rng.bool(),
+    }));
+    let mut roles: Vec<Arc<str>> = ["a", "b", "c", "g:x", "zz"].iter().map(|role| (*role).into()).collect();
+    rng.shuffle(&mut roles);
+    roles.truncate(rng.usize(1..=3));
+    CheckInput {
+        principal: Principal {
+            id: pick(rng, &["ann", "bob"]).to_owned(),
+            roles,
+            attr: principal,
+            ..Principal::default()
+        },
+        resource: Resource { kind: "agent.tool".to_owned(), id: tool.to_owned(), attr: resource, ..Resource::default() },
+        actions: vec!["invoke".into(), "invoke:auto".into()],
+        ..CheckInput::default()
+    }
+}
+
+fn scoped(input: &CheckInput, has_acme: bool) -> CheckInput {
+    let mut input = input.clone();
+    let acme = has_acme && input.principal.attr["tenant"] == "acme";
+    input.resource.scope = if acme { "acme".to_owned() } else { String::new() };
+    input
+}
+
+/// 0 denied or halted, 1 with approval, 2 alone.
+fn reach(set: &PolicySet, input: &CheckInput) -> u8 {
+    let output = cerbos::check(set, input, &params()).unwrap();
+    let [invoke, auto] = ["invoke", "invoke:auto"].map(|action| output.action(action).unwrap());
+    if invoke.rests_on_failure || auto.rests_on_failure || invoke.effect == Effect::Deny {
+        return 0;
+    }
+    if auto.effect == Effect::Allow { 2 } else { 1 }
+}
+
+fn sane(proof: &Proof, of: &str) {
+    if let Proof::Unknown { reason: Reason::Disagreement { .. }, .. } = proof {
+        panic!("{of}: {proof}");
+    }
+}
+
+const REQUESTS: usize = 300;
+
+#[test]
+fn what_is_proven_is_never_seen_to_fail() {
+    let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(150u64);
+    let special = Property::never_auto("special_category");
+    let (mut proven, mut broken, mut shadows, mut deads) = (0, 0, 0, 0);
+    for round in 0..rounds {
+        let mut rng = Rng::with_seed(seed + round * 1_000_003);
+        let (text, other_text) = (set(&mut rng), set(&mut rng));
+        let (one, other) = (text.load(None), other_text.load(None));
+        let of = format!("round {round}\n{}{:?}", text.derived, text.files.iter().map(|(h, r)| format!("{h}{}", r.iter().map(|r| r.text.as_str()).collect::<String>())).collect::<Vec<_>>());
+        let auto = prove(&one, &special);
+        let more = diff(&one, &other);
+        let dead = prove(&one, &Property::NoRuleIsDead);
+        let same = diff(&one, &one);
+        let tenants = prove(&one, &Property::NothingCrossesTenants);
+        for proof in [&auto, &more, &dead, &same, &tenants] {
+            sane(proof, &of);
+            match proof {
+                Proof::Proven { .. } => proven += 1,
+                Proof::Counterexample(_) => broken += 1,
+                Proof::Unknown { .. } => {}
+            }
+        }
+        assert!(same.counterexample().is_none(), "{of}: {same}");
+        if let Some(found) = auto.counterexample() {
+            assert_eq!(reach(&one, found.request.as_ref().unwrap()), 2, "{of}: {auto}");
+        }
+        let findings = lint(&one, &Tools::default());
+        let shadowed: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.lint == Lint::ShadowedRule)
+            .filter_map(|finding| one.rows().iter().find(|row| row.rule.place == finding.place))
+            .map(|row| row.rule.name.as_ref().to_owned())
+            .collect();
+        shadows += shadowed.len();
+        let without: Vec<PolicySet> = shadowed
+            .iter()
+            .filter(|name| name.starts_with('r'))
+            .map(|name| text.load(Some(name)))
+            .collect();
+        for _ in 0..REQUESTS {
+            let input = request(&mut rng);
+            let here = scoped(&input, text.has_acme());
+            let reached = reach(&one, &here);
+            if auto.is_proven() && here.resource.attr["classification"] == "special_category" {
+                assert!(reached < 2, "{of}: {here:#?}");
+            }
+            if more.is_proven() {
+                assert!(reach(&other, &scoped(&input, other_text.has_acme())) <= reached, "{of}: {here:#?}");
+            }
+            for less in &without {
+                assert_eq!(reach(less, &here), reached, "{of}: {shadowed:?} {here:#?}");
+            }
+            if let Some(found) = dead.counterexample() {
+                deads += 1;
+                let mut held = false;
+                let mut tell = |step: Step<'_>| {
+                    if let Step::Rule { rule: Some(rule), outcome, .. } = step {
+                        held |= rule.source == found.rule && !rule.inverted && outcome == Outcome::Held;
+                    }
+                };
+                cerbos::check_stepwise(&one, &here, &params(), &mut tell).unwrap();
+                assert!(!held, "{of}: {dead} {here:#?}");
+            }
+        }
+    }
+    println!("{rounds} pairs of sets: {proven} proven, {broken} broken, {shadows} shadowed rules, {deads} requests against dead rules");
+    assert!(proven > 50 && broken > 50 && shadows > 10 && deads > 100, "{proven} {broken} {shadows} {deads}");
+}
