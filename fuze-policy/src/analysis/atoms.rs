@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cells::{Point, Subject};
-use super::logic::each_part;
+use super::logic::{each_part, is_of_time};
 use super::vocabulary::{ARGS, attribute};
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
 use crate::cerbos::{Expression, Place};
@@ -92,6 +92,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
         _ => {}
     });
     let membership = role_membership(expr);
+    let exact = exact && !is_of_time(expr);
     looks.form = match (exact && !whole, looks.subjects.as_slice()) {
         (false, _) => Form::Free,
         (true, []) if mentions(expr, Root::PrincipalRoles) => match membership {
@@ -102,7 +103,8 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
             None => Form::Free,
         },
         (true, []) => Form::Cells,
-        (true, [_]) if compares(expr) => Form::Cells,
+        // An attribute is equal to itself, whatever it is.
+        (true, [_]) if compares(expr) || equates(expr) => Form::Cells,
         (true, [_, _]) if equates(expr) => Form::Equality,
         (true, _) if mentions(expr, Root::PrincipalRoles) => Form::Free,
         (true, _) => Form::Points,
@@ -161,7 +163,7 @@ impl Looks {
     }
 }
 
-fn mentions(expr: &Expr, root: Root) -> bool {
+pub(super) fn mentions(expr: &Expr, root: Root) -> bool {
     let mut found = false;
     each_part(expr, &mut |part| found |= matches!(&part.kind, Kind::Path(path) if path.root == root));
     found

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value as Json};
 
-use super::vocabulary::{ATTRIBUTES, Domain};
+use super::vocabulary::{ATTRIBUTES, Domain, TOOL_NAME};
 
 /// What a variable is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -114,7 +114,10 @@ impl Known<'_> {
     }
 
     fn texts(&self) -> impl Iterator<Item = Cell> {
-        let named = self.points.iter().filter_map(|point| match point {
+        // Every tool has a name.
+        let may_be_empty = *self.subject != Subject::Attribute(TOOL_NAME);
+        let named = self.points.iter().filter_map(move |point| match point {
+            Point::Text(text) if text.is_empty() && !may_be_empty => None,
             Point::Text(text) => Some(Cell::point(&**text)),
             Point::Number(_) => None,
         });

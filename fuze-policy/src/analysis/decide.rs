@@ -10,14 +10,14 @@ use crate::cerbos::{Effect, Rule};
 
 /// What an action comes to.
 #[derive(Clone, Debug)]
-pub(super) enum Answer<'p> {
-    Allow { rule: &'p Rule, scope: Arc<str> },
+pub(super) enum Answer {
+    Allow { scope: Arc<str> },
     Deny,
     /// A condition failed: the run halts.
     Failed,
 }
 
-impl Answer<'_> {
+impl Answer {
     pub(super) fn allows(&self) -> bool {
         matches!(self, Self::Allow { .. })
     }
@@ -37,12 +37,10 @@ pub(super) struct Decision<'d, 'm, 'p> {
     pub(super) reached: Vec<&'p Rule>,
 }
 
-/// What decided for one role.
-enum Of<'p> {
+/// What the policies of one kind say, to one role.
+enum Of {
     Nothing,
-    Allow { rule: &'p Rule, scope: Arc<str> },
-    Deny,
-    Failed,
+    Said(Answer),
 }
 
 impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
@@ -56,44 +54,42 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     }
 
     /// What an action comes to, by its place in [`ACTIONS`](crate::agent_tool::ACTIONS). As the engine does, ask for the first one first.
-    pub(super) fn action(&mut self, action: usize) -> Answer<'p> {
+    pub(super) fn action(&mut self, action: usize) -> Answer {
         let frame = self.search.frame;
         let Some(plan) = frame.plans.get(self.bundle).and_then(|plans| plans.get(action)) else {
             return Answer::Deny;
         };
-        match self.levels(&plan.principal) {
-            Of::Nothing => {}
-            Of::Allow { rule, scope } => return Answer::Allow { rule, scope },
-            Of::Deny => return Answer::Deny,
-            Of::Failed => return Answer::Failed,
+        if let Of::Said(answer) = self.levels(&plan.principal) {
+            return answer;
         }
         for levels in &plan.roles {
             match self.levels(levels) {
                 // Each role on its own: the first that may, may.
-                Of::Allow { rule, scope } => return Answer::Allow { rule, scope },
-                Of::Failed => return Answer::Failed,
-                Of::Nothing | Of::Deny => {}
+                Of::Said(answer @ (Answer::Allow { .. } | Answer::Failed)) => return answer,
+                Of::Said(Answer::Deny) | Of::Nothing => {}
             }
         }
         Answer::Deny
     }
 
-    fn levels(&mut self, levels: &'m [Level<'p>]) -> Of<'p> {
+    fn levels(&mut self, levels: &'m [Level<'p>]) -> Of {
         for (at, level) in levels.iter().enumerate() {
-            let mut allowed = None;
+            let mut allowed = false;
             for speaks in &level.rules {
                 if self.without.is_some_and(|rule| speaks.rule.is_some_and(|r| std::ptr::eq(r, rule))) {
                     continue;
                 }
-                let Some(held) = self.held(speaks, at) else { return Of::Failed };
+                let Some(held) = self.held(speaks, at) else {
+                    return Of::Said(Answer::Failed);
+                };
                 match speaks.effect.filter(|_| held) {
-                    Some(Effect::Deny) => return Of::Deny,
-                    Some(Effect::Allow) => allowed = allowed.or(speaks.rule),
+                    Some(Effect::Deny) => return Of::Said(Answer::Deny),
+                    Some(Effect::Allow) => allowed = true,
                     None => {}
                 }
             }
-            if let Some(rule) = allowed.filter(|_| !level.consent) {
-                return Of::Allow { rule, scope: Arc::clone(&level.scope) };
+            if allowed && !level.consent {
+                return Of::Said(Answer::Allow { scope: Arc::clone(&level.scope) });
             }
         }
         Of::Nothing

@@ -15,7 +15,10 @@ pub(super) fn lint(policies: &Policies<'_>, tools: &Tools) -> Vec<Finding> {
     // What holds for every tool that could be declared does not depend on those that are today.
     let open = Policies { tools: None, ..policies.clone() };
     narrow::find(&open, &mut found);
-    rules::find(&open, Some(&declared).filter(|_| !tools.tools.is_empty()), &mut found);
+    // A role that nobody has is a finding of its own.
+    let tools_alone = Tools { roles: None, ..tools.clone() };
+    let of_tools = open.clone().for_tools(&tools_alone);
+    rules::find(&open, Some(&of_tools).filter(|_| !tools.tools.is_empty()), &mut found);
     names::find(&declared, tools, &mut found);
     found.0.into_iter().collect()
 }

@@ -121,7 +121,7 @@ const LARGEST: usize = 20_000;
 pub(super) struct Closing<'a> {
     pub(super) params: &'a Params,
     pub(super) globals: &'a Map,
-    /// Whether the result means the same in every request. If not, it may still be told apart from others.
+    /// Whether each variable means what stands for it.
     pub(super) exact: bool,
     pub(super) parts: usize,
     /// Variables of macros around.
@@ -148,8 +148,6 @@ impl<'a> Closing<'a> {
             }
             Kind::Has { operand, field } => {
                 let operand = self.close(operand);
-                // Whether a variable could be evaluated is not looked at.
-                self.exact &= !matches!(&operand.kind, Kind::Path(p) if p.root == Root::Variables);
                 Kind::Has { operand: Box::new(operand), field: Arc::clone(field) }
             }
             Kind::Index { operand, index, optional } => {
@@ -180,11 +178,7 @@ impl<'a> Closing<'a> {
                 };
                 Kind::Map(entries.iter().map(entry).collect())
             }
-            Kind::Call(function, of) => {
-                // One time for a request, another for the next.
-                self.exact &= !matches!(function.name(), "now" | "timeSince");
-                Kind::Call(*function, self.all(of))
-            }
+            Kind::Call(function, of) => Kind::Call(*function, self.all(of)),
             Kind::Fold(fold) => {
                 let range = self.close(&fold.range);
                 self.bound += fold.variables;
@@ -229,7 +223,6 @@ impl<'a> Closing<'a> {
         });
         match (found, path.root) {
             (Some(found), _) => return found,
-            (None, Root::Variables | Root::Runtime | Root::EffectiveDerivedRoles) => self.exact = false,
             (None, Root::Constants) if path.keys.is_empty() => {
                 return literal(Value::Map(Arc::clone(&self.params.constants)));
             }
@@ -331,6 +324,13 @@ const PLAIN: [&str; 20] = [
     "math.least",
     "math.abs",
 ];
+
+/// Whether an expression looks at the time, which is another for each request.
+pub(super) fn is_of_time(expr: &Expr) -> bool {
+    some_part(expr, |kind| {
+        matches!(kind, Kind::Call(function, _) if matches!(function.name(), "now" | "timeSince"))
+    })
+}
 
 /// Whether a variable may keep something else than the value (see [`Value::into_variable`]).
 fn changes(expr: &Expr) -> bool {

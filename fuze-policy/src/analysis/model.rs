@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::atoms::{Atom, AtomId, Form, VarId, look};
+use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
 use super::logic::{Closing, Logic, Test, Truth};
 use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
 use crate::agent_tool::{ACTIONS, KIND};
-use crate::cel::{Expr, Kind, Map};
+use crate::cel::{Expr, Kind, Map, Root};
 use crate::cerbos::{CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, Row, Rule, Whom};
 
 /// The version of policies that tools are decided by.
@@ -173,9 +173,9 @@ impl<'p> Model<'p> {
             Condition::Expr(expression) => {
                 let mut closing = Closing::new(params, globals);
                 let closed = closing.close(expression.program.expr());
+                // What is not written out is told apart by the policy that it stands in.
+                let salt = format!("{salt}/{}", params.id);
                 let exact = closing.exact;
-                // What is not exact is told apart by the policy that it stands in.
-                let salt = if exact { String::new() } else { format!("{salt}/{}", params.id) };
                 Test::Expr(self.logic(&closed, exact, &salt, expression))
             }
         }
@@ -196,6 +196,7 @@ impl<'p> Model<'p> {
     }
 
     fn intern(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression) -> AtomId {
+        let salt = if exact && !mentions(expr, Root::Variables) { "" } else { salt };
         let key = format!("{salt}{expr:?}");
         if let Some(id) = self.by_key.get(&key) {
             return *id;
