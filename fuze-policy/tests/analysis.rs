@@ -162,12 +162,9 @@ fn what_is_not_known_is_said() {
     let patterns = root(&["ALLOW \"a*\" both R.attr.classification == \"public\"", "DENY \"*b\" both"]);
     let proof = prove(&patterns, &special());
     assert!(matches!(proof, Proof::Unknown { reason: Reason::RolePatterns { .. }, .. }), "{proof}");
-    // Sixteen independent choices of four and more.
-    let many: Vec<String> = (0..16).map(|n| format!("R.attr.args.a{n} == \"x\"")).collect();
-    let condition = format!("ALLOW \"a\" both [{}].exists(x, x) && false", many.join(", "));
+    // Two dozen arguments, each in several ways.
     let each: Vec<String> = (0..24).map(|n| format!("(R.attr.args.a{n} == \"x\" ? true : R.attr.args.a{n} == \"y\" ? true : has(R.attr.args.b{n}))")).collect();
     let wide = format!("ALLOW \"a\" both {} && R.attr.args.zz == \"1\" && R.attr.args.zz == \"2\"", each.join(" && "));
-    assert!(prove(&root(&[&condition]), &special()).is_proven());
     let proof = prove(&root(&[&wide]), &special());
     assert!(matches!(proof, Proof::Unknown { reason: Reason::TooManyCases { .. }, .. }), "{proof}");
 }
@@ -195,7 +192,7 @@ fn nothing_crosses_tenants() {
     for unlocking in [
         "ALLOW \"a\" both R.attr.args.tenant == \"acme\"",
         "ALLOW \"a\" invoke R.attr.args.tenant != P.attr.tenant",
-        "ALLOW \"a\" both R.attr.args.order.customer_of == P.attr.tenant || R.attr.args.order.customer_of == \"globex\"",
+        "ALLOW \"a\" both R.attr.args.order.customer_of == \"globex\" && R.attr.tool_name == \"t\"",
         "ALLOW \"a\" both R.attr.args.Tenant_id != \"mine\"",
     ] {
         let sources = [policy("", &[unlocking]), policy("acme", &[]), policy("globex", &[])];
@@ -204,6 +201,7 @@ fn nothing_crosses_tenants() {
         assert!(allows(&load(&sources), found.request.as_ref().unwrap(), "invoke"), "{unlocking}");
     }
     let ok = [
+        // An argument that names the run's own tenant, and another beside it, opens nothing that the own name would not.
         policy("", &["ALLOW \"a\" both P.attr.tenant == \"acme\"", "DENY \"*\" both R.attr.args.tenant != P.attr.tenant"]),
         policy("acme", &["ALLOW \"a\" both R.attr.args.to == \"acme\""]),
     ];
