@@ -9,7 +9,7 @@ pub(crate) mod obligation;
 mod question;
 mod widening;
 
-pub use engine::{Cerbos, LoadError};
+pub use engine::{Cerbos, LoadError, verdict};
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

@@ -165,8 +165,11 @@ fn lowered(invoke: &Answer<'_>, auto: &Answer<'_>) -> Verdict {
     combine((invoke.effect, invoke.rule), (auto.effect, auto.rule), asked)
 }
 
-/// What a Cerbos answer about a call means. A decision that rests on a failed condition, or says what cannot be read, is none.
-pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, EngineError> {
+/// What a Cerbos answer about a call means.
+///
+/// # Errors
+/// When the answer rests on a condition that failed, or a rule said what cannot be read: that is no decision.
+pub fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, EngineError> {
     let effect = |action: &str| {
         let found = output.action(action).ok_or_else(|| {
             EngineError::Malformed(format!("nothing was said about `{action}` on `{}`", input.resource.id))

@@ -99,7 +99,8 @@ pub fn compare(
                         theirs.actions.values().filter(|found| found.0 == "EFFECT_ALLOW").count() as u64;
                     tally.outputs += theirs.outputs.len() as u64;
                     let ours = ours::check(set, mode, &question.principal, resource);
-                    if ours.as_ref() != Ok(&theirs) && differences.len() < most {
+                    let agree = ours.as_ref().is_ok_and(|ours| ours.agrees(&theirs));
+                    if !agree && differences.len() < most {
                         let question = Question {
                             principal: question.principal.clone(),
                             resources: vec![resource.clone()],
@@ -166,7 +167,7 @@ fn differs(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<boo
     else {
         return Ok(false);
     };
-    Ok(ours::check(&set, mode, &question.principal, resource) != Ok(theirs))
+    Ok(!ours::check(&set, mode, &question.principal, resource).is_ok_and(|ours| ours.agrees(&theirs)))
 }
 
 /// Cases with one part less.
