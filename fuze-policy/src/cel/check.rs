@@ -17,7 +17,7 @@ pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
-    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new() };
+    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new() };
     checker.expr(node).map(|(expr, _)| expr)
 }
 
@@ -26,6 +26,8 @@ pub(super) struct Checker<'s> {
     pub(super) types: Unifier,
     /// Variables of enclosing macros, the outermost first.
     scope: Vec<(Arc<str>, Ty)>,
+    /// Types of the elements of the list literal that was checked last, for `format`.
+    elements: Vec<Ty>,
 }
 
 impl Checker<'_> {
@@ -229,13 +231,16 @@ impl Checker<'_> {
 
     fn list(&mut self, items: &[(Node, bool)]) -> Result<(Kind, Ty), ParseError> {
         let mut joined = None;
+        let mut types = Vec::with_capacity(items.len());
         let mut checked = Vec::with_capacity(items.len());
         for (node, optional) in items {
             let (value, ty) = self.expr(node)?;
             let ty = self.unwrapped(ty, *optional, node.span)?;
+            types.push(ty.clone());
             joined = Some(self.join(joined, ty));
             checked.push(Item { value, optional: *optional });
         }
+        self.elements = types;
         let element = joined.unwrap_or_else(|| self.types.variable());
         Ok((Kind::List(checked), Ty::list(element)))
     }
@@ -287,6 +292,9 @@ impl Checker<'_> {
         if let Some(function) = qualified.as_deref().and_then(signatures::find) {
             return self.apply(function, checked, false, span);
         }
+        if let (Some(target), "format", [values]) = (target, &**name, args) {
+            self.formatted(target, values)?;
+        }
         if let Some(target) = target {
             checked.insert(0, self.expr(target)?);
         }
@@ -294,6 +302,16 @@ impl Checker<'_> {
         let function = signatures::find(name)
             .ok_or_else(|| self.error(span, format!("there is no function `{name}`")))?;
         self.apply(function, checked, member, span)
+    }
+
+    /// Refuses a literal pattern that does not fit the literal list of values, which was checked just before.
+    fn formatted(&self, target: &Node, values: &Node) -> Result<(), ParseError> {
+        let (Raw::Literal(Value::String(pattern)), Raw::List(items)) = (&target.raw, &values.raw) else {
+            return Ok(());
+        };
+        let types = if items.is_empty() { &[] } else { self.elements.as_slice() };
+        let kinds: Vec<_> = types.iter().map(|ty| self.types.resolve(ty).to_type()).collect();
+        format::check(pattern, &kinds).map_err(|why| self.error(target.span, why))
     }
 
     /// A function of operands that were checked.
@@ -361,13 +379,6 @@ impl Checker<'_> {
                 let wrong = net::range(text).is_err();
                 wrong.then(|| format!("`{text}` is no range of IP addresses: write `10.0.0.0/8`"))
             }
-            ("format", Kind::List(items)) => match args.first().map(|target| &target.kind) {
-                Some(Kind::Literal(Value::String(pattern))) => {
-                    let kinds: Vec<_> = items.iter().map(|item| known_type(&item.value)).collect();
-                    format::check(pattern, &kinds).err()
-                }
-                _ => None,
-            },
             _ => None,
         };
         wrong.map_or(Ok(()), |why| Err(self.error(expr.span, why)))
@@ -458,28 +469,6 @@ fn type_of(value: &Value) -> Ty {
         Value::Bytes(_) => Ty::Bytes,
         // The parser makes no other literals.
         _ => Ty::Dyn,
-    }
-}
-
-/// The type of what an expression gives, where that can be seen from outside.
-fn known_type(expr: &Expr) -> Option<Type> {
-    match &expr.kind {
-        Kind::Literal(value) => Some(value.type_of()),
-        Kind::Path(Path { root, keys }) if keys.is_empty() => match root {
-            Root::PrincipalId | Root::PrincipalScope | Root::PrincipalPolicyVersion => Some(Type::String),
-            Root::ResourceKind | Root::ResourceId | Root::ResourceScope | Root::ResourcePolicyVersion => {
-                Some(Type::String)
-            }
-            _ => None,
-        },
-        Kind::Call(function, _) => {
-            let (first, rest) = signatures::decl(*function)?.overloads.split_first()?;
-            rest.iter()
-                .all(|overload| overload.result == first.result)
-                .then(|| first.result.to_type())
-                .flatten()
-        }
-        _ => None,
     }
 }
 

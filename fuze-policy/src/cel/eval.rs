@@ -392,6 +392,13 @@ fn element(value: &Value, index: &Value, optional: bool) -> Evaluated {
             None => Ok(Value::Optional(None)),
         };
     }
+    if !matches!(index, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_))
+    {
+        return Err(EvalError::failed(format!(
+            "a value of type {} cannot be an index",
+            index.type_of().name()
+        )));
+    }
     let found = match value {
         Value::Map(map) => map.get(index).cloned(),
         Value::List(items) => position(index)?.and_then(|at| items.get(at)).cloned(),
