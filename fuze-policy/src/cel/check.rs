@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::ast::{BinaryOp, Entry, Expr, Item, Kind, Path, Root, Span};
-use super::check_macros;
 use super::error::ParseError;
-use super::functions::{Function, convert, format, net, regexes, time};
+use super::functions::{Function, regexes};
 use super::parser;
 use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
 use super::types::{Ty, Unifier};
-use super::value::{ObjectKind, Timestamp, Type, Value};
+use super::value::{ObjectKind, Type, Value};
+use super::{check_literals, check_macros, constants};
 
 /// An expression and its type.
 pub(super) type Checked = (Expr, Ty);
@@ -242,7 +242,7 @@ impl Checker<'_> {
         }
         self.elements = types;
         let element = joined.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::List(checked), Ty::list(element)))
+        Ok((constants::list(checked), Ty::list(element)))
     }
 
     fn map(&mut self, entries: &[(Node, Node, bool)]) -> Result<(Kind, Ty), ParseError> {
@@ -258,7 +258,7 @@ impl Checker<'_> {
         }
         let key = keys.unwrap_or_else(|| self.types.variable());
         let value = values.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::Map(checked), Ty::map(key, value)))
+        Ok((constants::map(checked), Ty::map(key, value)))
     }
 
     /// The type of an element, out of its optional if it is one that may be left out.
@@ -288,12 +288,10 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<(Kind, Ty), ParseError> {
         let mut checked = args.iter().map(|arg| self.expr(arg)).collect::<Result<Vec<_>, _>>()?;
+        self.literals(name, target, args)?;
         let qualified = target.and_then(qualified_name).map(|prefix| format!("{prefix}.{name}"));
         if let Some(function) = qualified.as_deref().and_then(signatures::find) {
             return self.apply(function, checked, false, span);
-        }
-        if let (Some(target), "format", [values]) = (target, &**name, args) {
-            self.formatted(target, values)?;
         }
         if let Some(target) = target {
             checked.insert(0, self.expr(target)?);
@@ -304,14 +302,18 @@ impl Checker<'_> {
         self.apply(function, checked, member, span)
     }
 
-    /// Refuses a literal pattern that does not fit the literal list of values, which was checked just before.
-    fn formatted(&self, target: &Node, values: &Node) -> Result<(), ParseError> {
-        let (Raw::Literal(Value::String(pattern)), Raw::List(items)) = (&target.raw, &values.raw) else {
-            return Ok(());
-        };
-        let types = if items.is_empty() { &[] } else { self.elements.as_slice() };
-        let kinds: Vec<_> = types.iter().map(|ty| self.types.resolve(ty).to_type()).collect();
-        format::check(pattern, &kinds).map_err(|why| self.error(target.span, why))
+    /// Refuses literals that can never be what the function wants.
+    fn literals(&self, name: &str, target: Option<&Node>, args: &[Node]) -> Result<(), ParseError> {
+        let Some(argument) = args.first() else { return Ok(()) };
+        let wrong = check_literals::argument(name, argument).map(|why| (argument.span, why));
+        let wrong = wrong.or_else(|| match (target, name, args) {
+            (Some(target), "format", [values]) => {
+                let kinds = self.elements.iter().map(|ty| self.types.resolve(ty).to_type());
+                check_literals::format(target, values, kinds).map(|why| (target.span, why))
+            }
+            _ => None,
+        });
+        wrong.map_or(Ok(()), |(span, why)| Err(self.error(span, why)))
     }
 
     /// A function of operands that were checked.
@@ -328,10 +330,9 @@ impl Checker<'_> {
         let result = self
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
-        self.literals(function, &exprs, member)?;
         let kind = match regexes::precompiled(function, &exprs) {
             Some(pattern) if !exprs.is_empty() => Kind::Matches(Box::new(exprs.swap_remove(0)), pattern),
-            _ => Kind::Call(function, exprs),
+            _ => constants::call(function, exprs),
         };
         Ok((kind, result))
     }
@@ -347,41 +348,8 @@ impl Checker<'_> {
         let element =
             types.into_iter().fold(None, |former, ty| Some(self.join(former, ty))).unwrap_or(Ty::Dyn);
         let items = exprs.into_iter().map(|value| Item { value, optional: false }).collect();
-        let list = Expr { kind: Kind::List(items), span };
+        let list = Expr { kind: constants::list(items), span };
         self.apply(function, vec![(list, Ty::list(element))], false, span)
-    }
-
-    /// Refuses literals that can never be a duration, a timestamp, a pattern, an address.
-    fn literals(&self, function: Function, args: &[Expr], member: bool) -> Result<(), ParseError> {
-        let name = function.name();
-        // As in cel-go, of `matches(text, pattern)` it is the text that is looked at.
-        let Some(expr) = args.get(usize::from(member)) else { return Ok(()) };
-        let wrong = match (name, &expr.kind) {
-            ("duration", Kind::Literal(Value::String(text))) => {
-                let wrong = time::parse_duration(text).is_none();
-                wrong.then(|| format!("`{text}` is no duration: write `90m`, `1h30m`, `1.5s`"))
-            }
-            ("timestamp", Kind::Literal(Value::String(text))) => {
-                let wrong = convert::timestamp(text).is_err();
-                wrong.then(|| format!("`{text}` is no timestamp: write `2026-01-31T12:00:00Z`"))
-            }
-            ("timestamp", Kind::Literal(Value::Int(seconds))) => {
-                let wrong = Timestamp::new(*seconds, 0, 0).is_none();
-                wrong.then(|| format!("{seconds} seconds are outside of the years 1 to 9999"))
-            }
-            ("matches", Kind::Literal(Value::String(text))) => {
-                regexes::compile(text).err().map(|why| format!("`{text}` is no pattern: {why}"))
-            }
-            ("ip", Kind::Literal(Value::String(text))) => {
-                net::address(text).is_err().then(|| format!("`{text}` is no IP address"))
-            }
-            ("cidr", Kind::Literal(Value::String(text))) => {
-                let wrong = net::range(text).is_err();
-                wrong.then(|| format!("`{text}` is no range of IP addresses: write `10.0.0.0/8`"))
-            }
-            _ => None,
-        };
-        wrong.map_or(Ok(()), |why| Err(self.error(expr.span, why)))
     }
 
     /// The type of an operator's result.

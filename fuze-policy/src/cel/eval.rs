@@ -240,6 +240,11 @@ impl<'e> Interpreter<'e> {
             Root::Globals => &activation.globals,
             Root::AuxDataJwt if let Some(aux) = aux => &aux.jwt,
             Root::AuxDataJwts if let Some(aux) = aux => &aux.jwts,
+            // A message has to be put together.
+            root @ (Root::Request | Root::Principal | Root::Resource | Root::AuxData | Root::Runtime) => {
+                self.budget.step(16)?;
+                return self.whole(root);
+            }
             root => {
                 return path.keys.iter().try_fold(self.whole(root)?, |value, key| select(&value, key, false));
             }

@@ -75,7 +75,8 @@ fn index_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
         [Value::String(s), Value::String(part), Value::Int(from)] => (s, part, *from),
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     };
-    context.budget.step(text_cost_of(s.len() + part.len()))?;
+    // Characters are counted, too.
+    context.budget.step(4 * text_cost_of(s.len() + part.len()))?;
     if from < 0 {
         return Err(out_of_range(from));
     }
@@ -99,7 +100,7 @@ fn last_index_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
         [Value::String(s), Value::String(part), Value::Int(last)] => (s, part, Some(*last)),
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     };
-    context.budget.step(text_cost_of(s.len() + part.len()))?;
+    context.budget.step(4 * text_cost_of(s.len() + part.len()))?;
     let length = s.chars().count();
     let last = match last {
         Some(last) => last,
