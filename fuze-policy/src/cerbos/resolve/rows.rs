@@ -84,7 +84,7 @@ impl<'l> Builder<'l> {
             key,
             policy,
             (PolicyKind::Resource, &body.resource, &body.version, &body.scope),
-            body.scope_permissions,
+            body.scope_permissions.unwrap_or_default(),
         );
         let sanitized = names::sanitized(&body.resource.value);
         let mut rows = Vec::new();
@@ -145,7 +145,7 @@ impl<'l> Builder<'l> {
             key,
             policy,
             (PolicyKind::Principal, &body.principal, &body.version, &body.scope),
-            body.scope_permissions,
+            body.scope_permissions.unwrap_or_default(),
         );
         let mut rows = Vec::new();
         for (rules, i, action, read) in all {

@@ -299,6 +299,25 @@ fn one_scope_relates_to_its_parent_in_one_way() {
           resource policy `expense` (a.yaml:2:1) differ"
         ]
     );
+    let silent = "apiVersion: api.cerbos.dev/v1\nexportConstants: {name: x}\n";
+    let says = policy("  scopePermissions: SCOPE_PERMISSIONS_OVERRIDE_PARENT\n", RULE);
+    assert_eq!(
+        problems_of(&[("a.yaml", &says), ("b.yaml", silent)]),
+        [""; 0],
+        "the first file is not looked at"
+    );
+    assert_eq!(
+        problems_of(&[
+            ("c.yaml", &says),
+            ("b.yaml", silent),
+            ("a/z.yaml", &says.replace("expense", "travel"))
+        ]),
+        [
+            "c.yaml:3:3: all files of a scope must say the same `scopePermissions` or say nothing, sets of derived roles, \
+          variables and constants count for the root scope: Cerbos refuses that: resource policy `expense` and the set \
+          of constants `x` (b.yaml:2:1) differ"
+        ]
+    );
     let also = policy(consent, RULE);
     assert_eq!(problems_of(&[("a.yaml", &also), ("b.yaml", &other)]), [""; 0]);
     check(
