@@ -258,6 +258,7 @@ impl Generator {
                 self.role_policy(&role, &kinds, &scopes, &mut policies);
             }
         }
+        self.drop_unused(&mut policies);
         let questions = (0..size.questions)
             .map(|_| self.question(&principals, &kinds, &scopes, size.resources))
             .collect();
