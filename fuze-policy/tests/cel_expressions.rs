@@ -85,6 +85,16 @@ fn what_depends_on_nothing_is_computed_once() {
 }
 
 #[test]
+fn ends_of_lines_in_text_are_one_character() {
+    for source in ["'''a\r\nb\rc'''", "r'''a\r\nb\rc'''"] {
+        match &parse(source).expr().kind {
+            Kind::Literal(Value::String(text)) => assert_eq!(&**text, "a\nb\nc"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn constant_patterns_are_compiled_once() {
     for source in ["P.id.matches('^a.*$')", "matches(P.id, '^a.*$')", "P.id.matches(r'^a' + '$')"] {
         let program = parse(source);
