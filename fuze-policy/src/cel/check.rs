@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::ast::{BinaryOp, Entry, Expr, Item, Kind, Path, Root, Span};
-use super::check_macros;
 use super::error::ParseError;
-use super::functions::{Function, convert, net, regexes, time};
+use super::functions::{Function, regexes};
 use super::parser;
 use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
 use super::types::{Ty, Unifier};
 use super::value::{ObjectKind, Type, Value};
+use super::{check_literals, check_macros, constants};
 
 /// An expression and its type.
 pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
-    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new() };
+    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new() };
     checker.expr(node).map(|(expr, _)| expr)
 }
 
@@ -26,6 +26,8 @@ pub(super) struct Checker<'s> {
     pub(super) types: Unifier,
     /// Variables of enclosing macros, the outermost first.
     scope: Vec<(Arc<str>, Ty)>,
+    /// Types of the elements of the list literal that was checked last, for `format`.
+    elements: Vec<Ty>,
 }
 
 impl Checker<'_> {
@@ -46,6 +48,7 @@ impl Checker<'_> {
         checked
     }
 
+    /// Its parts are functions of their own, so that each level takes little of the stack.
     pub(super) fn expr(&mut self, node: &Node) -> Result<Checked, ParseError> {
         let span = node.span;
         let (kind, ty) = match &node.raw {
@@ -53,43 +56,59 @@ impl Checker<'_> {
             Raw::Name { name, absolute } => self.name(name, *absolute, span)?,
             Raw::Select { operand, field, optional } => self.select(node, operand, field, *optional)?,
             Raw::Index { operand, index, optional } => self.index(operand, index, *optional, span)?,
-            Raw::Call { target, name, args } => {
-                match check_macros::expand(self, target.as_deref(), name, args, span)? {
-                    Some(expanded) => expanded,
-                    None => self.call(target.as_deref(), name, args, span)?,
-                }
-            }
-            Raw::Not(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("!", &[ty], span)?;
-                (Kind::Not(Box::new(operand)), result)
-            }
-            Raw::Negate(operand) => {
-                let (operand, ty) = self.expr(operand)?;
-                let result = self.operator("neg", &[ty], span)?;
-                (Kind::Negate(Box::new(operand)), result)
-            }
-            Raw::Binary(op, both) => {
-                let [left, right] = &**both;
-                let (left, left_ty) = self.expr(left)?;
-                let (right, right_ty) = self.expr(right)?;
-                let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
-                (Kind::Binary(*op, Box::new([left, right])), result)
-            }
+            Raw::Call { target, name, args } => self.call_or_macro(target.as_deref(), name, args, span)?,
+            Raw::Not(operand) => self.unary("!", operand, Kind::Not, span)?,
+            Raw::Negate(operand) => self.unary("neg", operand, Kind::Negate, span)?,
+            Raw::Binary(op, both) => self.binary(*op, both, span)?,
             Raw::And(terms) => (Kind::And(self.booleans(terms)?), Ty::Bool),
             Raw::Or(terms) => (Kind::Or(self.booleans(terms)?), Ty::Bool),
-            Raw::Conditional(three) => {
-                let [condition, then, otherwise] = &**three;
-                let (condition, a) = self.expr(condition)?;
-                let (then, b) = self.expr(then)?;
-                let (otherwise, c) = self.expr(otherwise)?;
-                let result = self.operator("?:", &[a, b, c], span)?;
-                (Kind::Conditional(Box::new([condition, then, otherwise])), result)
-            }
+            Raw::Conditional(three) => self.conditional(three, span)?,
             Raw::List(items) => self.list(items)?,
             Raw::Map(entries) => self.map(entries)?,
         };
         Ok((Expr { kind, span }, ty))
+    }
+
+    fn unary(
+        &mut self,
+        symbol: &str,
+        operand: &Node,
+        kind: fn(Box<Expr>) -> Kind,
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        let (operand, ty) = self.expr(operand)?;
+        let result = self.operator(symbol, &[ty], span)?;
+        Ok((kind(Box::new(operand)), result))
+    }
+
+    fn binary(&mut self, op: BinaryOp, both: &[Node; 2], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [left, right] = both;
+        let (left, left_ty) = self.expr(left)?;
+        let (right, right_ty) = self.expr(right)?;
+        let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
+        Ok((Kind::Binary(op, Box::new([left, right])), result))
+    }
+
+    fn conditional(&mut self, three: &[Node; 3], span: Span) -> Result<(Kind, Ty), ParseError> {
+        let [condition, then, otherwise] = three;
+        let (condition, a) = self.expr(condition)?;
+        let (then, b) = self.expr(then)?;
+        let (otherwise, c) = self.expr(otherwise)?;
+        let result = self.operator("?:", &[a, b, c], span)?;
+        Ok((Kind::Conditional(Box::new([condition, then, otherwise])), result))
+    }
+
+    fn call_or_macro(
+        &mut self,
+        target: Option<&Node>,
+        name: &Arc<str>,
+        args: &[Node],
+        span: Span,
+    ) -> Result<(Kind, Ty), ParseError> {
+        match check_macros::expand(self, target, name, args, span)? {
+            Some(expanded) => Ok(expanded),
+            None => self.call(target, name, args, span),
+        }
     }
 
     fn booleans(&mut self, terms: &[Node]) -> Result<Vec<Expr>, ParseError> {
@@ -212,15 +231,18 @@ impl Checker<'_> {
 
     fn list(&mut self, items: &[(Node, bool)]) -> Result<(Kind, Ty), ParseError> {
         let mut joined = None;
+        let mut types = Vec::with_capacity(items.len());
         let mut checked = Vec::with_capacity(items.len());
         for (node, optional) in items {
             let (value, ty) = self.expr(node)?;
             let ty = self.unwrapped(ty, *optional, node.span)?;
+            types.push(ty.clone());
             joined = Some(self.join(joined, ty));
             checked.push(Item { value, optional: *optional });
         }
+        self.elements = types;
         let element = joined.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::List(checked), Ty::list(element)))
+        Ok((constants::list(checked), Ty::list(element)))
     }
 
     fn map(&mut self, entries: &[(Node, Node, bool)]) -> Result<(Kind, Ty), ParseError> {
@@ -236,7 +258,7 @@ impl Checker<'_> {
         }
         let key = keys.unwrap_or_else(|| self.types.variable());
         let value = values.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::Map(checked), Ty::map(key, value)))
+        Ok((constants::map(checked), Ty::map(key, value)))
     }
 
     /// The type of an element, out of its optional if it is one that may be left out.
@@ -266,6 +288,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<(Kind, Ty), ParseError> {
         let mut checked = args.iter().map(|arg| self.expr(arg)).collect::<Result<Vec<_>, _>>()?;
+        self.literals(name, target, args)?;
         let qualified = target.and_then(qualified_name).map(|prefix| format!("{prefix}.{name}"));
         if let Some(function) = qualified.as_deref().and_then(signatures::find) {
             return self.apply(function, checked, false, span);
@@ -274,12 +297,23 @@ impl Checker<'_> {
             checked.insert(0, self.expr(target)?);
         }
         let member = target.is_some();
-        let function = member
-            .then(|| signatures::find_member(name))
-            .flatten()
-            .or_else(|| signatures::find(name))
+        let function = signatures::find(name)
             .ok_or_else(|| self.error(span, format!("there is no function `{name}`")))?;
         self.apply(function, checked, member, span)
+    }
+
+    /// Refuses literals that can never be what the function wants.
+    fn literals(&self, name: &str, target: Option<&Node>, args: &[Node]) -> Result<(), ParseError> {
+        let Some(argument) = args.first() else { return Ok(()) };
+        let wrong = check_literals::argument(name, argument).map(|why| (argument.span, why));
+        let wrong = wrong.or_else(|| match (target, name, args) {
+            (Some(target), "format", [values]) => {
+                let kinds = self.elements.iter().map(|ty| self.types.resolve(ty).to_type());
+                check_literals::format(target, values, kinds).map(|why| (target.span, why))
+            }
+            _ => None,
+        });
+        wrong.map_or(Ok(()), |(span, why)| Err(self.error(span, why)))
     }
 
     /// A function of operands that were checked.
@@ -296,10 +330,9 @@ impl Checker<'_> {
         let result = self
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
-        self.literals(function, &exprs, member)?;
         let kind = match regexes::precompiled(function, &exprs) {
             Some(pattern) if !exprs.is_empty() => Kind::Matches(Box::new(exprs.swap_remove(0)), pattern),
-            _ => Kind::Call(function, exprs),
+            _ => constants::call(function, exprs),
         };
         Ok((kind, result))
     }
@@ -315,31 +348,8 @@ impl Checker<'_> {
         let element =
             types.into_iter().fold(None, |former, ty| Some(self.join(former, ty))).unwrap_or(Ty::Dyn);
         let items = exprs.into_iter().map(|value| Item { value, optional: false }).collect();
-        let list = Expr { kind: Kind::List(items), span };
+        let list = Expr { kind: constants::list(items), span };
         self.apply(function, vec![(list, Ty::list(element))], false, span)
-    }
-
-    /// Refuses literals that can never be a duration, a timestamp, a pattern, an address.
-    fn literals(&self, function: Function, args: &[Expr], member: bool) -> Result<(), ParseError> {
-        let name = function.name();
-        // As in cel-go, of `matches(text, pattern)` it is the text that is looked at.
-        let Some(expr) = args.get(usize::from(member)) else { return Ok(()) };
-        let Kind::Literal(Value::String(text)) = &expr.kind else { return Ok(()) };
-        let wrong = match name {
-            "duration" => time::parse_duration(text)
-                .is_none()
-                .then(|| "is no duration: write `90m`, `1h30m`, `1.5s`".to_owned()),
-            "timestamp" if !member => convert::timestamp(text)
-                .is_err()
-                .then(|| "is no timestamp: write `2026-01-31T12:00:00Z`".to_owned()),
-            "matches" => regexes::compile(text).err().map(|why| format!("is no pattern: {why}")),
-            "ip" if !member => net::address(text).is_err().then(|| "is no IP address".to_owned()),
-            "cidr" => net::range(text)
-                .is_err()
-                .then(|| "is no range of IP addresses: write `10.0.0.0/8`".to_owned()),
-            _ => None,
-        };
-        wrong.map_or(Ok(()), |why| Err(self.error(expr.span, format!("`{text}` {why}"))))
     }
 
     /// The type of an operator's result.

@@ -11,7 +11,7 @@ use super::value::{Timestamp, Value};
 pub(super) mod calendar;
 pub(super) mod convert;
 pub(super) mod encode;
-mod format;
+pub(super) mod format;
 mod hierarchy;
 mod lists;
 mod math;
@@ -34,7 +34,7 @@ impl Function {
     /// The name that expressions use, with the namespace.
     #[must_use]
     pub fn name(self) -> &'static str {
-        signatures::decl(self).map_or("", |decl| decl.name.trim_start_matches('.'))
+        signatures::decl(self).map_or("", |decl| decl.name)
     }
 }
 
@@ -97,7 +97,8 @@ const GENERAL: &[Line] = &[
     ),
     ("type", &["(A) type(A)"], Native::Eager(type_of)),
     ("dyn", &["(A) dyn"], Native::Eager(same)),
-    ("id", &["(dyn) dyn"], Native::Eager(same)),
+    // In Cerbos the function takes the place of the method: a trust domain is its own `id()`.
+    ("id", &["(dyn) dyn", "spiffeTrustDomain.() string"], Native::Eager(same)),
 ];
 
 fn size(context: &mut Context<'_>, args: &[Value]) -> Computed {

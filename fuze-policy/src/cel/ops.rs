@@ -19,6 +19,9 @@ const MODULUS_BY_ZERO: EvalError = EvalError::Failed(std::borrow::Cow::Borrowed(
 pub(super) fn binary(op: BinaryOp, a: &Value, b: &Value, budget: &mut Budget) -> Result<Value, EvalError> {
     let order = |budget: &mut Budget, wanted: fn(Ordering) -> bool| {
         budget.step(text_cost(a).min(text_cost(b)))?;
+        if unordered(a, b) {
+            return Ok(Value::Bool(false));
+        }
         compare(a, b).map(|order| Value::Bool(wanted(order)))
     };
     match op {
@@ -133,6 +136,15 @@ pub(super) fn negate(value: &Value) -> Result<Value, EvalError> {
         }
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     })
+}
+
+/// Whether one is no number, which is neither below nor above anything. cel-go looks at the left one first.
+fn unordered(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Double(a), _) if a.is_nan() => true,
+        (Value::Double(_) | Value::Int(_) | Value::Uint(_), Value::Double(b)) => b.is_nan(),
+        _ => false,
+    }
 }
 
 /// The order of two values of one kind, or of numbers.
@@ -306,5 +318,5 @@ fn text_cost(value: &Value) -> u64 {
 
 /// Steps that walking so many bytes takes.
 pub(super) fn text_cost_of(bytes: usize) -> u64 {
-    bytes as u64 / 64
+    bytes as u64 / 32
 }

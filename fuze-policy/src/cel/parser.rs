@@ -14,8 +14,8 @@ use super::value::Value;
 
 /// Characters of an expression at most, as in cel-go.
 pub(super) const MAX_SOURCE_CHARS: usize = 100_000;
-/// Levels of an expression at most. cel-go allows as many of each kind.
-pub(super) const MAX_DEPTH: u16 = 250;
+/// Levels of an expression at most, so that a stack of 2 MiB is enough. cel-go allows 250 of each kind.
+pub(super) const MAX_DEPTH: u16 = 100;
 
 /// Names that the grammar keeps for itself.
 const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
@@ -138,9 +138,9 @@ impl<'s> Parser<'s> {
         if self.depth > MAX_DEPTH {
             return Err(self.error(too_deep()));
         }
-        let condition = self.or()?;
+        let condition = self.ranked(0)?;
         let node = if self.take("?") {
-            let then = self.or()?;
+            let then = self.ranked(0)?;
             self.expect(":")?;
             let otherwise = self.expression()?;
             let (from, to) = (condition.span, otherwise.span);
@@ -152,59 +152,31 @@ impl<'s> Parser<'s> {
         node
     }
 
-    fn or(&mut self) -> Result<Node, ParseError> {
-        self.chain("||", Self::and, Raw::Or)
-    }
-
-    fn and(&mut self) -> Result<Node, ParseError> {
-        self.chain("&&", Self::relation, Raw::And)
-    }
-
-    fn chain(
-        &mut self,
-        op: &str,
-        term: fn(&mut Self) -> Result<Node, ParseError>,
-        join: fn(Vec<Node>) -> Raw,
-    ) -> Result<Node, ParseError> {
-        let first = term(self)?;
-        if !self.next_is(op) {
-            return Ok(first);
-        }
-        let from = first.span;
-        let mut terms = vec![first];
-        while self.take(op) {
-            terms.push(term(self)?);
-        }
-        let to = terms.last().map_or(from, |last| last.span);
-        self.node(join(terms), from, to)
-    }
-
-    fn relation(&mut self) -> Result<Node, ParseError> {
-        self.left(&RELATIONS, Self::sum)
-    }
-
-    fn sum(&mut self) -> Result<Node, ParseError> {
-        self.left(&SUMS, Self::product)
-    }
-
-    fn product(&mut self) -> Result<Node, ParseError> {
-        self.left(&PRODUCTS, Self::unary)
-    }
-
-    /// Operators of one rank, grouped to the left.
-    fn left(
-        &mut self,
-        ops: &[(&str, BinaryOp)],
-        operand: fn(&mut Self) -> Result<Node, ParseError>,
-    ) -> Result<Node, ParseError> {
-        let mut left = operand(self)?;
-        while let Some((_, op)) = ops.iter().find(|(text, _)| self.next_is(text)) {
+    /// Operators of this rank and above, grouped to the left; chains of `&&` and of `||` are one expression each.
+    fn ranked(&mut self, least: u8) -> Result<Node, ParseError> {
+        let mut left = self.unary()?;
+        while let Some((text, rank, operator)) = self.operator().filter(|(_, rank, _)| *rank >= least) {
+            let from = left.span;
             self.next();
-            let right = operand(self)?;
-            let (from, to) = (left.span, right.span);
-            left = self.node(Raw::Binary(*op, Box::new([left, right])), from, to)?;
+            let right = self.ranked(rank + 1)?;
+            let raw = match operator {
+                Operator::Binary(op) => Raw::Binary(op, Box::new([left, right])),
+                Operator::Chain(join) => join(self.chain(text, rank, vec![left, right])?),
+            };
+            left = self.node(raw, from, self.previous())?;
         }
         Ok(left)
+    }
+
+    fn chain(&mut self, op: &str, rank: u8, mut terms: Vec<Node>) -> Result<Vec<Node>, ParseError> {
+        while self.take(op) {
+            terms.push(self.ranked(rank + 1)?);
+        }
+        Ok(terms)
+    }
+
+    fn operator(&self) -> Option<(&'static str, u8, Operator)> {
+        OPERATORS.iter().find(|(text, ..)| self.next_is(text)).copied()
     }
 
     fn unary(&mut self) -> Result<Node, ParseError> {
@@ -213,7 +185,7 @@ impl<'s> Parser<'s> {
             let count = self.repeated("!");
             let operand = self.member(None)?;
             let to = operand.span;
-            return if count % 2 == 0 {
+            return if count.is_multiple_of(2) {
                 Ok(operand)
             } else {
                 self.node(Raw::Not(Box::new(operand)), from, to)
@@ -227,7 +199,7 @@ impl<'s> Parser<'s> {
             }
             let operand = self.member(None)?;
             let to = operand.span;
-            return if count % 2 == 0 {
+            return if count.is_multiple_of(2) {
                 Ok(operand)
             } else {
                 self.node(Raw::Negate(Box::new(operand)), from, to)
@@ -381,7 +353,7 @@ impl<'s> Parser<'s> {
     fn list(&mut self) -> Result<Node, ParseError> {
         let from = self.expect("[")?;
         let mut items = Vec::new();
-        while !self.next_is("]") {
+        while !self.next_is("]") && !self.next_is(",") {
             let optional = self.take("?");
             items.push((self.expression()?, optional));
             if !self.take(",") {
@@ -429,18 +401,30 @@ impl<'s> Parser<'s> {
     }
 }
 
-const RELATIONS: [(&str, BinaryOp); 7] = [
-    ("<", BinaryOp::Less),
-    ("<=", BinaryOp::LessEqual),
-    (">=", BinaryOp::GreaterEqual),
-    (">", BinaryOp::Greater),
-    ("==", BinaryOp::Equal),
-    ("!=", BinaryOp::NotEqual),
-    ("in", BinaryOp::In),
+/// What an operator makes of its operands.
+#[derive(Clone, Copy)]
+enum Operator {
+    Binary(BinaryOp),
+    Chain(fn(Vec<Node>) -> Raw),
+}
+
+/// Operators between two operands with their ranks.
+const OPERATORS: [(&str, u8, Operator); 14] = [
+    ("||", 0, Operator::Chain(Raw::Or)),
+    ("&&", 1, Operator::Chain(Raw::And)),
+    ("<", 2, Operator::Binary(BinaryOp::Less)),
+    ("<=", 2, Operator::Binary(BinaryOp::LessEqual)),
+    (">=", 2, Operator::Binary(BinaryOp::GreaterEqual)),
+    (">", 2, Operator::Binary(BinaryOp::Greater)),
+    ("==", 2, Operator::Binary(BinaryOp::Equal)),
+    ("!=", 2, Operator::Binary(BinaryOp::NotEqual)),
+    ("in", 2, Operator::Binary(BinaryOp::In)),
+    ("+", 3, Operator::Binary(BinaryOp::Add)),
+    ("-", 3, Operator::Binary(BinaryOp::Subtract)),
+    ("*", 4, Operator::Binary(BinaryOp::Multiply)),
+    ("/", 4, Operator::Binary(BinaryOp::Divide)),
+    ("%", 4, Operator::Binary(BinaryOp::Modulo)),
 ];
-const SUMS: [(&str, BinaryOp); 2] = [("+", BinaryOp::Add), ("-", BinaryOp::Subtract)];
-const PRODUCTS: [(&str, BinaryOp); 3] =
-    [("*", BinaryOp::Multiply), ("/", BinaryOp::Divide), ("%", BinaryOp::Modulo)];
 
 fn too_deep() -> String {
     format!("the expression is nested deeper than {MAX_DEPTH} levels: divide it into variables")

@@ -51,12 +51,6 @@ pub(super) fn find(name: &str) -> Option<Function> {
     TABLE.by_name.get(name).copied()
 }
 
-/// The function of that name that is called on something, where another of that name is not.
-pub(super) fn find_member(name: &str) -> Option<Function> {
-    // There is one: `trustDomain.id()` beside `id(x)`.
-    (name == "id").then(|| find(".id")).flatten()
-}
-
 /// What is declared of the function.
 pub(super) fn decl(function: Function) -> Option<&'static Decl> {
     TABLE.decls.get(usize::from(function.0))

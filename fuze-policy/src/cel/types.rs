@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::value::ObjectKind;
+use super::value::{ObjectKind, Type};
 
 /// A type of the checker.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,33 @@ impl Ty {
 
     pub(super) fn optional(value: Ty) -> Ty {
         Ty::Optional(Box::new(value)).bounded()
+    }
+
+    /// The type as a value, if it is known.
+    pub(super) fn to_type(&self) -> Option<Type> {
+        Some(match self {
+            Ty::Null => Type::Null,
+            Ty::Bool => Type::Bool,
+            Ty::Int => Type::Int,
+            Ty::Uint => Type::Uint,
+            Ty::Double => Type::Double,
+            Ty::String => Type::String,
+            Ty::Bytes => Type::Bytes,
+            Ty::Timestamp => Type::Timestamp,
+            Ty::Duration => Type::Duration,
+            Ty::Ip => Type::Ip,
+            Ty::Cidr => Type::Cidr,
+            Ty::Hierarchy => Type::Hierarchy,
+            Ty::SpiffeId => Type::SpiffeId,
+            Ty::SpiffeTrustDomain => Type::SpiffeTrustDomain,
+            Ty::SpiffeMatcher => Type::SpiffeMatcher,
+            Ty::List(_) => Type::List,
+            Ty::Map(_) | Ty::Variables => Type::Map,
+            Ty::Optional(_) => Type::Optional,
+            Ty::Type(_) => Type::Type,
+            Ty::Object(kind) => Type::Object(*kind),
+            Ty::Dyn | Ty::Param(_) | Ty::Var(_) => return None,
+        })
     }
 
     fn bounded(self) -> Ty {

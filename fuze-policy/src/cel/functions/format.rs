@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Computed, Context, numbers, time};
 use crate::cel::error::EvalError;
 use crate::cel::map::Map;
-use crate::cel::value::{Timestamp, Value};
+use crate::cel::value::{Timestamp, Type, Value};
 
 /// Digits after the point unless told otherwise.
 const PRECISION: usize = 6;
@@ -34,6 +34,29 @@ pub(super) fn format(context: &mut Context<'_>, args: &[Value]) -> Computed {
     }
     grow(context, &mut out, rest)?;
     Ok(Value::String(out.into()))
+}
+
+/// Whether the pattern and values of these types, where they are known, fit together.
+pub(in crate::cel) fn check(pattern: &str, kinds: &[Option<Type>]) -> Result<(), String> {
+    let mut left = kinds.iter();
+    let mut rest = pattern;
+    while let Some((_, after)) = rest.split_once('%') {
+        if let Some(after) = after.strip_prefix('%') {
+            rest = after;
+            continue;
+        }
+        let kind =
+            left.next().ok_or_else(|| format!("`{pattern}` takes more than {} values", kinds.len()))?;
+        let (clause, after) = clause(after).map_err(|error| error.to_string())?;
+        if let Some(kind) = kind.filter(|kind| !clause.takes(*kind)) {
+            return Err(format!("`%{}` cannot be used with {}", clause.verb, kind.name()));
+        }
+        rest = after;
+    }
+    match left.len() {
+        0 => Ok(()),
+        more => Err(format!("`{pattern}` has no place for {more} of the values")),
+    }
 }
 
 fn grow(context: &mut Context<'_>, out: &mut String, text: &str) -> Result<(), EvalError> {
@@ -72,6 +95,31 @@ fn clause(text: &str) -> Result<(Clause, &str), EvalError> {
 }
 
 impl Clause {
+    /// Whether values of this type can be written so.
+    fn takes(&self, kind: Type) -> bool {
+        match self.verb {
+            'd' | 'f' | 'e' => matches!(kind, Type::Int | Type::Uint | Type::Double),
+            'b' => matches!(kind, Type::Bool | Type::Int | Type::Uint),
+            'o' => matches!(kind, Type::Int | Type::Uint),
+            'x' | 'X' => matches!(kind, Type::Int | Type::Uint | Type::String | Type::Bytes),
+            _ => matches!(
+                kind,
+                Type::Null
+                    | Type::Bool
+                    | Type::Int
+                    | Type::Uint
+                    | Type::Double
+                    | Type::String
+                    | Type::Bytes
+                    | Type::List
+                    | Type::Map
+                    | Type::Timestamp
+                    | Type::Duration
+                    | Type::Type
+            ),
+        }
+    }
+
     fn write(&self, context: &mut Context<'_>, out: &mut String, value: &Value) -> Result<(), EvalError> {
         let wrong = || {
             let kind = value.type_of().name();

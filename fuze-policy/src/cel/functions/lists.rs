@@ -82,10 +82,12 @@ fn sort(context: &mut Context<'_>, args: &[Value]) -> Computed {
 
 fn range(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let [Value::Int(count)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
-    let count = (*count).max(0);
+    if *count < 0 {
+        return Err(EvalError::failed(format!("lists.range: size must be non-negative, got {count}")));
+    }
     // Before the list is made: its length is the author's or the request's choice.
     context.budget.step(count.unsigned_abs())?;
-    list(context, (0..count).map(Value::Int).collect())
+    list(context, (0..*count).map(Value::Int).collect())
 }
 
 fn reverse(context: &mut Context<'_>, args: &[Value]) -> Computed {

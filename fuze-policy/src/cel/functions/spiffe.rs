@@ -1,9 +1,10 @@
 //! SPIFFE IDs, trust domains and matchers.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
-use super::{Computed, Context, Native, strings_of, text};
+use super::{Computed, Context, Native, text};
 use crate::cel::error::EvalError;
 use crate::cel::ops::Equality;
 use crate::cel::signatures::Line;
@@ -27,7 +28,6 @@ pub(super) const LINES: &[Line] = &[
     ("isMemberOf", &["spiffeId.(spiffeTrustDomain) bool"], Native::Eager(is_member_of)),
     ("path", &["spiffeId.() string"], Native::Eager(path)),
     ("trustDomain", &["spiffeId.() spiffeTrustDomain"], Native::Eager(trust_domain_of)),
-    (".id", &["spiffeTrustDomain.() string"], Native::Eager(trust_domain_id)),
     ("name", &["spiffeTrustDomain.() string"], Native::Eager(trust_domain_name)),
     (
         "matchesID",
@@ -169,6 +169,16 @@ impl Spiffe {
     }
 }
 
+impl fmt::Display for Spiffe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Spiffe::Id(id) => f.write_str(&id.text),
+            Spiffe::TrustDomain(name) => f.write_str(name),
+            Spiffe::Matcher(_) => f.write_str("SPIFFE matcher"),
+        }
+    }
+}
+
 fn failed(why: &'static str) -> EvalError {
     EvalError::failed(format!("failed to parse SPIFFE ID: {why}"))
 }
@@ -228,15 +238,12 @@ fn match_exact(_: &mut Context<'_>, args: &[Value]) -> Computed {
 }
 
 fn match_one_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
-    let list = one(args)?;
-    let Value::List(items) = list else { return Err(EvalError::NO_SUCH_OVERLOAD) };
+    let Value::List(items) = one(args)? else { return Err(EvalError::NO_SUCH_OVERLOAD) };
     context.budget.step(items.len() as u64)?;
-    // All text or all IDs, not some of both.
-    let uniform = strings_of(list).is_some() || items.iter().all(|item| matches!(item, Value::Spiffe(_)));
-    let ids = items.iter().map(id).collect::<Result<Vec<_>, _>>();
-    match ids {
-        Ok(ids) if uniform => Ok(value(Spiffe::Matcher(Matcher::OneOf(ids.into())))),
-        _ => Err(EvalError::NO_SUCH_OVERLOAD),
+    // As in Cerbos, text and IDs may stand side by side.
+    match items.iter().map(id).collect::<Result<Vec<_>, _>>() {
+        Ok(ids) => Ok(value(Spiffe::Matcher(Matcher::OneOf(ids.into())))),
+        Err(_) => Err(EvalError::NO_SUCH_OVERLOAD),
     }
 }
 
@@ -271,13 +278,6 @@ fn path(context: &mut Context<'_>, args: &[Value]) -> Computed {
 fn trust_domain_of(_: &mut Context<'_>, args: &[Value]) -> Computed {
     match spiffe(args)? {
         Spiffe::Id(id) => Ok(value(Spiffe::TrustDomain(id.trust_domain().into()))),
-        _ => Err(EvalError::NO_SUCH_OVERLOAD),
-    }
-}
-
-fn trust_domain_id(context: &mut Context<'_>, args: &[Value]) -> Computed {
-    match spiffe(args)? {
-        Spiffe::TrustDomain(name) => text(context, format!("{SCHEME}{name}")),
         _ => Err(EvalError::NO_SUCH_OVERLOAD),
     }
 }
