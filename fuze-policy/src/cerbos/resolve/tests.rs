@@ -429,6 +429,21 @@ fn what_cerbos_decides_by_chance_is_refused() {
 
 #[test]
 fn combinations_are_bounded() {
+    let constants = |n: usize| {
+        let all: Vec<String> = (0..n).map(|i| format!("c{i}: {i}")).collect();
+        policy(
+            &format!(
+                "  variables: {{local: {{v: 'true'}}}}\n  constants: {{local: {{{}}}}}\n",
+                all.join(", ")
+            ),
+            RULE,
+        )
+    };
+    check(&constants(249), &[]);
+    check(
+        &constants(250),
+        &["p.yaml:2:1: a policy can name 250 variables and constants at most, the imported ones included"],
+    );
     let list = |n: usize| (0..n).map(|i| format!("a{i}")).collect::<Vec<_>>().join(",");
     let wide = |n: usize| {
         policy(
