@@ -10,6 +10,7 @@ mod log;
 mod outcome;
 mod output;
 mod place;
+mod policy;
 mod progress;
 mod signing;
 mod text;
@@ -22,7 +23,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Ended;
 use crate::output::Output;
 
-/// Verify, show and export the evidence of agent runs; keep keys and logs.
+/// Verify, show and export the evidence of agent runs; keep keys and logs; check and test policies.
 #[derive(Debug, Parser)]
 #[command(name = "fuze", version, max_term_width = 110, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 valid or done, 1 verification failed, 2 wrong usage, \
@@ -46,6 +47,9 @@ enum Command {
     /// Transparency logs.
     #[command(subcommand)]
     Log(log::Command),
+    /// Policies: check, test, explain.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print the JSON Schema of what a command prints with `--json`.
     Schema {
         /// The command, for instance `audit.verify`; without it, the names of all.
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => audit::run(*command, &output),
         Command::Key(command) => key::run(command, &output),
         Command::Log(command) => log::run(command, &output),
+        Command::Policy(command) => policy::run(command, &output),
         Command::Schema { command } => output::schemas(command.as_deref(), &output),
     };
     match ended {

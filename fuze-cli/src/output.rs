@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::outcome::{Ended, Problem, Result};
-use crate::{audit, key, log};
+use crate::{audit, key, log, policy};
 
 /// What a command prints with `--json`: an object whose member `schema` is this name.
 pub(crate) trait Document: Serialize + JsonSchema {
@@ -108,6 +108,9 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<log::Witnessing>(),
         schema::<key::Made>(),
         schema::<key::Shown>(),
+        schema::<policy::Checked>(),
+        schema::<policy::Tested>(),
+        schema::<policy::Explained>(),
         schema::<Said>(),
     ];
     let Some(command) = command else {

@@ -9,8 +9,7 @@ pub(crate) mod obligation;
 mod question;
 mod widening;
 
-pub use engine::{Cerbos, LoadError};
-pub(crate) use engine::verdict;
+pub use engine::{Cerbos, LoadError, verdict};
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

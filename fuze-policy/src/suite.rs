@@ -5,13 +5,48 @@ mod read;
 mod run;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::{Effect, Problem};
+use crate::cerbos::{Effect, Files, Place, PolicySet, Position, Problem, Source};
 
 pub use run::run;
+
+/// The fixture files beside a suite: those of the directory `testdata` next to it.
+///
+/// # Errors
+/// When one is there and cannot be read.
+pub fn fixtures(directory: &Path, suite: &Source) -> Result<Vec<Source>, Problem> {
+    let beside = suite.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let mut all = Vec::new();
+    for stem in ["principals", "resources", "auxdata", "auxData", "aux_data"] {
+        for ending in ["yaml", "yml", "json"] {
+            let path = Path::new(beside).join("testdata").join(format!("{stem}.{ending}"));
+            let shown = path.to_string_lossy().replace('\\', "/");
+            match std::fs::read_to_string(directory.join(&path)) {
+                Ok(text) => all.push(Source::new(&shown, &text)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let place = Place { file: shown.into(), at: Position::START };
+                    return Err(Problem { place, message: format!("cannot be read: {error}") });
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Runs every suite of a directory against its policies.
+#[must_use]
+pub fn run_all(directory: &Path, files: &Files, set: &PolicySet) -> Vec<SuiteResult> {
+    let one = |source: &Source| match fixtures(directory, source) {
+        Ok(beside) => run(set, source, &beside),
+        Err(problem) => SuiteResult { problems: vec![problem], ..SuiteResult::of(source) },
+    };
+    files.tests.iter().map(one).collect()
+}
 
 /// What came of one suite.
 #[derive(Clone, Debug)]
@@ -77,6 +112,18 @@ pub struct OutputFailure {
 }
 
 impl SuiteResult {
+    /// Nothing yet, of a file.
+    fn of(source: &Source) -> Self {
+        Self {
+            file: Arc::clone(&source.path),
+            name: String::new(),
+            description: String::new(),
+            problems: Vec::new(),
+            skipped: None,
+            cases: Vec::new(),
+        }
+    }
+
     /// Whether nothing is wrong with it. A suite or test that is skipped is not wrong.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -123,7 +170,7 @@ struct Fixtures {
 struct Table {
     name: String,
     /// Where it begins.
-    at: crate::cerbos::Position,
+    at: Position,
     skip: Option<String>,
     options: Option<Options>,
     principals: Names,
@@ -143,7 +190,7 @@ struct Names {
 /// One entry of `expected`.
 #[derive(Debug)]
 struct Expectation {
-    at: crate::cerbos::Position,
+    at: Position,
     principals: Names,
     resources: Names,
     actions: Vec<(String, Effect)>,

@@ -25,7 +25,9 @@ fn policy(scope: &str, rules: &[&str]) -> Source {
         Some(scope) => format!("scope: {scope}"),
         None if scope.is_empty() => String::new(),
         None => {
-            format!("scope: {scope}\n  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS")
+            format!(
+                "scope: {scope}\n  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS"
+            )
         }
     };
     let rules: String = rules
@@ -109,10 +111,15 @@ fn special_categories_alone() {
     for rules in [
         &["ALLOW \"a\" both R.attr.classification == \"special_category\""][..],
         &["ALLOW \"*\" both R.attr.residency == \"eu\""],
-        &["ALLOW \"a\" both", "DENY \"*\" auto R.attr.classification == \"special_category\" && R.attr.effect == \"once\""],
+        &[
+            "ALLOW \"a\" both",
+            "DENY \"*\" auto R.attr.classification == \"special_category\" && R.attr.effect == \"once\"",
+        ],
         &["ALLOW \"a\" both", "DENY \"*\" auto R.attr.args.special == true"],
         &["ALLOW \"a\" invoke", "ALLOW \"b\" auto"],
-        &["ALLOW \"a\" both !(R.attr.classification in [\"public\", \"personal\"]) && R.attr.args.n > 9007199254740993"],
+        &[
+            "ALLOW \"a\" both !(R.attr.classification in [\"public\", \"personal\"]) && R.attr.args.n > 9007199254740993",
+        ],
         &["ALLOW \"a\" both R.attr.art9_basis == \"public_health\" && R.attr.args.x.y.z == \"deep\""],
         &["ALLOW \"a\" both R.attr.args.x.y != \"deep\" && has(R.attr.args.x.z)"],
         &["ALLOW \"a\" both R.attr.tool_name.startsWith(\"health_\")"],
@@ -136,7 +143,10 @@ fn special_categories_alone() {
         &["ALLOW \"a\" both R.attr.args.x.matches(\"a+\") && R.attr.classification == \"public\""],
         &["ALLOW \"a\" both R.attr.args.x > 1 && R.attr.args.x < 1 "],
         &["ALLOW \"a\" both R.attr.depth > 2 && R.attr.depth < 3"],
-        &["ALLOW \"a\" both", "DENY \"*\" auto now() > timestamp(\"2020-01-01T00:00:00Z\") || R.attr.classification != \"public\""],
+        &[
+            "ALLOW \"a\" both",
+            "DENY \"*\" auto now() > timestamp(\"2020-01-01T00:00:00Z\") || R.attr.classification != \"public\"",
+        ],
     ] {
         let proof = prove(&root(rules), &special());
         assert!(proof.is_proven(), "{rules:?}: {proof}");
@@ -164,7 +174,10 @@ fn what_is_not_known_is_said() {
     assert!(matches!(proof, Proof::Unknown { reason: Reason::RolePatterns { .. }, .. }), "{proof}");
     // Two dozen arguments, each in several ways.
     let each: Vec<String> = (0..24).map(|n| format!("(R.attr.args.a{n} == \"x\" ? true : R.attr.args.a{n} == \"y\" ? true : has(R.attr.args.b{n}))")).collect();
-    let wide = format!("ALLOW \"a\" both {} && R.attr.args.zz == \"1\" && R.attr.args.zz == \"2\"", each.join(" && "));
+    let wide = format!(
+        "ALLOW \"a\" both {} && R.attr.args.zz == \"1\" && R.attr.args.zz == \"2\"",
+        each.join(" && ")
+    );
     let proof = prove(&root(&[&wide]), &special());
     assert!(matches!(proof, Proof::Unknown { reason: Reason::TooManyCases { .. }, .. }), "{proof}");
 }
@@ -181,13 +194,17 @@ fn declared_tools_alone() {
     let with = |tools: &Tools| prove(Policies::from(&set).for_tools(tools), &special());
     assert!(with(&tools("public", "[\"x\"]")).is_proven());
     assert!(with(&tools("special_category", "[]")).is_proven(), "no such argument: the run halts");
-    assert_eq!(broken(&with(&tools("special_category", "[\"x\"]"))).request.clone().unwrap().resource.id, "t");
+    assert_eq!(
+        broken(&with(&tools("special_category", "[\"x\"]"))).request.clone().unwrap().resource.id,
+        "t"
+    );
 }
 
 #[test]
 fn nothing_crosses_tenants() {
     let crossing = |sources: &[Source]| prove(&load(sources), &Property::NothingCrossesTenants);
-    let base = policy("", &["ALLOW \"a\" both R.attr.tool_name == \"t\" && R.attr.args.tenant == P.attr.tenant"]);
+    let base =
+        policy("", &["ALLOW \"a\" both R.attr.tool_name == \"t\" && R.attr.args.tenant == P.attr.tenant"]);
     assert!(crossing(std::slice::from_ref(&base)).is_proven());
     for unlocking in [
         "ALLOW \"a\" both R.attr.args.tenant == \"acme\"",
@@ -202,7 +219,13 @@ fn nothing_crosses_tenants() {
     }
     let ok = [
         // An argument that names the run's own tenant, and another beside it, opens nothing that the own name would not.
-        policy("", &["ALLOW \"a\" both P.attr.tenant == \"acme\"", "DENY \"*\" both R.attr.args.tenant != P.attr.tenant"]),
+        policy(
+            "",
+            &[
+                "ALLOW \"a\" both P.attr.tenant == \"acme\"",
+                "DENY \"*\" both R.attr.args.tenant != P.attr.tenant",
+            ],
+        ),
         policy("acme", &["ALLOW \"a\" both R.attr.args.to == \"acme\""]),
     ];
     assert!(crossing(&ok).is_proven());
@@ -216,13 +239,18 @@ fn nothing_crosses_tenants() {
     let found = broken(&proof);
     assert_eq!(&*found.rule, "resource.agent.tool.vdefault/acme#r0");
     assert_eq!(found.request.as_ref().unwrap().resource.scope, "acme.hr");
-    let above = [policy("", &["ALLOW \"a\" both"]), policy("acme", &["ALLOW \"a\" both"]), policy("acme.hr", &[])];
+    let above =
+        [policy("", &["ALLOW \"a\" both"]), policy("acme", &["ALLOW \"a\" both"]), policy("acme.hr", &[])];
     assert!(crossing(&above).is_proven());
 }
 
 #[test]
 fn a_new_set_allows_nothing_more() {
-    let old = ["ALLOW \"a\" both R.attr.args.n <= 500", "ALLOW \"a\" invoke R.attr.args.n <= 1000", "DENY \"*\" both R.attr.egress == \"any\""];
+    let old = [
+        "ALLOW \"a\" both R.attr.args.n <= 500",
+        "ALLOW \"a\" invoke R.attr.args.n <= 1000",
+        "DENY \"*\" both R.attr.egress == \"any\"",
+    ];
     let narrower: [&[&str]; 5] = [
         &[],
         &old,
@@ -239,7 +267,10 @@ fn a_new_set_allows_nothing_more() {
         (&[old[0], "ALLOW \"a\" invoke R.attr.args.n < 1001", old[2]], "with approval"),
         (&[old[0], old[1]], "was denied"),
         (&["ALLOW \"*\" both R.attr.args.n <= 500", old[1], old[2]], "was denied"),
-        (&["ALLOW \"a\" both R.attr.args.n <= 500 || R.attr.args.n == 777", old[1], old[2]], "with approval is allowed without"),
+        (
+            &["ALLOW \"a\" both R.attr.args.n <= 500 || R.attr.args.n == 777", old[1], old[2]],
+            "with approval is allowed without",
+        ),
         // What failed before is allowed now.
         (&["ALLOW \"a\" both !has(R.attr.args.n) || R.attr.args.n <= 500", old[2]], "was denied"),
         (&[old[0], old[1], old[2], "ALLOW \"c\" invoke R.attr.tool_name == \"z\""], "was denied"),
@@ -272,7 +303,10 @@ fn a_new_scope_can_widen() {
 #[test]
 fn dead_rules() {
     for (rules, dead) in [
-        (&["ALLOW \"a\" both R.attr.effect == \"read\"", "DENY \"*\" both R.attr.effect == \"write\""][..], "r1"),
+        (
+            &["ALLOW \"a\" both R.attr.effect == \"read\"", "DENY \"*\" both R.attr.effect == \"write\""][..],
+            "r1",
+        ),
         (&["ALLOW \"a\" both", "DENY \"*\" both", "DENY \"*\" both R.attr.effect == \"read\""], "r2"),
         (&["ALLOW \"a\" both R.attr.args.x == \"a\" && R.attr.args.x == \"b\""], "r0"),
         (&["ALLOW \"a\" both R.attr.args.x.matches(\"a\") && R.attr.classification == \"none\""], "r0"),

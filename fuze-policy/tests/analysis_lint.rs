@@ -22,7 +22,8 @@ const TOOLS: &str = r#"{
   ]
 }"#;
 
-const HEAD: &str = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n";
+const HEAD: &str =
+    "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n";
 /// The line of the first rule of a policy with [`HEAD`].
 const FIRST: u32 = 6;
 
@@ -148,9 +149,14 @@ fn an_allow_without_any_condition() {
 
 #[test]
 fn rules_that_no_request_reaches() {
-    check(&allow(r#"R.attr.tool_name == "send_mail" && R.attr.tool_name == "pay_invoice""#), &[(Lint::DeadRule, FIRST)]);
     check(
-        &allow(r#"R.attr.tool_name == "pay_invoice" && R.attr.args.amount_eur > 5 && R.attr.args.amount_eur < 5"#),
+        &allow(r#"R.attr.tool_name == "send_mail" && R.attr.tool_name == "pay_invoice""#),
+        &[(Lint::DeadRule, FIRST)],
+    );
+    check(
+        &allow(
+            r#"R.attr.tool_name == "pay_invoice" && R.attr.args.amount_eur > 5 && R.attr.args.amount_eur < 5"#,
+        ),
         &[(Lint::DeadRule, FIRST)],
     );
     // An action that nobody asks about.
@@ -159,7 +165,10 @@ fn rules_that_no_request_reaches() {
     let personal_search = r#"R.attr.tool_name == "search_catalogue" && R.attr.classification == "personal""#;
     check(&allow(personal_search), &[(Lint::DeadRule, FIRST)]);
     let deny = rule("second", BOTH, "DENY", r#"["*"]"#, r#"R.attr.classification == "special_category""#);
-    check(&format!("{}{deny}", rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.effect == "read""#)), &[]);
+    check(
+        &format!("{}{deny}", rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.effect == "read""#)),
+        &[],
+    );
     // Another version.
     let other = format!("{HEAD}{}", allow(GOOD)).replace("version: default", "version: v2");
     let found = findings(&[("p.yaml", other)], TOOLS);
@@ -172,19 +181,23 @@ fn rules_that_others_decide_for() {
     let narrower = r#"R.attr.tool_name == "send_mail" && R.attr.args.to == "a""#;
     // Where the narrower rule holds, the wider does, too. It cannot fail first: the wider comes before it, and allows.
     let lines = |rules: &str| -> Vec<Lint> { of(rules).into_iter().map(|f| f.lint).collect() };
-    assert_eq!(lines(&format!("{}{}", allow(GOOD), second(r#"R.attr.tool_name in ["send_mail"]"#))), [
-        Lint::ShadowedRule,
-        Lint::ShadowedRule
-    ]);
-    let halts = format!("{}{}", allow(GOOD), second(narrower));
-    assert_eq!(lines(&halts), [], "the second rule's condition may fail, and the run halts: that is no no-op");
-    let hides = format!(
-        "{}{}",
-        allow(GOOD),
-        second(r#"R.attr.tool_name == "send_mail" && R.attr.effect == "once""#)
+    assert_eq!(
+        lines(&format!("{}{}", allow(GOOD), second(r#"R.attr.tool_name in ["send_mail"]"#))),
+        [Lint::ShadowedRule, Lint::ShadowedRule]
     );
+    let halts = format!("{}{}", allow(GOOD), second(narrower));
+    assert_eq!(
+        lines(&halts),
+        [],
+        "the second rule's condition may fail, and the run halts: that is no no-op"
+    );
+    let hides =
+        format!("{}{}", allow(GOOD), second(r#"R.attr.tool_name == "send_mail" && R.attr.effect == "once""#));
     let found = of(&hides);
-    assert_eq!(found.iter().map(|f| (f.lint, f.place.at.line)).collect::<Vec<_>>(), [(Lint::ShadowedRule, FIRST + 8)]);
+    assert_eq!(
+        found.iter().map(|f| (f.lint, f.place.at.line)).collect::<Vec<_>>(),
+        [(Lint::ShadowedRule, FIRST + 8)]
+    );
     let deny = rule("third", BOTH, "DENY", r#"["*"]"#, GOOD);
     check(&format!("{}{deny}", allow(GOOD)), &[(Lint::ShadowedRule, FIRST)]);
     let other = second(r#"R.attr.tool_name == "customer_lookup""#);
@@ -204,14 +217,22 @@ fn roles_that_nobody_has() {
 #[test]
 fn attributes_values_and_tools_that_do_not_exist() {
     let also = |condition: &str| format!(r#"R.attr.tool_name == "send_mail" && {condition}"#);
-    check_condition(&also(r#"R.attr.clasification == "public""#), Lint::UnknownAttribute, "`R.attr.clasification`");
+    check_condition(
+        &also(r#"R.attr.clasification == "public""#),
+        Lint::UnknownAttribute,
+        "`R.attr.clasification`",
+    );
     check_condition(&also(r#"has(R.attr.owner)"#), Lint::UnknownAttribute, "`R.attr.owner`");
     check_condition(&also(r#"R.attr["owner"] == "a""#), Lint::UnknownAttribute, "`R.attr.owner`");
     check_condition(&also(r#"P.attr.department == "hr""#), Lint::UnknownAttribute, "`P.attr.department`");
     check_condition(&also(r#"request.auxData.jwt.sub == "a""#), Lint::UnknownAttribute, "token");
     check_condition(&also(r#"R.attr.classification == "secret""#), Lint::UnknownValue, "`secret`");
     check_condition(&also(r#"R.attr.residency in ["eu", "ue"]"#), Lint::UnknownValue, "`ue`");
-    check_condition(&also(r#""contract" == P.attr.lawful_basis || P.attr.lawful_basis != "contrat""#), Lint::UnknownValue, "`contrat`");
+    check_condition(
+        &also(r#""contract" == P.attr.lawful_basis || P.attr.lawful_basis != "contrat""#),
+        Lint::UnknownValue,
+        "`contrat`",
+    );
     check_condition(r#"R.attr.tool_name in ["send_mail", "send_fax"]"#, Lint::UnknownTool, "`send_fax`");
     check_condition(r#"R.id == "send_fax""#, Lint::UnknownTool, "`send_fax`");
     check_condition(&also(r#"R.attr.args.recipient == "a""#), Lint::UnknownArgument, "`recipient`");
@@ -223,7 +244,10 @@ fn attributes_values_and_tools_that_do_not_exist() {
     );
     check(&allow(&also(r#"R.attr.args.to == "a" && R.attr.args.body != """#)), &[]);
     // An argument of another tool that the rule is about as well.
-    check(&allow(r#"R.attr.tool_name in ["send_mail", "customer_lookup"] && has(R.attr.args.customer)"#), &[]);
+    check(
+        &allow(r#"R.attr.tool_name in ["send_mail", "customer_lookup"] && has(R.attr.args.customer)"#),
+        &[],
+    );
 }
 
 #[test]

@@ -78,10 +78,12 @@ struct Rule {
 fn rule(rng: &mut Rng, name: usize) -> Rule {
     let roles = pick(rng, &[r#"["a"]"#, r#"["a"]"#, r#"["*"]"#, r#"["g:*"]"#]);
     let who = if rng.u8(..5) == 0 { "derivedRoles: [d]".to_owned() } else { format!("roles: {roles}") };
-    let actions = pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
+    let actions =
+        pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
     let effect = pick(rng, &["ALLOW", "ALLOW", "DENY"]);
-    let mut text =
-        format!("    - name: r{name}\n      actions: {actions}\n      effect: EFFECT_{effect}\n      {who}\n");
+    let mut text = format!(
+        "    - name: r{name}\n      actions: {actions}\n      effect: EFFECT_{effect}\n      {who}\n"
+    );
     match rng.u8(..6) {
         0 => {}
         1 => {
@@ -93,7 +95,9 @@ fn rule(rng: &mut Rng, name: usize) -> Rule {
         }
         _ => {
             let condition = condition(rng, 1);
-            text.push_str(&format!("      condition:\n        match:\n          expr: |-\n            {condition}\n"));
+            text.push_str(&format!(
+                "      condition:\n        match:\n          expr: |-\n            {condition}\n"
+            ));
         }
     }
     Rule { text }
@@ -201,7 +205,8 @@ fn argument(rng: &mut Rng) -> Json {
 
 /// A request as the engine asks it; the scope is put in for each set.
 fn request(rng: &mut Rng) -> CheckInput {
-    let classification = pick(rng, &["public", "confidential", "personal", "special_category", "special_category"]);
+    let classification =
+        pick(rng, &["public", "confidential", "personal", "special_category", "special_category"]);
     let tool = pick(rng, &["t", "u", "tt", "w"]);
     let mut args = Map::new();
     for name in ["x", "y"] {
@@ -233,7 +238,12 @@ fn request(rng: &mut Rng) -> CheckInput {
             attr: principal,
             ..Principal::default()
         },
-        resource: Resource { kind: "agent.tool".to_owned(), id: tool.to_owned(), attr: resource, ..Resource::default() },
+        resource: Resource {
+            kind: "agent.tool".to_owned(),
+            id: tool.to_owned(),
+            attr: resource,
+            ..Resource::default()
+        },
         actions: vec!["invoke".into(), "invoke:auto".into()],
         ..CheckInput::default()
     }
@@ -274,7 +284,14 @@ fn what_is_proven_is_never_seen_to_fail() {
         let mut rng = Rng::with_seed(seed + round * 1_000_003);
         let (text, other_text) = (set(&mut rng), set(&mut rng));
         let (one, other) = (text.load(None), other_text.load(None));
-        let of = format!("round {round}\n{}{:?}", text.derived, text.files.iter().map(|(h, r)| format!("{h}{}", r.iter().map(|r| r.text.as_str()).collect::<String>())).collect::<Vec<_>>());
+        let of = format!(
+            "round {round}\n{}{:?}",
+            text.derived,
+            text.files
+                .iter()
+                .map(|(h, r)| format!("{h}{}", r.iter().map(|r| r.text.as_str()).collect::<String>()))
+                .collect::<Vec<_>>()
+        );
         let auto = prove(&one, &special);
         let more = diff(&one, &other);
         let dead = prove(&one, &Property::NoRuleIsDead);
@@ -300,11 +317,8 @@ fn what_is_proven_is_never_seen_to_fail() {
             .map(|row| row.rule.name.as_ref().to_owned())
             .collect();
         shadows += shadowed.len();
-        let without: Vec<PolicySet> = shadowed
-            .iter()
-            .filter(|name| name.starts_with('r'))
-            .map(|name| text.load(Some(name)))
-            .collect();
+        let without: Vec<PolicySet> =
+            shadowed.iter().filter(|name| name.starts_with('r')).map(|name| text.load(Some(name))).collect();
         for _ in 0..REQUESTS {
             let input = request(&mut rng);
             let here = scoped(&input, text.has_acme());
@@ -331,6 +345,8 @@ fn what_is_proven_is_never_seen_to_fail() {
             }
         }
     }
-    println!("{rounds} pairs of sets: {proven} proven, {broken} broken, {shadows} shadowed rules, {deads} requests against dead rules");
+    println!(
+        "{rounds} pairs of sets: {proven} proven, {broken} broken, {shadows} shadowed rules, {deads} requests against dead rules"
+    );
     assert!(proven > 20 && broken > 20 && shadows > 3 && deads > 100, "{proven} {broken} {shadows} {deads}");
 }

@@ -1,5 +1,12 @@
 //! What Cerbos says: the published cases of `cel_eval`, and answers of the real engine to expressions of our own.
 #![cfg(feature = "cerbos")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "helpers of tests"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,6 +128,7 @@ fn equal(a: &Json, b: &Json) -> bool {
 fn shown(value: &Value) -> Json {
     match value {
         Value::Optional(Some(value)) => shown(value),
+        Value::Optional(None) => Json::Null,
         Value::Type(ty) => Json::from(ty.name()),
         Value::Hierarchy(parts) => parts.iter().map(|part| Json::from(&**part)).collect(),
         Value::Duration(duration) => Json::from(duration.nanoseconds),

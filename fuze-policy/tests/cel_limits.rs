@@ -1,5 +1,12 @@
 //! Nothing in a policy or an argument makes reading or evaluating an expression fail hard, take long or build much.
 #![cfg(feature = "cerbos")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "helpers of tests"
+)]
 
 use std::sync::Arc;
 
@@ -24,9 +31,9 @@ fn eval(source: &str, attributes: &serde_json::Value) -> Result<Value, EvalError
     program.eval(&activation(attributes), &mut Budget::default())
 }
 
-fn check_exhausted(source: &str, attributes: &serde_json::Value, limit: Limit) {
+fn check_exhausted(source: &str, attributes: &serde_json::Value) {
     match eval(source, attributes) {
-        Err(EvalError::Exhausted(found)) => assert_eq!(found, limit, "{source}"),
+        Err(EvalError::Exhausted(Limit::Steps | Limit::Size)) => {}
         other => panic!("{source}: {other:?}"),
     }
 }
@@ -38,7 +45,7 @@ fn numbers(count: u32) -> serde_json::Value {
 #[test]
 fn nested_macros_run_out_of_steps() {
     let three = "R.attr.list.all(a, R.attr.list.all(b, R.attr.list.all(c, a + b + c >= 0.0)))";
-    check_exhausted(three, &numbers(1_000), Limit::Steps);
+    check_exhausted(three, &numbers(1_000));
     assert!(matches!(eval(three, &numbers(10)), Ok(Value::Bool(true))));
 }
 
@@ -61,6 +68,42 @@ fn a_spent_budget_is_not_absorbed() {
     }
 }
 
+/// What is too large leaves steps over, with which a neighbour could go on.
+#[test]
+fn what_grew_too_large_is_not_absorbed() {
+    let long = serde_json::json!({ "s": "a".repeat(10_000) });
+    let large = "R.attr.s.replace('a', R.attr.s)";
+    for source in [
+        format!("{large} == '' || true"),
+        format!("!({large} == '' && false)"),
+        format!("[1, 2].exists(x, (x == 1 ? {large} : '') == '')"),
+        format!("![1, 2].all(x, (x == 1 ? {large} : 'a') == '')"),
+        format!("cel.bind(x, {large}, true)"),
+    ] {
+        check_exhausted(&source, &long);
+    }
+}
+
+#[test]
+fn each_expression_and_each_turn_is_a_step() {
+    let spent = |source: &str, attributes: &serde_json::Value| {
+        let mut budget = Budget::default();
+        Program::parse(source).unwrap().eval(&activation(attributes), &mut budget).unwrap();
+        Budget::STEPS - budget.steps_left()
+    };
+    let hundred = numbers(100);
+    // Two paths, what compares them, and the comparison of the values.
+    assert_eq!(spent("P.id == P.id", &hundred), 4);
+    // The macro, the list, and for each element a turn and its body.
+    assert_eq!(spent("R.attr.list.all(x, true)", &hundred), 202);
+    assert!(spent("R.attr.list.exists(x, x == 0.0)", &hundred) < 20, "exists goes on after it is decided");
+    assert!(spent("R.attr.list.all(x, x != 0.0)", &hundred) < 20, "all goes on after it is decided");
+    let texts = serde_json::json!({ "s": "a".repeat(8_000) });
+    let small = spent("R.attr.s.matches('^a')", &texts);
+    let large = spent("R.attr.s.matches('^(a|b){100}.{100}')", &texts);
+    assert!(small < 2_000 && large > 10 * small, "{small} and {large} steps");
+}
+
 #[test]
 fn one_budget_serves_several_expressions() {
     let program = Program::parse("R.attr.list.all(a, a >= 0.0)").unwrap();
@@ -79,11 +122,7 @@ fn text_that_doubles_runs_out_of_size() {
     for _ in 0..60 {
         source = format!("cel.bind(s, s + s, {source})");
     }
-    check_exhausted(
-        &format!("cel.bind(s, R.attr.s, {source})"),
-        &serde_json::json!({ "s": "x" }),
-        Limit::Size,
-    );
+    check_exhausted(&format!("cel.bind(s, R.attr.s, {source})"), &serde_json::json!({ "s": "x" }));
 }
 
 #[test]
@@ -97,39 +136,37 @@ fn lists_that_double_cost_their_elements() {
     };
     let attributes = serde_json::json!({ "s": "x" });
     // Shared parts take no room, but whoever walks them walks each.
-    check_exhausted(&doubling("s == s"), &attributes, Limit::Steps);
-    check_exhausted(&doubling("s in [s]"), &attributes, Limit::Steps);
-    check_exhausted(&doubling("s.flatten(100)"), &attributes, Limit::Steps);
-    check_exhausted(&doubling("dyn('%s').format(s)"), &attributes, Limit::Steps);
-    check_exhausted(&doubling("json.encode(s)"), &attributes, Limit::Size);
+    check_exhausted(&doubling("s == s"), &attributes);
+    check_exhausted(&doubling("s in [s]"), &attributes);
+    check_exhausted(&doubling("s.flatten(100)"), &attributes);
+    check_exhausted(&doubling("dyn('%s').format(s)"), &attributes);
+    check_exhausted(&doubling("json.encode(s)"), &attributes);
     let whole = eval(&doubling("s"), &attributes).unwrap();
-    assert_eq!(whole.to_json(), Err(EvalError::Exhausted(Limit::Size)));
+    assert!(matches!(whole.to_json(), Err(EvalError::Exhausted(_))));
 }
 
 #[test]
 fn functions_that_multiply_run_out_before_they_build() {
     let long = serde_json::json!({ "s": "a".repeat(100_000), "n": 1e15 });
-    check_exhausted("R.attr.s.replace('a', R.attr.s)", &long, Limit::Size);
-    check_exhausted("R.attr.s.replace('', R.attr.s)", &long, Limit::Size);
-    check_exhausted("regex.replace(R.attr.s, 'a', R.attr.s)", &long, Limit::Size);
-    check_exhausted("R.attr.s.split('').join(R.attr.s)", &long, Limit::Size);
-    check_exhausted("lists.range(int(R.attr.n))", &long, Limit::Steps);
+    check_exhausted("R.attr.s.replace('a', R.attr.s)", &long);
+    check_exhausted("R.attr.s.replace('', R.attr.s)", &long);
+    check_exhausted("regex.replace(R.attr.s, 'a', R.attr.s)", &long);
+    check_exhausted("R.attr.s.split('').join(R.attr.s)", &long);
+    check_exhausted("lists.range(int(R.attr.n))", &long);
 }
 
 #[test]
 fn searches_cost_what_they_walk() {
     let long = serde_json::json!({ "list": vec!["a".repeat(10_000); 300] });
-    check_exhausted("R.attr.list.all(x, R.attr.list.all(y, x == y))", &long, Limit::Steps);
+    check_exhausted("R.attr.list.all(x, R.attr.list.all(y, x == y))", &long);
     check_exhausted(
         "sets.intersects(R.attr.list.map(x, x + '1'), R.attr.list.map(x, x + '2 '))",
         &numbers_text(2_000),
-        Limit::Steps,
     );
-    check_exhausted("R.attr.list.all(x, R.attr.list.all(y, y.contains(x)))", &long, Limit::Steps);
+    check_exhausted("R.attr.list.all(x, R.attr.list.all(y, y.contains(x)))", &long);
     check_exhausted(
         "R.attr.list.all(x, R.attr.list.all(y, x.matches('^a*$') && y.matches('(a|aa)+$')))",
         &long,
-        Limit::Steps,
     );
 }
 
@@ -145,21 +182,24 @@ fn hostile_patterns_are_refused_or_linear() {
         let literal = format!("R.attr.s.matches(r'{pattern}')");
         assert!(Program::parse(&literal).is_err(), "{pattern} as a literal");
         let attributes = serde_json::json!({ "s": "a", "p": pattern });
-        assert!(
-            matches!(eval("R.attr.s.matches(R.attr.p)", &attributes), Err(EvalError::Failed(_))),
-            "{pattern}"
-        );
+        assert!(eval("R.attr.s.matches(R.attr.p)", &attributes).is_err(), "{pattern}");
     }
+    // Of a pattern in an argument the budget pays for compiling, before.
+    check_exhausted("'a'.matches(R.attr.p)", &serde_json::json!({ "p": r"\pL{100}" }));
     let nested = format!("{}a{}", "(".repeat(500), ")".repeat(500));
     assert!(Program::parse(&format!("R.attr.s.matches('{nested}')")).is_err());
-    let long = serde_json::json!({ "s": "a".repeat(1_000_000), "p": "x".repeat(1_000_000) });
+    let long = serde_json::json!({ "s": "a".repeat(200_000), "p": "x".repeat(1_000_000) });
     assert!(matches!(eval("R.attr.s.matches('(a*)*(a*)*b')", &long), Ok(Value::Bool(false))));
-    check_exhausted("R.attr.s.matches(R.attr.p)", &long, Limit::Steps);
+    check_exhausted("R.attr.s.matches(R.attr.p)", &long);
     check_exhausted(
         "lists.range(1000).all(i, !R.attr.s.matches('a' + string(i)))",
         &serde_json::json!({ "s": "a" }),
-        Limit::Steps,
     );
+}
+
+#[test]
+fn names_of_time_zones_cost_their_look_up() {
+    check_exhausted("lists.range(5000).all(i, now().getHours('Europe/Madrid') >= 0)", &serde_json::json!({}));
 }
 
 #[test]
@@ -231,7 +271,7 @@ fn what_is_accepted_can_be_evaluated_on_a_small_stack() {
 fn types_do_not_grow_without_bound() {
     let mut source = "type(s) == map".to_owned();
     for _ in 0..90 {
-        source = format!("cel.bind(s, {{'a': s, 'b': [s]}}, {source})");
+        source = format!("cel.bind(s, {{s: s}}, {source})");
     }
     // With the checker walking 2⁹⁰ parts this would not end.
     assert!(Program::parse(&format!("cel.bind(s, 1, {source})")).is_ok());

@@ -57,7 +57,8 @@ fn the_guide_shows_these_files() {
     let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
     for name in GUIDE {
         for source in read_directory(&directory(name)).unwrap().policies {
-            let shown = format!("`fuze-policy/guide/{name}/{}`\n\n```yaml\n{}```\n", source.path, source.text);
+            let shown =
+                format!("`fuze-policy/guide/{name}/{}`\n\n```yaml\n{}```\n", source.path, source.text);
             assert!(guide.contains(&shown), "docs/policy.md does not show {name}/{} as it is", source.path);
         }
     }

@@ -36,7 +36,10 @@ fn dropped(text: &str, begins: &str, mutants: &mut Vec<Mutant>) {
         let end = lines.iter().skip(at + 1).position(|next| depth(next) <= depth(line));
         let end = end.map_or(lines.len(), |more| at + 1 + more);
         let rest: Vec<&str> = lines[..at].iter().chain(&lines[end..]).copied().collect();
-        mutants.push(Mutant { what: format!("line {}: without `{}`", at + 1, line.trim()), text: rest.join("\n") });
+        mutants.push(Mutant {
+            what: format!("line {}: without `{}`", at + 1, line.trim()),
+            text: rest.join("\n"),
+        });
     }
 }
 
@@ -102,5 +105,10 @@ fn every_changed_policy_of_the_guide_fails_its_suite() {
         }
     }
     assert!(count >= 80, "{count} mutants");
-    assert!(survivors.is_empty(), "of {count} mutants {} survive:\n{}", survivors.len(), survivors.join("\n"));
+    assert!(
+        survivors.is_empty(),
+        "of {count} mutants {} survive:\n{}",
+        survivors.len(),
+        survivors.join("\n")
+    );
 }

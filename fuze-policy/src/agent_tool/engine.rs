@@ -162,11 +162,14 @@ impl Engine for Cerbos {
 
 fn lowered(invoke: &Answer<'_>, auto: &Answer<'_>) -> Verdict {
     let asked = invoke.obligations.iter().chain(auto.obligations.iter()).cloned();
-    combine((invoke.effect, invoke.rule), (auto.effect, auto.rule), asked)
+    combine((invoke.effect, || invoke.rule.clone()), (auto.effect, || auto.rule.clone()), asked)
 }
 
-/// What a Cerbos answer about a call means. A decision that rests on a failed condition, or says what cannot be read, is none.
-pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, EngineError> {
+/// What a Cerbos answer about a call means.
+///
+/// # Errors
+/// When the answer rests on a condition that failed, or a rule said what cannot be read: that is no decision.
+pub fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, EngineError> {
     let effect = |action: &str| {
         let found = output.action(action).ok_or_else(|| {
             EngineError::Malformed(format!("nothing was said about `{action}` on `{}`", input.resource.id))
@@ -183,7 +186,11 @@ pub(crate) fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdic
     };
     let (invoke, auto) = (effect(INVOKE)?, effect(INVOKE_AUTO)?);
     let asked = output.outputs.iter().map(said).collect::<Result<Vec<_>, _>>()?;
-    Ok(combine((invoke.effect, rule(invoke)), (auto.effect, rule(auto)), asked.into_iter().flatten()))
+    Ok(combine(
+        (invoke.effect, || RuleId::new(rule(invoke))),
+        (auto.effect, || RuleId::new(rule(auto))),
+        asked.into_iter().flatten(),
+    ))
 }
 
 fn said(output: &OutputEntry) -> Result<Option<Obligation>, EngineError> {
@@ -201,23 +208,23 @@ fn rule(effect: &ActionEffect) -> &str {
 }
 
 fn combine(
-    (invoke, invoke_rule): (Effect, &str),
-    (auto, auto_rule): (Effect, &str),
+    (invoke, invoke_rule): (Effect, impl FnOnce() -> RuleId),
+    (auto, auto_rule): (Effect, impl FnOnce() -> RuleId),
     asked: impl Iterator<Item = Obligation>,
 ) -> Verdict {
     let (decision, rule) = match (invoke, auto) {
-        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule),
-        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule),
+        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule()),
+        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule()),
         (Effect::Allow, Effect::Deny) => {
             let strictest = asked.map(Some).try_fold(Obligation::default(), |sum, next| match next {
                 Some(next) => sum.strictest(next),
                 None => None,
             });
             // Nobody is left who could approve: that is a denial.
-            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule)
+            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule())
         }
     };
-    Verdict { decision, rule: RuleId::new(rule) }
+    Verdict { decision, rule }
 }
 
 /// As in a server's configuration, whole numbers are whole here, and doubles in requests alone.

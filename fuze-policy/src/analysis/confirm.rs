@@ -10,9 +10,9 @@ use super::model::{Bundle, Model};
 use super::search::Search;
 use super::vocabulary::ATTRIBUTES;
 use super::witness::Values;
+use crate::Decision;
 use crate::agent_tool::verdict;
 use crate::cerbos::{self, CheckInput, CheckOutput, Outcome, Rule, Step};
-use crate::Decision;
 
 /// Requests that are tried for one case.
 const MOST_TRIES: usize = 512;
@@ -123,7 +123,9 @@ fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], poi
             }
             Point::Number(_) => {
                 let Some(value) = point.as_number() else { continue };
-                all.extend([value, value + 1.0, value - 1.0].into_iter().filter(|v| v.is_finite()).map(number));
+                all.extend(
+                    [value, value + 1.0, value - 1.0].into_iter().filter(|v| v.is_finite()).map(number),
+                );
             }
         }
     }
@@ -134,14 +136,23 @@ fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], poi
         }
         all.extend(json);
     }
-    all.extend([json!(""), json!("a"), json!("aaaaaaaaaaaaaaaa"), json!(0), json!(1), json!([]), json!(["a"])]);
+    all.extend([
+        json!(""),
+        json!("a"),
+        json!("aaaaaaaaaaaaaaaa"),
+        json!(0),
+        json!(1),
+        json!([]),
+        json!(["a"]),
+    ]);
     if attribute { all.into_iter().filter(Json::is_string).collect() } else { all }
 }
 
 /// A rule's address, for people.
 pub(super) fn rule_of(real: &Real, action: &str) -> Arc<str> {
     let effect = real.output.as_ref().and_then(|output| output.action(action));
-    effect.map_or_else(Arc::default, |effect| effect.rule.clone().unwrap_or_else(|| Arc::clone(&effect.policy)))
+    effect
+        .map_or_else(Arc::default, |effect| effect.rule.clone().unwrap_or_else(|| Arc::clone(&effect.policy)))
 }
 
 /// Whether a rule is really reached by a request, with its condition met.

@@ -11,7 +11,9 @@ use crate::cerbos::{Effect, Rule};
 /// What an action comes to.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    Allow { scope: Arc<str> },
+    Allow {
+        scope: Arc<str>,
+    },
     Deny,
     /// A condition failed: the run halts.
     Failed,
@@ -45,7 +47,14 @@ enum Of {
 
 impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     pub(super) fn new(search: &'d mut Search<'m, 'p>, bundle: usize) -> Self {
-        Self { search, bundle, without: None, outcomes: HashMap::new(), held: Vec::new(), reached: Vec::new() }
+        Self {
+            search,
+            bundle,
+            without: None,
+            outcomes: HashMap::new(),
+            held: Vec::new(),
+            reached: Vec::new(),
+        }
     }
 
     /// The same, as if a rule were not there.

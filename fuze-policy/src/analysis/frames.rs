@@ -115,7 +115,9 @@ impl<'p> Frames<'p> {
                     let of = |id: &CellId| model.cell(*id).json.as_ref().and_then(|json| json.as_str());
                     cells.insert(var, all.iter().copied().filter(|id| of(id).is_some_and(keep)).collect());
                 };
-                keep(TENANT, &|text| if tenant.is_empty() { !tenants.contains(text) } else { text == *tenant });
+                keep(TENANT, &|text| {
+                    if tenant.is_empty() { !tenants.contains(text) } else { text == *tenant }
+                });
                 keep(PRINCIPAL, &|text| principal.map_or(!principals.contains(text), |name| name == text));
                 if let Some(classification) = wanted.classification {
                     keep(CLASSIFICATION, &|text| text == classification);
@@ -206,7 +208,9 @@ impl<'p> Builder<'_, 'p> {
         action: &str,
         bindings: impl Fn(&'p PolicySet, &Query<'_>) -> Vec<Binding<'p>>,
     ) -> Levels<'p> {
-        let Some(set) = self.model.bundles.get(bundle).map(|bundle| bundle.set) else { return Arc::default() };
+        let Some(set) = self.model.bundles.get(bundle).map(|bundle| bundle.set) else {
+            return Arc::default();
+        };
         let level = |scope: &str| {
             let query = Query { version: VERSION, resource: KIND, scope, action };
             let rules = bindings(set, &query);
@@ -270,8 +274,7 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
         globs.iter().map(|glob| glob.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default()).collect();
     let apart = |a: &&str, b: &&str| !a.starts_with(*b) && !b.starts_with(*a);
     let simple = |glob: &String| !glob.contains(['?', '[', '{', '\\']);
-    let disjoint =
-        starts.iter().enumerate().all(|(at, a)| starts.iter().skip(at + 1).all(|b| apart(a, b)));
+    let disjoint = starts.iter().enumerate().all(|(at, a)| starts.iter().skip(at + 1).all(|b| apart(a, b)));
     let doubtful = if disjoint && globs.iter().all(simple) && starts.iter().all(|s| !other.starts_with(s)) {
         Vec::new()
     } else {
@@ -304,7 +307,8 @@ fn lists(roles: &BTreeSet<Arc<str>>, looked_for: &[&Arc<str>], deciding: usize) 
         let subsets = 1usize << rest.len().min(MOST_LOOKED_FOR);
         for subset in 0..subsets {
             let some = rest.iter().enumerate().filter(|(at, _)| subset >> at & 1 == 1);
-            let roles: Vec<Arc<str>> = list.iter().cloned().chain(some.map(|(_, role)| Arc::clone(role))).collect();
+            let roles: Vec<Arc<str>> =
+                list.iter().cloned().chain(some.map(|(_, role)| Arc::clone(role))).collect();
             if seen.insert(roles.clone()) {
                 all.push(roles);
             }

@@ -163,9 +163,7 @@ impl<'a> Closing<'a> {
             Kind::Binary(op, both) => Kind::Binary(*op, Box::new(both.each_ref().map(|e| self.close(e)))),
             Kind::And(of) => Kind::And(self.all(of)),
             Kind::Or(of) => Kind::Or(self.all(of)),
-            Kind::Conditional(three) => {
-                Kind::Conditional(Box::new(three.each_ref().map(|e| self.close(e))))
-            }
+            Kind::Conditional(three) => Kind::Conditional(Box::new(three.each_ref().map(|e| self.close(e)))),
             Kind::List(items) => {
                 let item = |item: &Item| Item { value: self.close(&item.value), optional: item.optional };
                 Kind::List(items.iter().map(item).collect())
@@ -327,9 +325,10 @@ const PLAIN: [&str; 20] = [
 
 /// Whether an expression looks at the time, which is another for each request.
 pub(super) fn is_of_time(expr: &Expr) -> bool {
-    some_part(expr, |kind| {
-        matches!(kind, Kind::Call(function, _) if matches!(function.name(), "now" | "timeSince"))
-    })
+    some_part(
+        expr,
+        |kind| matches!(kind, Kind::Call(function, _) if matches!(function.name(), "now" | "timeSince")),
+    )
 }
 
 /// Whether a variable may keep something else than the value (see [`Value::into_variable`]).

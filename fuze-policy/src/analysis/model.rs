@@ -165,7 +165,8 @@ impl<'p> Model<'p> {
     }
 
     fn read_condition(&mut self, condition: &Condition, params: &Params, globals: &Map, salt: usize) -> Test {
-        let mut all = |of: &[Condition]| of.iter().map(|c| self.read_condition(c, params, globals, salt)).collect();
+        let mut all =
+            |of: &[Condition]| of.iter().map(|c| self.read_condition(c, params, globals, salt)).collect();
         match condition {
             Condition::All(of) => Test::All(all(of)),
             Condition::Any(of) => Test::Any(all(of)),
@@ -281,7 +282,8 @@ impl<'p> Model<'p> {
             scopes(bundle.set)
                 .filter(|scope| !scope.is_empty())
                 .for_each(|scope| note(TENANT, Point::Text(Arc::clone(scope))));
-            let principals = bundle.set.policies().iter().filter(|policy| policy.kind == PolicyKind::Principal);
+            let principals =
+                bundle.set.policies().iter().filter(|policy| policy.kind == PolicyKind::Principal);
             principals.for_each(|policy| note(PRINCIPAL, Point::Text(Arc::clone(&policy.name))));
         }
         let nothing = BTreeSet::new();
@@ -325,12 +327,14 @@ impl<'p> Model<'p> {
     fn classes(&self, tenants_in_arguments: bool) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..self.vars.len()).collect();
         let mut join = |a: VarId, b: VarId| {
-            let (Some(a), Some(b)) =
-                (classes.get(a.0 as usize).copied(), classes.get(b.0 as usize).copied())
+            let (Some(a), Some(b)) = (classes.get(a.0 as usize).copied(), classes.get(b.0 as usize).copied())
             else {
                 return;
             };
-            classes.iter_mut().filter(|class| **class == a || **class == b).for_each(|class| *class = a.min(b));
+            classes
+                .iter_mut()
+                .filter(|class| **class == a || **class == b)
+                .for_each(|class| *class = a.min(b));
         };
         for atom in self.atoms.iter().filter(|atom| atom.form == Form::Equality) {
             if let [a, b] = atom.vars.as_slice() {
@@ -350,7 +354,8 @@ impl<'p> Model<'p> {
         // Who is who matters elsewhere, too.
         let named = [CLASSIFICATION, TENANT, PRINCIPAL].map(|at| VarId(at as u32)).contains(&var);
         let alone = |atom: &&Atom| atom.vars == [var] && !atom.of_frame && atom.form != Form::Free;
-        let special = matches!(variable.subject, Subject::Attribute(at) if at == super::vocabulary::ART9_BASIS);
+        let special =
+            matches!(variable.subject, Subject::Attribute(at) if at == super::vocabulary::ART9_BASIS);
         if named || special || variable.has_entries || !atoms.iter().all(alone) {
             return cells;
         }

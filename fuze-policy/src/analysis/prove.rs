@@ -82,9 +82,8 @@ fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let arguments = model.tenant_arguments();
     let mut run = Run::new(&property);
     let found = run.each(&frames, &model, |run, search| {
-        other_scope(run, search, policies.set).or_else(|| {
-            arguments.iter().find_map(|argument| unlocked(run, search, *argument, policies.set))
-        })
+        other_scope(run, search, policies.set)
+            .or_else(|| arguments.iter().find_map(|argument| unlocked(run, search, *argument, policies.set)))
     });
     run.end(&frames, found)
 }
@@ -94,9 +93,10 @@ fn other_scope(run: &mut Run<'_>, search: &mut Search<'_, '_>, set: &PolicySet) 
     let own = search.frame.scopes.first()?.clone();
     let foreign = |scope: &str| !scope.is_empty() && *scope != *own;
     let mut decision = Decision::new(search, 0);
-    let crosses = [0, 1].map(|action| decision.action(action)).into_iter().any(
-        |answer| matches!(answer, Answer::Allow { scope, .. } if foreign(&scope)),
-    );
+    let crosses = [0, 1]
+        .map(|action| decision.action(action))
+        .into_iter()
+        .any(|answer| matches!(answer, Answer::Allow { scope, .. } if foreign(&scope)));
     if !crosses {
         return None;
     }
@@ -188,7 +188,9 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
         }
         let held = decision.held;
         for rule in held {
-            let Some(at) = waiting.iter().position(|other| std::ptr::eq(other.as_ref(), rule)) else { continue };
+            let Some(at) = waiting.iter().position(|other| std::ptr::eq(other.as_ref(), rule)) else {
+                continue;
+            };
             let free = search.free_atoms();
             let confirmed = free.is_empty()
                 || confirm::find(search, |search, values| {

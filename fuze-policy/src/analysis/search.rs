@@ -87,7 +87,8 @@ impl<'m, 'p> Search<'m, 'p> {
                 }
                 Subject::Argument(keys) if keys.len() == 1 => {
                     let known = self.tool().and_then(|tool| tool.0.args.as_ref());
-                    let has = known.is_none_or(|args| keys.iter().all(|key| args.iter().any(|a| **a == **key)));
+                    let has =
+                        known.is_none_or(|args| keys.iter().all(|key| args.iter().any(|a| **a == **key)));
                     if !has {
                         return None;
                     }
@@ -161,9 +162,10 @@ impl<'m, 'p> Search<'m, 'p> {
         }
         let decided = match atom.form {
             Form::Cells => true,
-            Form::Equality => unknown.len() < 2 || unknown.iter().all(|cell| {
-                cell.json.as_ref().is_some_and(serde_json::Value::is_string)
-            }),
+            Form::Equality => {
+                unknown.len() < 2
+                    || unknown.iter().all(|cell| cell.json.as_ref().is_some_and(serde_json::Value::is_string))
+            }
             Form::Points => unknown.is_empty(),
             Form::Free => false,
         };
@@ -220,7 +222,10 @@ impl<'m, 'p> Search<'m, 'p> {
                 self.chosen.contains_key(&Slot::Var(*outer))
                     && self.cell(*outer).is_some_and(|cell| model.cell(cell).opens)
             });
-            if looked_at && within && let Some(cell) = self.cell(var) {
+            if looked_at
+                && within
+                && let Some(cell) = self.cell(var)
+            {
                 values.set(model, var, model.cell(cell));
             }
         }

@@ -34,10 +34,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Steps a decision gets unless told otherwise: far more than policies need, and done in milliseconds.
-    pub const STEPS: u64 = 1_000_000;
+    /// Steps a decision gets unless told otherwise: far more than policies need, and done in some tens of milliseconds at worst.
+    pub const STEPS: u64 = 250_000;
     /// Bytes a decision may build unless told otherwise.
-    pub const BYTES: u64 = 16 * 1024 * 1024;
+    pub const BYTES: u64 = 4 * 1024 * 1024;
 
     /// A budget of so many steps and so many bytes built.
     #[must_use]
@@ -57,10 +57,10 @@ impl Budget {
         Ok(())
     }
 
-    /// Accounts for so many bytes built, which also takes the steps to write them.
+    /// Accounts for so many bytes built, which also takes the steps to find room and to write them.
     pub(crate) fn grow(&mut self, bytes: u64) -> Result<(), EvalError> {
         self.bytes = take(self.bytes, bytes).ok_or(EvalError::Exhausted(Limit::Size))?;
-        self.step(bytes / 64)
+        self.step(2 + bytes / 32)
     }
 }
 

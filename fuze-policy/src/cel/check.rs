@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::ast::{BinaryOp, Entry, Expr, Item, Kind, Path, Root, Span};
-use super::check_macros;
 use super::error::ParseError;
-use super::functions::{Function, convert, format, net, regexes, time};
+use super::functions::{Function, regexes};
 use super::parser;
 use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
 use super::types::{Ty, Unifier};
-use super::value::{ObjectKind, Timestamp, Type, Value};
+use super::value::{ObjectKind, Type, Value};
+use super::{check_literals, check_macros, constants};
 
 /// An expression and its type.
 pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
-    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new() };
+    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new() };
     checker.expr(node).map(|(expr, _)| expr)
 }
 
@@ -26,6 +26,8 @@ pub(super) struct Checker<'s> {
     pub(super) types: Unifier,
     /// Variables of enclosing macros, the outermost first.
     scope: Vec<(Arc<str>, Ty)>,
+    /// Types of the elements of the list literal that was checked last, for `format`.
+    elements: Vec<Ty>,
 }
 
 impl Checker<'_> {
@@ -229,15 +231,18 @@ impl Checker<'_> {
 
     fn list(&mut self, items: &[(Node, bool)]) -> Result<(Kind, Ty), ParseError> {
         let mut joined = None;
+        let mut types = Vec::with_capacity(items.len());
         let mut checked = Vec::with_capacity(items.len());
         for (node, optional) in items {
             let (value, ty) = self.expr(node)?;
             let ty = self.unwrapped(ty, *optional, node.span)?;
+            types.push(ty.clone());
             joined = Some(self.join(joined, ty));
             checked.push(Item { value, optional: *optional });
         }
+        self.elements = types;
         let element = joined.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::List(checked), Ty::list(element)))
+        Ok((constants::list(checked), Ty::list(element)))
     }
 
     fn map(&mut self, entries: &[(Node, Node, bool)]) -> Result<(Kind, Ty), ParseError> {
@@ -253,7 +258,7 @@ impl Checker<'_> {
         }
         let key = keys.unwrap_or_else(|| self.types.variable());
         let value = values.unwrap_or_else(|| self.types.variable());
-        Ok((Kind::Map(checked), Ty::map(key, value)))
+        Ok((constants::map(checked), Ty::map(key, value)))
     }
 
     /// The type of an element, out of its optional if it is one that may be left out.
@@ -283,6 +288,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<(Kind, Ty), ParseError> {
         let mut checked = args.iter().map(|arg| self.expr(arg)).collect::<Result<Vec<_>, _>>()?;
+        self.literals(name, target, args)?;
         let qualified = target.and_then(qualified_name).map(|prefix| format!("{prefix}.{name}"));
         if let Some(function) = qualified.as_deref().and_then(signatures::find) {
             return self.apply(function, checked, false, span);
@@ -294,6 +300,20 @@ impl Checker<'_> {
         let function = signatures::find(name)
             .ok_or_else(|| self.error(span, format!("there is no function `{name}`")))?;
         self.apply(function, checked, member, span)
+    }
+
+    /// Refuses literals that can never be what the function wants.
+    fn literals(&self, name: &str, target: Option<&Node>, args: &[Node]) -> Result<(), ParseError> {
+        let Some(argument) = args.first() else { return Ok(()) };
+        let wrong = check_literals::argument(name, argument).map(|why| (argument.span, why));
+        let wrong = wrong.or_else(|| match (target, name, args) {
+            (Some(target), "format", [values]) => {
+                let kinds = self.elements.iter().map(|ty| self.types.resolve(ty).to_type());
+                check_literals::format(target, values, kinds).map(|why| (target.span, why))
+            }
+            _ => None,
+        });
+        wrong.map_or(Ok(()), |(span, why)| Err(self.error(span, why)))
     }
 
     /// A function of operands that were checked.
@@ -310,10 +330,9 @@ impl Checker<'_> {
         let result = self
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
-        self.literals(function, &exprs, member)?;
         let kind = match regexes::precompiled(function, &exprs) {
             Some(pattern) if !exprs.is_empty() => Kind::Matches(Box::new(exprs.swap_remove(0)), pattern),
-            _ => Kind::Call(function, exprs),
+            _ => constants::call(function, exprs),
         };
         Ok((kind, result))
     }
@@ -329,48 +348,8 @@ impl Checker<'_> {
         let element =
             types.into_iter().fold(None, |former, ty| Some(self.join(former, ty))).unwrap_or(Ty::Dyn);
         let items = exprs.into_iter().map(|value| Item { value, optional: false }).collect();
-        let list = Expr { kind: Kind::List(items), span };
+        let list = Expr { kind: constants::list(items), span };
         self.apply(function, vec![(list, Ty::list(element))], false, span)
-    }
-
-    /// Refuses literals that can never be a duration, a timestamp, a pattern, an address.
-    fn literals(&self, function: Function, args: &[Expr], member: bool) -> Result<(), ParseError> {
-        let name = function.name();
-        // As in cel-go, of `matches(text, pattern)` it is the text that is looked at.
-        let Some(expr) = args.get(usize::from(member)) else { return Ok(()) };
-        let wrong = match (name, &expr.kind) {
-            ("duration", Kind::Literal(Value::String(text))) => {
-                let wrong = time::parse_duration(text).is_none();
-                wrong.then(|| format!("`{text}` is no duration: write `90m`, `1h30m`, `1.5s`"))
-            }
-            ("timestamp", Kind::Literal(Value::String(text))) => {
-                let wrong = convert::timestamp(text).is_err();
-                wrong.then(|| format!("`{text}` is no timestamp: write `2026-01-31T12:00:00Z`"))
-            }
-            ("timestamp", Kind::Literal(Value::Int(seconds))) => {
-                let wrong = Timestamp::new(*seconds, 0, 0).is_none();
-                wrong.then(|| format!("{seconds} seconds are outside of the years 1 to 9999"))
-            }
-            ("matches", Kind::Literal(Value::String(text))) => {
-                regexes::compile(text).err().map(|why| format!("`{text}` is no pattern: {why}"))
-            }
-            ("ip", Kind::Literal(Value::String(text))) => {
-                net::address(text).is_err().then(|| format!("`{text}` is no IP address"))
-            }
-            ("cidr", Kind::Literal(Value::String(text))) => {
-                let wrong = net::range(text).is_err();
-                wrong.then(|| format!("`{text}` is no range of IP addresses: write `10.0.0.0/8`"))
-            }
-            ("format", Kind::List(items)) => match args.first().map(|target| &target.kind) {
-                Some(Kind::Literal(Value::String(pattern))) => {
-                    let kinds: Vec<_> = items.iter().map(|item| known_type(&item.value)).collect();
-                    format::check(pattern, &kinds).err()
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        wrong.map_or(Ok(()), |why| Err(self.error(expr.span, why)))
     }
 
     /// The type of an operator's result.
@@ -458,28 +437,6 @@ fn type_of(value: &Value) -> Ty {
         Value::Bytes(_) => Ty::Bytes,
         // The parser makes no other literals.
         _ => Ty::Dyn,
-    }
-}
-
-/// The type of what an expression gives, where that can be seen from outside.
-fn known_type(expr: &Expr) -> Option<Type> {
-    match &expr.kind {
-        Kind::Literal(value) => Some(value.type_of()),
-        Kind::Path(Path { root, keys }) if keys.is_empty() => match root {
-            Root::PrincipalId | Root::PrincipalScope | Root::PrincipalPolicyVersion => Some(Type::String),
-            Root::ResourceKind | Root::ResourceId | Root::ResourceScope | Root::ResourcePolicyVersion => {
-                Some(Type::String)
-            }
-            _ => None,
-        },
-        Kind::Call(function, _) => {
-            let (first, rest) = signatures::decl(*function)?.overloads.split_first()?;
-            rest.iter()
-                .all(|overload| overload.result == first.result)
-                .then(|| first.result.to_type())
-                .flatten()
-        }
-        _ => None,
     }
 }
 

@@ -261,6 +261,10 @@ impl Shape {
         ) {
             return Err(checker.error(node.span, format!("{resolved} has no order to sort by")));
         }
+        let unknown = |ty: &Ty| matches!(ty, Ty::Dyn | Ty::Var(_));
+        if unknown(&resolved) && unknown(&checker.types.resolve(range)) {
+            return Ok((body, Ty::Dyn));
+        }
         let list = Ty::list(checker.types.variable());
         if !checker.types.assign(range, &list) {
             return Err(checker.error(self.span, "only lists can be sorted"));

@@ -9,9 +9,10 @@ use super::activation::{Activation, DerivedRoles};
 use super::ast::{Entry, Expr, Item, Kind, Path, Root};
 use super::budget::Budget;
 use super::error::EvalError;
-use super::functions::{Context, Native, regexes};
+use super::functions::{Context, Native};
 use super::map::{Key, Map};
 use super::ops;
+use super::types::Ty;
 use super::value::{Object, ObjectKind, Value};
 use super::{eval_fold, signatures};
 
@@ -74,7 +75,7 @@ impl<'e> Interpreter<'e> {
             Kind::Map(entries) => self.map(entries),
             Kind::Matches(operand, pattern) => match self.eval(operand)? {
                 Value::String(text) => {
-                    self.budget.step(regexes::search_cost(text.len()))?;
+                    self.budget.step(pattern.cost(text.len()))?;
                     Ok(Value::Bool(pattern.is_match(&text)))
                 }
                 _ => Err(EvalError::NO_SUCH_OVERLOAD),
@@ -239,6 +240,11 @@ impl<'e> Interpreter<'e> {
             Root::Globals => &activation.globals,
             Root::AuxDataJwt if let Some(aux) = aux => &aux.jwt,
             Root::AuxDataJwts if let Some(aux) = aux => &aux.jwts,
+            // A message has to be put together.
+            root @ (Root::Request | Root::Principal | Root::Resource | Root::AuxData | Root::Runtime) => {
+                self.budget.step(16)?;
+                return self.whole(root);
+            }
             root => {
                 return path.keys.iter().try_fold(self.whole(root)?, |value, key| select(&value, key, false));
             }
@@ -259,12 +265,14 @@ impl<'e> Interpreter<'e> {
         let a = self.activation;
         let text = |text: &Arc<str>| Value::String(Arc::clone(text));
         let map = |map: &Arc<Map>| Value::Map(Arc::clone(map));
+        // Only what is set, as in a message.
         let object = |kind, fields: &[(&'static str, Root)]| {
             let mut entries = Vec::new();
             for (name, root) in fields {
                 entries.push((*name, self.whole(*root)?));
             }
-            Ok(Value::Object(Arc::new(Object { kind, fields: entries.into_iter().collect() })))
+            let fields = entries.into_iter().filter(|(_, value)| is_set(value)).collect();
+            Ok(Value::Object(Arc::new(Object { kind, fields })))
         };
         Ok(match root {
             Root::Request => {
@@ -349,6 +357,8 @@ fn walk(mut value: &Value, keys: &[Arc<str>]) -> Evaluated {
     for (at, key) in keys.iter().enumerate() {
         match value {
             Value::Map(map) => value = map.get_str(key).ok_or_else(|| no_such_key(key))?,
+            // Only where a chain begins cel-go looks into an optional.
+            Value::Optional(_) => return Err(no_such_key(key)),
             other => {
                 let rest = keys.get(at..).unwrap_or_default();
                 return rest.iter().try_fold(other.clone(), |value, key| select(&value, key, false));
@@ -367,7 +377,7 @@ fn select(value: &Value, field: &Arc<str>, optional: bool) -> Evaluated {
 fn present(value: &Value, field: &str) -> Result<bool, EvalError> {
     match value {
         Value::Map(map) => Ok(map.get_str(field).is_some()),
-        Value::Object(object) => Ok(object.get(field)?.is_some_and(is_set)),
+        Value::Object(object) => Ok(object.set(field)?.is_some()),
         Value::List(_) => Err(EvalError::failed("unsupported index type 'string' in list")),
         Value::Hierarchy(_) => Err(EvalError::failed("unsupported index type 'string'")),
         Value::Optional(Some(value)) => present(value, field),
@@ -393,6 +403,13 @@ fn element(value: &Value, index: &Value, optional: bool) -> Evaluated {
             None => Ok(Value::Optional(None)),
         };
     }
+    if !matches!(index, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_))
+    {
+        return Err(EvalError::failed(format!(
+            "a value of type {} cannot be an index",
+            index.type_of().name()
+        )));
+    }
     let found = match value {
         Value::Map(map) => map.get(index).cloned(),
         Value::List(items) => position(index)?.and_then(|at| items.get(at)).cloned(),
@@ -403,7 +420,8 @@ fn element(value: &Value, index: &Value, optional: bool) -> Evaluated {
             _ => return Err(EvalError::failed("unsupported index type")),
         },
         Value::Object(object) => match index {
-            Value::String(field) => object.get(field)?.cloned(),
+            Value::String(field) if optional => object.set(field)?.cloned(),
+            Value::String(field) => Some(object.get(field)?),
             _ => return Err(EvalError::failed("a field has a name")),
         },
         _ => None,
@@ -436,10 +454,9 @@ fn position(index: &Value) -> Result<Option<usize>, EvalError> {
 }
 
 impl Object {
-    /// A field, in either spelling; those that are not set are empty.
-    fn get(&self, field: &str) -> Result<Option<&Value>, EvalError> {
-        let (_, _) =
-            self.kind.field(field).ok_or_else(|| EvalError::failed(format!("no such field '{field}'")))?;
+    /// A field that is set, in either spelling.
+    fn set(&self, field: &str) -> Result<Option<&Value>, EvalError> {
+        self.declared(field)?;
         let json = match field {
             "policy_version" => "policyVersion",
             "aux_data" => "auxData",
@@ -447,5 +464,24 @@ impl Object {
             other => other,
         };
         Ok(self.fields.get_str(json))
+    }
+
+    /// A field, empty if it is not set.
+    fn get(&self, field: &str) -> Evaluated {
+        if let Some(set) = self.set(field)? {
+            return Ok(set.clone());
+        }
+        Ok(match self.declared(field)? {
+            Ty::List(_) => Value::List(Arc::default()),
+            Ty::Map(_) => Value::Map(Arc::default()),
+            Ty::Object(kind) => Value::Object(Arc::new(Object { kind, fields: Map::default() })),
+            _ => Value::String(Arc::default()),
+        })
+    }
+
+    fn declared(&self, field: &str) -> Result<Ty, EvalError> {
+        let (_, ty) =
+            self.kind.field(field).ok_or_else(|| EvalError::failed(format!("no such field '{field}'")))?;
+        Ok(ty)
     }
 }

@@ -318,5 +318,5 @@ fn text_cost(value: &Value) -> u64 {
 
 /// Steps that walking so many bytes takes.
 pub(super) fn text_cost_of(bytes: usize) -> u64 {
-    bytes as u64 / 64
+    bytes as u64 / 32
 }

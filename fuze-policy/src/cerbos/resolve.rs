@@ -1,18 +1,20 @@
 //! From typed policies to a set: names looked up, scopes checked, rules laid out as Cerbos lays out its rule table.
 
+mod chance;
 mod definitions;
 mod expressions;
 mod library;
 mod parents;
 mod rows;
+mod scopes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::Source;
-use super::model::{Body, Policy, ScopePermissions};
+use super::model::{Body, Policy};
 use super::names;
-use super::problem::{Collector, Place, Position, Problems};
+use super::problem::{Collector, Place, Problems};
 use super::set::PolicySet;
 
 impl PolicySet {
@@ -38,7 +40,7 @@ fn read_all(sources: &[Source], out: &mut Collector) -> Vec<Policy> {
 
 fn resolve(policies: &[Policy], out: &mut Collector) -> PolicySet {
     let by_key = by_key(policies, out);
-    scope_permissions_agree(policies, out);
+    scopes::agree(&by_key, out);
     let library = library::Library::new(policies, &by_key, out);
     let mut builder = rows::Builder::new(&library);
     // In the order of their keys, so that the same policies give the same set whatever their files are called.
@@ -103,22 +105,14 @@ fn title(policy: &Policy) -> String {
     }
 }
 
-/// The scope of a policy that can have one above it, with how the two relate.
-fn scope_of(policy: &Policy) -> Option<(&Arc<str>, Position, ScopePermissions)> {
-    match &policy.body {
-        Body::Resource(p) => Some((&p.scope.value, p.scope.at, p.scope_permissions)),
-        Body::Principal(p) => Some((&p.scope.value, p.scope.at, p.scope_permissions)),
-        Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
-    }
-}
-
 /// Each scope above a policy's own needs the same policy, even if it is an empty one.
 fn ancestors_exist(policy: &Policy, by_key: &BTreeMap<Arc<str>, &Policy>, out: &mut Collector) {
-    let (scope, at) = match scope_of(policy) {
-        Some((scope, at, _)) => (scope, at),
-        None => return,
+    let scope = match &policy.body {
+        Body::Resource(p) => &p.scope,
+        Body::Principal(p) => &p.scope,
+        Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => return,
     };
-    for parent in names::parents(scope) {
+    for parent in names::parents(&scope.value) {
         let key = match &policy.body {
             Body::Resource(p) => names::resource_key(&p.resource.value, &p.version.value, parent),
             Body::Principal(p) => names::principal_key(&p.principal.value, &p.version.value, parent),
@@ -131,25 +125,7 @@ fn ancestors_exist(policy: &Policy, by_key: &BTreeMap<Arc<str>, &Policy>, out: &
                 if parent.is_empty() { "the root scope".to_owned() } else { format!("the scope `{parent}`") };
             let message =
                 format!("{} needs the same policy in {parent}: `{key}` is not there", title(policy));
-            out.add(&policy.file, at, message);
-        }
-    }
-}
-
-/// All policies of a scope must relate to its parent in one way: Cerbos keeps one answer for each scope.
-fn scope_permissions_agree(policies: &[Policy], out: &mut Collector) {
-    let mut first: HashMap<&Arc<str>, (ScopePermissions, &Policy)> = HashMap::new();
-    for policy in policies {
-        let Some((scope, at, permissions)) = scope_of(policy) else { continue };
-        let (expected, other) = *first.entry(scope).or_insert((permissions, policy));
-        if expected != permissions {
-            let place = Place { file: other.file.clone(), at: other.at };
-            let message = format!(
-                "policies of one scope must have the same `scopePermissions`: {} and {} ({place}) differ",
-                title(policy),
-                title(other)
-            );
-            out.add(&policy.file, at, message);
+            out.add(&policy.file, scope.at, message);
         }
     }
 }

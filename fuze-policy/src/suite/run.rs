@@ -17,14 +17,7 @@ use super::{CaseResult, Options, Outcome, OutputFailure, Suite, SuiteResult, Tab
 /// Runs a suite against a set. `beside` are the files of the `testdata` directory next to the suite.
 #[must_use]
 pub fn run(set: &PolicySet, source: &Source, beside: &[Source]) -> SuiteResult {
-    let mut result = SuiteResult {
-        file: Arc::clone(&source.path),
-        name: String::new(),
-        description: String::new(),
-        problems: Vec::new(),
-        skipped: None,
-        cases: Vec::new(),
-    };
+    let mut result = SuiteResult::of(source);
     let suite = match read::suite(source, beside) {
         Ok(suite) => suite,
         Err(problems) => {

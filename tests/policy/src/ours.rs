@@ -21,9 +21,24 @@ pub struct Answer {
     pub derived_roles: BTreeSet<String>,
     /// Action, source and value, sorted. That an output failed counts, not in which words.
     pub outputs: Vec<(String, String, Option<Value>)>,
+    /// Ours alone: whether some condition failed.
+    pub failed: bool,
 }
 
 impl Answer {
+    /// Whether both say the same. Where a condition failed, the two need not name the same policy for a denial: Cerbos tries the derived
+    /// roles of a rule in an order that changes from start to start, and names the one at which it stopped.
+    pub fn agrees(&self, theirs: &Self) -> bool {
+        let denied = |found: &(String, String, String)| found.0 == "EFFECT_DENY";
+        self.derived_roles == theirs.derived_roles
+            && (self.outputs == theirs.outputs || self.failed && self.actions.values().any(denied))
+            && self.actions.len() == theirs.actions.len()
+            && self.actions.iter().all(|(action, ours)| {
+                let theirs = theirs.actions.get(action);
+                theirs == Some(ours) || self.failed && denied(ours) && theirs.is_some_and(denied)
+            })
+    }
+
     /// What is not the same in both, a line each.
     pub fn unlike(&self, other: &Self) -> Vec<String> {
         let mut parts = Vec::new();
@@ -34,12 +49,19 @@ impl Answer {
             }
         }
         if self.derived_roles != other.derived_roles {
-            parts.push(format!("derived roles: ours {:?}, theirs {:?}", self.derived_roles, other.derived_roles));
+            parts.push(format!(
+                "derived roles: ours {:?}, theirs {:?}",
+                self.derived_roles, other.derived_roles
+            ));
         }
         if self.outputs != other.outputs {
             let ours = self.outputs.iter().filter(|output| !other.outputs.contains(output));
             let theirs = other.outputs.iter().filter(|output| !self.outputs.contains(output));
-            parts.push(format!("outputs: only ours {:?}, only theirs {:?}", ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>()));
+            parts.push(format!(
+                "outputs: only ours {:?}, only theirs {:?}",
+                ours.collect::<Vec<_>>(),
+                theirs.collect::<Vec<_>>()
+            ));
         }
         parts
     }
@@ -85,6 +107,7 @@ pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -
             .collect(),
         derived_roles: output.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs,
+        failed: !output.evaluation_errors.is_empty(),
     })
 }
 
@@ -142,6 +165,7 @@ pub fn theirs(answer: &Value) -> Vec<Answer> {
                     .filter_map(|role| role.as_str().map(str::to_owned))
                     .collect(),
                 outputs,
+                failed: false,
             }
         })
         .collect()

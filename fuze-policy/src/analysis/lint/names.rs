@@ -196,7 +196,10 @@ fn arguments(policies: &Policies<'_>, found: &mut Findings) {
             // For no tool at all, the rule itself is what is wrong.
             if !tools.is_empty() && !tools.iter().any(|tool| has(tool, &name)) {
                 let names: Vec<String> = tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
-                let message = format!("no tool that this rule is about ({}) has an argument `{name}`", names.join(", "));
+                let message = format!(
+                    "no tool that this rule is about ({}) has an argument `{name}`",
+                    names.join(", ")
+                );
                 found.add(Lint::UnknownArgument, &place, message);
             }
         }

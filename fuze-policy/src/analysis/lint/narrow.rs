@@ -24,7 +24,8 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             let Some(policy) = policies.set.policy(row.policy) else { continue };
             // An ALLOW that needs the consent of its parents only takes away.
             let grants = policy.scope_permissions != ScopePermissions::RequireParentalConsentForAllows;
-            let asked = ACTIONS.iter().any(|action| row.action.matches(action)) && &*policy.version == VERSION;
+            let asked =
+                ACTIONS.iter().any(|action| row.action.matches(action)) && &*policy.version == VERSION;
             if !grants || !asked {
                 continue;
             }

@@ -44,12 +44,15 @@ pub(super) fn find(open: &Policies<'_>, declared: Option<&Policies<'_>>, found: 
 
 /// Why nobody ever asks what a rule is about.
 fn never_asked(policies: &Policies<'_>, of: &RuleOf<'_>) -> Option<String> {
-    let versions = of.rows.iter().filter_map(|row| policies.set.policy(row.policy)).map(|policy| &policy.version);
+    let versions =
+        of.rows.iter().filter_map(|row| policies.set.policy(row.policy)).map(|policy| &policy.version);
     if let Some(version) = versions.into_iter().find(|version| &***version != VERSION) {
         return Some(format!("tools are decided by policies of the version `{VERSION}`, not `{version}`"));
     }
     let asked = of.rows.iter().any(|row| ACTIONS.iter().any(|action| row.action.matches(action)));
-    (!asked).then(|| format!("about a tool it is asked whether `{INVOKE}` and `{INVOKE_AUTO}` are allowed, nothing else"))
+    (!asked).then(|| {
+        format!("about a tool it is asked whether `{INVOKE}` and `{INVOKE_AUTO}` are allowed, nothing else")
+    })
 }
 
 /// Rules without which every decision is the same. Where that is not certain, it is no finding.

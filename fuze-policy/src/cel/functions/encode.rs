@@ -81,7 +81,8 @@ pub(in crate::cel) fn to_json(value: &Value, budget: &mut Budget) -> Result<serd
     // Each part as large as an empty one, and its text besides.
     budget.grow(size_of::<serde_json::Value>() as u64)?;
     match value {
-        Value::Null | Value::Optional(None) => Ok(serde_json::Value::Null),
+        Value::Null => Ok(serde_json::Value::Null),
+        Value::Optional(None) => Err(EvalError::failed("optional.none() dereference")),
         Value::Bool(b) => Ok(serde_json::Value::Bool(*b)),
         // Integers that doubles cannot hold are text.
         Value::Int(i) if i.unsigned_abs() < 1 << 53 => number(*i as f64),

@@ -3,12 +3,26 @@
 //! Both are of one family; they differ in what `\d`, `\s`, `\w` and `\b` mean (ASCII here), in set operations inside of
 //! brackets (none here), in flags, and in what is refused: repetitions of repetitions, counts above 1 000.
 
-/// The pattern in the other's words, or why it is none.
-pub(super) fn translate(pattern: &str) -> Result<String, String> {
-    let mut translator = Translator { rest: pattern, out: String::with_capacity(pattern.len() + 8) };
-    translator.pattern()?;
-    Ok(translator.out)
+/// A pattern in the other's words.
+pub(super) struct Translated {
+    pub(super) pattern: String,
+    /// About how many states it takes to look for it.
+    pub(super) weight: u64,
 }
+
+/// The pattern in the other's words, or why it is none.
+pub(super) fn translate(pattern: &str) -> Result<Translated, String> {
+    let out = String::with_capacity(pattern.len() + 8);
+    let mut translator = Translator { rest: pattern, out, groups: vec![0], last: 0 };
+    translator.pattern()?;
+    translator.add(0);
+    Ok(Translated { pattern: translator.out, weight: translator.groups.iter().sum() })
+}
+
+/// States of a character, of one of many, and of a class of Unicode.
+const ONE: u64 = 1;
+const MANY: u64 = 8;
+const UNICODE: u64 = 200;
 
 const DIGIT: &str = "0-9";
 const SPACE: &str = r"\t\n\x0C\r ";
@@ -19,6 +33,10 @@ const MAX_COUNT: u32 = 1_000;
 struct Translator<'p> {
     rest: &'p str,
     out: String,
+    /// Weights of the groups that are open, without what was read last.
+    groups: Vec<u64>,
+    /// The weight of what was read last, which a repetition multiplies.
+    last: u64,
 }
 
 /// What was just read, for what may follow it.
@@ -48,18 +66,27 @@ impl Translator<'_> {
         next
     }
 
+    /// Something of this weight was read.
+    fn add(&mut self, weight: u64) {
+        let former = std::mem::replace(&mut self.last, weight);
+        if let Some(group) = self.groups.last_mut() {
+            *group = group.saturating_add(former);
+        }
+    }
+
     fn pattern(&mut self) -> Result<(), String> {
         let mut last = Last::Nothing;
         while let Some(c) = self.rest.chars().next() {
             last = match c {
                 '*' | '+' | '?' => {
                     self.next();
-                    self.repetition(&last, &c.to_string())?
+                    self.repetition(&last, &c.to_string(), 2)?
                 }
                 '{' => match self.count()? {
-                    Some(count) => self.repetition(&last, &count)?,
+                    Some((count, times)) => self.repetition(&last, &count, times)?,
                     None => {
                         self.next();
+                        self.add(ONE);
                         self.out.push_str(r"\{");
                         Last::Item
                     }
@@ -75,6 +102,7 @@ impl Translator<'_> {
                 }
                 '[' => {
                     self.next();
+                    self.add(MANY);
                     self.class()?;
                     Last::Item
                 }
@@ -82,8 +110,19 @@ impl Translator<'_> {
                     self.next();
                     self.escape()?
                 }
-                ')' | '^' | '$' | '.' => {
+                ')' => {
                     self.next();
+                    self.out.push(c);
+                    self.add(0);
+                    // One that closes nothing is refused later.
+                    if self.groups.len() > 1 {
+                        self.last = self.groups.pop().unwrap_or_default();
+                    }
+                    Last::Item
+                }
+                '^' | '$' | '.' => {
+                    self.next();
+                    self.add(MANY);
                     self.out.push(c);
                     Last::Item
                 }
@@ -98,16 +137,18 @@ impl Translator<'_> {
     }
 
     fn literal(&mut self, c: char) {
+        self.add(ONE);
         push_escaped(&mut self.out, c);
     }
 
-    fn repetition(&mut self, last: &Last, op: &str) -> Result<Last, String> {
+    fn repetition(&mut self, last: &Last, op: &str, times: u64) -> Result<Last, String> {
         match last {
             Last::Nothing => return Err(format!("`{op}` repeats nothing")),
             Last::Repetition => return Err(format!("`{op}` repeats a repetition")),
             Last::Item => {}
         }
         self.out.push_str(op);
+        self.last = self.last.saturating_mul(times);
         if self.take("?") {
             self.out.push('?');
         }
@@ -115,7 +156,7 @@ impl Translator<'_> {
     }
 
     /// `{n}`, `{n,}`, `{n,m}`; anything else in braces is text.
-    fn count(&mut self) -> Result<Option<String>, String> {
+    fn count(&mut self) -> Result<Option<(String, u64)>, String> {
         let Some((inside, rest)) = self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
             return Ok(None);
         };
@@ -126,17 +167,21 @@ impl Translator<'_> {
             return Ok(None);
         }
         let value = |text: &str| text.parse::<u32>().ok().filter(|count| *count <= MAX_COUNT);
-        let most = if most.is_empty() { Some(MAX_COUNT) } else { value(most) };
+        let open = most.is_empty();
+        let most = if open { Some(MAX_COUNT) } else { value(most) };
         match value(least).zip(most) {
             Some((least, most)) if least <= most => {
                 self.rest = rest;
-                Ok(Some(format!("{{{inside}}}")))
+                let times = if open { least + 1 } else { most };
+                Ok(Some((format!("{{{inside}}}"), u64::from(times))))
             }
             _ => Err(format!("`{{{inside}}}` is no count up to {MAX_COUNT}")),
         }
     }
 
     fn group(&mut self) -> Result<Last, String> {
+        self.add(0);
+        self.groups.push(0);
         if !self.take("?") {
             self.out.push('(');
             return Ok(Last::Nothing);
@@ -173,6 +218,10 @@ impl Translator<'_> {
             (true, false) => self.out.push_str(&format!("(?{on}{minus}{off})")),
             (false, _) => self.out.push_str(&format!("(?{on}{minus}{off}:")),
         }
+        if ends {
+            // Flags alone open no group.
+            self.groups.pop();
+        }
         Ok(if ends { Last::Item } else { Last::Nothing })
     }
 
@@ -188,6 +237,7 @@ impl Translator<'_> {
         };
         if !anchor.is_empty() {
             self.next();
+            self.add(ONE);
             self.out.push_str(anchor);
             return Ok(Last::Item);
         }
@@ -201,10 +251,12 @@ impl Translator<'_> {
             return Ok(if text.is_empty() { Last::Nothing } else { Last::Item });
         }
         if let Some(class) = self.perl_class() {
+            self.add(MANY);
             self.out.push_str(&class);
             return Ok(Last::Item);
         }
         if let Some(class) = self.unicode_class()? {
+            self.add(UNICODE);
             self.out.push_str(&class);
             return Ok(Last::Item);
         }
@@ -325,6 +377,7 @@ impl Translator<'_> {
                     None => self.unicode_class()?,
                 };
                 if let Some(class) = class {
+                    self.last = self.last.max(if class.starts_with('[') { MANY } else { UNICODE });
                     self.out.push_str(&class);
                     continue;
                 }

@@ -33,14 +33,34 @@ const PATTERN_BYTES: usize = 4 * 1024;
 #[derive(Clone)]
 pub struct Pattern {
     source: Arc<str>,
-    regex: Arc<Regex>,
+    compiled: Arc<Compiled>,
+}
+
+/// A compiled pattern and about how many states it has.
+pub(in crate::cel) struct Compiled {
+    regex: Regex,
+    weight: u64,
+}
+
+impl Compiled {
+    /// Steps that looking through so many bytes takes: few where an automaton is built, more by its size where it cannot be.
+    fn cost(&self, bytes: usize) -> u64 {
+        let bytes = bytes as u64;
+        1 + bytes / 8 + bytes.saturating_mul(self.weight) / 128
+    }
 }
 
 impl Pattern {
     /// Whether the pattern is found anywhere in the text.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.compiled.regex.is_match(text)
+    }
+
+    /// Steps of a budget that looking through so many bytes takes.
+    #[must_use]
+    pub fn cost(&self, bytes: usize) -> u64 {
+        self.compiled.cost(bytes)
     }
 
     /// The pattern as the policy has it.
@@ -57,54 +77,61 @@ impl fmt::Debug for Pattern {
 }
 
 /// Compiles a pattern of Go's syntax.
-pub(in crate::cel) fn compile(pattern: &str) -> Result<Regex, String> {
+pub(in crate::cel) fn compile(pattern: &str) -> Result<Compiled, String> {
     if pattern.len() > PATTERN_BYTES {
         return Err(format!("it is longer than {PATTERN_BYTES} bytes"));
     }
-    RegexBuilder::new(&re2::translate(pattern)?)
+    let re2::Translated { pattern, weight } = re2::translate(pattern)?;
+    let built = RegexBuilder::new(&pattern)
         .size_limit(COMPILED_BYTES)
         .dfa_size_limit(COMPILED_BYTES)
         .nest_limit(NESTING)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "it is too large: use smaller counts".to_owned(),
-            other => {
-                other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-            }
-        })
+        .build();
+    let regex = built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "it is too large: use smaller counts".to_owned(),
+        other => {
+            other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    })?;
+    Ok(Compiled { regex, weight })
 }
 
 /// The pattern, if the function looks for one that is known already.
 pub(in crate::cel) fn precompiled(function: Function, args: &[Expr]) -> Option<Pattern> {
     let [_, Expr { kind: Kind::Literal(Value::String(source)), .. }] = args else { return None };
-    let regex = (function.name() == "matches").then(|| compile(source).ok()).flatten()?;
-    Some(Pattern { source: Arc::clone(source), regex: Arc::new(regex) })
+    let compiled = (function.name() == "matches").then(|| compile(source).ok()).flatten()?;
+    Some(Pattern { source: Arc::clone(source), compiled: Arc::new(compiled) })
 }
 
-/// Steps that looking through so many bytes takes.
-pub(in crate::cel) fn search_cost(bytes: usize) -> u64 {
-    bytes as u64 / 4
+/// Compiles at evaluation, which is what costs, and accounts for that first and for one look through the text.
+fn compiled(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Compiled, EvalError> {
+    let weight = re2::translate(pattern).map_or(0, |translated| translated.weight);
+    context.budget.step(2_000 + 50 * pattern.len() as u64)?;
+    context.budget.step(weight.saturating_mul(20))?;
+    let compiled =
+        compile(pattern).map_err(|why| EvalError::failed(format!("error parsing regexp: {why}")))?;
+    context.budget.step(compiled.cost(searched.len()))?;
+    Ok(compiled)
 }
 
-/// Compiles at evaluation, which is what costs.
-fn compiled(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Regex, EvalError> {
-    context.budget.step(1_000 + 100 * pattern.len() as u64 + search_cost(searched.len()))?;
-    compile(pattern).map_err(|why| EvalError::failed(format!("error parsing regexp: {why}")))
+/// What each match may cost beyond the first look: it can look at all that is left.
+fn step_of_match(context: &mut Context<'_>, compiled: &Compiled, left: usize) -> Result<(), EvalError> {
+    context.budget.step(4 + compiled.cost(left) / 8)
 }
 
 fn matches(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
-    Ok(Value::Bool(compiled(context, pattern, s)?.is_match(s)))
+    Ok(Value::Bool(compiled(context, pattern, s)?.regex.is_match(s)))
 }
 
-fn with_one_group(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Regex, EvalError> {
-    let regex = compiled(context, pattern, searched)?;
-    if regex.captures_len() > 2 {
+fn with_one_group(context: &mut Context<'_>, pattern: &str, searched: &str) -> Result<Compiled, EvalError> {
+    let compiled = compiled(context, pattern, searched)?;
+    if compiled.regex.captures_len() > 2 {
         return Err(EvalError::failed(format!(
             "regular expression has more than one capturing group: {pattern:?}"
         )));
     }
-    Ok(regex)
+    Ok(compiled)
 }
 
 /// What a match stands for: its group, unless that is empty, or all of it if the pattern has no group.
@@ -117,17 +144,18 @@ fn extracted<'t>(captures: &Captures<'t>) -> Option<&'t str> {
 
 fn extract(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
-    let regex = with_one_group(context, pattern, s)?;
-    let found = regex.captures(s).as_ref().and_then(extracted);
+    let compiled = with_one_group(context, pattern, s)?;
+    let found = compiled.regex.captures(s).as_ref().and_then(extracted);
     Ok(Value::Optional(found.map(|found| Arc::new(Value::from(found)))))
 }
 
 fn extract_all(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let [Value::String(s), Value::String(pattern)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
-    let regex = with_one_group(context, pattern, s)?;
+    let compiled = with_one_group(context, pattern, s)?;
     let mut found = Vec::new();
-    for captures in regex.captures_iter(s) {
-        context.budget.step(1)?;
+    for captures in compiled.regex.captures_iter(s) {
+        let end = captures.get(0).map_or(0, |all| all.end());
+        step_of_match(context, &compiled, s.len().saturating_sub(end))?;
         found.extend(extracted(&captures).map(Value::from));
     }
     list(context, found)
@@ -144,12 +172,13 @@ fn replace(context: &mut Context<'_>, args: &[Value]) -> Computed {
     if count == 0 {
         return Ok(Value::String(Arc::clone(s)));
     }
-    let regex = compiled(context, pattern, s)?;
+    let compiled = compiled(context, pattern, s)?;
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let mut replaced = String::new();
     let mut end = 0;
-    for captures in regex.captures_iter(s).take(limit) {
+    for captures in compiled.regex.captures_iter(s).take(limit) {
         let Some(all) = captures.get(0) else { continue };
+        step_of_match(context, &compiled, s.len().saturating_sub(all.end()))?;
         let new = replacement(&captures, with)?;
         replaced.push_str(s.get(end..all.start()).unwrap_or_default());
         context.budget.grow(new.len() as u64)?;

@@ -75,7 +75,8 @@ fn index_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
         [Value::String(s), Value::String(part), Value::Int(from)] => (s, part, *from),
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     };
-    context.budget.step(text_cost_of(s.len() + part.len()))?;
+    // Characters are counted, too.
+    context.budget.step(4 * text_cost_of(s.len() + part.len()))?;
     if from < 0 {
         return Err(out_of_range(from));
     }
@@ -94,17 +95,18 @@ fn index_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
 }
 
 fn last_index_of(context: &mut Context<'_>, args: &[Value]) -> Computed {
-    let (s, part) = match args {
-        [Value::String(s), Value::String(part), ..] => (s, part),
+    let (s, part, last) = match args {
+        [Value::String(s), Value::String(part)] => (s, part, None),
+        [Value::String(s), Value::String(part), Value::Int(last)] => (s, part, Some(*last)),
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     };
-    context.budget.step(text_cost_of(s.len() + part.len()))?;
+    context.budget.step(4 * text_cost_of(s.len() + part.len()))?;
     let length = s.chars().count();
-    let last = match args {
-        [_, _, Value::Int(last)] => *last,
-        _ if part.is_empty() => return Ok(int(length)),
-        _ if s.len() < part.len() => return Ok(Value::Int(-1)),
-        _ => i64::try_from(length).unwrap_or(i64::MAX) - 1,
+    let last = match last {
+        Some(last) => last,
+        None if part.is_empty() => return Ok(int(length)),
+        None if s.len() < part.len() => return Ok(Value::Int(-1)),
+        None => i64::try_from(length).unwrap_or(i64::MAX) - 1,
     };
     if last < 0 {
         return Err(out_of_range(last));

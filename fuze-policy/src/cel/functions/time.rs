@@ -16,47 +16,47 @@ const OF_BOTH: &[&str] = &["timestamp.() int", "timestamp.(string) int", "durati
 pub(super) const LINES: &[Line] = &[
     ("now", &["() timestamp"], Native::Eager(|context, _| Ok(Value::Timestamp(context.now)))),
     ("timeSince", &["(timestamp) duration", "timestamp.() duration"], Native::Eager(time_since)),
-    ("getFullYear", OF_TIMESTAMP, Native::Eager(|_, args| field(args, |t| t.date.year))),
-    ("getMonth", OF_TIMESTAMP, Native::Eager(|_, args| field(args, |t| t.date.month - 1))),
-    ("getDayOfYear", OF_TIMESTAMP, Native::Eager(|_, args| field(args, |t| t.date.day_of_year()))),
-    ("getDayOfMonth", OF_TIMESTAMP, Native::Eager(|_, args| field(args, |t| t.date.day - 1))),
-    ("getDate", OF_TIMESTAMP, Native::Eager(|_, args| field(args, |t| t.date.day))),
+    ("getFullYear", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.year))),
+    ("getMonth", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.month - 1))),
+    ("getDayOfYear", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.day_of_year()))),
+    ("getDayOfMonth", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.day - 1))),
+    ("getDate", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.day))),
     // 1970-01-01 was a Thursday.
     (
         "getDayOfWeek",
         OF_TIMESTAMP,
-        Native::Eager(|_, args| field(args, |t| (t.date.days() + 4).rem_euclid(7))),
+        Native::Eager(|c, args| field(c, args, |t| (t.date.days() + 4).rem_euclid(7))),
     ),
     (
         "getHours",
         OF_BOTH,
-        Native::Eager(|_, args| match args {
+        Native::Eager(|c, args| match args {
             [Value::Duration(d)] => Ok(Value::Int(whole(*d, 3_600_000_000_000))),
-            _ => field(args, |t| t.second / 3_600),
+            _ => field(c, args, |t| t.second / 3_600),
         }),
     ),
     (
         "getMinutes",
         OF_BOTH,
-        Native::Eager(|_, args| match args {
+        Native::Eager(|c, args| match args {
             [Value::Duration(d)] => Ok(Value::Int(whole(*d, 60_000_000_000))),
-            _ => field(args, |t| t.second / 60 % 60),
+            _ => field(c, args, |t| t.second / 60 % 60),
         }),
     ),
     (
         "getSeconds",
         OF_BOTH,
-        Native::Eager(|_, args| match args {
+        Native::Eager(|c, args| match args {
             [Value::Duration(d)] => Ok(Value::Int(whole(*d, NANOSECONDS))),
-            _ => field(args, |t| t.second % 60),
+            _ => field(c, args, |t| t.second % 60),
         }),
     ),
     (
         "getMilliseconds",
         OF_BOTH,
-        Native::Eager(|_, args| match args {
+        Native::Eager(|c, args| match args {
             [Value::Duration(d)] => Ok(Value::Int(d.nanoseconds / 1_000_000)),
-            _ => field(args, |t| t.nanosecond / 1_000_000),
+            _ => field(c, args, |t| t.nanosecond / 1_000_000),
         }),
     ),
 ];
@@ -129,10 +129,14 @@ struct Local {
     nanosecond: i64,
 }
 
-fn field(args: &[Value], f: fn(&Local) -> i64) -> Computed {
+fn field(context: &mut Context<'_>, args: &[Value], f: fn(&Local) -> i64) -> Computed {
     let (t, offset) = match args {
         [Value::Timestamp(t)] => (t, 0),
-        [Value::Timestamp(t), Value::String(zone)] => (t, offset(zone, *t)?),
+        [Value::Timestamp(t), Value::String(zone)] => {
+            // A name is looked up among some six hundred.
+            context.budget.step(200 + zone.len() as u64)?;
+            (t, offset(zone, *t)?)
+        }
         _ => return Err(EvalError::NO_SUCH_OVERLOAD),
     };
     let seconds = t.seconds.saturating_add(offset);

@@ -93,8 +93,8 @@ pub struct ResourcePolicy {
     pub version: Text,
     /// The scope; empty at the root.
     pub scope: Text,
-    /// How the scope relates to its parent.
-    pub scope_permissions: ScopePermissions,
+    /// How the scope relates to its parent, if the file says so.
+    pub scope_permissions: Option<ScopePermissions>,
     /// Names of imported sets of derived roles.
     pub import_derived_roles: Vec<Text>,
     /// The rules.
@@ -116,8 +116,8 @@ pub struct PrincipalPolicy {
     pub version: Text,
     /// The scope; empty at the root.
     pub scope: Text,
-    /// How the scope relates to its parent.
-    pub scope_permissions: ScopePermissions,
+    /// How the scope relates to its parent, if the file says so.
+    pub scope_permissions: Option<ScopePermissions>,
     /// The rules.
     pub rules: Vec<PrincipalRule>,
     /// Variables.

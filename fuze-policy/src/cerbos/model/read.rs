@@ -135,7 +135,7 @@ fn resource_policy(mut fields: Fields<'_>, out: &mut Collector) -> Option<Resour
         resource: resource?,
         version: version?,
         scope: scope?,
-        scope_permissions: scope_permissions?,
+        scope_permissions,
         import_derived_roles,
         rules,
         schemas,
@@ -195,7 +195,7 @@ fn principal_policy(mut fields: Fields<'_>, out: &mut Collector) -> Option<Princ
         principal: principal?,
         version: version?,
         scope: scope?,
-        scope_permissions: scope_permissions?,
+        scope_permissions,
         rules,
         variables,
         constants,
@@ -356,11 +356,10 @@ fn effect(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Effect> {
 fn scope_permissions(fields: &mut Fields<'_>, out: &mut Collector) -> Option<ScopePermissions> {
     const OVERRIDE: &str = "SCOPE_PERMISSIONS_OVERRIDE_PARENT";
     const CONSENT: &str = "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS";
-    let Some(text) = fields.text("scopePermissions", out) else {
-        return (!fields.reported("scopePermissions")).then_some(ScopePermissions::OverrideParent);
-    };
+    let text = fields.text("scopePermissions", out)?;
     match &*text.value {
-        "" | "SCOPE_PERMISSIONS_UNSPECIFIED" | OVERRIDE => Some(ScopePermissions::OverrideParent),
+        "" | "SCOPE_PERMISSIONS_UNSPECIFIED" => None,
+        OVERRIDE => Some(ScopePermissions::OverrideParent),
         CONSENT => Some(ScopePermissions::RequireParentalConsentForAllows),
         other => {
             fields.refuse(

@@ -1,6 +1,8 @@
 //! Holds our evaluation against real Cerbos decision points, as long as is asked.
 //!
 //!     tests/policy/run.sh cargo run --release -p fuze-agent-policy-tests --bin differential -- DECISIONS [FIRST_SEED]
+//!
+//! With FUZE_SHRINK set, the first difference is made as small as it goes.
 
 use std::process::ExitCode;
 
@@ -9,7 +11,7 @@ use fuze_agent_policy_tests::generate::{self, Size};
 use fuze_agent_policy_tests::pdp;
 
 const SIZE: Size = Size { questions: 20, resources: 20 };
-const AT_ONCE: u64 = 10;
+const AT_ONCE: u64 = 100;
 
 fn main() -> Result<ExitCode, String> {
     let mut arguments =
@@ -18,16 +20,20 @@ fn main() -> Result<ExitCode, String> {
     let mut seed = arguments.next().transpose()?.unwrap_or(1);
     let Some(binary) = pdp::binary() else { return Ok(ExitCode::FAILURE) };
     let scratch = std::env::temp_dir().join(format!("fuze-differential-{}", std::process::id()));
+    // To make a difference small, its case alone is decided.
+    let shrink = std::env::var_os("FUZE_SHRINK").is_some();
+    let at_once = if shrink { 1 } else { AT_ONCE };
     let mut sum = Tally::default();
     let mut bad = 0;
     while sum.decisions < wanted {
         let _ = std::fs::remove_dir_all(&scratch);
-        let seeds: Vec<u64> = (seed..seed + AT_ONCE).collect();
+        let seeds: Vec<u64> = (seed..seed + at_once).collect();
         let (tally, differences, readings) = differential::compare(&binary, &scratch, &seeds, SIZE, 20)?;
         sum.decisions += tally.decisions;
         sum.allowed += tally.allowed;
         sum.outputs += tally.outputs;
         sum.refused += tally.refused;
+        sum.unstable += tally.unstable;
         bad += differences.len() + readings.len();
         for reading in &readings {
             println!("{reading}");
@@ -35,7 +41,7 @@ fn main() -> Result<ExitCode, String> {
         for difference in &differences {
             println!("seed {} {:?}: {}", difference.seed, difference.mode, difference.told());
         }
-        if let Some(first) = differences.first().filter(|_| std::env::var_os("FUZE_SHRINK").is_some()) {
+        if let Some(first) = differences.first().filter(|_| shrink) {
             let mut cases = vec![generate::case(first.seed, SIZE)];
             let repaired = scratch.join("repaired");
             std::fs::create_dir_all(&repaired).map_err(|error| error.to_string())?;
@@ -47,17 +53,18 @@ fn main() -> Result<ExitCode, String> {
             println!("{:?}", small.questions);
         }
         println!(
-            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both; {bad} differences",
-            seed + AT_ONCE - 1,
+            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos; {bad} differences",
+            seed + at_once - 1,
             sum.decisions,
             sum.allowed,
             sum.outputs,
-            sum.refused
+            sum.refused,
+            sum.unstable
         );
         if bad > 0 && !differences.is_empty() {
             break;
         }
-        seed += AT_ONCE;
+        seed += at_once;
     }
     let _ = std::fs::remove_dir_all(&scratch);
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

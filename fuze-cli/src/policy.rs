@@ -1,0 +1,75 @@
+//! `fuze policy`: what an author and a reviewer of policies do with them.
+
+mod check;
+mod explain;
+mod test;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use fuze_policy::cerbos::Problem as PolicyProblem;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::outcome::Result;
+use crate::output::Output;
+use crate::text::{BAD, plain};
+
+pub(crate) use check::Checked;
+pub(crate) use explain::Explained;
+pub(crate) use test::Tested;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Reads a directory of policies and says everything that is wrong with them.
+    Check(Directory),
+    /// Runs the suites (`*_test.yaml`) of a directory, with the results of `cerbos compile`.
+    Test(Directory),
+    /// Shows for one request which rule decided, and why each other did not.
+    Explain(explain::Explain),
+}
+
+/// Where policies are.
+#[derive(Debug, Args)]
+pub(crate) struct Directory {
+    /// The directory of the policies, with `fuze-policy.manifest` and `_schemas` if there are any.
+    pub(crate) directory: PathBuf,
+}
+
+pub(crate) fn run(command: Command, output: &Output) -> Result {
+    match command {
+        Command::Check(at) => check::run(&at, output),
+        Command::Test(at) => test::run(&at, output),
+        Command::Explain(explain) => explain::run(&explain, output),
+    }
+}
+
+/// One thing to mend.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Mend {
+    /// Relative to the directory.
+    file: String,
+    /// From 1.
+    line: u32,
+    /// From 1, in characters.
+    column: u32,
+    message: String,
+}
+
+impl Mend {
+    pub(crate) fn all(problems: &[PolicyProblem]) -> Vec<Self> {
+        problems
+            .iter()
+            .map(|problem| Self {
+                file: plain(&problem.place.file),
+                line: problem.place.at.line,
+                column: problem.place.at.column,
+                message: plain(&problem.message),
+            })
+            .collect()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        format!("{BAD}{}:{}:{}{BAD:#}: {}\n", self.file, self.line, self.column, self.message)
+    }
+}

@@ -1,0 +1,137 @@
+//! `fuze policy test`.
+
+use fuze_policy::cerbos::{PolicySet, read_directory};
+use fuze_policy::suite::{self, CaseResult, Outcome, SuiteResult};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Directory, Mend};
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, FAINT, GOOD, plain};
+
+/// What `fuze policy test` found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Tested {
+    holds: bool,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    suites: Vec<Suite>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Suite {
+    file: String,
+    name: String,
+    /// What is wrong with the suite itself.
+    problems: Vec<Mend>,
+    /// Why it was passed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Case {
+    test: String,
+    principal: String,
+    resource: String,
+    action: String,
+    /// `passed`, `failed`, `errored` or `skipped`.
+    result: &'static str,
+    /// What was expected and what was found, or why nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Document for Tested {
+    const SCHEMA: &'static str = "fuze.policy.test/1";
+}
+
+pub(super) fn run(at: &Directory, output: &Output) -> Result {
+    let files = read_directory(&at.directory).map_err(Problem::failed)?;
+    let set = PolicySet::load(&files.policies).map_err(Problem::failed)?;
+    if files.tests.is_empty() {
+        return Err(Problem::cannot(format_args!(
+            "there is no suite (`*_test.yaml`) in `{}`; what is not tested is not known",
+            at.directory.display()
+        )));
+    }
+    let results = suite::run_all(&at.directory, &files, &set);
+    let suites: Vec<Suite> = results.iter().map(suite_of).collect();
+    let count = |result: &str| {
+        suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.result == result).count()
+    };
+    let tested = Tested {
+        holds: results.iter().all(SuiteResult::holds),
+        passed: count("passed"),
+        failed: count("failed") + count("errored"),
+        skipped: count("skipped"),
+        suites,
+    };
+    output.data(&tested, || text(&tested))?;
+    Ok(if tested.holds { Ended::Well } else { Ended::Failed })
+}
+
+fn suite_of(result: &SuiteResult) -> Suite {
+    Suite {
+        file: plain(&result.file),
+        name: plain(&result.name),
+        problems: Mend::all(&result.problems),
+        skipped: result.skipped.as_deref().map(plain),
+        cases: result.cases.iter().map(case_of).collect(),
+    }
+}
+
+fn case_of(case: &CaseResult) -> Case {
+    let (result, detail) = match &case.outcome {
+        Outcome::Passed => ("passed", None),
+        Outcome::Skipped(reason) => ("skipped", Some(reason.clone())),
+        Outcome::Errored(error) => ("errored", Some(error.clone())),
+        Outcome::Effect { expected, actual } => {
+            ("failed", Some(format!("expected {}, found {}", expected.as_str(), actual.as_str())))
+        }
+        Outcome::Outputs(failures) => {
+            let told = failures.iter().map(|failure| match &failure.actual {
+                None => format!("{} said nothing, expected {}", failure.source, failure.expected),
+                Some(Ok(actual)) => {
+                    format!("{} said {actual}, expected {}", failure.source, failure.expected)
+                }
+                Some(Err(error)) => {
+                    format!("{} failed ({error}), expected {}", failure.source, failure.expected)
+                }
+            });
+            ("failed", Some(told.collect::<Vec<_>>().join("; ")))
+        }
+    };
+    Case {
+        test: plain(&case.test),
+        principal: plain(&case.principal),
+        resource: plain(&case.resource),
+        action: plain(&case.action),
+        result,
+        detail: detail.as_deref().map(plain),
+    }
+}
+
+fn text(tested: &Tested) -> String {
+    let mut text = String::new();
+    for suite in &tested.suites {
+        let bad = suite.cases.iter().filter(|case| matches!(case.result, "failed" | "errored")).count();
+        let (style, word) = match (&suite.skipped, bad + suite.problems.len()) {
+            (Some(_), _) => (FAINT, "skipped".to_owned()),
+            (None, 0) => (GOOD, format!("{} passed", suite.cases.len())),
+            (None, bad) => (BAD, format!("{bad} of {} failed", suite.cases.len().max(bad))),
+        };
+        text += &format!("{}  {FAINT}{}{FAINT:#}  {style}{word}{style:#}\n", suite.name, suite.file);
+        for problem in &suite.problems {
+            text += &format!("  {}", problem.text());
+        }
+        for case in suite.cases.iter().filter(|case| matches!(case.result, "failed" | "errored")) {
+            text += &format!("  {}: {} · {} · {}\n", case.test, case.principal, case.resource, case.action);
+            text += &format!("    {BAD}{}{BAD:#}\n", case.detail.as_deref().unwrap_or_default());
+        }
+    }
+    text + &format!("{} passed, {} failed, {} skipped\n", tested.passed, tested.failed, tested.skipped)
+}

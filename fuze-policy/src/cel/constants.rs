@@ -1,0 +1,61 @@
+//! Parts of an expression that depend on nothing are computed when it is read.
+//!
+//! What fails, or costs much, is left for the evaluation, where a decisive operand may save it.
+
+use std::sync::Arc;
+
+use super::ast::{Entry, Expr, Item, Kind};
+use super::budget::Budget;
+use super::functions::{Context, Function, Native};
+use super::map::{Key, Map};
+use super::signatures;
+use super::value::{Timestamp, Value};
+
+fn literal(expr: &Expr) -> Option<&Value> {
+    match &expr.kind {
+        Kind::Literal(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// A list of these items.
+pub(super) fn list(items: Vec<Item>) -> Kind {
+    let value = |item: &Item| literal(&item.value).filter(|_| !item.optional).cloned();
+    match items.iter().map(value).collect::<Option<Vec<_>>>() {
+        Some(values) => Kind::Literal(Value::List(values.into())),
+        None => Kind::List(items),
+    }
+}
+
+/// A map of these entries.
+pub(super) fn map(entries: Vec<Entry>) -> Kind {
+    let entry = |entry: &Entry| {
+        let key = literal(&entry.key).filter(|_| !entry.optional).and_then(Key::from_value)?;
+        Some((key, literal(&entry.value)?.clone()))
+    };
+    match entries.iter().map(entry).collect::<Option<Map>>() {
+        Some(map) => Kind::Literal(Value::Map(Arc::new(map))),
+        None => Kind::Map(entries),
+    }
+}
+
+/// A function of these operands.
+pub(super) fn call(function: Function, args: Vec<Expr>) -> Kind {
+    // What these give depends on when they are asked.
+    if matches!(function.name(), "now" | "timeSince") {
+        return Kind::Call(function, args);
+    }
+    match computed(function, &args) {
+        Some(value) => Kind::Literal(value),
+        None => Kind::Call(function, args),
+    }
+}
+
+fn computed(function: Function, args: &[Expr]) -> Option<Value> {
+    const STEPS: u64 = 10_000;
+    const BYTES: u64 = 4 * 1024;
+    let values = args.iter().map(|arg| literal(arg).cloned()).collect::<Option<Vec<_>>>()?;
+    let Native::Eager(native) = signatures::decl(function)?.native else { return None };
+    let now = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
+    native(&mut Context { now, budget: &mut Budget::new(STEPS, BYTES) }, &values).ok()
+}
