@@ -79,14 +79,12 @@ pub fn lint<'p>(policies: impl Into<Policies<'p>>, tools: &Tools) -> Vec<Finding
 /// assert!(proof.is_proven(), "{proof}");
 /// # Ok::<(), fuze_policy::agent_tool::LoadError>(())
 /// ```
-#[must_use]
 pub fn prove<'p>(policies: impl Into<Policies<'p>>, property: &Property) -> Proof {
     prove::prove(&policies.into(), property)
 }
 
 /// Whether the new policies allow nothing that the old ones denied: neither a call that was denied, nor without a person one that needed
 /// approval. What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
-#[must_use]
 pub fn diff<'o, 'n>(old: impl Into<Policies<'o>>, new: impl Into<Policies<'n>>) -> Proof {
     prove::diff(&old.into(), &new.into())
 }

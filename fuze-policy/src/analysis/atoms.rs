@@ -172,7 +172,7 @@ pub(super) fn mentions(expr: &Expr, root: Root) -> bool {
 /// `"x" in P.roles`.
 fn role_membership(expr: &Expr) -> Option<Arc<str>> {
     let Kind::Binary(BinaryOp::In, both) = &expr.kind else { return None };
-    match [&both[0].kind, &both[1].kind] {
+    match both.each_ref().map(|side| &side.kind) {
         [Kind::Literal(Value::String(role)), Kind::Path(path)]
             if path.root == Root::PrincipalRoles && path.keys.is_empty() =>
         {

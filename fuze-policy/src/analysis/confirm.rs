@@ -8,7 +8,7 @@ use super::atoms::VarId;
 use super::cells::{Point, Subject, number};
 use super::model::{Bundle, Model};
 use super::search::Search;
-use super::vocabulary::ATTRIBUTES;
+use super::vocabulary::{ATTRIBUTES, Domain, PRINCIPAL, TENANT};
 use super::witness::Values;
 use crate::Decision;
 use crate::agent_tool::verdict;
@@ -97,13 +97,12 @@ pub(super) fn find<T>(
 /// Whether a variable's value is not settled by what it is about.
 fn is_open(model: &Model<'_>, var: VarId) -> bool {
     match model.variable(var).map(|variable| &variable.subject) {
-        Some(Subject::Attribute(at)) => {
-            let of_tool = ATTRIBUTES.get(*at).is_some_and(|attribute| attribute.of_tool);
-            let text = ATTRIBUTES.get(*at).is_some_and(|a| a.domain == super::vocabulary::Domain::Text);
-            // Who asks is settled by the frame.
-            text && !matches!(*at, super::vocabulary::TENANT | super::vocabulary::PRINCIPAL)
-                && !(of_tool && !model.tools.is_empty())
-        }
+        Some(Subject::Attribute(at)) => ATTRIBUTES.get(*at).is_some_and(|attribute| {
+            // Who asks is settled by the frame, and what the tool is by the declared tools.
+            let by_frame = matches!(*at, TENANT | PRINCIPAL);
+            let by_tools = attribute.of_tool && !model.tools.is_empty();
+            attribute.domain == Domain::Text && !by_frame && !by_tools
+        }),
         Some(Subject::Argument(_)) => true,
         None => false,
     }

@@ -146,9 +146,12 @@ fn scopes_of(model: &Model<'_>, tenant: &str) -> Vec<Arc<str>> {
     model.bundles.iter().map(|bundle| of(bundle.set)).collect()
 }
 
+/// A policy set, a scope of it, an action and a role.
+type Asked = (usize, Arc<str>, &'static str, Arc<str>);
+
 struct Builder<'m, 'p> {
     model: &'m Model<'p>,
-    levels: HashMap<(usize, Arc<str>, &'static str, Arc<str>), Levels<'p>>,
+    levels: HashMap<Asked, Levels<'p>>,
 }
 
 impl<'p> Builder<'_, 'p> {

@@ -97,23 +97,31 @@ fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Fi
             }
         }
         Kind::Binary(BinaryOp::Equal | BinaryOp::NotEqual, both) => {
-            for [path, value] in [[&both[0], &both[1]], [&both[1], &both[0]]] {
+            let [left, right] = &**both;
+            for (path, value) in [(left, right), (right, left)] {
                 if let Kind::Path(path) = &path.kind {
                     compared(path, &texts(value, params), place, tools, found);
                 }
             }
         }
-        Kind::Binary(BinaryOp::In, both) => match (&both[0].kind, &both[1].kind) {
-            (_, Kind::Path(path)) if path.root == Root::PrincipalRoles => {
-                for role in texts(&both[0], params) {
-                    if tools.roles.as_ref().is_some_and(|roles| roles.iter().all(|known| **known != *role)) {
-                        found.add(Lint::UnknownRole, place, format!("nobody has the role `{role}`"));
+        Kind::Binary(BinaryOp::In, both) => {
+            let [element, list] = &**both;
+            match (&element.kind, &list.kind) {
+                (_, Kind::Path(path)) if path.root == Root::PrincipalRoles => {
+                    for role in texts(element, params) {
+                        if tools
+                            .roles
+                            .as_ref()
+                            .is_some_and(|roles| roles.iter().all(|known| **known != *role))
+                        {
+                            found.add(Lint::UnknownRole, place, format!("nobody has the role `{role}`"));
+                        }
                     }
                 }
+                (Kind::Path(path), _) => compared(path, &texts(list, params), place, tools, found),
+                _ => {}
             }
-            (Kind::Path(path), _) => compared(path, &texts(&both[1], params), place, tools, found),
-            _ => {}
-        },
+        }
         _ => {}
     });
 }
