@@ -111,6 +111,7 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<policy::Checked>(),
         schema::<policy::Tested>(),
         schema::<policy::Explained>(),
+        schema::<policy::Migrated>(),
         schema::<Said>(),
     ];
     let Some(command) = command else {
