@@ -23,6 +23,8 @@ pub struct Tally {
     pub outputs: u64,
     /// Expressions that both refused to read.
     pub refused: u64,
+    /// Sets that we refuse because Cerbos decides them by chance.
+    pub by_chance: u64,
     /// Answers that Cerbos itself gives otherwise when it is started again, ours among them.
     pub unstable: u64,
 }
