@@ -158,13 +158,17 @@ def check_entry(e):
     elif kind in ("hold", "release"):
         more = {"reason", "scope"} | ({"runId"} if scope == "run" else set())
         need(scope in ("run", "tenant") and reason in ("legal_claims", "evidence_freeze"), "annex: scope or reason")
+    elif kind == "given_up":
+        more = {"count", "head", "runId"}
+        need(type(e["count"]) is int and e["count"] > 0, "annex: count")
     else:
         need(kind in ("contested", "late_outcome"), "annex: kind")
         more = {"runId", "statement"} | ({"root"} & set(e))
     need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
     check_time(e["at"])
     need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
-    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
+    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "head", "root", "statement", "keyId"} & set(e)),
+         "annex: a hash")
     need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
     leaves = e.get("leaves", [ZERO])
     need(leaves and leaves == sorted(set(leaves)) and all(map(HASH.fullmatch, leaves)), "annex: leaves")
@@ -199,9 +203,15 @@ def check_annex(files, entries, payloads, withheld):
     roots = {p["content"]["root"] for p in payloads if "content" in p}
     there = {root for root in roots if f"content/{root}.json" in files}
     gone, explained, window = set(), set(), False
+    end = (len(payloads), read(lines(files["records.jsonl"])[-1])["hash"])
+    over = closed = payloads[-1]["span"] == "run.close"
     for e in (e for e in entries if e.get("runId") == payloads[0]["runId"] and e["kind"] not in ("hold", "release")):
         need(e["at"] >= payloads[-1]["endedAt"] and e.get("root") in roots | {None}, "annex: before the end, or no root")
+        if e["kind"] == "given_up":
+            need(not closed and (e["count"], e["head"]) == end, "annex: given up, and not as it is here")
+            over = True
         if e["kind"] == "erased":
+            need(over, "annex: erased from a run that had not ended")
             window = window or e["reason"] in WINDOWS
             erased = {e["root"]} if e["scope"] == "record" else set() if e["scope"] == "field" else roots
             need("closeRoot" not in e and not erased & there, "annex: what it says is gone is here")

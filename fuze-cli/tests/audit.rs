@@ -208,6 +208,38 @@ fn a_person_is_erased_and_the_rest_still_verifies() {
     assert_eq!(unexplained["result"], "failed");
 }
 
+/// GDPR Art. 17 reaches a run that a crash left without a close, and nobody is told that it had ended.
+#[test]
+fn a_run_that_crashed_is_given_up_and_erased() {
+    let site = Site::crashed();
+    let run = site.run(1);
+    let verify = |code| {
+        let [master, subjects] = ["keys/master.key", "keys/subjects"].map(|path| site.path(path));
+        let opened = ["--master-key", &master, "--subject-keys", &subjects];
+        json(&fuze(
+            &[["audit", "verify", "--json", &run, "--key", &site.key].as_slice(), &opened].concat(),
+            code,
+        ))
+    };
+    assert_eq!(verify(1)["result"], "failed");
+    let person = ["--subject", "p-1", "--tenant", "clinic-7"];
+    // The closed one is erased; a torn file is nobody's to judge but whoever gives the run up.
+    let first = site.erase(&person, 1);
+    assert_eq!(
+        (&first["runs"][0]["result"], &first["runs"][1]["result"]),
+        (&json!("erased"), &json!("refused"))
+    );
+    let given_up = site.erase(&[person.as_slice(), &["--given-up"]].concat(), 0);
+    assert_eq!(given_up["runs"], json!([{"runId": site.runs[1], "result": "erased"}]));
+    let after = verify(3);
+    assert_eq!((&after["result"], &after["run"]["content"]["missing"]), (&json!("not_closed"), &json!(0)));
+    assert!(after["run"]["content"]["erased"].as_u64().unwrap() > 8, "{after}");
+    assert!(after["reason"].as_str().unwrap().contains("given up"), "{after}");
+    // A store ends its runs itself.
+    let stored = Site::new();
+    stored.erase(&["--run", &stored.runs[0], "--given-up"], 2);
+}
+
 #[test]
 fn a_field_is_erased_alone() {
     let site = Site::new();

@@ -20,7 +20,8 @@ use crate::time::Timestamp;
 use crate::verify::{Failure, TrustedKeys, VerifyError, What};
 
 pub use entry::{
-    AnnexEntry, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope, RETENTION,
+    AnnexEntry, Contest, Erased, Erasure, ErasureReason, Event, GivenUp, Hold, HoldReason, HoldScope,
+    RETENTION,
 };
 use holds::Holds;
 
@@ -270,7 +271,24 @@ impl Annex {
                 Erased::Record { root: of } => *of == root,
                 Erased::Run | Erased::Subject | Erased::Directory { .. } => true,
             },
-            Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => false,
+            Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_)
+            | Event::GivenUp(_) => false,
+        })
+    }
+
+    /// What it says of a run that never closed, if that was said, and when.
+    #[must_use]
+    pub fn given_up(&self, run: RunId) -> Option<(Timestamp, GivenUp)> {
+        self.of_run(run).find_map(|entry| match &entry.event {
+            Event::GivenUp(given_up) => Some((entry.at, *given_up)),
+            Event::Erased(_)
+            | Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_) => None,
         })
     }
 
@@ -278,7 +296,11 @@ impl Annex {
     pub(crate) fn states(&self, erasure: &Erasure) -> bool {
         self.of_run(erasure.run_id).any(|entry| match &entry.event {
             Event::Erased(stated) => stated.what == erasure.what,
-            Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => false,
+            Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_)
+            | Event::GivenUp(_) => false,
         })
     }
 

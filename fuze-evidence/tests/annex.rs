@@ -5,7 +5,7 @@ mod common;
 
 use common::{Host, at, name};
 use fuze_evidence::annex::{
-    AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
+    AnnexError, Contest, Erased, Erasure, ErasureReason, Event, GivenUp, Hold, HoldReason, HoldScope,
 };
 use fuze_evidence::keys::Signer as _;
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
@@ -57,6 +57,7 @@ fn sample(host: &Host) -> (RunId, Vec<Vec<u8>>) {
         ("legal", release(HoldScope::Run(run_id))),
         ("legal", release(HoldScope::Tenant)),
         ("retention", Event::Erased(window)),
+        ("dpo-1", Event::GivenUp(GivenUp { run_id, count: 3, head: sha256(b"head") })),
         ("dpo-1", erased(run_id, Erased::Run)),
         ("dpo-1", erased(run_id, Erased::Subject)),
         ("retention", Event::Erased(last)),
@@ -146,7 +147,7 @@ fn lines_dropped_moved_repeated_or_torn_are_found() {
     }
     let mut torn = lines.clone();
     torn.last_mut().unwrap().pop();
-    assert_eq!(refused(read(&host, &torn)), (10, What::PartialLine));
+    assert_eq!(refused(read(&host, &torn)), (11, What::PartialLine));
     assert_eq!(refused(read(&host, &[])), (0, What::Empty));
 }
 
@@ -229,6 +230,19 @@ fn members_that_do_not_fit_are_refused_even_if_they_are_signed() {
     ];
     for (what, edit) in edits {
         assert!(resigned(&host, &hold, edit).is_err(), "{what}");
+    }
+    let given_up = Event::GivenUp(GivenUp { run_id: run(), count: 3, head: sha256(b"head") });
+    let given_up = begin().append(at(0), name("dpo-1"), given_up, &host.signer).unwrap();
+    assert!(resigned(&host, &given_up, |_| {}).is_ok());
+    let edits: [(&str, Edit); 5] = [
+        ("no record", |e| e["count"] = json!(0)),
+        ("no count", |e| drop(e.as_object_mut().unwrap().remove("count"))),
+        ("no head", |e| drop(e.as_object_mut().unwrap().remove("head"))),
+        ("a scope", |e| e["scope"] = json!("run")),
+        ("a reason", |e| e["reason"] = json!("request")),
+    ];
+    for (what, edit) in edits {
+        assert!(resigned(&host, &given_up, edit).is_err(), "{what}");
     }
 }
 

@@ -339,7 +339,7 @@ impl Desk {
                 return Err(EraseError::OtherOrigin { found: facts.origin }.into());
             }
             let Some(close) = facts.close else {
-                return Err(EraseError::NotClosed { run, waiting: facts.waiting }.into());
+                return Err(EraseError::NotClosed { run, waiting: facts.waiting, stored: true }.into());
             };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
@@ -374,7 +374,11 @@ fn erases(event: &Event) -> (Option<&'static str>, Option<Hash>) {
             Erased::Run | Erased::Subject => (Some("content"), None),
             Erased::Directory { .. } => (Some("evidence"), None),
         },
-        Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => (None, None),
+        Event::Contested(_)
+        | Event::LateOutcome(_)
+        | Event::Hold(_)
+        | Event::Release(_)
+        | Event::GivenUp(_) => (None, None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
-use fuze_evidence::erase::{Archive, Done, EraseError, Order, Registrar, Repeat, Target};
+use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
@@ -71,6 +71,11 @@ pub(crate) struct Args {
     /// Why it is erased.
     #[arg(long, value_enum, default_value = "request")]
     reason: Reason,
+
+    /// Of runs in files that a crash left without a close: give them up first. The annex then says that there will be no more of
+    /// them, and they still verify as not closed. Refused while a process writes them.
+    #[arg(long, conflicts_with_all = ["hold", "release"])]
+    given_up: bool,
 
     /// Order that nothing is erased of the tenant, or of `--run` alone.
     #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "release", "content", "expired"])]
@@ -255,11 +260,27 @@ fn in_files(
     }
     let failed = |error: EraseError| problem(&args.directory, &error);
     match task {
-        Task::Erase(run, target) => Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?)),
-        Task::Expired(run) => Ok(one(run, archive.retain(run, order.at).map_err(failed)?)),
+        Task::Erase(run, target) => {
+            if args.given_up {
+                give_up(&archive, run, &order, output).map_err(failed)?;
+            }
+            Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?))
+        }
+        Task::Expired(run) => {
+            if args.given_up {
+                give_up(&archive, run, &order, output).map_err(failed)?;
+            }
+            Ok(one(run, archive.retain(run, order.at).map_err(failed)?))
+        }
         Task::Person(tenant, reference) => {
             let person = Person { tenant: &tenant, reference: &reference };
-            let erased = archive.erase_person(person, &order).map_err(failed)?;
+            let mut erased = archive.erase_person(person, &order).map_err(failed)?;
+            for (&run, done) in erased.runs.iter_mut().filter(|_| args.given_up) {
+                if matches!(done, Err(EraseError::NotClosed { stored: false, .. })) {
+                    *done = give_up(&archive, run, &order, output)
+                        .and_then(|()| archive.erase(run, &Target::Subject, &order));
+                }
+            }
             Ok(of_person(erased.runs, &erased.keys_alone))
         }
         Task::Hold(tenant, hold) => {
@@ -270,6 +291,33 @@ fn in_files(
             archive.release(&tenant, hold, order.at, &order.by).map_err(failed)?;
             Ok(ordered("release"))
         }
+    }
+}
+
+/// A run that has closed needs no giving up.
+fn give_up(
+    archive: &Archive<'_>,
+    run: RunId,
+    order: &Order,
+    output: &Output,
+) -> std::result::Result<(), EraseError> {
+    match archive.give_up(run, order.at, &order.by) {
+        Ok(GaveUp::Run { already, cut }) => {
+            for (path, octets) in &cut {
+                output
+                    .say(&format!("`{}`: {octets} octets that a crash had torn are cut off", path.display()));
+            }
+            if !already {
+                output.say(&format!("{run}: given up; it will never close"));
+            }
+            Ok(())
+        }
+        Ok(GaveUp::Unbegun(path)) => {
+            output.say(&format!("{run}: it had never begun, and lies in `{}` now", path.display()));
+            Ok(())
+        }
+        Err(EraseError::Closed(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -292,6 +340,11 @@ fn in_store(
     subjects: Option<FileSubjectKeys>,
     output: &Output,
 ) -> Result<Erased> {
+    if args.given_up {
+        return Err(Problem::usage(
+            "`--given-up` is for runs in files; a store's deployment ends its runs itself (`Deployment::abandon`)",
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
     let mut eraser = Eraser::new(&store, args.registrar()?);

@@ -3,6 +3,8 @@
 //! An erasure is an intent, then the subject's key, then the run's files, then the annex, then the intent's end; each is
 //! durable before the next, and each may be done again. After a crash [`Archive::recover`] goes through the same steps.
 
+mod left;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
@@ -21,6 +23,8 @@ use crate::name::Name;
 use crate::record::RunId;
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::time::Timestamp;
+
+pub use left::GaveUp;
 
 /// A deployment's evidence in files, as [`crate::sink::JsonlSink`] writes it. Whoever erases is alone: a tenant's annex and a run are
 /// locked while something is done to them.
@@ -116,14 +120,27 @@ impl<'k> Archive<'k> {
             opened => opened.map_err(io(&path))?,
         };
         let line = |why| EraseError::Line { path: path.clone(), why };
-        let facts = RunFacts::read_file(BufReader::new(file)).map_err(line)?;
+        let mut torn = false;
+        let facts = match RunFacts::read_file(BufReader::new(file), &mut torn) {
+            // As a crash leaves it: whatever the line was to say, it is no close.
+            Err(why) => match self.begins(run) {
+                Ok(Some(first)) if torn => return Err(first.not_closed()),
+                Ok(_) | Err(_) => return Err(line(why)),
+            },
+            Ok(facts) => facts,
+        };
         if facts.run_id != run {
             return Err(line(format!("it is run {}", facts.run_id)));
         }
-        if facts.origin != *self.registrar.origin() {
-            return Err(EraseError::OtherOrigin { found: facts.origin });
-        }
+        self.own(&facts)?;
         Ok(facts)
+    }
+
+    fn own(&self, facts: &RunFacts) -> Result<(), EraseError> {
+        match facts.origin == *self.registrar.origin() {
+            true => Ok(()),
+            false => Err(EraseError::OtherOrigin { found: facts.origin.clone() }),
+        }
     }
 
     /// Erases `target` from a closed run and says so in the annex. Durable when this returns.
@@ -297,11 +314,12 @@ impl<'k> Archive<'k> {
     ) -> Result<Done, EraseError> {
         self.refuse_unfinished()?;
         let facts = self.facts(run)?;
-        let Some(close) = facts.close else {
-            return Err(EraseError::NotClosed { run, waiting: facts.waiting });
-        };
         #[cfg(test)]
         self.disk.pause();
+        let over = match facts.close {
+            Some(close) => close.at,
+            None => self.given_up_at(&facts)?,
+        };
         let (held, mut annex) = self.hold_annex(&facts.tenant)?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
@@ -310,7 +328,7 @@ impl<'k> Archive<'k> {
         if plan.subject_key().is_some() && self.keys.subjects.is_none() {
             return Err(EraseError::KeysNeeded);
         }
-        let at = close.not_before(at);
+        let at = over.max(at);
         let intent = Intent { at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
         // Found out now, not when the content is gone.
         let mut trial = annex.clone();

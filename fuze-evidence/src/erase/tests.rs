@@ -386,3 +386,30 @@ fn an_intent_of_a_revoked_key_is_refused() {
     assert!(matches!(archive.recover(), Err(EraseError::Line { .. })));
     assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
 }
+
+/// Giving a run up is one line: whole, or cut off and never acknowledged.
+#[test]
+fn giving_up_cut_off_at_any_step_is_said_once_when_it_is_said_again() {
+    use super::GaveUp;
+    for step in 0.. {
+        let desk = Desk::new();
+        let says = Says {
+            input: &json!({"name": NAME}),
+            answers: &[],
+            decisions: &[],
+            subject: true,
+            closed: false,
+        };
+        let made = desk.make(&says);
+        let crashed = crashing(&desk, step).give_up(made.run, at(1_000), &name("dpo-1"));
+        desk.archive().recover().map(drop).unwrap();
+        let gave_up = desk.archive().give_up(made.run, at(1_000), &name("dpo-1")).unwrap();
+        assert!(matches!(gave_up, GaveUp::Run { ref cut, .. } if cut.is_empty()));
+        assert_eq!(desk.annex().entries().len(), 1, "step {step}");
+        assert!(!desk.verify(made.run).unwrap().is_verified());
+        if crashed.is_ok() {
+            assert!(step > 2);
+            break;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What crashes leave behind in files: runs without a close, which nobody can go on with.
+
+use std::path::PathBuf;
+
+use super::super::{EraseError, RunFacts};
+use super::Archive;
+use crate::annex::{Event, GivenUp};
+use crate::name::Name;
+use crate::record::RunId;
+use crate::sink;
+use crate::time::Timestamp;
+
+/// What came of giving up a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "what was cut off or put aside is to be reported"]
+pub enum GaveUp {
+    /// The annex says so.
+    Run {
+        /// Whether it says so since now.
+        already: bool,
+        /// Each file of the run that a crash had torn, and how many octets were cut off.
+        cut: Vec<(PathBuf, u64)>,
+    },
+    /// It had never begun, and nobody was told that it had: its directory was put aside under this name.
+    Unbegun(PathBuf),
+}
+
+impl Archive<'_> {
+    /// Gives up a run that a crash left without a close: cuts off what the crash tore ([`crate::sink::recover`]), and says in the annex
+    /// how many records there are and that there will be no more. From then on it is erased from like a closed run (GDPR Art. 17), and
+    /// its windows begin; it still verifies as not closed.
+    ///
+    /// Only a run that nobody can go on with: no store has it, and no process writes it (its files are locked as long as one does).
+    ///
+    /// # Errors
+    /// [`EraseError::Closed`] when there is nothing to be given up; [`EraseError::NotClosed`] when a store has the run;
+    /// [`EraseError::Locked`] while somebody writes it; and when a crash does not explain what is there.
+    pub fn give_up(&self, run: RunId, at: Timestamp, by: &Name) -> Result<GaveUp, EraseError> {
+        self.refuse_unfinished()?;
+        let directory = self.run_directory(run);
+        if !directory.is_dir() {
+            return Err(EraseError::UnknownRun(run));
+        }
+        // Before anything is cut off: whose run it is. What cannot be read `recover` judges.
+        if let Ok(Some(first)) = self.begins(run) {
+            self.own(&first)?;
+            if first.store.is_some() {
+                return Err(first.not_closed());
+            }
+        }
+        let sink::Recovered { cut, unbegun } = sink::recover(&directory)?;
+        if let Some(path) = unbegun {
+            return Ok(GaveUp::Unbegun(path));
+        }
+        let before = self.facts(run)?;
+        if before.close.is_some() {
+            return Err(EraseError::Closed(run));
+        }
+        let (held, mut annex) = self.hold_annex(&before.tenant)?;
+        let _run = self.hold_run(run)?;
+        // Once more, now that nobody else can begin anything.
+        self.refuse_unfinished()?;
+        let facts = self.facts(run)?;
+        if facts != before {
+            return Err(EraseError::Locked { path: directory });
+        }
+        let (count, head) = facts.head;
+        let given_up = GivenUp { run_id: run, count, head };
+        match annex.given_up(run) {
+            Some((_, said)) if said == given_up => return Ok(GaveUp::Run { already: true, cut }),
+            Some(_) => return Err(EraseError::WentOn { run }),
+            None => {}
+        }
+        let at = facts.last_at.max(at);
+        let line = annex.append(at, by.clone(), Event::GivenUp(given_up), self.registrar.signer())?;
+        self.disk.append(&held.file, &held.path, &line)?;
+        Ok(GaveUp::Run { already: false, cut })
+    }
+
+    /// When a run that never closed was given up, if it still is as it was then.
+    pub(super) fn given_up_at(&self, facts: &RunFacts) -> Result<Timestamp, EraseError> {
+        match self.annex(&facts.tenant)?.given_up(facts.run_id) {
+            Some((at, given_up)) if facts.head == (given_up.count, given_up.head) => Ok(at),
+            Some(_) => Err(EraseError::WentOn { run: facts.run_id }),
+            None => Err(facts.not_closed()),
+        }
+    }
+}
