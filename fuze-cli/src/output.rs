@@ -104,6 +104,7 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<audit::show::Compared>(),
         schema::<audit::export::Exported>(),
         schema::<audit::erase::Erased>(),
+        schema::<audit::compact::Compacted>(),
         schema::<log::Audited>(),
         schema::<log::Witnessing>(),
         schema::<key::Made>(),

@@ -208,6 +208,33 @@ fn a_person_is_erased_and_the_rest_still_verifies() {
     assert_eq!(unexplained["result"], "failed");
 }
 
+/// Whoever erases is told that pages may keep a part, and what takes it; or has that done at once.
+#[test]
+fn a_store_is_compacted_after_an_erasure() {
+    let site = Site::new();
+    let store = site.path("store");
+    let erase =
+        |at: usize, more: &[&str]| site.erase(&[&["--run", site.runs[at].as_str()], more].concat(), 0);
+    assert_eq!(erase(0, &[])["compacted"], false);
+    assert_eq!(erase(0, &[])["compacted"], Value::Null, "nothing was erased");
+    let compact = || json(&fuze(&["audit", "compact", "--json", &store], 0));
+    let first = compact();
+    let bytes = |of: &Value, member: &str| of[member].as_u64().unwrap();
+    assert!(bytes(&first, "bytesAfter") < bytes(&first, "bytesBefore"), "{first}");
+    assert_eq!(erase(1, &["--compact"])["compacted"], true);
+    let second = compact();
+    assert!(bytes(&second, "bytesBefore") < bytes(&first, "bytesAfter"), "{first} {second}");
+    assert_eq!(second["bytesAfter"], second["bytesBefore"]);
+    for at in 0..3 {
+        let verified = site.audit("verify", at, &[], 0);
+        assert_eq!(verified["run"]["content"]["erased"].as_u64().unwrap() > 0, at < 2);
+    }
+    let said = fuze(&["audit", "erase", "--help"], 0).stdout;
+    assert!(said.contains("`fuze audit compact`"), "{said}");
+    // Files of a sink have no pages.
+    fuze(&["audit", "compact", &Site::crashed().path("store")], 4);
+}
+
 /// GDPR Art. 17 reaches a run that a crash left without a close, and nobody is told that it had ended.
 #[test]
 fn a_run_that_crashed_is_given_up_and_erased() {

@@ -263,12 +263,7 @@ impl<'s> Eraser<'s> {
     /// # Errors
     /// When something is unfinished that cannot be finished, a reader is in the way, or the disk is full: nothing is lost.
     pub async fn compact(&self) -> Result<(), EraserError> {
-        let subjects = self.desk.subjects.clone();
-        let compact = move |keeper: &mut Keeper| {
-            keeper.finish_erasures(subjects.as_deref())?;
-            Ok(keeper.compact()?)
-        };
-        self.store.ask(compact).await
+        self.store.compact(self.desk.subjects.clone()).await
     }
 
     async fn say(&self, tenant: Name, event: Event, at: Timestamp, by: Name) -> Result<(), EraserError> {
@@ -285,6 +280,20 @@ impl<'s> Eraser<'s> {
             Ok(keeper.project_annex(tenant.as_str())?)
         };
         self.store.ask(say).await
+    }
+}
+
+impl SqliteStore {
+    /// As [`Eraser::compact`], for whoever has no key that signs. `subjects` finish an erasure that a crash cut off.
+    ///
+    /// # Errors
+    /// As [`Eraser::compact`].
+    pub async fn compact(&self, subjects: Option<Arc<dyn SubjectKeys>>) -> Result<(), EraserError> {
+        let compact = move |keeper: &mut Keeper| {
+            keeper.finish_erasures(subjects.as_deref())?;
+            Ok(keeper.compact()?)
+        };
+        self.ask(compact).await
     }
 }
 

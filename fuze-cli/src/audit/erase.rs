@@ -77,6 +77,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["hold", "release"])]
     given_up: bool,
 
+    /// Of a store: write its database anew afterwards, as `fuze audit compact` does.
+    #[arg(long, conflicts_with_all = ["hold", "release"])]
+    compact: bool,
+
     /// Order that nothing is erased of the tenant, or of `--run` alone.
     #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "release", "content", "expired"])]
     hold: Option<Why>,
@@ -121,6 +125,10 @@ pub(crate) struct Erased {
     /// `hold` or `release`, if that was ordered.
     #[serde(skip_serializing_if = "Option::is_none")]
     ordered: Option<&'static str>,
+    /// Of a store, when something was erased: whether its database was written anew. Until then its pages may keep parts of sealed
+    /// progress and wrapped run keys; `fuze audit compact` takes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compacted: Option<bool>,
 }
 
 impl Document for Erased {
@@ -224,11 +232,11 @@ fn outcome(run: RunId, done: std::result::Result<Done, EraseError>) -> Outcome {
 }
 
 fn one(run: RunId, done: Done) -> Erased {
-    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None }
+    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None, compacted: None }
 }
 
 const fn ordered(what: &'static str) -> Erased {
-    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what) }
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what), compacted: None }
 }
 
 fn in_files(
@@ -329,6 +337,7 @@ fn of_person(
         runs: runs.into_iter().map(|(run, done)| outcome(run, done)).collect(),
         keys_alone: keys_alone.iter().map(ToString::to_string).collect(),
         ordered: None,
+        compacted: None,
     }
 }
 
@@ -358,7 +367,7 @@ fn in_store(
         EraserError::Erase(error) => problem(&args.directory, &error),
         other => Problem::io(other),
     };
-    let erased = runtime.block_on(async {
+    let mut erased = runtime.block_on(async {
         tell_finished(&eraser.recover().await.map_err(failed)?, output);
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
@@ -378,6 +387,12 @@ fn in_store(
             }
         }
     })?;
+    if args.compact {
+        runtime.block_on(eraser.compact()).map_err(failed)?;
+    }
+    if args.compact || erased.runs.iter().any(|run| run.result == "erased") {
+        erased.compacted = Some(args.compact);
+    }
     runtime.block_on(store.close()).map_err(Problem::io)?;
     Ok(erased)
 }
@@ -412,6 +427,9 @@ fn text(erased: &Erased) -> String {
             "nothing is here of that person\n".to_owned()
         }
         None => {
+            if erased.compacted == Some(false) {
+                text += "The database may keep parts of what was sealed in its pages until `fuze audit compact` writes it anew.\n";
+            }
             text + "Copies elsewhere (backups, exports, what a person wrote down) are not reached by this.\n"
         }
     }
