@@ -28,6 +28,8 @@ use crate::error::{corrupt, sql};
 use crate::keeper::Keeper;
 use crate::{read, rows, stream};
 
+pub(crate) use files::Unsettled;
+
 /// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
 #[derive(Clone)]
 pub struct Eraser<'s> {
@@ -254,7 +256,7 @@ impl<'s> Eraser<'s> {
     /// When something still cannot be done; it stays unfinished.
     pub async fn recover(&self) -> Result<Vec<RunId>, EraserError> {
         let subjects = self.desk.subjects.clone();
-        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())).await
+        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())?.all()).await
     }
 
     /// Writes the database anew without what erasures left blank: gives back the space, and leaves nothing in what pages do not use. Takes
@@ -269,6 +271,7 @@ impl<'s> Eraser<'s> {
     async fn say(&self, tenant: Name, event: Event, at: Timestamp, by: Name) -> Result<(), EraserError> {
         let desk = self.desk.clone();
         let say = move |keeper: &mut Keeper| {
+            keeper.project_annex(tenant.as_str())?;
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
                 if let Some(run) = event.run_id() {
                     event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
@@ -290,8 +293,10 @@ impl SqliteStore {
     /// As [`Eraser::compact`].
     pub async fn compact(&self, subjects: Option<Arc<dyn SubjectKeys>>) -> Result<(), EraserError> {
         let compact = move |keeper: &mut Keeper| {
-            keeper.finish_erasures(subjects.as_deref())?;
-            Ok(keeper.compact()?)
+            // What is stuck keeps nobody else's pages from being written anew.
+            let finished = keeper.finish_erasures(subjects.as_deref())?;
+            keeper.compact()?;
+            finished.all().map(drop)
         };
         self.ask(compact).await
     }
@@ -336,7 +341,12 @@ impl Desk {
         by: &Name,
         plan: impl FnOnce(&Connection, i64, &RunFacts, &Annex) -> Result<Option<Plan>, EraserError>,
     ) -> Result<Done, EraserError> {
-        keeper.finish_erasures(self.subjects.as_deref())?;
+        let finished = keeper.finish_erasures(self.subjects.as_deref())?;
+        // A file that is not the table's is found before anything goes, and only this tenant is refused.
+        if let Some(tenant) = keeper.database.snapshot(|connection| tenant_of(connection, run))? {
+            finished.of_tenant(&tenant)?;
+            keeper.project_annex(tenant.as_str())?;
+        }
         let stands = keeper.database.write(|connection| {
             let row = rows::find(connection, run)?.ok_or(EraseError::UnknownRun(run))?;
             let lines = read::lines(connection, row.id, 0, u64::MAX)?;
@@ -370,7 +380,7 @@ impl Desk {
         if !ended(stands)? {
             return Ok(Done::Already);
         }
-        keeper.finish_erasures(self.subjects.as_deref())?;
+        keeper.finish_erasures(self.subjects.as_deref())?.of_run(run)?;
         Ok(Done::Erased)
     }
 }
@@ -464,12 +474,12 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
 }
 
 /// Whose a run is, if it is here.
-fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, EraserError> {
+fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, StoreError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT tenant FROM summaries JOIN runs ON id = summaries.run WHERE runs.run = ?1")
         .and_then(|mut s| s.query_row([run.to_string()], |row| row.get(0)).optional())
         .map_err(sql)?;
-    Ok(found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?)
+    found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))
 }
 
 /// A tenant's annex as its file.
