@@ -173,6 +173,13 @@ pub enum EraseError {
         /// What it left.
         path: PathBuf,
     },
+    /// An intent that no key of this deployment signed, as far as it is known here, names a run of this tenant.
+    Stray {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Somebody else writes to it.
     Locked {
         /// The file.
@@ -241,6 +248,12 @@ impl fmt::Display for EraseError {
             Self::Unfinished { path } => {
                 write!(f, "something was cut off and left `{}`; call `recover` first", path.display())
             }
+            Self::Stray { path, why } => write!(
+                f,
+                "`{}` is no erasure that this deployment ordered: {why}; give the history of keys that has its key, or keep the file for \
+                 whoever looks into it and move it away",
+                path.display()
+            ),
             Self::Locked { path } => write!(f, "`{}` is being written by another process", path.display()),
             Self::Io { path, source } => write!(f, "`{}`: {source}", path.display()),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
-use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Registrar, Repeat, Target};
+use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Recovered, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
@@ -258,7 +258,14 @@ fn in_files(
         archive = archive.subject_keys(subjects);
     }
     // What a crash cut off is finished before anything new is begun.
-    let recovered = archive.recover().map_err(|error| problem(&args.directory, &error))?;
+    let recovered = archive.recover().unwrap_or_else(|error| {
+        // It may be another tenant's; this order says so itself if it is not.
+        output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+        Recovered::default()
+    });
+    for (path, why) in &recovered.strays {
+        output.say(&format!("`{}` is left alone: {why}", path.display()));
+    }
     tell_finished(&recovered.finished, output);
     for (path, octets) in &recovered.cut {
         output.say(&format!(
@@ -368,7 +375,12 @@ fn in_store(
         other => Problem::io(other),
     };
     let mut erased = runtime.block_on(async {
-        tell_finished(&eraser.recover().await.map_err(failed)?, output);
+        match eraser.recover().await {
+            Ok(finished) => tell_finished(&finished, output),
+            Err(error) => {
+                output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+            }
+        }
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
             Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),

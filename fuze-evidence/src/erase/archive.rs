@@ -4,13 +4,14 @@
 //! durable before the next, and each may be done again. After a crash [`Archive::recover`] goes through the same steps.
 
 mod left;
+mod under_way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Disk, NEW, io, read_if_there};
+use super::disk::{self, Disk, io, read_if_there};
 use super::intent::Intent;
 use super::plan::{Lines, Plan};
 use super::rewrite::{content_after, keys_after, rewritten};
@@ -25,6 +26,8 @@ use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::time::Timestamp;
 
 pub use left::GaveUp;
+use under_way::Of;
+pub use under_way::Recovered;
 
 /// A deployment's evidence in files, as [`crate::sink::JsonlSink`] writes it. Whoever erases is alone: a tenant's annex and a run are
 /// locked while something is done to them.
@@ -46,16 +49,6 @@ impl std::fmt::Debug for Keys<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keys")
     }
-}
-
-/// What [`Archive::recover`] brought to its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[must_use = "what was finished and cut off is to be reported"]
-pub struct Recovered {
-    /// Runs whose erasure had been cut off and is now complete.
-    pub finished: Vec<RunId>,
-    /// Annexes whose last line was partial, and how many octets were cut off. What such a line said was never acknowledged.
-    pub cut: Vec<(PathBuf, u64)>,
 }
 
 /// What came of erasing a person: one answer for each run of that person that is here.
@@ -256,55 +249,6 @@ impl<'k> Archive<'k> {
         self.say(tenant, Event::LateOutcome(outcome), at, by)
     }
 
-    /// Finishes what a crash cut off: erasures whose intent is there, and an annex whose last line is partial.
-    ///
-    /// # Errors
-    /// When an intent is not one of this deployment, or something cannot be written. What was cut off then still is.
-    pub fn recover(&self) -> Result<Recovered, EraseError> {
-        let mut recovered = Recovered::default();
-        let annexes = self.directory.join("annex");
-        for path in files(&annexes)? {
-            let held = Held { file: disk::hold(&path, false)?, path };
-            let octets = fs::read(&held.path).map_err(io(&held.path))?;
-            let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-            if whole < octets.len() {
-                let length = u64::try_from(whole).unwrap_or(0);
-                held.file.set_len(length).and_then(|()| held.file.sync_all()).map_err(io(&held.path))?;
-                recovered
-                    .cut
-                    .push((held.path.clone(), u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
-            }
-        }
-        for path in files(&self.erasures())? {
-            if path.to_string_lossy().ends_with(NEW) {
-                // An intent that was never whole: nothing was touched.
-                self.disk.remove(&path)?;
-                continue;
-            }
-            let Some(octets) = read_if_there(&path)? else { continue };
-            let line = |why| EraseError::Line { path: path.clone(), why };
-            let intent = Intent::read(&octets, &self.registrar).map_err(line)?;
-            #[cfg(test)]
-            self.disk.pause();
-            let (held, mut annex) = self.hold_annex(&intent.tenant)?;
-            let _run = self.hold_run(intent.run_id)?;
-            // It may be another process's, which has finished it meanwhile and perhaps begun another: what this one would put
-            // in place is then older than what is there.
-            match read_if_there(&path)? {
-                None => continue,
-                Some(now) if now != octets => return Err(EraseError::Locked { path }),
-                Some(_) => {}
-            }
-            self.finish(&intent, &held, &mut annex)?;
-            recovered.finished.push(intent.run_id);
-        }
-        Ok(recovered)
-    }
-
-    fn erasures(&self) -> PathBuf {
-        self.directory.join("erasures")
-    }
-
     fn carry_out(
         &self,
         run: RunId,
@@ -312,7 +256,7 @@ impl<'k> Archive<'k> {
         by: &Name,
         plan: impl FnOnce(&RunFacts, &Annex) -> Result<Option<Plan>, EraseError>,
     ) -> Result<Done, EraseError> {
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Run(run))?;
         let facts = self.facts(run)?;
         #[cfg(test)]
         self.disk.pause();
@@ -323,7 +267,7 @@ impl<'k> Archive<'k> {
         let (held, mut annex) = self.hold_annex(&facts.tenant)?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(&facts.tenant))?;
         let Some(plan) = plan(&facts, &annex)? else { return Ok(Done::Already) };
         if plan.subject_key().is_some() && self.keys.subjects.is_none() {
             return Err(EraseError::KeysNeeded);
@@ -341,10 +285,6 @@ impl<'k> Archive<'k> {
         self.disk.replace(&path, &intent.write(&self.registrar)?)?;
         self.finish(&intent, &held, &mut annex)?;
         Ok(Done::Erased)
-    }
-
-    fn intent_path(&self, run: RunId) -> PathBuf {
-        self.erasures().join(format!("{run}.json"))
     }
 
     /// Finds what would stop [`Self::finish`] half way: an intent that cannot be carried out stands in the way of every other.
@@ -438,7 +378,7 @@ impl<'k> Archive<'k> {
     }
 
     fn say(&self, tenant: &Name, event: Event, at: Timestamp, by: &Name) -> Result<(), EraseError> {
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(tenant))?;
         if let Some(run) = event.run_id() {
             event.check_whose(tenant, run, self.begins(run)?.map(|facts| facts.tenant))?;
         }
@@ -446,17 +386,9 @@ impl<'k> Archive<'k> {
         self.disk.pause();
         let (held, mut annex) = self.hold_annex(tenant)?;
         // Once more, now that nobody else can begin anything.
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(tenant))?;
         let line = annex.append(at, by.clone(), event, self.registrar.signer())?;
         self.disk.append(&held.file, &held.path, &line)
-    }
-
-    /// An erasure that was cut off comes first: a hold ordered now would make it untrue.
-    fn refuse_unfinished(&self) -> Result<(), EraseError> {
-        match files(&self.erasures())?.into_iter().next() {
-            Some(path) => Err(EraseError::Unfinished { path }),
-            None => Ok(()),
-        }
     }
 
     fn hold_annex(&self, tenant: &Name) -> Result<(Held, Annex), EraseError> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::super::{EraseError, RunFacts};
 use super::Archive;
+use super::under_way::Of;
 use crate::annex::{Event, GivenUp};
 use crate::name::Name;
 use crate::record::RunId;
@@ -36,7 +37,7 @@ impl Archive<'_> {
     /// [`EraseError::Closed`] when there is nothing to be given up; [`EraseError::NotClosed`] when a store has the run;
     /// [`EraseError::Locked`] while somebody writes it; and when a crash does not explain what is there.
     pub fn give_up(&self, run: RunId, at: Timestamp, by: &Name) -> Result<GaveUp, EraseError> {
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Run(run))?;
         let directory = self.run_directory(run);
         if !directory.is_dir() {
             return Err(EraseError::UnknownRun(run));
@@ -59,7 +60,7 @@ impl Archive<'_> {
         let (held, mut annex) = self.hold_annex(&before.tenant)?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(&before.tenant))?;
         let facts = self.facts(run)?;
         if facts != before {
             return Err(EraseError::Locked { path: directory });
