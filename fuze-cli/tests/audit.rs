@@ -262,9 +262,18 @@ fn a_run_that_crashed_is_given_up_and_erased() {
     assert_eq!((&after["result"], &after["run"]["content"]["missing"]), (&json!("not_closed"), &json!(0)));
     assert!(after["run"]["content"]["erased"].as_u64().unwrap() > 8, "{after}");
     assert!(after["reason"].as_str().unwrap().contains("given up"), "{after}");
+    // The windows of all runs at once: none has ended; what never began goes, for nothing says how long it may stay.
+    assert_eq!(site.erase(&["--expired"], 0)["runs"], json!([]));
+    let unbegun = format!("{}.unbegun", site.run(0));
+    fs::rename(site.run(0), &unbegun).unwrap();
+    fs::write(format!("{unbegun}/records.jsonl"), b"").unwrap();
+    let expired = site.erase(&["--expired"], 0);
+    assert_eq!(expired["runs"], json!([{"runId": site.runs[0], "result": "erased"}]));
+    assert!(!fs::exists(unbegun).unwrap());
     // A store ends its runs itself.
     let stored = Site::new();
     stored.erase(&["--run", &stored.runs[0], "--given-up"], 2);
+    assert_eq!(stored.erase(&["--expired"], 0)["runs"], json!([]));
 }
 
 #[test]

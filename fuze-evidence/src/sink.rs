@@ -22,6 +22,7 @@ use crate::sign::SignedRoot;
 pub use jsonl::JsonlSink;
 pub(crate) use jsonl::{CONTENT, KEYS, RECORDS, ROOTS};
 pub use memory::{MemoryRun, MemorySink};
+pub(crate) use recover::UNBEGUN;
 pub use recover::{Recovered, recover};
 
 /// What one step adds to a run.

@@ -290,3 +290,56 @@ fn a_run_that_went_on_after_it_was_given_up_is_not_erased() {
     assert!(matches!(again, Err(EraseError::WentOn { .. })), "{again:?}");
     assert!(desk.run_directory(made.run).join("keys.jsonl").exists());
 }
+
+/// What never began is no run: it goes when its content would, at once where nothing says when that is, and with its person.
+#[test]
+fn what_never_began_goes_with_its_window_and_with_its_person() {
+    let desk = Desk::new();
+    let runs: Vec<Made> = (0..5).map(|_| make(&desk, false)).collect();
+    let path = |at: usize| desk.place.path().join("runs").join(format!("{}.unbegun", runs[at].run));
+    let first_line = |octets: &[u8]| octets.split_inclusive(|&octet| octet == b'\n').next().unwrap().to_vec();
+    for (number, made) in runs.iter().enumerate() {
+        let directory = desk.run_directory(made.run);
+        let records = fs::read(directory.join("records.jsonl")).unwrap();
+        // Of the first two not even the first record arrived.
+        fs::write(directory.join("records.jsonl"), if number < 2 { vec![] } else { first_line(&records) })
+            .unwrap();
+        fs::write(directory.join("roots.jsonl"), b"").unwrap();
+        assert_eq!(give_up(&desk, made.run), GaveUp::Unbegun(path(number)));
+    }
+    fs::create_dir(desk.place.path().join("runs/some.unbegun")).unwrap();
+    assert_eq!(runs[0].run.made_at(), at(0));
+    let hold = Hold { scope: HoldScope::Run(runs[4].run), reason: HoldReason::LegalClaims };
+    let octets = fs::read(path(4).join("records.jsonl")).unwrap();
+    fs::create_dir(desk.run_directory(runs[4].run)).unwrap();
+    fs::write(desk.run_directory(runs[4].run).join("records.jsonl"), octets).unwrap();
+    desk.archive().hold(&desk.tenant, hold, at(1), &name("legal")).unwrap();
+    fs::remove_dir_all(desk.run_directory(runs[4].run)).unwrap();
+    // A person's, whichever of the two files says so.
+    for at in [0, 2] {
+        let alias = runs[at].alias.clone().unwrap();
+        let others: Vec<_> =
+            runs.iter().map(|made| made.alias.clone().unwrap()).filter(|a| *a != alias).collect();
+        others.iter().for_each(|alias| desk.subjects.erase(alias).unwrap());
+        let erased = desk.archive().erase_person(person(&desk.tenant), &order()).unwrap();
+        assert_eq!((erased.unbegun, erased.keys_alone), (vec![runs[at].run], vec![alias]));
+        assert!(!path(at).exists());
+        if at == 0 {
+            let key = runs[2].alias.clone().unwrap();
+            fs::remove_dir_all(desk.place.path().join("subjects")).unwrap();
+            desk.subjects.create(&key, person(&desk.tenant)).unwrap();
+        }
+    }
+    let end = at(0).plus_days(30).unwrap();
+    let before = Timestamp::from_nanos(i128::try_from(end.as_nanos()).unwrap() - 1).unwrap();
+    let registrar = Registrar::new(name("elsewhere"), desk.signer.clone()).unwrap();
+    assert_eq!(Archive::new(desk.place.path(), registrar).retain_unbegun(end).unwrap(), [runs[1].run]);
+    assert_eq!(desk.archive().retain_unbegun(before).unwrap(), []);
+    assert!(path(3).join("keys.jsonl").exists());
+    assert_eq!(desk.archive().retain_unbegun(end).unwrap(), [runs[3].run]);
+    assert!(!path(1).exists() && !path(3).exists());
+    assert!(path(4).exists(), "a hold keeps it");
+    desk.archive().release(&desk.tenant, hold, at(2), &name("legal")).unwrap();
+    assert_eq!(desk.archive().retain_unbegun(end).unwrap(), [runs[4].run]);
+    assert_eq!(find(desk.place.path(), CANARY.as_bytes()), None);
+}

@@ -156,7 +156,8 @@ impl<'s> Eraser<'s> {
     pub async fn erase_person(&self, person: Person<'_>, order: Order) -> Result<PersonErased, EraserError> {
         let subjects = self.desk.subjects.clone().ok_or(EraseError::KeysNeeded)?;
         let aliases = subjects.aliases(person).map_err(EraseError::Subject)?;
-        let mut erased = PersonErased { runs: std::collections::BTreeMap::new(), keys_alone: Vec::new() };
+        let runs = std::collections::BTreeMap::new();
+        let mut erased = PersonErased { runs, keys_alone: Vec::new(), unbegun: Vec::new() };
         for alias in aliases {
             let wanted = alias.to_string();
             let find = move |keeper: &mut Keeper| -> Result<Vec<String>, StoreError> {
@@ -318,9 +319,8 @@ impl Desk {
     ) -> Result<(), EraserError> {
         let (run, (erases, root)) = (event.run_id(), erases(&event));
         let sequence = i64::try_from(annex.entries().len()).unwrap_or(i64::MAX);
-        let line = annex
-            .append(at, by.clone(), event, self.registrar.signer())
-            .map_err(|error| EraserError::Erase(error.into()))?;
+        let line =
+            self.registrar.append(annex, at, by, event).map_err(|error| EraserError::Erase(error.into()))?;
         connection
             .prepare_cached(
                 "INSERT INTO annex (tenant, sequence, run, erases, root, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::apply::line_hash;
 use crate::error::{corrupt, sql};
-use crate::rows::{self, effect_of, signed, unsigned};
+use crate::rows::{self, RunRow, effect_of, signed, unsigned};
 
 /// Everything about a run, at one moment.
 pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, StoreError> {
@@ -34,6 +34,16 @@ pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, Sto
     };
     check_head(connection, row.id, stored.head)?;
     Ok(stored)
+}
+
+/// The run, with its keys: an erasure of the run takes them before anything else.
+pub(crate) fn require_kept(connection: &Connection, run: RunId) -> Result<RunRow, StoreError> {
+    let row = rows::require(connection, run)?;
+    let erased: bool = connection
+        .prepare_cached("SELECT keys = x'' FROM runs WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([row.id], |row| row.get(0)))
+        .map_err(sql)?;
+    if erased { Err(StoreError::Erased) } else { Ok(row) }
 }
 
 fn root(connection: &Connection, id: i64, query: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use fuze_agent::store::RunState;
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
 use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Recovered, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
-use fuze_store::{Eraser, EraserError, Options, SqliteStore};
+use fuze_store::{Eraser, EraserError, Options, Query, SqliteStore};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -58,8 +59,8 @@ pub(crate) struct Args {
     /// Fields of this content were erased before: erase all the same. The statement then shows how many leaves went this time.
     #[arg(long, requires = "fields")]
     again: bool,
-    /// Only what the retention windows have ended for.
-    #[arg(long, requires = "run", conflicts_with_all = ["content", "reason"])]
+    /// Only what the retention windows have ended for: of `--run`, or of every run that is here and has ended.
+    #[arg(long, conflicts_with_all = ["content", "reason", "subject"])]
     expired: bool,
 
     /// Erase all that is there of this person: the deployment's own reference.
@@ -150,6 +151,7 @@ struct Outcome {
 enum Task {
     Erase(RunId, Target),
     Expired(RunId),
+    AllExpired,
     Person(Name, String),
     Hold(Name, Hold),
     Release(Name, Hold),
@@ -166,9 +168,10 @@ impl Args {
                 Ok(Task::Person(tenant.clone(), subject.clone()))
             }
             (_, None, None, None, Some(run)) if self.expired => Ok(Task::Expired(run)),
+            (_, None, None, None, None) if self.expired => Ok(Task::AllExpired),
             (_, None, None, None, Some(run)) => Ok(Task::Erase(run, self.target())),
             _ => Err(Problem::usage(
-                "say what to erase with `--run` or `--subject`, or order a `--hold` or its `--release`",
+                "say what to erase with `--run`, `--subject` or `--expired`, or order a `--hold` or its `--release`",
             )),
         }
     }
@@ -235,6 +238,20 @@ fn one(run: RunId, done: Done) -> Erased {
     Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None, compacted: None }
 }
 
+const fn several() -> Erased {
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: None, compacted: None }
+}
+
+impl Erased {
+    /// Of many runs those are told of which something is to be told.
+    fn note(&mut self, run: RunId, done: std::result::Result<Done, EraseError>) {
+        match done {
+            Ok(Done::Already) | Err(EraseError::NotClosed { .. }) => {}
+            done => self.runs.push(outcome(run, done)),
+        }
+    }
+}
+
 const fn ordered(what: &'static str) -> Erased {
     Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what), compacted: None }
 }
@@ -287,6 +304,16 @@ fn in_files(
             }
             Ok(one(run, archive.retain(run, order.at).map_err(failed)?))
         }
+        Task::AllExpired => {
+            let mut all = several();
+            for run in archive.runs().map_err(failed)? {
+                all.note(run, archive.retain(run, order.at));
+            }
+            for run in archive.retain_unbegun(order.at).map_err(failed)? {
+                all.note(run, Ok(Done::Erased));
+            }
+            Ok(all)
+        }
         Task::Person(tenant, reference) => {
             let person = Person { tenant: &tenant, reference: &reference };
             let mut erased = archive.erase_person(person, &order).map_err(failed)?;
@@ -296,7 +323,9 @@ fn in_files(
                         .and_then(|()| archive.erase(run, &Target::Subject, &order));
                 }
             }
-            Ok(of_person(erased.runs, &erased.keys_alone))
+            let mut all = of_person(erased.runs, &erased.keys_alone);
+            erased.unbegun.into_iter().for_each(|run| all.note(run, Ok(Done::Erased)));
+            Ok(all)
         }
         Task::Hold(tenant, hold) => {
             archive.hold(&tenant, hold, order.at, &order.by).map_err(failed)?;
@@ -384,6 +413,24 @@ fn in_store(
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
             Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),
+            Task::AllExpired => {
+                let (mut all, mut query) =
+                    (several(), Query::new().state(RunState::Closed).limit(Query::MAX_PAGE));
+                loop {
+                    let page = store.query(query.clone()).await.map_err(Problem::io)?;
+                    for run in page.runs {
+                        match eraser.retain(run.run, order.at).await {
+                            Ok(done) => all.note(run.run, Ok(done)),
+                            Err(EraserError::Erase(error)) => all.note(run.run, Err(error)),
+                            Err(error) => return Err(failed(error)),
+                        }
+                    }
+                    match page.next {
+                        Some(next) => query = query.after(next),
+                        None => return Ok(all),
+                    }
+                }
+            }
             Task::Person(tenant, reference) => {
                 let person = Person { tenant: &tenant, reference: &reference };
                 let erased = eraser.erase_person(person, order).await.map_err(failed)?;
@@ -436,7 +483,7 @@ fn text(erased: &Erased) -> String {
     match erased.ordered {
         Some(what) => text + &format!("the {what} stands in the annex\n"),
         None if erased.runs.is_empty() && erased.keys_alone.is_empty() => {
-            "nothing is here of that person\n".to_owned()
+            "nothing was to be erased\n".to_owned()
         }
         None => {
             if erased.compacted == Some(false) {

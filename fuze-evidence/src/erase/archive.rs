@@ -59,6 +59,8 @@ pub struct PersonErased {
     pub runs: BTreeMap<RunId, Result<Done, EraseError>>,
     /// Keys of aliases under which no run is here.
     pub keys_alone: Vec<Name>,
+    /// Runs of that person that had never begun, and lay put aside: removed.
+    pub unbegun: Vec<RunId>,
 }
 
 impl<'k> Archive<'k> {
@@ -182,7 +184,8 @@ impl<'k> Archive<'k> {
         for alias in &keys_alone {
             subjects.erase(alias)?;
         }
-        Ok(PersonErased { runs, keys_alone })
+        let unbegun = self.erase_unbegun(&keys_alone)?;
+        Ok(PersonErased { runs, keys_alone, unbegun })
     }
 
     /// The runs that are here, in order of their ids.
@@ -277,7 +280,7 @@ impl<'k> Archive<'k> {
         // Found out now, not when the content is gone.
         let mut trial = annex.clone();
         for erasure in &intent.plan.erasures {
-            trial.append(at, by.clone(), Event::Erased(erasure.clone()), self.registrar.signer())?;
+            self.registrar.append(&mut trial, at, by, Event::Erased(erasure.clone()))?;
         }
         self.prepare(&intent)?;
         disk::make_directory(&self.erasures())?;
@@ -330,11 +333,10 @@ impl<'k> Archive<'k> {
                 self.disk.replace(&keys, &octets)?;
             }
         }
-        let at = self.registrar.time_of(intent.at);
         for erasure in &plan.erasures {
             if !annex.states(erasure) {
                 let event = Event::Erased(erasure.clone());
-                let line = annex.append(at, intent.by.clone(), event, self.registrar.signer())?;
+                let line = self.registrar.append(annex, intent.at, &intent.by, event)?;
                 self.disk.append(&held.file, &held.path, &line)?;
             }
         }
@@ -387,7 +389,7 @@ impl<'k> Archive<'k> {
         let (held, mut annex) = self.hold_annex(tenant)?;
         // Once more, now that nobody else can begin anything.
         self.refuse_unfinished(Of::Tenant(tenant))?;
-        let line = annex.append(at, by.clone(), event, self.registrar.signer())?;
+        let line = self.registrar.append(&mut annex, at, by, event)?;
         self.disk.append(&held.file, &held.path, &line)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::annex::Annex;
+use crate::annex::{Annex, AnnexError, Event};
 use crate::keys::Signer;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::name::Name;
@@ -76,9 +76,22 @@ impl Registrar {
         self.accepted.iter().copied().chain(earlier).any(|key| key.verify(message, signature).is_ok())
     }
 
-    /// `at`, or the time from which the signer's key is in force if that is later: what an earlier key began, this one may finish, and
-    /// its line must not be older than itself.
-    pub(super) fn time_of(&self, at: Timestamp) -> Timestamp {
+    /// Makes a statement in `annex` and signs it, as [`Annex::append`] does. It is not older than the signer's key: what an earlier key
+    /// began, this one may finish, and a clock may have fallen behind a rotation.
+    ///
+    /// # Errors
+    /// As [`Annex::append`].
+    pub fn append(
+        &self,
+        annex: &mut Annex,
+        at: Timestamp,
+        by: &Name,
+        event: Event,
+    ) -> Result<Vec<u8>, AnnexError> {
+        annex.append(self.time_of(at), by.clone(), event, self.signer())
+    }
+
+    fn time_of(&self, at: Timestamp) -> Timestamp {
         let id = self.signer.key_id();
         let from = self.own_histories().find_map(|history| match history.standing(&id, at) {
             Standing::NotYet { from } => Some(from),

@@ -510,6 +510,66 @@ async fn an_erasure_that_is_stuck_holds_up_no_other_tenant() {
     assert_eq!(desk.counts(&store, second.run).erased, 16);
 }
 
+/// It is not corrupt, and asking for it makes no files.
+#[tokio::test]
+async fn a_run_that_was_erased_says_so_when_it_is_loaded() {
+    for case in [Case::Run, Case::Subject, Case::All] {
+        let desk = Desk::new();
+        let store = desk.open();
+        let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+        assert!(store.load(made.run).await.is_ok());
+        assert_eq!(case.carry_out(&desk.eraser(&store), &made).await.unwrap(), Done::Erased);
+        let refused = store.load(made.run).await;
+        assert_eq!(refused.map(drop), Err(StoreError::Erased), "{case:?}");
+        assert_eq!(store.run_directory(made.run).exists(), case != Case::All);
+        assert!(store.load(other.run).await.is_ok());
+        store.close().await.unwrap();
+        case.is_done(&desk, &made, &other).await;
+    }
+}
+
+/// The key that signs was replaced: whoever has the history of keys goes on with the annex, whoever has not is refused. A clock that
+/// stands before the rotation makes no line that is older than its key.
+#[tokio::test]
+async fn the_next_key_goes_on_with_the_annex_by_the_history_of_keys() {
+    use fuze_evidence::keys::history::{KeyHistory, KeyRole};
+    let desk = Desk::new();
+    let store = desk.open();
+    let (first, second) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    assert_eq!(Case::Record.carry_out(&desk.eraser(&store), &first).await.unwrap(), Done::Erased);
+    let origin = name("hr.example.eu");
+    let next = Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let mut history = KeyHistory::introduce(origin.clone(), KeyRole::Run, at(0), &*desk.signer).unwrap();
+    history.rotate(at(5_000), &*desk.signer, &*next).unwrap();
+    let eraser = |registrar: Registrar| {
+        Eraser::new(&store, registrar).master_key(desk.master.clone()).subject_keys(desk.subjects.clone())
+    };
+    let without = || Registrar::new(origin.clone(), next.clone()).unwrap();
+    for case in CASES {
+        let refused = case.carry_out(&eraser(without()), &second).await;
+        assert!(matches!(refused, Err(EraserError::Erase(EraseError::AnnexBroken(_)))), "{refused:?}");
+    }
+    let with = eraser(without().history(history.clone()));
+    assert_eq!(Case::Subject.carry_out(&with, &second).await.unwrap(), Done::Erased);
+    let annex = with.annex(name("acme")).await.unwrap();
+    let times: Vec<_> = annex.entries().iter().map(|entry| entry.at).collect();
+    assert_eq!(times, [at(1_000), at(5_000)]);
+    assert_eq!(Case::Run.carry_out(&with, &first).await.unwrap(), Done::Erased);
+    // The first key's own Eraser, which knows of no other, does not go on.
+    let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+    let refused = desk.eraser(&store).hold(name("acme"), hold, at(9_000), name("legal")).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::AnnexBroken(_)))), "{refused:?}");
+    // An auditor who has the history alone.
+    let path = store.directory().join("annex").join(fuze_evidence::annex::file_name(&name("acme")));
+    let octets = std::fs::read(path).unwrap();
+    let annex = Annex::read(&octets, &TrustedKeys::new().history(history.clone())).unwrap();
+    let keys = TrustedKeys::new().history(history).annex(&annex);
+    for made in [&first, &second] {
+        let report = store.verify(made.run, &keys).unwrap().report;
+        assert!(report.is_verified() && report.content.erased == 16, "{report:?}");
+    }
+}
+
 /// Nothing goes from the tables without a statement, and the annex only grows: whoever writes.
 #[tokio::test]
 async fn the_tables_themselves_refuse() {

@@ -1,14 +1,15 @@
-//! What crashes leave behind in files: runs without a close, which nobody can go on with.
+//! What crashes leave behind in files: runs without a close, which nobody can go on with, and runs that never began.
 
 use std::path::PathBuf;
 
 use super::super::{EraseError, RunFacts};
-use super::Archive;
 use super::under_way::Of;
+use super::{Archive, files, find};
 use crate::annex::{Event, GivenUp};
+use crate::content::KeysLine;
 use crate::name::Name;
 use crate::record::RunId;
-use crate::sink;
+use crate::sink::{self, KEYS, RECORDS, UNBEGUN};
 use crate::time::Timestamp;
 
 /// What came of giving up a run.
@@ -73,7 +74,7 @@ impl Archive<'_> {
             None => {}
         }
         let at = facts.last_at.max(at);
-        let line = annex.append(at, by.clone(), Event::GivenUp(given_up), self.registrar.signer())?;
+        let line = self.registrar.append(&mut annex, at, by, Event::GivenUp(given_up))?;
         self.disk.append(&held.file, &held.path, &line)?;
         Ok(GaveUp::Run { already: false, cut })
     }
@@ -86,4 +87,71 @@ impl Archive<'_> {
             None => Err(facts.not_closed()),
         }
     }
+
+    /// Removes what [`crate::sink::recover`] put aside as never begun, when its content window has ended at `now`, counted from when
+    /// its id was made; at once where not even its first record is there, for nothing says how long it may stay. Says which.
+    ///
+    /// The annex says nothing of it: nobody was told of the run, and no record commits to what goes.
+    ///
+    /// # Errors
+    /// When something cannot be read or removed. What another deployment or a hold keeps is left where it is.
+    pub fn retain_unbegun(&self, now: Timestamp) -> Result<Vec<RunId>, EraseError> {
+        let mut removed = Vec::new();
+        for Unbegun { run, path, first } in self.unbegun()? {
+            let days = first.as_ref().map_or(0, |first| first.windows.content_days);
+            let over = run.made_at().plus_days(days).is_some_and(|end| end <= now);
+            if over && self.may_go(run, first.as_ref())? {
+                self.remove_run(&path)?;
+                removed.push(run);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes what was put aside of the persons with these aliases.
+    pub(super) fn erase_unbegun(&self, aliases: &[Name]) -> Result<Vec<RunId>, EraseError> {
+        let mut removed = Vec::new();
+        for Unbegun { run, path, first } in self.unbegun()? {
+            let alias = match &first {
+                Some(first) => first.subject.clone(),
+                // Keys are durable before the first record.
+                None => find(&path.join(KEYS), |line| KeysLine::read(line).is_ok())?
+                    .and_then(|line| KeysLine::read(&line).ok()?.subject().cloned()),
+            };
+            let theirs = alias.is_some_and(|alias| aliases.contains(&alias));
+            if theirs && self.may_go(run, first.as_ref())? {
+                self.remove_run(&path)?;
+                removed.push(run);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether it is this deployment's and no hold keeps it, as far as its first record says whose it is.
+    fn may_go(&self, run: RunId, first: Option<&RunFacts>) -> Result<bool, EraseError> {
+        let Some(first) = first else { return Ok(true) };
+        Ok(self.own(first).is_ok() && self.annex(&first.tenant)?.check_not_held(run).is_ok())
+    }
+
+    /// What was put aside, in the order of the runs' ids.
+    fn unbegun(&self) -> Result<Vec<Unbegun>, EraseError> {
+        let named = |path: &PathBuf| path.file_name()?.to_str()?.strip_suffix(UNBEGUN)?.parse::<RunId>().ok();
+        let paths = files(&self.directory.join("runs"))?;
+        let there = paths.into_iter().filter_map(|path| named(&path).map(|run| (run, path)));
+        there
+            .map(|(run, path)| {
+                let line = find(&path.join(RECORDS), |_| true)?;
+                let first = line.and_then(|line| RunFacts::read([Ok(line)]).ok());
+                Ok(Unbegun { run, first: first.filter(|first| first.run_id == run), path })
+            })
+            .collect()
+    }
+}
+
+/// A run that never began.
+struct Unbegun {
+    run: RunId,
+    path: PathBuf,
+    /// What its first record says, if that is there.
+    first: Option<RunFacts>,
 }
