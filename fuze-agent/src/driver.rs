@@ -13,6 +13,7 @@ pub(crate) mod journal;
 pub(crate) mod nested;
 pub(crate) mod pause;
 pub(crate) mod state;
+pub(crate) mod subject_key;
 pub(crate) mod turn;
 pub(crate) mod wait;
 
