@@ -402,3 +402,56 @@ fn the_domain_is_reserved() {
     assert!(matches!(result, Err(SignError::Reserved { domain: "fuze/annex/v1" })));
     assert!(PublicKey::from_bytes(host.signer.public_key()).is_ok());
 }
+
+/// Whoever orders holds the key: the last line is its own word for all before it, if it is its own, holds, and was not revoked. In every
+/// other case, and for an auditor always, each signature counts.
+#[test]
+fn an_order_believes_its_own_last_line_and_nobody_elses() {
+    use fuze_evidence::erase::Registrar;
+    use fuze_evidence::keys::FileSigner;
+    let signer = || std::sync::Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let (own, old) = (signer(), signer());
+    let public = |signer: &FileSigner| PublicKey::from_bytes(signer.public_key()).unwrap();
+    let registrar = || Registrar::new(name("hr.example.eu"), own.clone()).unwrap().accept(public(&old));
+    let trusted = || TrustedKeys::new().run_key(public(&own)).run_key(public(&old));
+    // The first line's signature is another's; the chain goes on over it.
+    let lines = |last: &FileSigner| {
+        let mut annex = begin();
+        let first = annex.append(at(0), name("x"), held(HoldScope::Tenant), &*old).unwrap();
+        let mut value: Value = serde_json::from_slice(&first).unwrap();
+        value["signature"] = json!(fuze_evidence::sign::write_signature(&own.sign(b"else").unwrap()));
+        let first = jcs::to_vec(&value).unwrap();
+        let second = annex.append(at(1), name("x"), release(HoldScope::Tenant), last).unwrap();
+        let mut value: Value = serde_json::from_slice(&second).unwrap();
+        value["entry"]["prev"] = json!(sha256(&first));
+        let message = jcs::to_vec(&value["entry"]).unwrap();
+        value["signature"] = json!(fuze_evidence::sign::write_signature(&last.sign(&message).unwrap()));
+        [&first[..], b"\n", &jcs::to_vec(&value).unwrap(), b"\n"].concat()
+    };
+    let mine = lines(&own);
+    assert_eq!(registrar().annex(&name("acme"), &mine).unwrap().entries().len(), 2);
+    assert_eq!(refused(Annex::read(&mine, &trusted())).0, 0);
+    // By another key that is accepted, each line is verified.
+    assert_eq!(refused(registrar().annex(&name("acme"), &lines(&old))).0, 0);
+    // Whatever is changed before or in the last line is found.
+    let (_, honest) = {
+        let mut annex = begin();
+        let first = annex.append(at(0), name("x"), held(HoldScope::Tenant), &*old).unwrap();
+        let second = annex.append(at(1), name("x"), release(HoldScope::Tenant), &*own).unwrap();
+        (first.len(), [&first[..], b"\n", &second, b"\n"].concat())
+    };
+    assert!(registrar().annex(&name("acme"), &honest).is_ok());
+    for bit in 0..honest.len() * 8 {
+        let mut changed = honest.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(registrar().annex(&name("acme"), &changed).is_err(), "bit {bit}");
+    }
+    assert!(registrar().annex(&name("other"), &honest).is_err());
+    // A revoked key's last line is nobody's word, its own holder's neither.
+    let next = signer();
+    let mut history = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(0), &*own).unwrap();
+    history.rotate(at(5), &*own, &*next).unwrap();
+    history.revoke(at(6), public(&own).id(), None, &*next).unwrap();
+    let revoked = registrar().history(history).annex(&name("acme"), &mine);
+    assert_eq!(refused(revoked).0, 0);
+}
