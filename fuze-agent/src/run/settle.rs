@@ -9,6 +9,7 @@ use super::RunError;
 use crate::deployment::Deployment;
 use crate::driver::anchor;
 use crate::driver::journal::Home;
+use crate::resume::open_root;
 
 /// Runs are looked for in pages of this many.
 const PAGE: u32 = 256;
@@ -52,6 +53,9 @@ impl Deployment {
         let stored = store.load(run).await.map_err(|error| error.to_string())?;
         let opened = stored.anchors.first().ok_or("its open root is in no log")?;
         let opened = AnchorLine::read(opened).map_err(|error| error.to_string())?;
+        // Under another run's tag the close would be taken for that one's, which nobody would then look for.
+        let open = open_root(self, &stored).map_err(|error| error.to_string())?;
+        opened.opens_to(&open).map_err(|error| error.to_string())?;
         let last = stored.head.0.saturating_sub(1);
         let lines = store.records(run, last, 1).await.map_err(|error| error.to_string())?;
         let line = lines.first().ok_or("its last record is gone")?;
