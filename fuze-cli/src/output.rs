@@ -106,6 +106,8 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<audit::erase::Erased>(),
         schema::<audit::compact::Compacted>(),
         schema::<log::Audited>(),
+        schema::<log::Settled>(),
+        schema::<log::Added>(),
         schema::<log::Witnessing>(),
         schema::<key::Made>(),
         schema::<key::Shown>(),

@@ -29,6 +29,9 @@ impl Deployment {
     /// not: the log did not answer, or the process died between the close and the log. To be called when a service starts,
     /// and from time to time. Two at once do no harm: the same root is the same leaf.
     ///
+    /// Runs of a sink: `fuze log anchor` when the process that wrote them has ended. Within it, whoever has their files finds what is
+    /// missing with `fuze_audit::missing_close`, gives it to the log and the line to [`Sink::append`](fuze_evidence::Sink::append).
+    ///
     /// # Errors
     /// When the deployment has no store or the store cannot be asked. What the log refuses is in [`Settled::pending`].
     pub async fn settle_anchors(&self) -> Result<Settled, RunError> {
