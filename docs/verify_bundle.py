@@ -2,17 +2,18 @@
 """Checks whole evidence bundles: what `verify.py` checks and what is wrapped around it, in the order of
 section 15. Written from docs/evidence-format.md alone (its section numbers in brackets).
 
-    verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY] BUNDLE...
+    verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY [--witness VERIFIER-KEY]...]
+                     [--overseer PUBLIC-KEY]... BUNDLE...
 
-Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4),
-cosignatures of witnesses (13), overseers' own signatures (11). Where an annex (12) says that a retention window ended
-for this run, and where a key was revoked (14), it says that it cannot verify.
+Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4). Where an
+annex (12) says that a retention window ended for this run, and where a key was revoked (14), it says that it cannot
+verify.
 """
 import argparse, json, re, struct, sys, zlib
 from datetime import datetime
 
-from verify import (ANNEX, HASH, HISTORY, Cannot, anchors, base64std, chain, check_point, check_signature, commitment,
-                    contents, jcs, judge, lines, need, read, sha, unbase64)
+from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, anchors, base64std, chain, check_point, check_signature,
+                    commitment, contents, jcs, judge, lines, marks_of, need, read, sha, unbase64)
 
 NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
@@ -238,15 +239,18 @@ def signed_text(text, prefix, domain):
     return claims, octets, signature
 
 
-def decision(octets, key, recorded):
-    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key."""
+def decision(octets, key, recorded, overseers):
+    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key;
+    `overseers` the keys that are known, by their ids."""
     d = read(octets)
     need({"decision", "token"} <= set(d) <= {"case", "decision", "opened", "token"}, "decision: members")
     token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1")
     check_signature(key, signature, token_octets)
-    claims, claims_octets, _ = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
+    claims, claims_octets, signature = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
     need(token["keyId"] == sha(key) and claims["tokenHash"] == sha(token_octets), "decision: on another token")
     need(recorded.get(sha(claims_octets)) == (claims["tokenHash"], claims["keyId"]), "decision: not in the chain")
+    if claims["keyId"] in overseers:
+        check_signature(overseers[claims["keyId"]], signature, claims_octets)
     if "case" in d:
         shown = jcs([d["token"], d["case"]]).decode()
         shown = commitment("fuze/leaf/v1", d["case"]["salt"], "", shown)
@@ -259,13 +263,16 @@ def decision(octets, key, recorded):
     return sha(claims_octets)
 
 
-def check_decisions(files, key, payloads):
+def check_decisions(files, key, payloads, overseers):
     names = ("decision_hash", "token_hash", "key_id")
     said = [p["attrs"] for p in payloads if p["span"] == "human.oversight.decision"]
     said = [[attrs[f"fuze.oversight.{name}"] for name in names] for attrs in said]
     recorded = {decided: (token, key_id) for decided, token, key_id in said}
-    found = [decision(files[name], key, recorded) for name in files if name.startswith("oversight/")]
+    found = [decision(files[name], key, recorded, overseers) for name in files if name.startswith("oversight/")]
     need(len(found) == len(set(found)), "a decision twice")
+
+
+# Copies for people, the log, the manifest (13, 15)
 
 
 def check_root_copies(files, roots, closed):
@@ -307,6 +314,20 @@ def check_anchors(files, roots, closed):
     return places
 
 
+def check_witnesses(files, witnesses):
+    """Each proof is on a checkpoint that all of these have cosigned (13)."""
+    for proof in (files[name].decode() for name in files if name.endswith(".tlog-proof")):
+        _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
+        for witness in witnesses:
+            name, key, cosignatures = marks_of(witness, 4, marks)
+            for time, signature in ((mark[:8], mark[8:]) for mark in cosignatures):
+                time = int.from_bytes(time, "big")
+                need(0 < time < 2**63, "anchors: a cosignature of no time")
+                check_signature(key, signature, f"cosignature/v1\ntime {time}\n{checkpoint}".encode())
+            if not cosignatures:
+                raise Cannot(f"{name} has not cosigned")
+
+
 def check_manifest(files, maker, first, close, withheld):
     """The manifest says what is in the bundle, and is signed by `maker`."""
     envelope = read(files["manifest.json"])
@@ -327,7 +348,7 @@ def check_manifest(files, maker, first, close, withheld):
     need(payload == jcs(must), "manifest: does not say what is in the bundle")
 
 
-def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
+def verify(data, run_keys, exporters=(), any_exporter=False, log=None, witnesses=(), overseers=()):
     """Raises what is wrong first, in the order of section 15."""
     files, whole = unzip(data)
     need(ALWAYS <= set(files), "a member is missing")
@@ -350,7 +371,7 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     entries = read_annex(files, keys, payloads[0]) if ANNEX in files else []
     withheld = contents(files, payloads)
     withheld = check_annex(files, entries, payloads, withheld)
-    check_decisions(files, key, payloads)
+    check_decisions(files, key, payloads, {sha(bytes.fromhex(key)): bytes.fromhex(key) for key in overseers})
     if "definition/agent.json" in files:
         fingerprint = payloads[0]["attrs"]["fuze.agent.fingerprint"]
         need(sha(files["definition/agent.json"]) == fingerprint, "definition: another agent's")
@@ -367,13 +388,14 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
     if log and not (named and ("run_close" if closed else "run_open") in places):
         raise Cannot("its last root is not anchored in that log")
+    check_witnesses(files, witnesses)
     if not closed:
         raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
 
 
 def verify_file(path, given):
     with open(path, "rb") as bundle:
-        verify(bundle.read(), given.key_id, given.exporter, given.any_exporter, given.log)
+        verify(bundle.read(), given.key_id, given.exporter, given.any_exporter, given.log, given.witness, given.overseer)
 
 
 def main():
@@ -383,6 +405,8 @@ def main():
     parser.add_argument("--exporter", action="append", default=[], help="SHA-256 of a key that may make bundles")
     parser.add_argument("--any-exporter", action="store_true", help="whoever made the bundle")
     parser.add_argument("--log", help="the verifier key of the log in which the run must be anchored")
+    parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
+    parser.add_argument("--overseer", action="append", default=[], help="an overseer's public key, in hex")
     given = parser.parse_args()
     answers = [judge(verify_file, path, given) for path in given.bundle]
     for path, (_, said) in zip(given.bundle, answers):
