@@ -5,11 +5,11 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
     verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY [--witness VERIFIER-KEY]...]
                      [--overseer PUBLIC-KEY]... BUNDLE...
 
-Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4). Where an
-annex (12) says that a retention window ended for this run, and where a key was revoked (14), it says that it cannot
-verify.
+Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
+must lie beside it. Where an annex (12) says that a retention window ended for this run, and where a key was revoked
+(14), it says that it cannot verify.
 """
-import argparse, json, re, struct, sys, zlib
+import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime
 
 from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, anchors, base64std, chain, check_point, check_signature,
@@ -38,6 +38,10 @@ ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
 KEY_ENTRY = {"at", "domain", "event", "keyId", "origin", "prev", "publicKey", "role", "sequence"}
 ROLES_OF_KEYS, FOREVER = ("run", "log", "overseer"), "9999-12-31T23:59:59.999999999Z"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+DOCUMENT = pathlib.Path(__file__).with_name("evidence-format.md")
+APP, WORD = re.compile(r"app\.[a-z0-9._]{1,64}"), re.compile("`([a-z0-9_.-]+)`")
 
 
 def check_time(text, not_before="1970"):
@@ -73,15 +77,71 @@ def public_key(files, stem):
     return key
 
 
+# Attributes (3, 4): the document's own tables
+
+def read_tables(text):
+    """Of `common` and each span the rows of its table: name, type, values, when it is there."""
+    tables, span = {}, None
+    points = WORD.findall(text[text.index("Annex III points:"):].split("\n\n")[0])
+    residencies = WORD.findall(re.search(r"\*residency\* ([^\n]*)", text)[1])
+    for line in text[text.index("## 3."):text.index("## 5.")].split("\n"):
+        begins = re.match(r"(?:##.*? )?`([a-z.]+)`(?:$|:$| \(role)", line)
+        span = begins[1] if begins else span
+        if line.startswith("| `"):
+            name, kind, values, when = (cell.strip() for cell in line.split("|")[1:5])
+            words = residencies if values == "residency" else WORD.findall(values)
+            words += points if "Annex III" in values else []
+            tables.setdefault(span, []).append((name.strip("`"), kind, words, when))
+    return tables
+
+
+def is_of(kind, words, value):
+    """Whether a value is of a type that the document names."""
+    if type(value) is int:
+        return 0 <= value < {"u32": 2**32, "u53": 2**53}.get(kind, 0)
+    if type(value) is not str:
+        return kind == "boolean" and type(value) is bool
+    if kind == "time":
+        check_time(value)
+    return {"enum": lambda: value in words, "hash": lambda: HASH.fullmatch(value), "time": lambda: True,
+            "name": lambda: NAME.fullmatch(value)}.get(kind, bool)()
+
+
+def check_attributes(rows, attrs, where):
+    """Each is in its table and of its type; there and true as the table says, where that hangs on another of them."""
+    others = set(attrs) - {name for name, *_ in rows}
+    if any(name == "app.*" for name, *_ in rows):
+        app = {name for name in others if APP.fullmatch(name)}
+        fits = (bool, int), lambda value: type(value) is str and NAME.fullmatch(value)
+        need(len(app) <= 32 and all(isinstance(attrs[n], fits[0]) or fits[1](attrs[n]) for n in app), where + "app")
+        others -= app
+    need(not others, where + f"unknown attributes {others}")
+    said = {attrs.get(name) for name, kind, *_ in rows if kind == "enum"}
+    said |= {"known"} if attrs.get("fuze.tool.known") is True else set()
+    for name, kind, words, when in rows:
+        here = name in attrs
+        need(not here or is_of(kind, words, attrs[name]), where + name)
+        need(here or when != "always", where + name + " is missing")
+        on = re.match("(exactly if|only).*?`?([a-z_]+)`?$", when)
+        if on:
+            holds = on[2] in said
+            need(holds or not here, where + name + " is there")
+            need(here or not holds or on[1] == "only", where + name + " is missing")
+        if kind == "boolean" and words and here:
+            need(attrs[name] == (words[-1] in said), where + name)
+
+
 def check_payloads(payloads):
     """What records say of themselves (2), and the few attributes that say how they follow each other (4)."""
-    first, steps, segment = payloads[0], set(), 0
+    first, steps, segment, tables = payloads[0], set(), 0, read_tables(DOCUMENT.read_text())
+    check_attributes(tables["common"], first["common"], "common: ")
     need(UUID7.fullmatch(first["runId"]), "runId")
     for n, p in enumerate(payloads):
         where = f"record {n}: "
         optional = {"content", "parentStepId"} | ({"signature"} if p["span"] == "run.close" else set())
         need(set(p) - optional == RECORD and ROLES[p["span"]] == p["role"], where + "members or role")
         need(set(p.get("content", {"leaves", "root"})) == {"leaves", "root"}, where + "content")
+        check_attributes(tables[p["span"]], p["attrs"], where)
         check_time(p["startedAt"], first["startedAt"])
         check_time(p["endedAt"], p["startedAt"])
         step, parent = p["stepId"], p.get("parentStepId", -1)

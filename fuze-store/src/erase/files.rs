@@ -172,12 +172,10 @@ impl Keeper {
 
     fn settle_run(&mut self, erased: &Unfinished) -> Result<(), StoreError> {
         self.rewrite(erased.run, erased.id)?;
-        known(self.database.write(|connection| {
-            connection
-                .execute("UPDATE runs SET projected = 1 WHERE id = ?1 AND state = 'closed'", [erased.id])
-                .map(drop)
-                .map_err(sql)
-        }))
+        // Of a run that is gone nothing is to be completed any more; of another one that is the sweep's to say.
+        const GONE: &str = "UPDATE runs SET projected = 1
+             WHERE id = ?1 AND state = 'closed' AND NOT EXISTS (SELECT 1 FROM records WHERE records.run = id)";
+        known(self.database.write(|connection| connection.execute(GONE, [erased.id]).map(drop).map_err(sql)))
     }
 
     fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
