@@ -80,7 +80,7 @@ def public_key(files, stem):
 # Attributes (3, 4): the document's own tables
 
 def read_tables(text):
-    """Of `common` and each span the rows of its table: name, type, values, when it is there."""
+    """Of `common` and each span the rows of its table: name, type, words among the values, values, when it is there."""
     tables, span = {}, None
     points = WORD.findall(text[text.index("Annex III points:"):].split("\n\n")[0])
     residencies = WORD.findall(re.search(r"\*residency\* ([^\n]*)", text)[1])
@@ -91,7 +91,7 @@ def read_tables(text):
             name, kind, values, when = (cell.strip() for cell in line.split("|")[1:5])
             words = residencies if values == "residency" else WORD.findall(values)
             words += points if "Annex III" in values else []
-            tables.setdefault(span, []).append((name.strip("`"), kind, words, when))
+            tables.setdefault(span, []).append((name.strip("`"), kind, words, values, when))
     return tables
 
 
@@ -118,7 +118,7 @@ def check_attributes(rows, attrs, where):
     need(not others, where + f"unknown attributes {others}")
     said = {attrs.get(name) for name, kind, *_ in rows if kind == "enum"}
     said |= {"known"} if attrs.get("fuze.tool.known") is True else set()
-    for name, kind, words, when in rows:
+    for name, kind, words, values, when in rows:
         here = name in attrs
         need(not here or is_of(kind, words, attrs[name]), where + name)
         need(here or when != "always", where + name + " is missing")
@@ -129,6 +129,10 @@ def check_attributes(rows, attrs, where):
             need(here or not holds or on[1] == "only", where + name + " is missing")
         if kind == "boolean" and words and here:
             need(attrs[name] == (words[-1] in said), where + name)
+        if here and "at least 1" in values:
+            need(attrs[name] >= 1, where + name)
+        if here and "smaller than" in values:
+            need(attrs[name] < attrs[name.rpartition(".")[0] + "." + words[-1]], where + name)
 
 
 def check_payloads(payloads):
