@@ -38,10 +38,6 @@ impl Redacted {
     pub const fn value(&self) -> &Value {
         &self.0
     }
-
-    pub(crate) fn into_value(self) -> Value {
-        self.0
-    }
 }
 
 impl fmt::Debug for Redacted {

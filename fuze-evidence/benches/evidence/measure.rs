@@ -1,9 +1,22 @@
 //! Turns, medians, ratios.
 
+use std::any::Any;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// One thing to be measured.
-pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() + 'j>);
+/// One thing to be measured. What it gives is dropped when the clock has stopped.
+pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() -> Box<dyn Any> + 'j>);
+
+/// A job that gives nothing.
+pub(crate) fn job<'j, T>(name: &'static str, mut work: impl FnMut() -> T + 'j) -> Job<'j> {
+    (
+        name,
+        Box::new(move || {
+            black_box(work());
+            Box::new(())
+        }),
+    )
+}
 
 /// The clock that a comparison goes by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,8 +64,9 @@ impl Figures {
             }
             for ((_, job), samples) in jobs.iter_mut().zip(&mut samples) {
                 let before = now(clock);
-                job();
+                let given = job();
                 samples.push((now(clock) - before).as_secs_f64());
+                drop(given);
             }
         }
         let times = samples.map(|samples| match clock {

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{
-    Commitment, DisclosedLeaf, Disclosure, Leaf, Opening, Salt, check_shape, decoy_hash, merkle_root,
-};
+use super::{Commitment, DisclosedLeaf, Disclosure, Opening, Salt, check_shape, decoy_hash, merkle_root};
+use crate::base64;
 use crate::crypto::{self, NONCE_BYTES};
 use crate::hash::Hash;
 use crate::jcs;
@@ -320,33 +319,33 @@ pub fn seal(
     random: &mut dyn Random,
 ) -> Result<SealedContent, OpenError> {
     let failed = |error| OpenError::Key(KeyError::Random(error));
-    let root = commitment.root;
-    let mut entries = Zeroizing::new(Vec::with_capacity(commitment.leaves.len() * 65));
+    let (root, leaves) = (commitment.root(), usize::try_from(commitment.leaves()).unwrap_or(0));
+    let mut entries = Zeroizing::new(Vec::with_capacity(leaves * 65));
     // Holds a leaf's text, and then what it is encrypted to.
     let mut text = Zeroizing::new(Vec::with_capacity(256));
     // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
-    let mut content = Vec::with_capacity(commitment.leaves.len() * 160 + 128);
+    let mut content = Vec::with_capacity(leaves * 160 + 128);
     content.extend_from_slice(b"{\"leaves\":[");
-    for (at, (hash, leaf)) in commitment.leaves.iter().enumerate() {
+    for (at, (hash, salt, pair)) in commitment.in_order().enumerate() {
         content.extend_from_slice(if at == 0 { b"{" } else { b",{" });
-        match leaf {
-            Leaf::Decoy(salt) => {
+        match pair {
+            None => {
                 entries.push(DECOY);
                 entries.extend_from_slice(&salt.0);
             }
-            Leaf::Opened(opening) => {
+            Some(pair) => {
                 let mut key = Zeroizing::new([0u8; 32]);
                 random.fill(key.as_mut_slice()).map_err(failed)?;
                 entries.push(LEAF);
-                entries.extend_from_slice(&opening.salt.0);
+                entries.extend_from_slice(&salt.0);
                 entries.extend_from_slice(key.as_slice());
                 text.clear();
-                jcs::to_writer(&mut text, &(&opening.path, &opening.value))
-                    .map_err(|_| OpenError::Malformed)?;
-                crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &mut text)
+                text.push(b'[');
+                text.extend_from_slice(pair);
+                crypto::seal_once(&key, &content_aad(keys.run_id(), hash), &mut text)
                     .map_err(|_| OpenError::Refused)?;
                 content.extend_from_slice(b"\"data\":\"");
-                push_base64(&mut content, &text);
+                base64::push(&mut content, &text);
                 content.extend_from_slice(b"\",");
             }
         }
@@ -369,7 +368,7 @@ const VERSION_END: &[u8] = b"\",\"v\":1}";
 fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(wrapped.len() / 3 * 4 + 256);
     out.extend_from_slice(b"{\"kind\":\"content\",\"nonce\":\"");
-    push_base64(&mut out, nonce);
+    base64::push(&mut out, nonce);
     out.extend_from_slice(b"\",\"root\":\"");
     root.push_hex(&mut out);
     if let Some(subject) = subject {
@@ -377,45 +376,14 @@ fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -
         out.extend_from_slice(subject.as_str().as_bytes());
     }
     out.extend_from_slice(b"\",\"v\":1,\"wrapped\":\"");
-    push_base64(&mut out, wrapped);
+    base64::push(&mut out, wrapped);
     out.extend_from_slice(b"\"}");
     out
-}
-
-/// Appends base64url without padding. What it spells is cipher text and nonces, which are public, so that it need not take the
-/// same time for all of them, as `base64ct` does for secrets.
-fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let digit = |bits: u8| ALPHABET.get(usize::from(bits & 63)).copied().unwrap_or(b'A');
-    let start = out.len();
-    out.resize(start + (bytes.len() * 4).div_ceil(3), 0);
-    let mut places = out.get_mut(start..).unwrap_or_default().chunks_mut(4);
-    let (groups, rest) = bytes.as_chunks::<3>();
-    for ([a, b, c], place) in groups.iter().zip(places.by_ref()) {
-        place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(*c)]);
-    }
-    match (rest, places.next()) {
-        ([a], Some(place)) => place.copy_from_slice(&[digit(a >> 2), digit(a << 4)]),
-        ([a, b], Some(place)) => {
-            place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2)])
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cipher_text_is_spelt_as_base64url_without_padding() {
-        let bytes: Vec<u8> = (0..=255).rev().chain(0..=255).collect();
-        for length in 0..bytes.len() {
-            let mut out = Vec::new();
-            push_base64(&mut out, &bytes[..length]);
-            assert_eq!(String::from_utf8(out).unwrap(), Base64UrlUnpadded::encode_string(&bytes[..length]));
-        }
-    }
 
     #[test]
     fn what_is_bound_is_canonical() {
