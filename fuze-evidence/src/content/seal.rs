@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Commitment, DisclosedLeaf, Disclosure, Opening, Salt, check_shape, decoy_hash, merkle_root};
 use crate::base64;
-use crate::crypto::{self, NONCE_BYTES};
+use crate::crypto::{self, NONCE_BYTES, TAG_BYTES};
 use crate::hash::Hash;
 use crate::jcs;
 use crate::keys::{KeyError, RunKeys, decode};
@@ -288,25 +288,46 @@ impl KeysLine {
     }
 }
 
+const CONTENT: &str = "fuze/content/v1";
+
+/// What cipher text is bound to: the canonical octets of `[label, runId, hash]`. None of the three has a character that is escaped.
+struct Aad(Vec<u8>);
+
+impl Aad {
+    const END: &[u8] = b"\"]";
+
+    /// Its hash is still to be said.
+    fn new(label: &str, run_id: RunId) -> Self {
+        let mut out = Vec::with_capacity(144);
+        out.extend_from_slice(b"[\"");
+        out.extend_from_slice(label.as_bytes());
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(&run_id.text());
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(&[b'0'; 64]);
+        out.extend_from_slice(Self::END);
+        Self(out)
+    }
+
+    fn of(&mut self, hash: &[u8; 64]) -> &[u8] {
+        let end = self.0.len() - Self::END.len();
+        if let Some(place) = self.0.get_mut(..end).and_then(<[u8]>::last_chunk_mut) {
+            *place = *hash;
+        }
+        &self.0
+    }
+}
+
 fn keys_aad(run_id: RunId, root: Hash) -> Vec<u8> {
-    aad("fuze/content-keys/v1", run_id, root)
+    let mut aad = Aad::new("fuze/content-keys/v1", run_id);
+    aad.of(&root.to_hex());
+    aad.0
 }
 
 fn content_aad(run_id: RunId, leaf: Hash) -> Vec<u8> {
-    aad("fuze/content/v1", run_id, leaf)
-}
-
-/// The canonical octets of `[label, runId, hash]`. None of the three has a character that is escaped.
-fn aad(label: &str, run_id: RunId, hash: Hash) -> Vec<u8> {
-    let mut out = Vec::with_capacity(144);
-    out.extend_from_slice(b"[\"");
-    out.extend_from_slice(label.as_bytes());
-    out.extend_from_slice(b"\",\"");
-    out.extend_from_slice(&run_id.text());
-    out.extend_from_slice(b"\",\"");
-    hash.push_hex(&mut out);
-    out.extend_from_slice(b"\"]");
-    out
+    let mut aad = Aad::new(CONTENT, run_id);
+    aad.of(&leaf.to_hex());
+    aad.0
 }
 
 /// Encrypts what `commitment` commits to.
@@ -320,37 +341,38 @@ pub fn seal(
 ) -> Result<SealedContent, OpenError> {
     let failed = |error| OpenError::Key(KeyError::Random(error));
     let (root, leaves) = (commitment.root(), usize::try_from(commitment.leaves()).unwrap_or(0));
-    let mut entries = Zeroizing::new(Vec::with_capacity(leaves * 65));
+    let mut entries = Zeroizing::new(Vec::with_capacity(leaves * LEAF_BYTES + TAG_BYTES));
     // Holds a leaf's text, and then what it is encrypted to.
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
+    let mut text = Vec::with_capacity(256);
+    let mut aad = Aad::new(CONTENT, keys.run_id());
     // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
     let mut content = Vec::with_capacity(leaves * 160 + 128);
     content.extend_from_slice(b"{\"leaves\":[");
     for (at, (hash, salt, pair)) in commitment.in_order().enumerate() {
         content.extend_from_slice(if at == 0 { b"{" } else { b",{" });
+        let hash = hash.to_hex();
         match pair {
             None => {
                 entries.push(DECOY);
                 entries.extend_from_slice(&salt.0);
             }
             Some(pair) => {
-                let mut key = Zeroizing::new([0u8; 32]);
-                random.fill(key.as_mut_slice()).map_err(failed)?;
                 entries.push(LEAF);
                 entries.extend_from_slice(&salt.0);
-                entries.extend_from_slice(key.as_slice());
+                entries.extend_from_slice(&[0; 32]);
+                let key = entries.last_chunk_mut::<32>().ok_or(OpenError::Malformed)?;
+                random.fill(key).map_err(failed)?;
                 text.clear();
                 text.push(b'[');
                 text.extend_from_slice(pair);
-                crypto::seal_once(&key, &content_aad(keys.run_id(), hash), &mut text)
-                    .map_err(|_| OpenError::Refused)?;
+                crypto::seal_once(key, aad.of(&hash), &mut text).map_err(|_| OpenError::Refused)?;
                 content.extend_from_slice(b"\"data\":\"");
                 base64::push(&mut content, &text);
                 content.extend_from_slice(b"\",");
             }
         }
         content.extend_from_slice(b"\"hash\":\"");
-        hash.push_hex(&mut content);
+        content.extend_from_slice(&hash);
         content.extend_from_slice(b"\"}");
     }
     content.extend_from_slice(b"],\"root\":\"");
@@ -358,10 +380,13 @@ pub fn seal(
     content.extend_from_slice(VERSION_END);
     let mut nonce = [0u8; NONCE_BYTES];
     random.fill(&mut nonce).map_err(failed)?;
-    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), &entries)
+    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), entries)
         .map_err(|_| OpenError::Refused)?;
     Ok(SealedContent { root, content, keys: keys_line(&nonce, root, keys.subject(), &wrapped) })
 }
+
+/// Of a leaf: its kind, its salt, its key.
+const LEAF_BYTES: usize = 1 + 32 + 32;
 
 const VERSION_END: &[u8] = b"\",\"v\":1}";
 
