@@ -124,6 +124,12 @@ impl Redactor {
             Value::Array(items) => {
                 Value::Array(items.into_iter().map(|item| self.value(item, redact)).collect())
             }
+            Value::Object(mut members) if members.keys().all(|key| redact(key).is_none()) => {
+                for member in members.values_mut() {
+                    *member = self.value(member.take(), redact);
+                }
+                Value::Object(members)
+            }
             Value::Object(members) => {
                 let mut out = Map::new();
                 for (key, member) in members {
