@@ -38,7 +38,8 @@ pub(crate) fn push(out: &mut Vec<u8>, octets: &[u8]) {
     out.extend_from_slice(encode([filled(rest)]).as_flattened().get(..chars(rest.len())).unwrap_or_default());
 }
 
-const fn chars(octets: usize) -> usize {
+/// How many characters so many octets have.
+pub(crate) const fn chars(octets: usize) -> usize {
     (octets * 4).div_ceil(3)
 }
 

@@ -312,11 +312,11 @@ impl Tree {
 /// first message.
 #[must_use]
 pub fn history(previous: Hash, root: Hash) -> Hash {
-    let mut preimage = Vec::with_capacity(160);
-    preimage.extend_from_slice(b"[\"fuze/hist/v1\",\"");
-    previous.push_hex(&mut preimage);
-    preimage.extend_from_slice(b"\",\"");
-    root.push_hex(&mut preimage);
-    preimage.extend_from_slice(b"\"]");
-    crate::hash::sha256(&preimage)
+    let mut hasher = Sha256::new();
+    hasher.update(b"[\"fuze/hist/v1\",\"");
+    hasher.update(previous.to_hex());
+    hasher.update(b"\",\"");
+    hasher.update(root.to_hex());
+    hasher.update(b"\"]");
+    Hash(hasher.finalize().into())
 }

@@ -23,12 +23,12 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         &mut self,
         outer: Hash,
         ordinal: u32,
-        request: FromTool,
+        request: Box<FromTool>,
     ) -> Boxed<'_, Result<(), Exit>> {
         Box::pin(async move {
             let caller = self.execution(outer)?.clone();
             let id = self.exec_id(caller.index, Some(outer), ordinal)?;
-            match request {
+            match *request {
                 FromTool::Oversight { question, reply } => {
                     if let Some(answer) = self.answered_before(outer, id, &caller, &question)? {
                         reply.send(answer).ok();

@@ -346,7 +346,9 @@ pub fn seal(
     let mut text = Vec::with_capacity(256);
     let mut aad = Aad::new(CONTENT, keys.run_id());
     // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
-    let mut content = Vec::with_capacity(leaves * 160 + 128);
+    let pairs = commitment.in_order().filter_map(|(_, _, pair)| pair);
+    let data: usize = pairs.map(|pair| base64::chars(pair.len() + 1 + TAG_BYTES) + 10).sum();
+    let mut content = Vec::with_capacity(leaves * 76 + data + 96);
     content.extend_from_slice(b"{\"leaves\":[");
     for (at, (hash, salt, pair)) in commitment.in_order().enumerate() {
         content.extend_from_slice(if at == 0 { b"{" } else { b",{" });
@@ -391,7 +393,7 @@ const LEAF_BYTES: usize = 1 + 32 + 32;
 const VERSION_END: &[u8] = b"\",\"v\":1}";
 
 fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(wrapped.len() / 3 * 4 + 256);
+    let mut out = Vec::with_capacity(base64::chars(wrapped.len()) + 256);
     out.extend_from_slice(b"{\"kind\":\"content\",\"nonce\":\"");
     base64::push(&mut out, nonce);
     out.extend_from_slice(b"\",\"root\":\"");
