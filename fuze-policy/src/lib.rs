@@ -3,6 +3,8 @@
 //! This crate knows no agent and no tool, only facts about them. What it deliberately leaves out: parsing of arguments,
 //! records, suspension; those belong to the crate that owns the run.
 
+#[cfg(feature = "cerbos")]
+pub mod cel;
 mod decision;
 mod engine;
 mod facts;
