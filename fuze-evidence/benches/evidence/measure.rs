@@ -4,18 +4,17 @@ use std::any::Any;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// One thing to be measured. What it gives is dropped when the clock has stopped.
-pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() -> Box<dyn Any> + 'j>);
+/// One thing to be measured: its name, what is done before the clock starts, and the work. What that gives is dropped when the clock has
+/// stopped.
+pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() + 'j>, Box<dyn FnMut() -> Box<dyn Any> + 'j>);
 
-/// A job that gives nothing.
+/// Work with nothing before and after it.
 pub(crate) fn job<'j, T>(name: &'static str, mut work: impl FnMut() -> T + 'j) -> Job<'j> {
-    (
-        name,
-        Box::new(move || {
-            black_box(work());
-            Box::new(())
-        }),
-    )
+    let work = move || -> Box<dyn Any> {
+        black_box(work());
+        Box::new(())
+    };
+    (name, Box::new(|| ()), Box::new(work))
 }
 
 /// The clock that a comparison goes by.
@@ -62,9 +61,10 @@ impl Figures {
             if round >= 5 && began.elapsed() > Duration::from_secs(5) {
                 break;
             }
-            for ((_, job), samples) in jobs.iter_mut().zip(&mut samples) {
+            for ((_, prepare, work), samples) in jobs.iter_mut().zip(&mut samples) {
+                prepare();
                 let before = now(clock);
-                let given = job();
+                let given = work();
                 samples.push((now(clock) - before).as_secs_f64());
                 drop(given);
             }
@@ -73,7 +73,7 @@ impl Figures {
             Clock::Cpu | Clock::Process => median(samples),
             Clock::Wall => samples.into_iter().fold(f64::INFINITY, f64::min),
         });
-        for ((name, _), seconds) in jobs.iter().zip(times) {
+        for ((name, ..), seconds) in jobs.iter().zip(times) {
             println!("  {name:<58} {:>10.3} ms", seconds * 1e3);
         }
         times
