@@ -209,8 +209,8 @@ impl Deployment {
         &self.0.keys.master
     }
 
-    pub(crate) fn subjects(&self) -> &dyn SubjectKeys {
-        &*self.0.keys.subjects
+    pub(crate) fn subjects(&self) -> &Arc<dyn SubjectKeys> {
+        &self.0.keys.subjects
     }
 
     pub(crate) fn gate(&self) -> &Gate {

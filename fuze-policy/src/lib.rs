@@ -18,6 +18,8 @@ mod gate;
 #[cfg(feature = "cerbos")]
 mod lower;
 #[cfg(feature = "cerbos")]
+pub mod migrate;
+#[cfg(feature = "cerbos")]
 pub mod suite;
 
 pub use decision::{Approver, Decision, Obligation, RuleId, Verdict};
