@@ -425,7 +425,7 @@ fn named_tool(expr: &Expr) -> Option<Arc<str>> {
     match &expr.kind {
         // One operand that is false decides `&&`, whatever errors stand beside it.
         Kind::And(operands) => operands.iter().find_map(named_tool),
-        Kind::Binary(BinaryOp::Equal, sides) => match [&sides[0].kind, &sides[1].kind] {
+        Kind::Binary(BinaryOp::Equal, sides) => match sides.each_ref().map(|side| &side.kind) {
             [Kind::Path(path), Kind::Literal(Value::String(name))]
             | [Kind::Literal(Value::String(name)), Kind::Path(path)] => {
                 let tool_name =
