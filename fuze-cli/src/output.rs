@@ -115,6 +115,9 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<policy::Tested>(),
         schema::<policy::Explained>(),
         schema::<policy::Migrated>(),
+        schema::<policy::Linted>(),
+        // `fuze policy diff` prints the same.
+        schema::<policy::Proven>(),
         schema::<Said>(),
     ];
     let Some(command) = command else {
@@ -126,6 +129,7 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
     let command = match command {
         "audit.show" => "audit.replay",
         "key.new" | "key.rotate" => "key.made",
+        "policy.diff" => "policy.prove",
         other => other,
     };
     let wanted = |name: &str| {

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod migrate;
+mod review;
 mod test;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::text::{BAD, plain};
 pub(crate) use check::Checked;
 pub(crate) use explain::Explained;
 pub(crate) use migrate::Migrated;
+pub(crate) use review::{Linted, Proven};
 pub(crate) use test::Tested;
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +31,12 @@ pub(crate) enum Command {
     Test(Directory),
     /// Shows for one request which rule decided, and why each other did not.
     Explain(explain::Explain),
+    /// Says what a reviewer would object to: what rests on a model's arguments, dead and shadowed rules, names that nobody has.
+    Lint(review::Review),
+    /// Proves that no special category runs without a person, that nothing crosses tenants, that no rule is dead.
+    Prove(review::Review),
+    /// Proves that the new policies allow nothing that the old ones denied, or shows a request that they do.
+    Diff(review::Diff),
     /// Rewrites EFFECT_REQUIRES_APPROVAL, which Cerbos does not know, into an ALLOW of `invoke` alone.
     Migrate(migrate::Migrate),
 }
@@ -45,6 +53,9 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Check(at) => check::run(&at, output),
         Command::Test(at) => test::run(&at, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        Command::Lint(review) => review::lint(&review, output),
+        Command::Prove(review) => review::prove(&review, output),
+        Command::Diff(diff) => review::diff(&diff, output),
         Command::Migrate(migration) => migrate::run(&migration, output),
     }
 }

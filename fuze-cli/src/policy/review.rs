@@ -1,0 +1,162 @@
+//! `fuze policy lint`, `prove` and `diff`: what can be said of policies without a request.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Directory;
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{BAD, GOOD, UNSURE, plain};
+
+/// Policies, and the tools they are about.
+#[derive(Debug, Args)]
+pub(crate) struct Review {
+    #[command(flatten)]
+    at: Directory,
+    /// A JSON file of the declared tools and the roles there are: `{"tools": [{"name": …, "classification": …, …}], "roles": […]}`.
+    #[arg(long, value_name = "FILE")]
+    tools: Option<PathBuf>,
+}
+
+/// Two versions of the same policies.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The directory as it was.
+    old: PathBuf,
+    /// The directory as it shall be.
+    new: PathBuf,
+}
+
+/// What `fuze policy lint` found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Linted {
+    findings: Vec<Found>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Found {
+    /// For instance `rests-on-arguments`.
+    lint: String,
+    file: String,
+    line: u32,
+    column: u32,
+    message: String,
+}
+
+impl Document for Linted {
+    const SCHEMA: &'static str = "fuze.policy.lint/1";
+}
+
+/// What `fuze policy prove` and `diff` found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Proven {
+    holds: bool,
+    properties: Vec<Judged>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Judged {
+    property: String,
+    /// `proven`, `broken` or `unknown`.
+    result: &'static str,
+    /// How it was found, a counterexample, or why nothing can be said.
+    detail: String,
+}
+
+impl Document for Proven {
+    const SCHEMA: &'static str = "fuze.policy.prove/1";
+}
+
+pub(super) fn lint(review: &Review, output: &Output) -> Result {
+    let engine = load(&review.at.directory)?;
+    let tools = tools(review.tools.as_deref())?;
+    let findings: Vec<Found> = analysis::lint(&engine, &tools)
+        .into_iter()
+        .map(|finding| Found {
+            lint: finding.lint.to_string(),
+            file: plain(&finding.place.file),
+            line: finding.place.at.line,
+            column: finding.place.at.column,
+            message: plain(&finding.message),
+        })
+        .collect();
+    let linted = Linted { findings };
+    output.data(&linted, || {
+        let mut text = String::new();
+        for found in &linted.findings {
+            let Found { lint, file, line, column, message } = found;
+            text += &format!("{BAD}{file}:{line}:{column}{BAD:#}: {message} ({lint})\n");
+        }
+        if linted.findings.is_empty() { format!("{GOOD}nothing to object to{GOOD:#}\n") } else { text }
+    })?;
+    Ok(if linted.findings.is_empty() { Ended::Well } else { Ended::Failed })
+}
+
+pub(super) fn prove(review: &Review, output: &Output) -> Result {
+    let engine = load(&review.at.directory)?;
+    let tools = review.tools.is_some().then(|| tools(review.tools.as_deref())).transpose()?;
+    let properties =
+        [Property::never_auto("special_category"), Property::NothingCrossesTenants, Property::NoRuleIsDead];
+    let judged = properties.into_iter().map(|property| {
+        let policies = Policies::from(&engine);
+        let policies = match &tools {
+            Some(tools) => policies.for_tools(tools),
+            None => policies,
+        };
+        judged(&property.to_string(), &analysis::prove(policies, &property))
+    });
+    report(judged.collect(), output)
+}
+
+pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
+    let (old, new) = (load(&diff.old)?, load(&diff.new)?);
+    let proof = analysis::diff(&old, &new);
+    report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof)], output)
+}
+
+fn load(directory: &Path) -> Result<Cerbos> {
+    Cerbos::load(directory).map_err(Problem::failed)
+}
+
+fn tools(file: Option<&Path>) -> Result<Tools> {
+    let Some(file) = file else { return Ok(Tools::default()) };
+    let text = std::fs::read_to_string(file).map_err(|error| Problem::file(file, error))?;
+    Tools::from_json(&text).map_err(|error| Problem::usage(format_args!("`{}`: {error}", file.display())))
+}
+
+fn judged(property: &str, proof: &Proof) -> Judged {
+    let result = match proof {
+        Proof::Proven { .. } => "proven",
+        Proof::Counterexample(_) => "broken",
+        Proof::Unknown { .. } => "unknown",
+    };
+    Judged { property: plain(property), result, detail: plain(&proof.to_string()) }
+}
+
+fn report(properties: Vec<Judged>, output: &Output) -> Result {
+    let is = |result: &str| properties.iter().any(|judged| judged.result == result);
+    let ended = match (is("broken"), is("unknown")) {
+        (true, _) => Ended::Failed,
+        (false, true) => Ended::Cannot,
+        (false, false) => Ended::Well,
+    };
+    let proven = Proven { holds: ended == Ended::Well, properties };
+    output.data(&proven, || {
+        let mut text = String::new();
+        for Judged { property, result, detail } in &proven.properties {
+            let style = match *result {
+                "proven" => GOOD,
+                "broken" => BAD,
+                _ => UNSURE,
+            };
+            text += &format!("{style}{result}{style:#}  {property}\n  {detail}\n");
+        }
+        text
+    })?;
+    Ok(ended)
+}
