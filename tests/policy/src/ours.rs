@@ -49,12 +49,19 @@ impl Answer {
             }
         }
         if self.derived_roles != other.derived_roles {
-            parts.push(format!("derived roles: ours {:?}, theirs {:?}", self.derived_roles, other.derived_roles));
+            parts.push(format!(
+                "derived roles: ours {:?}, theirs {:?}",
+                self.derived_roles, other.derived_roles
+            ));
         }
         if self.outputs != other.outputs {
             let ours = self.outputs.iter().filter(|output| !other.outputs.contains(output));
             let theirs = other.outputs.iter().filter(|output| !self.outputs.contains(output));
-            parts.push(format!("outputs: only ours {:?}, only theirs {:?}", ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>()));
+            parts.push(format!(
+                "outputs: only ours {:?}, only theirs {:?}",
+                ours.collect::<Vec<_>>(),
+                theirs.collect::<Vec<_>>()
+            ));
         }
         parts
     }
