@@ -32,6 +32,8 @@ pub use deployment::{Deployment, Keys};
 pub use dispatch::ToolCall;
 pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
+#[cfg(feature = "cerbos")]
+pub use fuze_policy::agent_tool::Cerbos;
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
 pub use outcome::{Anchored, Outcome};

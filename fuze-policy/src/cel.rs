@@ -5,6 +5,11 @@
 //! patterns) and what is larger than the limits here; evaluation counts steps and bytes, so that neither a policy nor an
 //! argument can make a decision slow. What it deliberately leaves out: messages built in an expression, unknown values and
 //! partial evaluation, which belong to Cerbos's query planner.
+//!
+//! Where it differs from Cerbos it refuses more: expressions deeper than 100 levels, patterns that compile to more than
+//! 256 KiB, keys of maps other than booleans, numbers and strings, hexadecimal doubles in text. Maps are walked in the order
+//! of their keys, which Cerbos leaves to chance. `cel.bind(x, [], …)` gives a list that stays empty; in cel-go `x + [1]`
+//! changes it.
 
 mod activation;
 mod ast;

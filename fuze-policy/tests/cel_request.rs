@@ -187,6 +187,8 @@ fn errors_name_their_place_in_the_expression() {
         ("1 +", 1, 4, "found the end of the expression"),
         ("a ~ b", 1, 3, "`~` means nothing here"),
         ("if", 1, 1, "`if` is reserved"),
+        ("'a\n'", 1, 1, "a quoted text is not closed"),
+        ("r\"a\r\"", 1, 1, "a quoted text is not closed"),
         ("'a", 1, 1, "a quoted text is not closed"),
         ("google.protobuf.Int64Value{value: 1}", 1, 27, "messages cannot be built here"),
     ] {

@@ -1,5 +1,12 @@
 //! Reading a policy directory from the disk, and files that are not what they should be.
 #![cfg(feature = "cerbos")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod common;
 

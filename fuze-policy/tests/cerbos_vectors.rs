@@ -1,5 +1,12 @@
 //! The public conformance cases of Cerbos, decided by the same code that decides for agents.
 #![cfg(feature = "cerbos")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod common;
 

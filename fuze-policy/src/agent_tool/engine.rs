@@ -160,7 +160,7 @@ impl Engine for Cerbos {
 
 fn lowered(invoke: &Answer<'_>, auto: &Answer<'_>) -> Verdict {
     let asked = invoke.obligations.iter().chain(auto.obligations.iter()).cloned();
-    combine((invoke.effect, invoke.rule), (auto.effect, auto.rule), asked)
+    combine((invoke.effect, || invoke.rule.clone()), (auto.effect, || auto.rule.clone()), asked)
 }
 
 /// What a Cerbos answer about a call means.
@@ -184,7 +184,11 @@ pub fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, Engi
     };
     let (invoke, auto) = (effect(INVOKE)?, effect(INVOKE_AUTO)?);
     let asked = output.outputs.iter().map(said).collect::<Result<Vec<_>, _>>()?;
-    Ok(combine((invoke.effect, rule(invoke)), (auto.effect, rule(auto)), asked.into_iter().flatten()))
+    Ok(combine(
+        (invoke.effect, || RuleId::new(rule(invoke))),
+        (auto.effect, || RuleId::new(rule(auto))),
+        asked.into_iter().flatten(),
+    ))
 }
 
 fn said(output: &OutputEntry) -> Result<Option<Obligation>, EngineError> {
@@ -202,23 +206,23 @@ fn rule(effect: &ActionEffect) -> &str {
 }
 
 fn combine(
-    (invoke, invoke_rule): (Effect, &str),
-    (auto, auto_rule): (Effect, &str),
+    (invoke, invoke_rule): (Effect, impl FnOnce() -> RuleId),
+    (auto, auto_rule): (Effect, impl FnOnce() -> RuleId),
     asked: impl Iterator<Item = Obligation>,
 ) -> Verdict {
     let (decision, rule) = match (invoke, auto) {
-        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule),
-        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule),
+        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule()),
+        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule()),
         (Effect::Allow, Effect::Deny) => {
             let strictest = asked.map(Some).try_fold(Obligation::default(), |sum, next| match next {
                 Some(next) => sum.strictest(next),
                 None => None,
             });
             // Nobody is left who could approve: that is a denial.
-            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule)
+            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule())
         }
     };
-    Verdict { decision, rule: RuleId::new(rule) }
+    Verdict { decision, rule }
 }
 
 /// As in a server's configuration, whole numbers are whole here, and doubles in requests alone.

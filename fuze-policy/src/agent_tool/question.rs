@@ -11,11 +11,15 @@ use super::{ACTIONS, KIND};
 /// under `R.attr.args` and nowhere else.
 ///
 /// # Errors
-/// When the arguments are not a JSON object, which the loop never sends.
+/// When the run has no roles, without which Cerbos takes no request; when the arguments are not a JSON object, which the loop never sends.
 pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, EngineError> {
     let (tool, run, call) = (&request.tool, &request.run, &request.call);
     let args: Map<String, Value> = serde_json::from_slice(call.args)
         .map_err(|error| EngineError::Malformed(format!("the arguments are not a JSON object: {error}")))?;
+    if run.roles.is_empty() {
+        let why = "the run's principal has no role, and Cerbos decides by roles: give the run some (`roles`)";
+        return Err(EngineError::Evaluation(why.to_owned()));
+    }
     let mut resource = members([
         ("tool_name", tool.name.into()),
         ("classification", tool.classification.into()),

@@ -24,6 +24,45 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// Calls the function on this expression and on all its parts, each before its own parts.
+    ///
+    /// Only what the expression has, not what it computes: a path is one part, a constant list another.
+    pub fn visit<'e>(&'e self, f: &mut impl FnMut(&'e Expr)) {
+        f(self);
+        match &self.kind {
+            Kind::Literal(_) | Kind::Path(_) | Kind::Local(_) => {}
+            Kind::Select { operand, .. } | Kind::Has { operand, .. } => operand.visit(f),
+            Kind::Not(operand) | Kind::Negate(operand) | Kind::Matches(operand, _) => operand.visit(f),
+            Kind::Index { operand, index, .. } => {
+                operand.visit(f);
+                index.visit(f);
+            }
+            Kind::Binary(_, both) | Kind::Bind(both) => both.iter().for_each(|expr| expr.visit(f)),
+            Kind::Conditional(three) => three.iter().for_each(|expr| expr.visit(f)),
+            Kind::And(terms) | Kind::Or(terms) | Kind::Call(_, terms) => {
+                terms.iter().for_each(|expr| expr.visit(f));
+            }
+            Kind::List(items) => items.iter().for_each(|item| item.value.visit(f)),
+            Kind::Map(entries) => {
+                for entry in entries {
+                    entry.key.visit(f);
+                    entry.value.visit(f);
+                }
+            }
+            Kind::Fold(fold) => {
+                fold.range.visit(f);
+                fold.filter.iter().for_each(|filter| filter.visit(f));
+                fold.body.visit(f);
+            }
+            Kind::OptMap { operand, body, .. } => {
+                operand.visit(f);
+                body.visit(f);
+            }
+        }
+    }
+}
+
 /// The kinds of expression.
 #[derive(Clone, Debug)]
 pub enum Kind {

@@ -34,7 +34,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Steps a decision gets unless told otherwise: far more than policies need, and done in milliseconds.
+    /// Steps a decision gets unless told otherwise: far more than policies need, and done in some tens of milliseconds at worst.
     pub const STEPS: u64 = 250_000;
     /// Bytes a decision may build unless told otherwise.
     pub const BYTES: u64 = 4 * 1024 * 1024;

@@ -9,6 +9,7 @@ use super::value::{Timestamp, Type, Value};
 /// As in cel-go that is the text of `matches(text, pattern)`, and the pattern of `text.matches(pattern)`.
 pub(super) fn argument(function: &str, node: &Node) -> Option<String> {
     match (function, &node.raw) {
+        ("duration" | "timestamp", Raw::Literal(Value::Null)) => Some(format!("`null` is no {function}")),
         ("duration", Raw::Literal(Value::String(text))) => {
             let wrong = time::parse_duration(text).is_none();
             wrong.then(|| format!("`{text}` is no duration: write `90m`, `1h30m`, `1.5s`"))

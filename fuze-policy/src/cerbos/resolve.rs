@@ -1,5 +1,6 @@
 //! From typed policies to a set: names looked up, scopes checked, rules laid out as Cerbos lays out its rule table.
 
+mod chance;
 mod definitions;
 mod expressions;
 mod library;

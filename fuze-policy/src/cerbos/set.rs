@@ -132,7 +132,7 @@ pub struct RoleRow {
     /// For which resources.
     pub resource: Pattern,
     /// What the role may do; always patterns, stars or not.
-    pub allow_actions: Vec<Glob>,
+    pub allow_actions: Arc<[Glob]>,
     /// Rows with the same number share the outcome of their conditions within a request.
     pub(crate) outcome: u32,
 }

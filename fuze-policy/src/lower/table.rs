@@ -11,7 +11,7 @@ use crate::cel::{
 use crate::cerbos::{
     Condition, Effect, Expression, Params, Pattern, PolicyKind, PolicySet, RowId, ScopePermissions, Whom,
 };
-use crate::decision::Obligation;
+use crate::decision::{Obligation, RuleId};
 
 use super::expr::{Arena, At, Names};
 use super::value::Stop;
@@ -26,7 +26,7 @@ const KEPT: usize = 256;
 pub(crate) struct Answer<'t> {
     pub(crate) effect: Effect,
     /// The rule that decided, or the policy where none did.
-    pub(crate) rule: &'t str,
+    pub(crate) rule: &'t RuleId,
     /// What the rules on the way said an approval has to be.
     pub(crate) obligations: Obligations<'t>,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Table {
 
 #[derive(Debug)]
 struct Level {
-    policy: Arc<str>,
+    policy: RuleId,
     consent: bool,
     /// By action.
     rules: [Rules; 2],
@@ -88,7 +88,7 @@ struct Rules {
 #[derive(Debug)]
 struct Row {
     /// The rule.
-    source: Arc<str>,
+    source: RuleId,
     role: RoleTest,
     derived: Option<TestId>,
     condition: Option<TestId>,
@@ -170,7 +170,7 @@ impl Table {
         })?;
         let rules = ACTIONS.map(|action| self.rules(set, rows, action, globals, tests));
         let consent = policy.scope_permissions == ScopePermissions::RequireParentalConsentForAllows;
-        Some(Level { policy: Arc::clone(&policy.key), consent, rules })
+        Some(Level { policy: RuleId::new(&policy.key), consent, rules })
     }
 
     fn rules(
@@ -199,7 +199,7 @@ impl Table {
             // An inverted rule is one whose condition is the opposite, and its outputs follow that.
             let (when_met, when_not_met) = if rule.inverted { (not_met, met) } else { (met, not_met) };
             let row = Row {
-                source: Arc::clone(&rule.source),
+                source: RuleId::new(&rule.source),
                 role,
                 derived,
                 condition,
@@ -295,14 +295,14 @@ struct Decision<'t, 'r> {
 /// What one role came to, by which rule.
 enum Role<'t> {
     NoMatch,
-    Deny(&'t str),
-    Allow(&'t str),
+    Deny(&'t RuleId),
+    Allow(&'t RuleId),
 }
 
 impl<'t> Decision<'t, '_> {
     /// Each role on its own; the first that allows decides, else the first that says something.
     fn action(&mut self, levels: &'t [Level], action: usize) -> Result<Answer<'t>, Stop> {
-        let policy = levels.first().map_or("", |level| &*level.policy);
+        let policy = levels.first().map(|level| &level.policy).ok_or(Stop::Leave)?;
         let mut answer = Answer { effect: Effect::Deny, rule: policy, obligations: Obligations::default() };
         let mut denied = None;
         for role in self.request.run.roles {
@@ -345,7 +345,7 @@ impl<'t> Decision<'t, '_> {
                 match (row.inverted, row.allows, met) {
                     (true, _, true) | (false, _, false) => {}
                     (true, _, false) | (false, false, true) => return Ok(Role::Deny(&row.source)),
-                    (false, true, true) => allowed = allowed.or(Some(&*row.source)),
+                    (false, true, true) => allowed = allowed.or(Some(&row.source)),
                 }
             }
             if let Some(rule) = allowed.filter(|_| !level.consent) {

@@ -9,7 +9,7 @@ use fuze_policy::cerbos::{AuxData, CheckInput, CheckOutput, CheckParams, Princip
 use serde_json::{Map, Value as Json};
 
 /// `../shared/<folder>` beside the workspace; prints and gives `None` when it is not there, unless it must be.
-pub fn shared(folder: &str) -> Option<PathBuf> {
+pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder);
     if path.is_dir() {
         return Some(path);
@@ -24,12 +24,12 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
 }
 
 /// Strict, at a fixed time.
-pub fn params() -> CheckParams {
+pub(crate) fn params() -> CheckParams {
     CheckParams::at(Timestamp { seconds: 1_795_294_256, nanoseconds: 0, offset_seconds: 0 })
 }
 
 /// A request from JSON as Cerbos writes it.
-pub fn input(json: &Json) -> CheckInput {
+pub(crate) fn input(json: &Json) -> CheckInput {
     let text = |json: &Json, key: &str| json[key].as_str().unwrap_or_default().to_owned();
     let attr = |json: &Json| json["attr"].as_object().cloned().unwrap_or_default();
     let texts = |json: &Json| -> Vec<Arc<str>> {
@@ -67,7 +67,7 @@ pub fn input(json: &Json) -> CheckInput {
 }
 
 /// An answer as Cerbos writes it, with everything sorted whose order has no meaning there.
-pub fn json(output: &CheckOutput) -> Json {
+pub(crate) fn json(output: &CheckOutput) -> Json {
     let mut json = Map::new();
     let mut put = |key: &str, value: Json| {
         let empty = match &value {
@@ -129,7 +129,7 @@ fn doubles(json: Json) -> Json {
 }
 
 /// An answer that a vector wants, sorted in the same way and without what is empty.
-pub fn wanted(mut json: Json) -> Json {
+pub(crate) fn wanted(mut json: Json) -> Json {
     if let Some(roles) = json.as_object_mut().and_then(|fields| fields.remove("effective_derived_roles")) {
         json["effectiveDerivedRoles"] = roles;
     }

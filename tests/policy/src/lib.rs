@@ -6,3 +6,4 @@ pub mod generate;
 pub mod ours;
 pub mod pdp;
 pub mod repair;
+pub mod tools;

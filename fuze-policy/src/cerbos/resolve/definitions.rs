@@ -12,7 +12,7 @@ use crate::cel::{Map, Value};
 use crate::cerbos::names;
 
 /// Variables and constants of one policy.
-const MOST: usize = 1000;
+const MOST: usize = 250;
 
 /// A constant or variable with the place where it is defined.
 #[derive(Clone, Debug)]

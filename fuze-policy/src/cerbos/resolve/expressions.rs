@@ -92,60 +92,23 @@ pub(super) struct References {
 impl References {
     pub(super) fn of(expr: &Expr) -> Self {
         let mut references = Self::default();
-        references.walk(expr);
-        references
-    }
-
-    fn walk(&mut self, expr: &Expr) {
-        match &expr.kind {
-            Kind::Literal(_) | Kind::Local(_) => {}
+        expr.visit(&mut |expr| match &expr.kind {
             Kind::Path(path) => {
                 if let Some(first) = path.keys.first() {
-                    self.name(path.root, first);
+                    references.name(path.root, first);
                 }
             }
-            Kind::Select { operand, field, optional } => {
-                // `V.?x` looks the name up while deciding, as `V["x"]` does: Cerbos does not count it as a use.
-                if let (Kind::Path(Path { root, keys }), false) = (&operand.kind, *optional)
-                    && keys.is_empty()
-                {
-                    self.name(*root, field);
-                }
-                self.walk(operand);
-            }
-            Kind::Has { operand, field } => {
+            // `V.?x` looks the name up while deciding, as `V["x"]` does: Cerbos does not count it as a use.
+            Kind::Select { operand, field, optional: false } | Kind::Has { operand, field } => {
                 if let Kind::Path(Path { root, keys }) = &operand.kind
                     && keys.is_empty()
                 {
-                    self.name(*root, field);
+                    references.name(*root, field);
                 }
-                self.walk(operand);
             }
-            Kind::Index { operand, index, optional: _ } => {
-                self.walk(operand);
-                self.walk(index);
-            }
-            Kind::Not(operand) | Kind::Negate(operand) | Kind::Matches(operand, _) => self.walk(operand),
-            Kind::Binary(_, operands) | Kind::Bind(operands) => operands.iter().for_each(|e| self.walk(e)),
-            Kind::And(operands) | Kind::Or(operands) | Kind::Call(_, operands) => {
-                operands.iter().for_each(|e| self.walk(e));
-            }
-            Kind::Conditional(operands) => operands.iter().for_each(|e| self.walk(e)),
-            Kind::List(items) => items.iter().for_each(|item| self.walk(&item.value)),
-            Kind::Map(entries) => entries.iter().for_each(|entry| {
-                self.walk(&entry.key);
-                self.walk(&entry.value);
-            }),
-            Kind::Fold(fold) => {
-                self.walk(&fold.range);
-                fold.filter.iter().for_each(|e| self.walk(e));
-                self.walk(&fold.body);
-            }
-            Kind::OptMap { operand, body, flat: _ } => {
-                self.walk(operand);
-                self.walk(body);
-            }
-        }
+            _ => {}
+        });
+        references
     }
 
     fn name(&mut self, root: Root, name: &Arc<str>) {

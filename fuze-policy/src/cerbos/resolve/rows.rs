@@ -14,6 +14,7 @@ use super::super::set::{
     Rule, SchemaRef, SchemaRefs, Whom,
 };
 use super::super::yaml::Text;
+use super::chance::{self, Numbered};
 use super::expressions::Expressions;
 use super::library::{Library, roles_or_any};
 use super::parents::Parents;
@@ -147,6 +148,7 @@ impl<'l> Builder<'l> {
             (PolicyKind::Principal, &body.principal, &body.version, &body.scope),
             body.scope_permissions.unwrap_or_default(),
         );
+        chance::tell_names(policy, body, out);
         let mut rows = Vec::new();
         for (rules, i, action, read) in all {
             let Some((condition, output)) = read else { continue };
@@ -188,6 +190,7 @@ impl<'l> Builder<'l> {
         );
         self.parents.add(policy, body, out);
         let mut counts: HashMap<&Arc<str>, u32> = HashMap::new();
+        let mut numbered = Vec::new();
         for (rule, read) in body.rules.iter().zip(read) {
             // Rules count for each resource anew, and share their outcomes with those of another resource that have
             // the same number: so Cerbos does it.
@@ -196,15 +199,22 @@ impl<'l> Builder<'l> {
                 "role {} {} {} {count}",
                 body.role.value, body.version.value, body.scope.value
             ));
+            let number = *count;
             *count += 1;
             let Some((condition, output)) = read else { continue };
             let name = name_or(rule.name.as_ref(), String::new);
             let rule_of_set = current.rule(name, rule.at, Effect::Allow, condition, output, &params);
-            let allow_actions =
+            let allow_actions: Arc<[Glob]> =
                 rule.allow_actions.iter().filter_map(|action| glob(policy, action, out)).collect();
             let Some(resource) = pattern(policy, &rule.resource.value, rule.resource.at, out) else {
                 continue;
             };
+            numbered.push(Numbered {
+                rule,
+                number,
+                resource: resource.clone(),
+                allow_actions: allow_actions.clone(),
+            });
             let index = self.set.resources.entry(body.scope.value.clone()).or_default();
             index.entry(body.version.value.clone()).or_default().roles.push(RoleRow {
                 policy: current.id,
@@ -215,6 +225,7 @@ impl<'l> Builder<'l> {
                 outcome,
             });
         }
+        chance::tell(policy, &numbered, out);
     }
 
     /// The derived roles that the rules of a policy name, by name.

@@ -377,7 +377,73 @@ fn principal_and_role_policies() {
 }
 
 #[test]
+fn what_cerbos_decides_by_chance_is_refused() {
+    let role =
+        |rules: &str| format!("apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: a\n  rules:\n{rules}");
+    let rule = |resource: &str, action: &str, condition: &str| {
+        format!(
+            "    - {{resource: '{resource}', allowActions: ['{action}'], condition: {{match: {{expr: {condition}}}}}}}\n"
+        )
+    };
+    let chance = |at: &str| {
+        vec![format!(
+            "p.yaml:{at}: role policy `a`: this rule and the one at p.yaml:5:7 can be for the same resource and action; \
+             of their conditions Cerbos 0.55 evaluates only one, by chance: write both rules for one resource, or one \
+             condition"
+        )]
+    };
+    let problems = |rules: String| problems_of(&[("p.yaml", &role(&rules))]);
+    assert_eq!(problems(rule("doc", "view", "R.attr.a") + &rule("*", "view", "R.attr.b")), chance("6:7"));
+    assert_eq!(problems(rule("d*", "v*", "R.attr.a") + &rule("*", "*", "R.attr.b")), chance("6:7"));
+    let sound = [
+        rule("doc", "view", "R.attr.a") + &rule("doc", "view", "R.attr.b"),
+        rule("doc", "view", "R.attr.a") + &rule("other", "view", "R.attr.b"),
+        rule("doc", "view", "R.attr.a") + &rule("x*", "view", "R.attr.b"),
+        rule("doc", "view", "R.attr.a") + &rule("*", "edit", "R.attr.b"),
+        rule("doc", "view", "R.attr.a") + "    - {resource: '*', allowActions: [view]}\n",
+        rule("*", "a", "R.attr.a") + &rule("doc", "b", "R.attr.b") + &rule("doc", "a", "R.attr.c"),
+    ];
+    for rules in sound {
+        assert_eq!(problems(rules.clone()), [""; 0], "{rules}");
+    }
+    let patterned: String = (0..501).map(|i| rule(&format!("a{i}*"), "view", "R.attr.a")).collect();
+    assert_eq!(
+        problems(patterned),
+        ["p.yaml:2:1: role policy `a` has more than 500 rules for patterns of resources"]
+    );
+
+    let principal = |condition: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: a\n  version: v1\n  rules:\n    - {{resource: doc, actions: [{{name: n, action: x, effect: EFFECT_DENY{condition}}}]}}\n    - {{resource: '*', actions: [{{name: n, action: y, effect: EFFECT_DENY}}]}}\n"
+        )
+    };
+    check(&principal(""), &[]);
+    check(
+        &principal(", condition: {match: {expr: R.attr.a}}"),
+        &[
+            "p.yaml:7:40: principal policy `a`: the name `n` stands at 6:40 already, for another resource; Cerbos 0.55 \
+           evaluates the condition of only one of them, by chance: give them different names",
+        ],
+    );
+}
+
+#[test]
 fn combinations_are_bounded() {
+    let constants = |n: usize| {
+        let all: Vec<String> = (0..n).map(|i| format!("c{i}: {i}")).collect();
+        policy(
+            &format!(
+                "  variables: {{local: {{v: 'true'}}}}\n  constants: {{local: {{{}}}}}\n",
+                all.join(", ")
+            ),
+            RULE,
+        )
+    };
+    check(&constants(249), &[]);
+    check(
+        &constants(250),
+        &["p.yaml:2:1: a policy can name 250 variables and constants at most, the imported ones included"],
+    );
     let list = |n: usize| (0..n).map(|i| format!("a{i}")).collect::<Vec<_>>().join(",");
     let wide = |n: usize| {
         policy(

@@ -12,6 +12,7 @@ mod art22;
 mod blocking;
 mod cancel;
 mod cases;
+mod cerbos;
 mod crash;
 mod effects;
 mod expire;

@@ -33,6 +33,7 @@ fn main() -> Result<ExitCode, String> {
         sum.allowed += tally.allowed;
         sum.outputs += tally.outputs;
         sum.refused += tally.refused;
+        sum.unstable += tally.unstable;
         bad += differences.len() + readings.len();
         for reading in &readings {
             println!("{reading}");
@@ -52,12 +53,13 @@ fn main() -> Result<ExitCode, String> {
             println!("{:?}", small.questions);
         }
         println!(
-            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both; {bad} differences",
+            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos; {bad} differences",
             seed + at_once - 1,
             sum.decisions,
             sum.allowed,
             sum.outputs,
-            sum.refused
+            sum.refused,
+            sum.unstable
         );
         if bad > 0 && !differences.is_empty() {
             break;
