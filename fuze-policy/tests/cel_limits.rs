@@ -184,6 +184,8 @@ fn hostile_patterns_are_refused_or_linear() {
         let attributes = serde_json::json!({ "s": "a", "p": pattern });
         assert!(eval("R.attr.s.matches(R.attr.p)", &attributes).is_err(), "{pattern}");
     }
+    // Of a pattern in an argument the budget pays for compiling, before.
+    check_exhausted("'a'.matches(R.attr.p)", &serde_json::json!({ "p": r"\pL{100}" }));
     let nested = format!("{}a{}", "(".repeat(500), ")".repeat(500));
     assert!(Program::parse(&format!("R.attr.s.matches('{nested}')")).is_err());
     let long = serde_json::json!({ "s": "a".repeat(200_000), "p": "x".repeat(1_000_000) });
