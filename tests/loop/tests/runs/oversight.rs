@@ -515,7 +515,7 @@ async fn the_recorded_bundle_is_the_one_that_decided_while_rules_are_replaced() 
     let case = Case::under(Replaced::default());
     let waiting = case.waiting(&[("note", 1), ("note", 2), ("file", 1)]).await;
     let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
-    let token = waiting.cases()[0].token().claims().bundle_hash.to_hex();
+    let token = waiting.cases()[0].token().claims().bundle_hash.to_string();
     let evidence = case.ends(waiting.verify(&[decision]).unwrap(), "completed").await;
     let bundles = evidence.attrs("policy.evaluate", "fuze.policy.bundle_hash");
     let named: Vec<String> = evidence
