@@ -1,6 +1,12 @@
 //! A server that answers, answers wrongly, or does not: only what the pinned policies decide as well is decided.
 #![cfg(feature = "cerbos-remote")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -56,7 +56,10 @@ async fn both_actions_allowed_runs() {
     assert_eq!(outcome.status(), "completed");
     assert_eq!(world.log(), ["pay 10"]);
     assert_eq!(evidence.attrs("policy.evaluate", "fuze.policy.decision"), ["allow"]);
-    assert_eq!(evidence.attrs("policy.evaluate", "fuze.policy.rule"), ["resource.agent.tool.vdefault#pay-little"]);
+    assert_eq!(
+        evidence.attrs("policy.evaluate", "fuze.policy.rule"),
+        ["resource.agent.tool.vdefault#pay-little"]
+    );
     assert_eq!(evidence.attrs("agent.invoke", "fuze.policy.engine"), ["cerbos/1"]);
     let hash: String = policy().identity().bundle_hash.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(evidence.attrs("policy.evaluate", "fuze.policy.bundle_hash"), [hash]);
@@ -86,7 +89,9 @@ async fn no_rule_denies() {
 /// What Cerbos passes over by default: a condition that fails halts the run.
 #[tokio::test]
 async fn a_condition_that_fails_halts() {
-    for (amount, roles) in [(json!("1"), &["accounting"][..]), (json!(null), &["accounting"]), (json!(1), &[])] {
+    for (amount, roles) in
+        [(json!("1"), &["accounting"][..]), (json!(null), &["accounting"]), (json!(1), &[])]
+    {
         let (outcome, evidence, world) = paying(amount, roles).await;
         assert_eq!(outcome.status(), "halted", "{outcome:?}");
         assert_eq!(world.log(), [""; 0]);
