@@ -12,8 +12,9 @@ or a wrong type needs no line of its own. Where it can, a check builds what must
 
 What it does not look at: what records say beyond what the chain rests on (2, 4), witnesses' cosignatures
 (13), anchors without --log, and what is wrapped around the evidence: the zip's form, the manifest, decisions,
-copies for people. With an annex (12) or a key history (14) it says, once all else holds, that it cannot
-verify. Most of this `verify_bundle.py` looks at, which builds on this.
+copies for people. With an annex (12) or a key history (14) the answer is 3 once all else holds: an annex may
+say that what is here was erased or what is missing was not, a history that the key was not in force, and who
+has not read them cannot say "verified". `verify_bundle.py`, which builds on this, reads them and most of the rest.
 """
 import argparse, base64, decimal, hashlib, json, re, sys, zipfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -212,17 +213,22 @@ def tree_root(leaf, index, size, path):
     return hashlib.sha256(b"\1" + path[-1] + tree_root(leaf, index - left, size - left, path[:-1])).digest()
 
 
+def marks_of(vkey, kind, marks):
+    """Of the marks under a note those by this verifier key, with its name and its public key."""
+    name, key_hash, key = vkey.split("+", 2)
+    key = unbase64(key, base64std)
+    need(key[0] == kind and key_hash == sha(name.encode() + b"\n" + key)[:8], f"{vkey}: another kind of key")
+    marks = [(who, unbase64(text, base64std)) for _, who, text in map(str.split, marks.split("\n")[:-1])]
+    return name, key[1:], [mark[4:] for who, mark in marks if (who, mark[:4].hex()) == (name, key_hash)]
+
+
 def inclusion(proof, leaf, log):
     """Returns the name of the log with this verifier key, and at which place of it the leaf stands."""
-    name, key_hash, key = log.split("+", 2)
-    key = unbase64(key, base64std)
-    need(key[0] == 1 and key_hash == sha(name.encode() + b"\n" + key)[:8], "anchors: the log's key")
     index, path, checkpoint, origin, size, root, marks = PROOF.fullmatch(proof.decode()).groups()
-    marks = [(who, unbase64(text, base64std)) for _, who, text in map(str.split, marks.split("\n")[:-1])]
-    own = [mark[4:] for who, mark in marks if (who, mark[:4].hex()) == (name, key_hash)]
-    need(own and origin == name, "anchors: a checkpoint that its log did not sign")
-    for signature in own:
-        check_signature(key[1:], signature, checkpoint.encode())
+    name, key, signatures = marks_of(log, 1, marks)
+    need(signatures and origin == name, "anchors: a checkpoint that its log did not sign")
+    for signature in signatures:
+        check_signature(key, signature, checkpoint.encode())
     path = [unbase64(line, base64std) for line in path.split("\n")[:-1]]
     found = tree_root(hashlib.sha256(b"\0" + leaf).digest(), int(index), int(size), path)
     need(base64std(found) == root and {len(h) for h in path} <= {32}, "anchors: it does not lead to the root")
@@ -260,7 +266,7 @@ def verify(path, run_keys, log):
     if log and not (named and ("run_close" if closed else "run_open") in anchors(files, roots, closed, log)):
         raise Cannot("its last root is not anchored in that log")
     for name in {ANNEX, HISTORY} & set(files):
-        raise Cannot(f"the rest holds, but this verifier does not read {name}")
+        raise Cannot(f"the rest holds, but this verifier does not read {name}; verify_bundle.py does")
     if not closed:
         raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
 

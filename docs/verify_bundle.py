@@ -2,17 +2,18 @@
 """Checks whole evidence bundles: what `verify.py` checks and what is wrapped around it, in the order of
 section 15. Written from docs/evidence-format.md alone (its section numbers in brackets).
 
-    verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY] BUNDLE...
+    verify_bundle.py --key-id HEX [--exporter HEX | --any-exporter] [--log VERIFIER-KEY [--witness VERIFIER-KEY]...]
+                     [--overseer PUBLIC-KEY]... BUNDLE...
 
-Exit: as `verify.py`. Not looked at: the attributes of spans beyond those that other checks rest on (4),
-cosignatures of witnesses (13), overseers' own signatures (11). Where an annex (12) says that a retention window ended
-for this run, and where a key was revoked (14), it says that it cannot verify.
+Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
+must lie beside it. Where an annex (12) says that a retention window ended for this run, and where a key was revoked
+(14), it says that it cannot verify.
 """
-import argparse, json, re, struct, sys, zlib
+import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime
 
-from verify import (ANNEX, HASH, HISTORY, Cannot, anchors, base64std, chain, check_point, check_signature, commitment,
-                    contents, jcs, judge, lines, need, read, sha, unbase64)
+from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, anchors, base64std, chain, check_point, check_signature,
+                    commitment, contents, jcs, judge, lines, marks_of, need, read, sha, unbase64)
 
 NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
@@ -37,6 +38,10 @@ ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
 KEY_ENTRY = {"at", "domain", "event", "keyId", "origin", "prev", "publicKey", "role", "sequence"}
 ROLES_OF_KEYS, FOREVER = ("run", "log", "overseer"), "9999-12-31T23:59:59.999999999Z"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+DOCUMENT = pathlib.Path(__file__).with_name("evidence-format.md")
+APP, WORD = re.compile(r"app\.[a-z0-9._]{1,64}"), re.compile("`([a-z0-9_.-]+)`")
 
 
 def check_time(text, not_before="1970"):
@@ -72,15 +77,75 @@ def public_key(files, stem):
     return key
 
 
+# Attributes (3, 4): the document's own tables
+
+def read_tables(text):
+    """Of `common` and each span the rows of its table: name, type, words among the values, values, when it is there."""
+    tables, span = {}, None
+    points = WORD.findall(text[text.index("Annex III points:"):].split("\n\n")[0])
+    residencies = WORD.findall(re.search(r"\*residency\* ([^\n]*)", text)[1])
+    for line in text[text.index("## 3."):text.index("## 5.")].split("\n"):
+        begins = re.match(r"(?:##.*? )?`([a-z.]+)`(?:$|:$| \(role)", line)
+        span = begins[1] if begins else span
+        if line.startswith("| `"):
+            name, kind, values, when = (cell.strip() for cell in line.split("|")[1:5])
+            words = residencies if values == "residency" else WORD.findall(values)
+            words += points if "Annex III" in values else []
+            tables.setdefault(span, []).append((name.strip("`"), kind, words, values, when))
+    return tables
+
+
+def is_of(kind, words, value):
+    """Whether a value is of a type that the document names."""
+    if type(value) is int:
+        return 0 <= value < {"u32": 2**32, "u53": 2**53}.get(kind, 0)
+    if type(value) is not str:
+        return kind == "boolean" and type(value) is bool
+    if kind == "time":
+        check_time(value)
+    return {"enum": lambda: value in words, "hash": lambda: HASH.fullmatch(value), "time": lambda: True,
+            "name": lambda: NAME.fullmatch(value)}.get(kind, bool)()
+
+
+def check_attributes(rows, attrs, where):
+    """Each is in its table and of its type; there and true as the table says, where that hangs on another of them."""
+    others = set(attrs) - {name for name, *_ in rows}
+    if any(name == "app.*" for name, *_ in rows):
+        app = {name for name in others if APP.fullmatch(name)}
+        fits = (bool, int), lambda value: type(value) is str and NAME.fullmatch(value)
+        need(len(app) <= 32 and all(isinstance(attrs[n], fits[0]) or fits[1](attrs[n]) for n in app), where + "app")
+        others -= app
+    need(not others, where + f"unknown attributes {others}")
+    said = {attrs.get(name) for name, kind, *_ in rows if kind == "enum"}
+    said |= {"known"} if attrs.get("fuze.tool.known") is True else set()
+    for name, kind, words, values, when in rows:
+        here = name in attrs
+        need(not here or is_of(kind, words, attrs[name]), where + name)
+        need(here or when != "always", where + name + " is missing")
+        on = re.match("(exactly if|only).*?`?([a-z_]+)`?$", when)
+        if on:
+            holds = on[2] in said
+            need(holds or not here, where + name + " is there")
+            need(here or not holds or on[1] == "only", where + name + " is missing")
+        if kind == "boolean" and words and here:
+            need(attrs[name] == (words[-1] in said), where + name)
+        if here and "at least 1" in values:
+            need(attrs[name] >= 1, where + name)
+        if here and "smaller than" in values:
+            need(attrs[name] < attrs[name.rpartition(".")[0] + "." + words[-1]], where + name)
+
+
 def check_payloads(payloads):
     """What records say of themselves (2), and the few attributes that say how they follow each other (4)."""
-    first, steps, segment = payloads[0], set(), 0
+    first, steps, segment, tables = payloads[0], set(), 0, read_tables(DOCUMENT.read_text())
+    check_attributes(tables["common"], first["common"], "common: ")
     need(UUID7.fullmatch(first["runId"]), "runId")
     for n, p in enumerate(payloads):
         where = f"record {n}: "
         optional = {"content", "parentStepId"} | ({"signature"} if p["span"] == "run.close" else set())
         need(set(p) - optional == RECORD and ROLES[p["span"]] == p["role"], where + "members or role")
         need(set(p.get("content", {"leaves", "root"})) == {"leaves", "root"}, where + "content")
+        check_attributes(tables[p["span"]], p["attrs"], where)
         check_time(p["startedAt"], first["startedAt"])
         check_time(p["endedAt"], p["startedAt"])
         step, parent = p["stepId"], p.get("parentStepId", -1)
@@ -158,13 +223,17 @@ def check_entry(e):
     elif kind in ("hold", "release"):
         more = {"reason", "scope"} | ({"runId"} if scope == "run" else set())
         need(scope in ("run", "tenant") and reason in ("legal_claims", "evidence_freeze"), "annex: scope or reason")
+    elif kind == "given_up":
+        more = {"count", "head", "runId"}
+        need(type(e["count"]) is int and e["count"] > 0, "annex: count")
     else:
         need(kind in ("contested", "late_outcome"), "annex: kind")
         more = {"runId", "statement"} | ({"root"} & set(e))
     need(set(e) == ENTRY | more and e["domain"] == "fuze/annex/v1", "annex: members")
     check_time(e["at"])
     need(all(NAME.fullmatch(e[name]) for name in ("by", "origin", "tenant")), "annex: a name")
-    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "root", "statement", "keyId"} & set(e)), "annex: a hash")
+    need(all(HASH.fullmatch(e[name]) for name in {"closeRoot", "head", "root", "statement", "keyId"} & set(e)),
+         "annex: a hash")
     need("runId" not in e or UUID7.fullmatch(e["runId"]), "annex: runId")
     leaves = e.get("leaves", [ZERO])
     need(leaves and leaves == sorted(set(leaves)) and all(map(HASH.fullmatch, leaves)), "annex: leaves")
@@ -199,9 +268,16 @@ def check_annex(files, entries, payloads, withheld):
     roots = {p["content"]["root"] for p in payloads if "content" in p}
     there = {root for root in roots if f"content/{root}.json" in files}
     gone, explained, window = set(), set(), False
+    end = (len(payloads), read(lines(files["records.jsonl"])[-1])["hash"])
+    over = closed = payloads[-1]["span"] == "run.close"
     for e in (e for e in entries if e.get("runId") == payloads[0]["runId"] and e["kind"] not in ("hold", "release")):
-        need(e["at"] >= payloads[-1]["endedAt"] and e.get("root") in roots | {None}, "annex: before the end, or no root")
+        early = e["kind"] in ("erased", "given_up") and e["at"] < payloads[-1]["endedAt"]
+        need(not early and e.get("root") in roots | {None}, "annex: before the end, or no root")
+        if e["kind"] == "given_up":
+            need(not closed and (e["count"], e["head"]) == end, "annex: given up, and not as it is here")
+            over = True
         if e["kind"] == "erased":
+            need(over, "annex: erased from a run that had not ended")
             window = window or e["reason"] in WINDOWS
             erased = {e["root"]} if e["scope"] == "record" else set() if e["scope"] == "field" else roots
             need("closeRoot" not in e and not erased & there, "annex: what it says is gone is here")
@@ -227,15 +303,18 @@ def signed_text(text, prefix, domain):
     return claims, octets, signature
 
 
-def decision(octets, key, recorded):
-    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key."""
+def decision(octets, key, recorded, overseers):
+    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key;
+    `overseers` the keys that are known, by their ids."""
     d = read(octets)
     need({"decision", "token"} <= set(d) <= {"case", "decision", "opened", "token"}, "decision: members")
     token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1")
     check_signature(key, signature, token_octets)
-    claims, claims_octets, _ = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
+    claims, claims_octets, signature = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
     need(token["keyId"] == sha(key) and claims["tokenHash"] == sha(token_octets), "decision: on another token")
     need(recorded.get(sha(claims_octets)) == (claims["tokenHash"], claims["keyId"]), "decision: not in the chain")
+    if claims["keyId"] in overseers:
+        check_signature(overseers[claims["keyId"]], signature, claims_octets)
     if "case" in d:
         shown = jcs([d["token"], d["case"]]).decode()
         shown = commitment("fuze/leaf/v1", d["case"]["salt"], "", shown)
@@ -248,13 +327,16 @@ def decision(octets, key, recorded):
     return sha(claims_octets)
 
 
-def check_decisions(files, key, payloads):
+def check_decisions(files, key, payloads, overseers):
     names = ("decision_hash", "token_hash", "key_id")
     said = [p["attrs"] for p in payloads if p["span"] == "human.oversight.decision"]
     said = [[attrs[f"fuze.oversight.{name}"] for name in names] for attrs in said]
     recorded = {decided: (token, key_id) for decided, token, key_id in said}
-    found = [decision(files[name], key, recorded) for name in files if name.startswith("oversight/")]
+    found = [decision(files[name], key, recorded, overseers) for name in files if name.startswith("oversight/")]
     need(len(found) == len(set(found)), "a decision twice")
+
+
+# Copies for people, the log, the manifest (13, 15)
 
 
 def check_root_copies(files, roots, closed):
@@ -296,6 +378,20 @@ def check_anchors(files, roots, closed):
     return places
 
 
+def check_witnesses(files, witnesses):
+    """Each proof is on a checkpoint that all of these have cosigned (13)."""
+    for proof in (files[name].decode() for name in files if name.endswith(".tlog-proof")):
+        _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
+        for witness in witnesses:
+            name, key, cosignatures = marks_of(witness, 4, marks)
+            for time, signature in ((mark[:8], mark[8:]) for mark in cosignatures):
+                time = int.from_bytes(time, "big")
+                need(0 < time < 2**63, "anchors: a cosignature of no time")
+                check_signature(key, signature, f"cosignature/v1\ntime {time}\n{checkpoint}".encode())
+            if not cosignatures:
+                raise Cannot(f"{name} has not cosigned")
+
+
 def check_manifest(files, maker, first, close, withheld):
     """The manifest says what is in the bundle, and is signed by `maker`."""
     envelope = read(files["manifest.json"])
@@ -316,7 +412,7 @@ def check_manifest(files, maker, first, close, withheld):
     need(payload == jcs(must), "manifest: does not say what is in the bundle")
 
 
-def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
+def verify(data, run_keys, exporters=(), any_exporter=False, log=None, witnesses=(), overseers=()):
     """Raises what is wrong first, in the order of section 15."""
     files, whole = unzip(data)
     need(ALWAYS <= set(files), "a member is missing")
@@ -339,7 +435,7 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     entries = read_annex(files, keys, payloads[0]) if ANNEX in files else []
     withheld = contents(files, payloads)
     withheld = check_annex(files, entries, payloads, withheld)
-    check_decisions(files, key, payloads)
+    check_decisions(files, key, payloads, {sha(bytes.fromhex(key)): bytes.fromhex(key) for key in overseers})
     if "definition/agent.json" in files:
         fingerprint = payloads[0]["attrs"]["fuze.agent.fingerprint"]
         need(sha(files["definition/agent.json"]) == fingerprint, "definition: another agent's")
@@ -356,13 +452,14 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None):
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
     if log and not (named and ("run_close" if closed else "run_open") in places):
         raise Cannot("its last root is not anchored in that log")
+    check_witnesses(files, witnesses)
     if not closed:
         raise Cannot("it holds, but the run is not closed: nobody can say that this is all")
 
 
 def verify_file(path, given):
     with open(path, "rb") as bundle:
-        verify(bundle.read(), given.key_id, given.exporter, given.any_exporter, given.log)
+        verify(bundle.read(), given.key_id, given.exporter, given.any_exporter, given.log, given.witness, given.overseer)
 
 
 def main():
@@ -372,6 +469,8 @@ def main():
     parser.add_argument("--exporter", action="append", default=[], help="SHA-256 of a key that may make bundles")
     parser.add_argument("--any-exporter", action="store_true", help="whoever made the bundle")
     parser.add_argument("--log", help="the verifier key of the log in which the run must be anchored")
+    parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
+    parser.add_argument("--overseer", action="append", default=[], help="an overseer's public key, in hex")
     given = parser.parse_args()
     answers = [judge(verify_file, path, given) for path in given.bundle]
     for path, (_, said) in zip(given.bundle, answers):

@@ -43,7 +43,8 @@ pub struct ToolCtx<'c, T: Tool> {
 pub struct Scope {
     pub(crate) exec_id: String,
     pub(crate) stop: watch::Receiver<bool>,
-    pub(crate) requests: mpsc::Sender<FromTool>,
+    // Boxed: a channel has room for thirty-two, even if it is one that takes one.
+    pub(crate) requests: mpsc::Sender<Box<FromTool>>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) attributes: Arc<Mutex<Vec<(&'static str, AppValue)>>>,
     /// How much work on the blocking pool is not over. It outlives a dropped call.
@@ -240,7 +241,7 @@ impl<'c, T: Tool> ToolCtx<'c, T> {
     /// a stop is not an error that a tool could catch.
     async fn ask<R>(&self, request: impl FnOnce(oneshot::Sender<R>) -> FromTool + Send) -> R {
         let (reply, answer) = oneshot::channel();
-        if self.base.scope.requests.send(request(reply)).await.is_err() {
+        if self.base.scope.requests.send(Box::new(request(reply))).await.is_err() {
             return pending().await;
         }
         match answer.await {

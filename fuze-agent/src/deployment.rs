@@ -209,8 +209,8 @@ impl Deployment {
         &self.0.keys.master
     }
 
-    pub(crate) fn subjects(&self) -> &dyn SubjectKeys {
-        &*self.0.keys.subjects
+    pub(crate) fn subjects(&self) -> &Arc<dyn SubjectKeys> {
+        &self.0.keys.subjects
     }
 
     /// The gate as it is now, for one segment of a run: what is recorded about it and what it decides are of the same rules.

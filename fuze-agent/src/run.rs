@@ -26,6 +26,7 @@ use crate::driver::anchor::Anchoring;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Latched, Parts, Step};
 use crate::driver::state::{Header, Phase, RunFacts, State};
+use crate::driver::subject_key::NewSubjectKey;
 use crate::driver::turn::{read_bytes, residency};
 use crate::driver::{AnyModel, Driver, Ended, name};
 use crate::law::LegalProfile;
@@ -365,9 +366,11 @@ impl<D> Start<'_, D> {
             None => None,
             Some((alias, reference)) => {
                 let person = Person { tenant: &common.tenant, reference };
-                Some(deployment.subjects().create(alias, person).map_err(RunError::internal)?)
+                let made = deployment.subjects().create(alias, person).map_err(RunError::internal)?;
+                Some((made, NewSubjectKey::new(Arc::clone(deployment.subjects()), alias.clone())))
             }
         };
+        let (subject_key, new_key) = subject_key.unzip();
         let with_key = subject.zip(subject_key.as_ref());
         let keys = RunKeys::generate(run_id, with_key, &mut random).map_err(RunError::internal)?;
         let wrapped = keys.wrap(deployment.master(), &mut random).map_err(RunError::internal)?;
@@ -401,7 +404,7 @@ impl<D> Start<'_, D> {
             clock,
             home: deployment.home().clone(),
         };
-        let journal = Journal::fresh(parts, wrapped, opened.record, opened.root, sealed);
+        let journal = Journal::fresh(parts, wrapped, opened.record, opened.root, sealed, new_key);
         let header = Header {
             run: facts,
             chain: None,

@@ -326,6 +326,8 @@ pub enum StoreError {
     Exists,
     /// There is no such run.
     NotFound,
+    /// The run was erased (GDPR Art. 17, or its retention ended): nothing of it can be opened or taken up.
+    Erased,
     /// The run is at another epoch, in another state, or its last record is another: somebody else has it.
     Fenced,
     /// Another process holds the store, and did not let go in time.
@@ -356,6 +358,9 @@ impl fmt::Display for StoreError {
         match self {
             Self::Exists => f.write_str("the store has a run of this id already"),
             Self::NotFound => f.write_str("the store has no run of this id"),
+            Self::Erased => f.write_str(
+                "the run was erased, with all that opens it; what is kept of it can only be read and verified",
+            ),
             Self::Fenced => {
                 f.write_str("somebody else has this run: its epoch, state or last record is another")
             }

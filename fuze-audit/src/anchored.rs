@@ -19,7 +19,7 @@ use crate::source::{RunFile, RunSource};
 use crate::verify::{Anchoring, signed_close};
 
 pub(crate) use gather::lines_of;
-pub use gather::{GatherError, check_leaves};
+pub use gather::{GatherError, check_leaves, missing_close};
 pub use revoked::roots_before_revocation;
 
 /// The longest line of a run's files, with its line feed.

@@ -21,7 +21,7 @@ pub mod verify;
 pub mod zip;
 
 pub use account::Accounts;
-pub use anchored::{Anchored, GatherError, KeyAnchor, RootsError, RunRoots, check_leaves};
+pub use anchored::{Anchored, GatherError, KeyAnchor, RootsError, RunRoots, check_leaves, missing_close};
 pub use disclose::Selection;
 pub use export::{Export, ExportError, Extras};
 pub use oversight::{Opened, Openings, OversightMember};

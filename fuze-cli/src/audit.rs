@@ -1,5 +1,6 @@
 //! `fuze audit`: what can be done with the evidence of runs.
 
+pub(crate) mod compact;
 pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod query;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Export(export::Args),
     /// Erase content (GDPR Art. 17, retention windows), and order or end holds.
     Erase(Box<erase::Args>),
+    /// Write a store's database anew after erasures, so that nothing of what they took stays in a page.
+    Compact(compact::Args),
 }
 
 pub(crate) fn run(command: Command, output: &Output) -> Result {
@@ -42,6 +45,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Diff(args) => show::diff(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Erase(args) => erase::run(&args, output),
+        Command::Compact(args) => compact::run(&args, output),
     }
 }
 

@@ -263,12 +263,12 @@ fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Resu
     };
     let whole = history.to_bytes();
     write(&mut file, path, whole.get(before..).unwrap_or_default())?;
-    output.say("Give the history to your auditors, and its last line to the log.");
+    output.say("Give the history to your auditors, and its last line to the log (`fuze log add`).");
     told(&made, output)
 }
 
 /// The operator's own history: its first key is taken from the file itself, since the operator holds the key in force.
-fn own_history(path: &Path, bytes: &[u8]) -> Result<KeyHistory> {
+pub(crate) fn own_history(path: &Path, bytes: &[u8]) -> Result<KeyHistory> {
     let failed =
         |error: &dyn std::fmt::Display| Problem::failed(format_args!("`{}`: {error}", path.display()));
     let root = KeyHistory::first_key(bytes).map_err(|error| failed(&error))?;

@@ -1,5 +1,8 @@
 //! `fuze log`: check a transparency log's public files, and be a witness.
 
+mod add;
+mod anchor;
+
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,7 +14,9 @@ use fuze_evidence::Timestamp;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_log::policy::PolicyError;
 use fuze_log::witness::{Server, ServerOptions};
-use fuze_log::{KeyName, LogReader, Monitor, Note, Policy, ReaderError, TlogProof, VerifierKey, Witness};
+use fuze_log::{
+    KeyName, Log, LogOptions, LogReader, Monitor, Note, Policy, ReaderError, TlogProof, VerifierKey, Witness,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -47,6 +52,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         runs: RunKeyArgs,
     },
+    /// Put into a log the closes of runs that are open in it: it did not take them when they ended. May be done again.
+    #[command(after_help = signing::HELP)]
+    Anchor(anchor::Args),
+    /// Put into a log the lines of a key history, so that what a key signed before its revocation can be told from what came after.
+    #[command(after_help = signing::HELP)]
+    Add(add::Args),
     /// Cosign the checkpoints of logs that only ever grow (c2sp.org/tlog-witness), until stopped.
     #[command(after_help = signing::HELP)]
     Witness {
@@ -66,6 +77,28 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
         listen: SocketAddr,
     },
+}
+
+pub(crate) use add::Added;
+pub(crate) use anchor::Settled;
+
+/// A log to write to.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+struct LogWriter {
+    /// The log's directory (the one with `log.sqlite`).
+    #[arg(long = "log", value_name = "DIR")]
+    directory: PathBuf,
+    /// The key that signs the log.
+    #[arg(long = "log-signing-key", value_name = "FILE|PKCS11")]
+    signing_key: PathBuf,
+}
+
+impl LogWriter {
+    fn open(&self) -> Result<Log> {
+        let signer = signing::open(&self.signing_key)?;
+        Log::open(&self.directory, signer.into(), LogOptions::new()).map_err(Problem::io)
+    }
 }
 
 /// What a log's files say.
@@ -112,6 +145,8 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
             let evidence = Evidence { paths: accounted_by, keys: runs.read()? };
             verify(directory, &log, earlier, as_of, &evidence, output)
         }
+        Command::Anchor(args) => anchor::run(&args, output),
+        Command::Add(args) => add::run(&args, output),
         Command::Witness { state, name, key, logs, listen } => {
             witness(&state, &name, &key, &logs, listen, output)
         }

@@ -104,13 +104,17 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<audit::show::Compared>(),
         schema::<audit::export::Exported>(),
         schema::<audit::erase::Erased>(),
+        schema::<audit::compact::Compacted>(),
         schema::<log::Audited>(),
+        schema::<log::Settled>(),
+        schema::<log::Added>(),
         schema::<log::Witnessing>(),
         schema::<key::Made>(),
         schema::<key::Shown>(),
         schema::<policy::Checked>(),
         schema::<policy::Tested>(),
         schema::<policy::Explained>(),
+        schema::<policy::Migrated>(),
         schema::<Said>(),
     ];
     let Some(command) = command else {

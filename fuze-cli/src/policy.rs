@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod migrate;
 mod test;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::text::{BAD, plain};
 
 pub(crate) use check::Checked;
 pub(crate) use explain::Explained;
+pub(crate) use migrate::Migrated;
 pub(crate) use test::Tested;
 
 #[derive(Debug, Subcommand)]
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Test(Directory),
     /// Shows for one request which rule decided, and why each other did not.
     Explain(explain::Explain),
+    /// Rewrites EFFECT_REQUIRES_APPROVAL, which Cerbos does not know, into an ALLOW of `invoke` alone.
+    Migrate(migrate::Migrate),
 }
 
 /// Where policies are.
@@ -41,6 +45,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Check(at) => check::run(&at, output),
         Command::Test(at) => test::run(&at, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        Command::Migrate(migration) => migrate::run(&migration, output),
     }
 }
 

@@ -208,6 +208,74 @@ fn a_person_is_erased_and_the_rest_still_verifies() {
     assert_eq!(unexplained["result"], "failed");
 }
 
+/// Whoever erases is told that pages may keep a part, and what takes it; or has that done at once.
+#[test]
+fn a_store_is_compacted_after_an_erasure() {
+    let site = Site::new();
+    let store = site.path("store");
+    let erase =
+        |at: usize, more: &[&str]| site.erase(&[&["--run", site.runs[at].as_str()], more].concat(), 0);
+    assert_eq!(erase(0, &[])["compacted"], false);
+    assert_eq!(erase(0, &[])["compacted"], Value::Null, "nothing was erased");
+    let compact = || json(&fuze(&["audit", "compact", "--json", &store], 0));
+    let first = compact();
+    let bytes = |of: &Value, member: &str| of[member].as_u64().unwrap();
+    assert!(bytes(&first, "bytesAfter") < bytes(&first, "bytesBefore"), "{first}");
+    assert_eq!(erase(1, &["--compact"])["compacted"], true);
+    let second = compact();
+    assert!(bytes(&second, "bytesBefore") < bytes(&first, "bytesAfter"), "{first} {second}");
+    assert_eq!(second["bytesAfter"], second["bytesBefore"]);
+    for at in 0..3 {
+        let verified = site.audit("verify", at, &[], 0);
+        assert_eq!(verified["run"]["content"]["erased"].as_u64().unwrap() > 0, at < 2);
+    }
+    let said = fuze(&["audit", "erase", "--help"], 0).stdout;
+    assert!(said.contains("`fuze audit compact`"), "{said}");
+    // Files of a sink have no pages.
+    fuze(&["audit", "compact", &Site::crashed().path("store")], 4);
+}
+
+/// GDPR Art. 17 reaches a run that a crash left without a close, and nobody is told that it had ended.
+#[test]
+fn a_run_that_crashed_is_given_up_and_erased() {
+    let site = Site::crashed();
+    let run = site.run(1);
+    let verify = |code| {
+        let [master, subjects] = ["keys/master.key", "keys/subjects"].map(|path| site.path(path));
+        let opened = ["--master-key", &master, "--subject-keys", &subjects];
+        json(&fuze(
+            &[["audit", "verify", "--json", &run, "--key", &site.key].as_slice(), &opened].concat(),
+            code,
+        ))
+    };
+    assert_eq!(verify(1)["result"], "failed");
+    let person = ["--subject", "p-1", "--tenant", "clinic-7"];
+    // The closed one is erased; a torn file is nobody's to judge but whoever gives the run up.
+    let first = site.erase(&person, 1);
+    assert_eq!(
+        (&first["runs"][0]["result"], &first["runs"][1]["result"]),
+        (&json!("erased"), &json!("refused"))
+    );
+    let given_up = site.erase(&[person.as_slice(), &["--given-up"]].concat(), 0);
+    assert_eq!(given_up["runs"], json!([{"runId": site.runs[1], "result": "erased"}]));
+    let after = verify(3);
+    assert_eq!((&after["result"], &after["run"]["content"]["missing"]), (&json!("not_closed"), &json!(0)));
+    assert!(after["run"]["content"]["erased"].as_u64().unwrap() > 8, "{after}");
+    assert!(after["reason"].as_str().unwrap().contains("given up"), "{after}");
+    // The windows of all runs at once: none has ended; what never began goes, for nothing says how long it may stay.
+    assert_eq!(site.erase(&["--expired"], 0)["runs"], json!([]));
+    let unbegun = format!("{}.unbegun", site.run(0));
+    fs::rename(site.run(0), &unbegun).unwrap();
+    fs::write(format!("{unbegun}/records.jsonl"), b"").unwrap();
+    let expired = site.erase(&["--expired"], 0);
+    assert_eq!(expired["runs"], json!([{"runId": site.runs[0], "result": "erased"}]));
+    assert!(!fs::exists(unbegun).unwrap());
+    // A store ends its runs itself.
+    let stored = Site::new();
+    stored.erase(&["--run", &stored.runs[0], "--given-up"], 2);
+    assert_eq!(stored.erase(&["--expired"], 0)["runs"], json!([]));
+}
+
 #[test]
 fn a_field_is_erased_alone() {
     let site = Site::new();

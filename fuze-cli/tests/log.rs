@@ -152,6 +152,97 @@ fn a_run_that_was_left_out_is_found_by_its_leaves() {
     verify(&site, &vkey, &["--accounted-by", &store], 2);
 }
 
+/// The log did not take the closes of three runs: of a store's, of a sink's, and of one that it never knew.
+#[test]
+fn a_close_that_the_log_did_not_take_is_put_there_later() {
+    let site = Site::new();
+    let log = site.log();
+    let vkey = log.vkey().to_string();
+    site.anchor(&log, 0, false);
+    let (store, directory, signing) = (site.path("store"), site.path("log"), site.path("log.key"));
+    let sink = site.path("sink");
+    fs::create_dir(&sink).unwrap();
+    copy(&site.path("store/runs"), &format!("{sink}/runs"));
+    let lines = anchor_lines(&log, &site.roots(1), false);
+    let anchors = format!("{sink}/runs/{}/anchors.jsonl", site.runs[1]);
+    fs::write(&anchors, [lines[0].bytes(), b"\n"].concat()).unwrap();
+    fs::remove_dir_all(format!("{sink}/runs/{}", site.runs[0])).unwrap();
+    drop(log);
+    let anchor = |path: &str, key: &str, code| {
+        let base = ["log", "anchor", "--json", path, "--log", &directory, "--log-signing-key", &signing];
+        json(&fuze(&[base.as_slice(), &["--key", key]].concat(), code))
+    };
+    let one = |at: usize, index: u64| json!([{"runId": site.runs[at], "index": index}]);
+    assert_eq!(anchor(&store, common::site::STRANGER, 3)["anchored"], json!([]));
+    // A run's files beside the store's database are the store's to write.
+    let pending = anchor(&site.run(0), &site.key, 3);
+    assert!(pending["pending"][0]["message"].as_str().unwrap().contains("name the store"), "{pending}");
+    let settled = anchor(&store, &site.key, 0);
+    assert_eq!((&settled["anchored"], &settled["pending"]), (&one(0, 2), &json!([])));
+    assert_eq!(anchor(&sink, &site.key, 0)["anchored"], one(1, 3));
+    for path in [&store, &sink] {
+        assert_eq!(anchor(path, &site.key, 0)["anchored"], json!([]), "what is there is not put there again");
+    }
+    verify(&site, &vkey, &["--as-of", "2099-01-01T00:00:00.000000001Z"], 0);
+    for run in [site.run(0), format!("{sink}/runs/{}", site.runs[1])] {
+        let proven =
+            ["audit", "verify", "--json", &run, "--key", &site.key, "--log-key", &vkey, "--log", &directory];
+        let said = json(&fuze(&proven, 0));
+        assert!(said["log"].as_str().unwrap().contains("close at"), "{said}");
+    }
+    // After a crash between the log and the file the same leaf is found again.
+    fs::write(&anchors, [lines[0].bytes(), b"\n"].concat()).unwrap();
+    assert_eq!(anchor(&sink, &site.key, 0)["anchored"], one(1, 3));
+    assert_eq!(json(&verify(&site, &vkey, &[], 0))["size"], 4);
+    // A line of another run is no reason to anchor this one's close.
+    fs::copy(format!("{}/anchors.jsonl", site.run(0)), format!("{sink}/runs/{}/anchors.jsonl", site.runs[2]))
+        .unwrap();
+    assert_eq!(anchor(&sink, &site.key, 0)["anchored"], json!([]));
+}
+
+/// What a key signed before it was revoked counts as far as the log shows it: the revocation's line is put there by the command.
+#[test]
+fn the_lines_of_a_key_history_are_put_into_a_log() {
+    let site = Site::with_history();
+    let log = site.log();
+    let vkey = log.vkey().to_string();
+    site.anchor(&log, 0, true);
+    drop(log);
+    let (history, old, new) =
+        (site.path("run.history.jsonl"), site.path("keys/signing.key"), site.path("next.key"));
+    let (directory, signing, anchors) = (site.path("log"), site.path("log.key"), site.path("key.anchors"));
+    let add = |code| {
+        let base = ["log", "add", "--json", "--key-history", &history, "--anchors", &anchors];
+        json(&fuze(&[base.as_slice(), &["--log", &directory, "--log-signing-key", &signing]].concat(), code))
+    };
+    let leaves = |added: &Value| added["added"].as_array().unwrap().len();
+    assert_eq!(leaves(&add(0)), 1);
+    assert_eq!(leaves(&add(0)), 0, "a line is put there once");
+    let id = site.key_id();
+    fuze(&["key", "rotate", "--history", &history, "--key", &old, "--out", &new], 0);
+    let said = fuze(&["key", "rotate", "--history", &history, "--key", &new, "--revoke", &id], 0).stderr;
+    assert!(said.contains("`fuze log add`"), "{said}");
+    let added = add(0);
+    assert_eq!(added["added"], json!([{"line": 1, "index": 3}, {"line": 2, "index": 4}]));
+    let run = site.run(0);
+    let trusted = ["audit", "verify", &run, "--key-history", &history, "--root-key", &id];
+    fuze(&trusted, 3);
+    let proven = ["--log-key", &vkey, "--log", &directory, "--key-anchors", &anchors];
+    fuze(&[trusted.as_slice(), &proven].concat(), 0);
+    // A run that the log had only after the revocation does not count.
+    let log = site.reopened_log();
+    site.anchor(&log, 1, true);
+    drop(log);
+    let later = site.run(1);
+    let trusted = ["audit", "verify", &later, "--key-history", &history, "--root-key", &id];
+    fuze(&[trusted.as_slice(), &proven].concat(), 3);
+    fs::write(&anchors, b"torn").unwrap();
+    add(4);
+    fs::remove_file(&anchors).unwrap();
+    fs::write(&history, b"{}\n").unwrap();
+    add(1);
+}
+
 /// A `fuze log witness` that ends with its test.
 struct Running(Child);
 

@@ -28,7 +28,7 @@ fn the_auditors_commands_work_as_they_stand() {
         "--origin {ORIGIN} --signing-key run.key --by dpo --master-key keys/master.key --subject-keys keys/subjects"
     );
     let mut lines = lines();
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 7);
     // What is verified and shown has to be there first.
     lines.sort_by_key(|line| !line.starts_with("audit export"));
     for line in lines {

@@ -57,7 +57,7 @@ pub trait Anchor: Send + Sync {
     ) -> Result<AnchorLine, AnchorError>;
 
     /// Keeps the close root of the run whose open root `opened` stands for, under the same tag. The salt follows from the
-    /// one of `opened`.
+    /// one of `opened`. That it stands for that run's open root is the caller's to know ([`AnchorLine::opens_to`]).
     ///
     /// # Errors
     /// When `root` is no close root, `opened` is no open's or of another index than the root says, or the place fails.
@@ -229,6 +229,9 @@ impl Prepared {
     }
 
     /// For the close root of the run whose open is in the log as `opened`.
+    ///
+    /// The close root names that leaf by its index alone, and a run that was anchored only after its end does not name it. Whose leaf
+    /// it is the open root says: whoever has `opened` from where others can write asks [`AnchorLine::opens_to`] first.
     ///
     /// # Errors
     /// When it is another root, or `opened` is not of kind `run_open` or not at the index that the root names.

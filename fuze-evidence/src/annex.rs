@@ -15,12 +15,13 @@ use crate::hash::{Hash, sha256};
 use crate::keys::Signer;
 use crate::name::Name;
 use crate::record::RunId;
-use crate::sign::SignError;
+use crate::sign::{PublicKey, SignError};
 use crate::time::Timestamp;
 use crate::verify::{Failure, TrustedKeys, VerifyError, What};
 
 pub use entry::{
-    AnnexEntry, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope, RETENTION,
+    AnnexEntry, Contest, Erased, Erasure, ErasureReason, Event, GivenUp, Hold, HoldReason, HoldScope,
+    RETENTION,
 };
 use holds::Holds;
 
@@ -105,6 +106,29 @@ impl Annex {
     /// # Errors
     /// [`VerifyError::Failed`] with the first line that is wrong; [`VerifyError::Cannot`] when its key is not trusted.
     pub fn read(bytes: &[u8], trusted: &TrustedKeys<'_>) -> Result<Self, VerifyError> {
+        Self::read_beneath(bytes, trusted, false)
+    }
+
+    /// The same for whoever holds `own` and extends annexes with nothing else than [`Annex::append`]: if the last line is by that key,
+    /// it was made upon a whole that had been verified, and names that whole by its hash. Then only its signature is verified.
+    pub(crate) fn read_own(
+        bytes: &[u8],
+        trusted: &TrustedKeys<'_>,
+        own: &PublicKey,
+    ) -> Result<Self, VerifyError> {
+        let last = bytes.strip_suffix(b"\n").and_then(|rest| rest.rsplit(|&b| b == b'\n').next());
+        let holds = |line: line::Line| {
+            let entry = line.entry();
+            let key = trusted.key_at(&entry.key_id, &entry.origin, entry.at).ok();
+            // Of a key that was revoked somebody else may have made the line.
+            key.is_some_and(|key| key.revoked.is_none() && key.key == *own) && line.verify(own).is_ok()
+        };
+        let verified = last.and_then(|line| line::Line::read(line).ok()).is_some_and(holds);
+        Self::read_beneath(bytes, trusted, verified)
+    }
+
+    /// `verified` says that the signature of the last line holds, and that all others did when it was made.
+    fn read_beneath(bytes: &[u8], trusted: &TrustedKeys<'_>, verified: bool) -> Result<Self, VerifyError> {
         let mut annex: Option<Self> = None;
         // A line by a key that was revoked since may have been written at any time, unless a log had it before, or a key that
         // was not revoked has built upon it.
@@ -117,16 +141,20 @@ impl Annex {
                 return Err(failed(What::LongLine));
             }
             let read = line::Line::read(line).map_err(|e| failed(What::Line { why: e.to_string() }))?;
-            let found = trusted.key_at(&read.entry().key_id, &read.entry().origin, read.entry().at);
-            let key = found.map_err(|why| cannot(number, &why))?;
-            let entry = read.verify(&key.key).map_err(|e| failed(What::Line { why: e.to_string() }))?;
             let hash = sha256(line);
-            doubtful = key.revoked.filter(|_| !trusted.stood(&hash)).map(|at| {
-                let why = format!(
-                    "its key was revoked at {at}, no log shows that it stood there before, and no line of a later key follows it"
-                );
-                (number, why)
-            });
+            let entry = if verified {
+                read.into_entry()
+            } else {
+                let found = trusted.key_at(&read.entry().key_id, &read.entry().origin, read.entry().at);
+                let key = found.map_err(|why| cannot(number, &why))?;
+                doubtful = key.revoked.filter(|_| !trusted.stood(&hash)).map(|at| {
+                    let why = format!(
+                        "its key was revoked at {at}, no log shows that it stood there before, and no line of a later key follows it"
+                    );
+                    (number, why)
+                });
+                read.verify(&key.key).map_err(|e| failed(What::Line { why: e.to_string() }))?
+            };
             annex
                 .get_or_insert_with(|| Self::begin(entry.origin.clone(), entry.tenant.clone()))
                 .take(entry, hash)
@@ -270,7 +298,24 @@ impl Annex {
                 Erased::Record { root: of } => *of == root,
                 Erased::Run | Erased::Subject | Erased::Directory { .. } => true,
             },
-            Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => false,
+            Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_)
+            | Event::GivenUp(_) => false,
+        })
+    }
+
+    /// What it says of a run that never closed, if that was said, and when.
+    #[must_use]
+    pub fn given_up(&self, run: RunId) -> Option<(Timestamp, GivenUp)> {
+        self.of_run(run).find_map(|entry| match &entry.event {
+            Event::GivenUp(given_up) => Some((entry.at, *given_up)),
+            Event::Erased(_)
+            | Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_) => None,
         })
     }
 
@@ -278,7 +323,11 @@ impl Annex {
     pub(crate) fn states(&self, erasure: &Erasure) -> bool {
         self.of_run(erasure.run_id).any(|entry| match &entry.event {
             Event::Erased(stated) => stated.what == erasure.what,
-            Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => false,
+            Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_)
+            | Event::GivenUp(_) => false,
         })
     }
 

@@ -3,23 +3,23 @@
 //! Only what is [`Redacted`] can be committed to. A [`Commitment`] shows a root and a padded number of leaves; what it
 //! commits to is opened leaf by leaf. Not here: erasing, which deletes lines that this module writes.
 
+mod commit;
 mod merkle;
 mod seal;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::base64::Of32;
 use crate::hash::Hash;
 use crate::jcs;
-use crate::random::{Random, RandomError};
 use crate::record::ContentRef;
 use crate::redact::Redacted;
 
+pub use commit::{CommitError, Commitment, commit};
 pub use merkle::{Proof, inclusion_proof, inclusion_root, merkle_root, node_hash, verify_inclusion};
 pub(crate) use seal::KeyEntry;
 pub use seal::{ContentLine, KeysLine, OpenError, SealedContent, seal};
@@ -36,7 +36,7 @@ impl fmt::Debug for Salt {
 
 impl Serialize for Salt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Base64UrlUnpadded::encode_string(&self.0))
+        serializer.serialize_str(Of32::new(&self.0).as_str())
     }
 }
 
@@ -99,190 +99,14 @@ fn start_leaf(buffer: &mut Vec<u8>, label: &str, salt: &Salt) {
     buffer.clear();
     buffer.push(0);
     buffer.extend_from_slice(label.as_bytes());
-    let mut text = [0u8; 43];
-    // 32 octets are always 43 characters, so the buffer always fits.
-    if let Ok(text) = Base64UrlUnpadded::encode(&salt.0, &mut text) {
-        buffer.extend_from_slice(text.as_bytes());
-    }
+    buffer.extend_from_slice(Of32::new(&salt.0).as_bytes());
     buffer.push(b'"');
-}
-
-#[derive(Debug)]
-enum Leaf {
-    Opened(Opening),
-    Decoy(Salt),
-}
-
-/// A salted commitment to one redacted value.
-#[derive(Debug)]
-pub struct Commitment {
-    root: Hash,
-    /// In the order of the hashes.
-    leaves: Vec<(Hash, Leaf)>,
-    recorded: AtomicBool,
-}
-
-/// Why nothing was committed to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommitError {
-    /// Part of the value has no canonical form.
-    Canonical(jcs::Error),
-    /// More leaves than a commitment may have.
-    TooMany,
-    /// The source of randomness failed.
-    Random(RandomError),
-}
-
-impl fmt::Display for CommitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Canonical(error) => error.fmt(f),
-            Self::TooMany => write!(f, "content has more than {} leaves; split it", ContentRef::MAX_LEAVES),
-            Self::Random(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CommitError {}
-
-impl From<jcs::Error> for CommitError {
-    fn from(error: jcs::Error) -> Self {
-        Self::Canonical(error)
-    }
-}
-
-/// Commits to `redacted`.
-///
-/// # Errors
-/// When it is outside the canonical profile, has too many leaves, or randomness fails.
-pub fn commit(redacted: Redacted, random: &mut dyn Random) -> Result<Commitment, CommitError> {
-    let mut leaves = Vec::new();
-    let mut path = String::new();
-    split(redacted.into_value(), &mut path, 0, &mut leaves)?;
-    let max = usize::try_from(ContentRef::MAX_LEAVES).unwrap_or(usize::MAX);
-    if leaves.len() > max {
-        return Err(CommitError::TooMany);
-    }
-    let padded = leaves.len().next_power_of_two().max(8);
-    let mut buffer = Vec::with_capacity(256);
-    let mut hashed = Vec::with_capacity(padded);
-    let salt = |random: &mut dyn Random| {
-        let mut salt = [0u8; 32];
-        random.fill(&mut salt).map_err(CommitError::Random).map(|()| Salt(salt))
-    };
-    for (path, value) in leaves {
-        let salt = salt(random)?;
-        let hash = leaf_hash(&mut buffer, &salt, &path, &value)?;
-        hashed.push((hash, Leaf::Opened(Opening { path, value, salt })));
-    }
-    while hashed.len() < padded {
-        let salt = salt(random)?;
-        hashed.push((decoy_hash(&mut buffer, &salt), Leaf::Decoy(salt)));
-    }
-    hashed.sort_unstable_by_key(|(hash, _)| *hash);
-    let root = merkle_root(hashed.iter().map(|(hash, _)| *hash));
-    Ok(Commitment { root, leaves: hashed, recorded: AtomicBool::new(false) })
-}
-
-/// Splits a value into its leaves.
-fn split(
-    value: Value,
-    path: &mut String,
-    depth: usize,
-    leaves: &mut Vec<(String, Value)>,
-) -> Result<(), CommitError> {
-    if depth == jcs::MAX_DEPTH && (value.is_array() || value.is_object()) {
-        return Err(CommitError::Canonical(jcs::Error::Depth));
-    }
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            for (at, item) in items.into_iter().enumerate() {
-                let length = path.len();
-                path.push('/');
-                path.push_str(&at.to_string());
-                split(item, path, depth + 1, leaves)?;
-                path.truncate(length);
-            }
-        }
-        Value::Object(members) if !members.is_empty() => {
-            if looks_like_array(members.len(), |key| members.contains_key(key)) {
-                leaves.push((path.clone(), Value::Object(Map::new())));
-            }
-            for (key, member) in members {
-                let length = path.len();
-                push_pointer(path, &key);
-                split(member, path, depth + 1, leaves)?;
-                path.truncate(length);
-            }
-        }
-        leaf => leaves.push((path.clone(), leaf)),
-    }
-    Ok(())
 }
 
 /// A pointer does not say whether `/0` is in an array or in an object. An object whose keys are exactly 0, 1, 2 … is marked
 /// by a leaf `{}` of its own, so that `["a"]` and `{"0":"a"}` never have the same leaves.
 fn looks_like_array(count: usize, has: impl Fn(&str) -> bool) -> bool {
     (0..count).all(|at| has(&at.to_string()))
-}
-
-/// Appends a key to a JSON Pointer (RFC 6901 section 3).
-fn push_pointer(path: &mut String, key: &str) {
-    path.push('/');
-    for c in key.chars() {
-        match c {
-            '~' => path.push_str("~0"),
-            '/' => path.push_str("~1"),
-            other => path.push(other),
-        }
-    }
-}
-
-impl Commitment {
-    /// The root: for arguments, the `argsHash`.
-    #[must_use]
-    pub const fn root(&self) -> Hash {
-        self.root
-    }
-
-    /// How many leaves it shows, decoys included.
-    #[must_use]
-    pub fn leaves(&self) -> u32 {
-        u32::try_from(self.leaves.len()).unwrap_or(u32::MAX)
-    }
-
-    /// What a record says about it.
-    #[must_use]
-    pub fn content_ref(&self) -> ContentRef {
-        ContentRef { root: self.root, leaves: self.leaves() }
-    }
-
-    /// The openings of the real leaves.
-    pub fn openings(&self) -> impl Iterator<Item = &Opening> {
-        self.leaves.iter().filter_map(|(_, leaf)| match leaf {
-            Leaf::Opened(opening) => Some(opening),
-            Leaf::Decoy(_) => None,
-        })
-    }
-
-    /// Everything that opens it, for a snapshot or for who must see the content. As secret as the content.
-    #[must_use]
-    pub fn disclose(&self) -> Disclosure {
-        let leaves = self.leaves.iter().map(|(_, leaf)| match leaf {
-            Leaf::Opened(opening) => DisclosedLeaf::Leaf(opening.clone()),
-            Leaf::Decoy(salt) => DisclosedLeaf::Decoy(*salt),
-        });
-        Disclosure { leaves: leaves.collect(), root: self.root }
-    }
-
-    pub(crate) fn is_recorded(&self) -> bool {
-        self.recorded.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn mark_recorded(&self) {
-        self.recorded.store(true, Ordering::Release);
-    }
 }
 
 /// A leaf that someone may see: opened, shown to be a decoy, or its hash alone.
@@ -409,7 +233,7 @@ pub(crate) fn check_shape(hashes: &[Hash]) -> Result<(), DisclosureError> {
     if sized && hashes.is_sorted_by(|a, b| a < b) { Ok(()) } else { Err(DisclosureError::Shape) }
 }
 
-/// Puts leaves together again; the reverse of [`split`].
+/// Puts leaves together again; the reverse of splitting a value.
 fn assemble(openings: &[&Opening]) -> Result<Value, DisclosureError> {
     let mut root = Tree::default();
     for opening in openings {
@@ -488,11 +312,11 @@ impl Tree {
 /// first message.
 #[must_use]
 pub fn history(previous: Hash, root: Hash) -> Hash {
-    let mut preimage = Vec::with_capacity(160);
-    preimage.extend_from_slice(b"[\"fuze/hist/v1\",\"");
-    previous.push_hex(&mut preimage);
-    preimage.extend_from_slice(b"\",\"");
-    root.push_hex(&mut preimage);
-    preimage.extend_from_slice(b"\"]");
-    crate::hash::sha256(&preimage)
+    let mut hasher = Sha256::new();
+    hasher.update(b"[\"fuze/hist/v1\",\"");
+    hasher.update(previous.to_hex());
+    hasher.update(b"\",\"");
+    hasher.update(root.to_hex());
+    hasher.update(b"\"]");
+    Hash(hasher.finalize().into())
 }

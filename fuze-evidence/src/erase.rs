@@ -1,7 +1,7 @@
 //! Erasure of a field, a record, a run and a person from evidence that stays verifiable: GDPR Art. 17, 5(1)(e).
 //!
 //! A [`Plan`] says what goes and what the annex will say about it; it is pure, so that a directory ([`Archive`]) and a database carry
-//! out the same one. Only runs that have closed are erased from, never against a hold. Deliberately not here: overwriting. A
+//! out the same one. Only runs that have closed or were given up are erased from, never against a hold. Deliberately not here: overwriting. A
 //! file that is replaced or deleted may leave its blocks on the medium, in snapshots of the file system and in backups; what
 //! protects those is that the data subject's key, kept elsewhere, is gone as well, and that media are encrypted.
 
@@ -28,10 +28,11 @@ use crate::keys::{KeyError, SubjectKeyError};
 use crate::name::Name;
 use crate::record::RunId;
 use crate::sign::SignError;
+use crate::sink::SinkError;
 use crate::time::Timestamp;
 use crate::verify::VerifyError;
 
-pub use archive::{Archive, PersonErased, Recovered};
+pub use archive::{Archive, GaveUp, PersonErased, Recovered};
 pub use facts::{Close, Partition, RunFacts};
 pub(crate) use plan::reaches;
 pub use plan::{Change, Lines, Plan, Replacement};
@@ -107,6 +108,15 @@ pub enum EraseError {
         run: RunId,
         /// It waits for people.
         waiting: bool,
+        /// A store has it, which can end it.
+        stored: bool,
+    },
+    /// The run has closed, so that there is nothing to give up.
+    Closed(RunId),
+    /// The run was given up, and has other records now.
+    WentOn {
+        /// The run.
+        run: RunId,
     },
     /// The run belongs to another deployment than the registrar.
     OtherOrigin {
@@ -163,6 +173,13 @@ pub enum EraseError {
         /// What it left.
         path: PathBuf,
     },
+    /// An intent that no key of this deployment signed, as far as it is known here, names a run of this tenant.
+    Stray {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Somebody else writes to it.
     Locked {
         /// The file.
@@ -183,14 +200,24 @@ impl fmt::Display for EraseError {
             Self::Annex(error) => error.fmt(f),
             Self::AnnexBroken(error) => write!(f, "the tenant's annex does not hold: {error}"),
             Self::UnknownRun(run) => write!(f, "there is no run {run} here"),
-            Self::NotClosed { run, waiting: true } => write!(
+            Self::NotClosed { run, waiting: true, .. } => write!(
                 f,
                 "run {run} waits for people, and only closed runs are erased from; end it first with `Deployment::abandon`"
             ),
-            Self::NotClosed { run, waiting: false } => write!(
+            Self::NotClosed { run, waiting: false, stored: true } => write!(
                 f,
                 "run {run} has not closed, and only closed runs are erased from; let it end, or after a crash recover it or end it with \
                  `Deployment::abandon`"
+            ),
+            Self::NotClosed { run, waiting: false, stored: false } => write!(
+                f,
+                "run {run} has not closed, and only closed runs are erased from; let it end, or if a crash left it and nobody writes it \
+                 any more give it up (`Archive::give_up`, `fuze audit erase --given-up`)"
+            ),
+            Self::Closed(run) => write!(f, "run {run} has closed: there is nothing to give up, erase from it"),
+            Self::WentOn { run } => write!(
+                f,
+                "run {run} was given up, and its records are others now; verify it, and keep it for whoever looks into it"
             ),
             Self::OtherOrigin { found } => {
                 write!(f, "the run belongs to the deployment `{found}`; erase there, under its key")
@@ -221,6 +248,12 @@ impl fmt::Display for EraseError {
             Self::Unfinished { path } => {
                 write!(f, "something was cut off and left `{}`; call `recover` first", path.display())
             }
+            Self::Stray { path, why } => write!(
+                f,
+                "`{}` is no erasure that this deployment ordered: {why}; give the history of keys that has its key, or keep the file for \
+                 whoever looks into it and move it away",
+                path.display()
+            ),
             Self::Locked { path } => write!(f, "`{}` is being written by another process", path.display()),
             Self::Io { path, source } => write!(f, "`{}`: {source}", path.display()),
         }
@@ -260,6 +293,21 @@ impl From<AnnexError> for EraseError {
 impl From<OpenError> for EraseError {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
+    }
+}
+
+impl From<SinkError> for EraseError {
+    fn from(error: SinkError) -> Self {
+        match error {
+            SinkError::Io { path, source } => Self::Io { path, source },
+            SinkError::Locked { path } => Self::Locked { path },
+            SinkError::Exists { ref path } | SinkError::Damaged { ref path, .. } => {
+                Self::Line { path: path.clone(), why: error.to_string() }
+            }
+            SinkError::Keys | SinkError::Sequence { .. } | SinkError::Stopped | SinkError::Other(_) => {
+                Self::Line { path: PathBuf::new(), why: error.to_string() }
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod write;
 pub use error::{ReadError, ReadErrorKind};
 pub use number::push_number;
 pub use read::{from_slice, parse};
+pub(crate) use text::push_string;
 pub use validate::validate;
 pub use write::{Error, to_vec, to_writer};
 

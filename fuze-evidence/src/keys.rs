@@ -310,9 +310,13 @@ impl RunKeys {
         let mut nonce = [0u8; NONCE_BYTES];
         random.fill(&mut nonce)?;
         let master_key_id = master.id();
-        let wrapped =
-            crypto::seal(&master.0, &nonce, &wrap_aad(self.run_id, master_key_id)?, self.secret.as_slice())
-                .map_err(|_| KeyError::Refused)?;
+        let wrapped = crypto::seal(
+            &master.0,
+            &nonce,
+            &wrap_aad(self.run_id, master_key_id)?,
+            Zeroizing::new(self.secret.to_vec()),
+        )
+        .map_err(|_| KeyError::Refused)?;
         Ok(WrappedRunKeys {
             kind: RunKind::Run,
             master_key_id,

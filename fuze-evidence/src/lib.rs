@@ -11,6 +11,7 @@ pub mod anchor;
 extern crate self as fuze_evidence;
 
 pub mod annex;
+mod base64;
 pub mod chain;
 pub mod content;
 mod crypto;

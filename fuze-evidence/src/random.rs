@@ -40,6 +40,7 @@ const POOL_BYTES: usize = 4096;
 /// is wiped before the first octet is handed out. A commitment needs some 300 octets, and having the system make them all would
 /// cost more than its hashes. Octets are wiped as they are handed out, so what was handed out cannot be found again.
 pub struct OsRandom {
+    // INVARIANT: zeros before `used`: what was handed out.
     pool: Box<[u8; POOL_BYTES]>,
     used: usize,
 }
@@ -52,14 +53,21 @@ impl OsRandom {
     }
 
     fn refill(&mut self) -> Result<(), RandomError> {
-        let mut key = Zeroizing::new([0u8; 32]);
-        getrandom::fill(key.as_mut_slice()).map_err(RandomError::new)?;
         // What is left of the last pool is not mixed in: each pool stands on fresh octets of the system alone.
-        self.pool.zeroize();
-        crypto::keystream(&key, self.pool.as_mut_slice());
+        self.pool.get_mut(self.used..).unwrap_or_default().fill(0);
+        self.used = POOL_BYTES;
+        stretch(self.pool.as_mut_slice())?;
         self.used = 0;
         Ok(())
     }
+}
+
+/// Fills `out`, which holds zeros, with the stream under a fresh key of the system.
+fn stretch(out: &mut [u8]) -> Result<(), RandomError> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    getrandom::fill(key.as_mut_slice()).map_err(RandomError::new)?;
+    crypto::keystream(&key, out);
+    Ok(())
 }
 
 impl Default for OsRandom {
@@ -77,7 +85,8 @@ impl fmt::Debug for OsRandom {
 impl Random for OsRandom {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         if out.len() > POOL_BYTES / 4 {
-            return getrandom::fill(out).map_err(RandomError::new);
+            out.fill(0);
+            return stretch(out);
         }
         if POOL_BYTES - self.used < out.len() {
             self.refill()?;
@@ -85,7 +94,8 @@ impl Random for OsRandom {
         let end = self.used + out.len();
         let taken = self.pool.get_mut(self.used..end).ok_or_else(|| RandomError::new("pool exhausted"))?;
         out.copy_from_slice(taken);
-        taken.zeroize();
+        // Nothing that a compiler may leave out: the next pool is made by changing these octets, and the last one is zeroized.
+        taken.fill(0);
         self.used = end;
         Ok(())
     }

@@ -42,6 +42,14 @@ impl RunId {
         &self.0
     }
 
+    /// When it was made, by the clock of whoever made it, to the millisecond.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let [m0, m1, m2, m3, m4, m5, ..] = self.0;
+        let millis = u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]);
+        Timestamp::from_nanos(i128::from(millis) * 1_000_000).unwrap_or(Timestamp::MAX)
+    }
+
     /// Its only spelling: lowercase hex with four hyphens.
     pub(crate) fn text(self) -> [u8; 36] {
         let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, last @ ..] = self.0;

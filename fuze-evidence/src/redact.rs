@@ -38,10 +38,6 @@ impl Redacted {
     pub const fn value(&self) -> &Value {
         &self.0
     }
-
-    pub(crate) fn into_value(self) -> Value {
-        self.0
-    }
 }
 
 impl fmt::Debug for Redacted {
@@ -127,6 +123,12 @@ impl Redactor {
             }
             Value::Array(items) => {
                 Value::Array(items.into_iter().map(|item| self.value(item, redact)).collect())
+            }
+            Value::Object(mut members) if members.keys().all(|key| redact(key).is_none()) => {
+                for member in members.values_mut() {
+                    *member = self.value(member.take(), redact);
+                }
+                Value::Object(members)
             }
             Value::Object(members) => {
                 let mut out = Map::new();

@@ -3,6 +3,7 @@
 mod answer;
 mod disk;
 mod jsonl;
+mod later;
 mod memory;
 mod recover;
 
@@ -21,7 +22,9 @@ use crate::sign::SignedRoot;
 
 pub use jsonl::JsonlSink;
 pub(crate) use jsonl::{CONTENT, KEYS, RECORDS, ROOTS};
+pub use later::keep_anchor;
 pub use memory::{MemoryRun, MemorySink};
+pub(crate) use recover::UNBEGUN;
 pub use recover::{Recovered, recover};
 
 /// What one step adds to a run.

@@ -62,8 +62,9 @@ pub fn seal_snapshot(
 ) -> Result<SealedSnapshot, SnapshotError> {
     let mut nonce = [0u8; NONCE_BYTES];
     random.fill(&mut nonce).map_err(SnapshotError::Random)?;
-    let sealed = crypto::seal(keys.snapshot(), &nonce, &aad(keys, sequence, epoch)?, plain)
-        .map_err(|_| SnapshotError::Refused)?;
+    let sealed =
+        crypto::seal(keys.snapshot(), &nonce, &aad(keys, sequence, epoch)?, Zeroizing::new(plain.to_vec()))
+            .map_err(|_| SnapshotError::Refused)?;
     let mut ciphertext = nonce.to_vec();
     ciphertext.extend_from_slice(&sealed);
     let hash = sha256(&ciphertext);

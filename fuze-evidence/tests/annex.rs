@@ -5,7 +5,7 @@ mod common;
 
 use common::{Host, at, name};
 use fuze_evidence::annex::{
-    AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
+    AnnexError, Contest, Erased, Erasure, ErasureReason, Event, GivenUp, Hold, HoldReason, HoldScope,
 };
 use fuze_evidence::keys::Signer as _;
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
@@ -57,6 +57,7 @@ fn sample(host: &Host) -> (RunId, Vec<Vec<u8>>) {
         ("legal", release(HoldScope::Run(run_id))),
         ("legal", release(HoldScope::Tenant)),
         ("retention", Event::Erased(window)),
+        ("dpo-1", Event::GivenUp(GivenUp { run_id, count: 3, head: sha256(b"head") })),
         ("dpo-1", erased(run_id, Erased::Run)),
         ("dpo-1", erased(run_id, Erased::Subject)),
         ("retention", Event::Erased(last)),
@@ -146,7 +147,7 @@ fn lines_dropped_moved_repeated_or_torn_are_found() {
     }
     let mut torn = lines.clone();
     torn.last_mut().unwrap().pop();
-    assert_eq!(refused(read(&host, &torn)), (10, What::PartialLine));
+    assert_eq!(refused(read(&host, &torn)), (11, What::PartialLine));
     assert_eq!(refused(read(&host, &[])), (0, What::Empty));
 }
 
@@ -229,6 +230,19 @@ fn members_that_do_not_fit_are_refused_even_if_they_are_signed() {
     ];
     for (what, edit) in edits {
         assert!(resigned(&host, &hold, edit).is_err(), "{what}");
+    }
+    let given_up = Event::GivenUp(GivenUp { run_id: run(), count: 3, head: sha256(b"head") });
+    let given_up = begin().append(at(0), name("dpo-1"), given_up, &host.signer).unwrap();
+    assert!(resigned(&host, &given_up, |_| {}).is_ok());
+    let edits: [(&str, Edit); 5] = [
+        ("no record", |e| e["count"] = json!(0)),
+        ("no count", |e| drop(e.as_object_mut().unwrap().remove("count"))),
+        ("no head", |e| drop(e.as_object_mut().unwrap().remove("head"))),
+        ("a scope", |e| e["scope"] = json!("run")),
+        ("a reason", |e| e["reason"] = json!("request")),
+    ];
+    for (what, edit) in edits {
+        assert!(resigned(&host, &given_up, edit).is_err(), "{what}");
     }
 }
 
@@ -387,4 +401,57 @@ fn the_domain_is_reserved() {
     let result = sign_object(&Forged { kind: name("erased") }, &host.signer);
     assert!(matches!(result, Err(SignError::Reserved { domain: "fuze/annex/v1" })));
     assert!(PublicKey::from_bytes(host.signer.public_key()).is_ok());
+}
+
+/// Whoever orders holds the key: the last line is its own word for all before it, if it is its own, holds, and was not revoked. In every
+/// other case, and for an auditor always, each signature counts.
+#[test]
+fn an_order_believes_its_own_last_line_and_nobody_elses() {
+    use fuze_evidence::erase::Registrar;
+    use fuze_evidence::keys::FileSigner;
+    let signer = || std::sync::Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let (own, old) = (signer(), signer());
+    let public = |signer: &FileSigner| PublicKey::from_bytes(signer.public_key()).unwrap();
+    let registrar = || Registrar::new(name("hr.example.eu"), own.clone()).unwrap().accept(public(&old));
+    let trusted = || TrustedKeys::new().run_key(public(&own)).run_key(public(&old));
+    // The first line's signature is another's; the chain goes on over it.
+    let lines = |last: &FileSigner| {
+        let mut annex = begin();
+        let first = annex.append(at(0), name("x"), held(HoldScope::Tenant), &*old).unwrap();
+        let mut value: Value = serde_json::from_slice(&first).unwrap();
+        value["signature"] = json!(fuze_evidence::sign::write_signature(&own.sign(b"else").unwrap()));
+        let first = jcs::to_vec(&value).unwrap();
+        let second = annex.append(at(1), name("x"), release(HoldScope::Tenant), last).unwrap();
+        let mut value: Value = serde_json::from_slice(&second).unwrap();
+        value["entry"]["prev"] = json!(sha256(&first));
+        let message = jcs::to_vec(&value["entry"]).unwrap();
+        value["signature"] = json!(fuze_evidence::sign::write_signature(&last.sign(&message).unwrap()));
+        [&first[..], b"\n", &jcs::to_vec(&value).unwrap(), b"\n"].concat()
+    };
+    let mine = lines(&own);
+    assert_eq!(registrar().annex(&name("acme"), &mine).unwrap().entries().len(), 2);
+    assert_eq!(refused(Annex::read(&mine, &trusted())).0, 0);
+    // By another key that is accepted, each line is verified.
+    assert_eq!(refused(registrar().annex(&name("acme"), &lines(&old))).0, 0);
+    // Whatever is changed before or in the last line is found.
+    let (_, honest) = {
+        let mut annex = begin();
+        let first = annex.append(at(0), name("x"), held(HoldScope::Tenant), &*old).unwrap();
+        let second = annex.append(at(1), name("x"), release(HoldScope::Tenant), &*own).unwrap();
+        (first.len(), [&first[..], b"\n", &second, b"\n"].concat())
+    };
+    assert!(registrar().annex(&name("acme"), &honest).is_ok());
+    for bit in 0..honest.len() * 8 {
+        let mut changed = honest.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(registrar().annex(&name("acme"), &changed).is_err(), "bit {bit}");
+    }
+    assert!(registrar().annex(&name("other"), &honest).is_err());
+    // A revoked key's last line is nobody's word, its own holder's neither.
+    let next = signer();
+    let mut history = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(0), &*own).unwrap();
+    history.rotate(at(5), &*own, &*next).unwrap();
+    history.revoke(at(6), public(&own).id(), None, &*next).unwrap();
+    let revoked = registrar().history(history).annex(&name("acme"), &mine);
+    assert_eq!(refused(revoked).0, 0);
 }

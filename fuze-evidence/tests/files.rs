@@ -301,3 +301,33 @@ fn a_missing_run_is_an_error_of_reading() {
     let keys = TrustedKeys::new().run_key(sample.host.public_key());
     assert!(matches!(verify(Path::new("/no/such/run"), &keys), Err(VerifyError::Io { .. })));
 }
+
+/// What a log took later is added once, whole, and only while nobody writes the run.
+#[test]
+fn an_anchor_is_kept_after_the_files_were_let_go() {
+    use fuze_evidence::anchor::{Blinding, Prepared};
+    use fuze_evidence::sink::keep_anchor;
+    let place = tempfile::tempdir().unwrap();
+    let (sample, _) = Sample::begin(Host::new());
+    let root = sample.files.roots.split(|&octet| octet == b'\n').next().unwrap();
+    let key = sample.host.public_key();
+    let root = fuze_evidence::sign::SignedRoot::read(root, |_| Some(key)).unwrap();
+    let line = |index| {
+        let blinding = Blinding::generate(&mut OsRandom::new()).unwrap();
+        Prepared::open(&root, at(9), &blinding).unwrap().anchored(index, name("log"), at(8)).unwrap()
+    };
+    let (first, second) = (line(0), line(1));
+    let path = place.path().join("anchors.jsonl");
+    keep_anchor(place.path(), &first).unwrap();
+    keep_anchor(place.path(), &first).unwrap();
+    keep_anchor(place.path(), &second).unwrap();
+    let both = [first.bytes(), b"\n", second.bytes(), b"\n"].concat();
+    assert_eq!(fs::read(&path).unwrap(), both);
+    let held = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    held.try_lock().unwrap();
+    assert!(matches!(keep_anchor(place.path(), &line(2)), Err(SinkError::Locked { .. })));
+    drop(held);
+    fs::write(&path, [&both, &b"{\"at\""[..]].concat()).unwrap();
+    assert!(matches!(keep_anchor(place.path(), &line(2)), Err(SinkError::Damaged { line: 2, .. })));
+    assert!(matches!(keep_anchor(&place.path().join("nowhere"), &first), Err(SinkError::Io { .. })));
+}

@@ -20,6 +20,8 @@ pub mod reload;
 #[cfg(feature = "cerbos-remote")]
 pub mod remote;
 #[cfg(feature = "cerbos")]
+pub mod migrate;
+#[cfg(feature = "cerbos")]
 pub mod suite;
 
 pub use decision::{Approver, Decision, Obligation, RuleId, Verdict};

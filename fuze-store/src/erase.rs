@@ -28,6 +28,8 @@ use crate::error::{corrupt, sql};
 use crate::keeper::Keeper;
 use crate::{read, rows, stream};
 
+pub(crate) use files::Unsettled;
+
 /// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
 #[derive(Clone)]
 pub struct Eraser<'s> {
@@ -154,7 +156,8 @@ impl<'s> Eraser<'s> {
     pub async fn erase_person(&self, person: Person<'_>, order: Order) -> Result<PersonErased, EraserError> {
         let subjects = self.desk.subjects.clone().ok_or(EraseError::KeysNeeded)?;
         let aliases = subjects.aliases(person).map_err(EraseError::Subject)?;
-        let mut erased = PersonErased { runs: std::collections::BTreeMap::new(), keys_alone: Vec::new() };
+        let runs = std::collections::BTreeMap::new();
+        let mut erased = PersonErased { runs, keys_alone: Vec::new(), unbegun: Vec::new() };
         for alias in aliases {
             let wanted = alias.to_string();
             let find = move |keeper: &mut Keeper| -> Result<Vec<String>, StoreError> {
@@ -254,7 +257,7 @@ impl<'s> Eraser<'s> {
     /// When something still cannot be done; it stays unfinished.
     pub async fn recover(&self) -> Result<Vec<RunId>, EraserError> {
         let subjects = self.desk.subjects.clone();
-        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())).await
+        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())?.all()).await
     }
 
     /// Writes the database anew without what erasures left blank: gives back the space, and leaves nothing in what pages do not use. Takes
@@ -263,17 +266,13 @@ impl<'s> Eraser<'s> {
     /// # Errors
     /// When something is unfinished that cannot be finished, a reader is in the way, or the disk is full: nothing is lost.
     pub async fn compact(&self) -> Result<(), EraserError> {
-        let subjects = self.desk.subjects.clone();
-        let compact = move |keeper: &mut Keeper| {
-            keeper.finish_erasures(subjects.as_deref())?;
-            Ok(keeper.compact()?)
-        };
-        self.store.ask(compact).await
+        self.store.compact(self.desk.subjects.clone()).await
     }
 
     async fn say(&self, tenant: Name, event: Event, at: Timestamp, by: Name) -> Result<(), EraserError> {
         let desk = self.desk.clone();
         let say = move |keeper: &mut Keeper| {
+            keeper.project_annex(tenant.as_str())?;
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
                 if let Some(run) = event.run_id() {
                     event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
@@ -285,6 +284,22 @@ impl<'s> Eraser<'s> {
             Ok(keeper.project_annex(tenant.as_str())?)
         };
         self.store.ask(say).await
+    }
+}
+
+impl SqliteStore {
+    /// As [`Eraser::compact`], for whoever has no key that signs. `subjects` finish an erasure that a crash cut off.
+    ///
+    /// # Errors
+    /// As [`Eraser::compact`].
+    pub async fn compact(&self, subjects: Option<Arc<dyn SubjectKeys>>) -> Result<(), EraserError> {
+        let compact = move |keeper: &mut Keeper| {
+            // What is stuck keeps nobody else's pages from being written anew.
+            let finished = keeper.finish_erasures(subjects.as_deref())?;
+            keeper.compact()?;
+            finished.all().map(drop)
+        };
+        self.ask(compact).await
     }
 }
 
@@ -304,9 +319,8 @@ impl Desk {
     ) -> Result<(), EraserError> {
         let (run, (erases, root)) = (event.run_id(), erases(&event));
         let sequence = i64::try_from(annex.entries().len()).unwrap_or(i64::MAX);
-        let line = annex
-            .append(at, by.clone(), event, self.registrar.signer())
-            .map_err(|error| EraserError::Erase(error.into()))?;
+        let line =
+            self.registrar.append(annex, at, by, event).map_err(|error| EraserError::Erase(error.into()))?;
         connection
             .prepare_cached(
                 "INSERT INTO annex (tenant, sequence, run, erases, root, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -327,7 +341,12 @@ impl Desk {
         by: &Name,
         plan: impl FnOnce(&Connection, i64, &RunFacts, &Annex) -> Result<Option<Plan>, EraserError>,
     ) -> Result<Done, EraserError> {
-        keeper.finish_erasures(self.subjects.as_deref())?;
+        let finished = keeper.finish_erasures(self.subjects.as_deref())?;
+        // A file that is not the table's is found before anything goes, and only this tenant is refused.
+        if let Some(tenant) = keeper.database.snapshot(|connection| tenant_of(connection, run))? {
+            finished.of_tenant(&tenant)?;
+            keeper.project_annex(tenant.as_str())?;
+        }
         let stands = keeper.database.write(|connection| {
             let row = rows::find(connection, run)?.ok_or(EraseError::UnknownRun(run))?;
             let lines = read::lines(connection, row.id, 0, u64::MAX)?;
@@ -339,7 +358,7 @@ impl Desk {
                 return Err(EraseError::OtherOrigin { found: facts.origin }.into());
             }
             let Some(close) = facts.close else {
-                return Err(EraseError::NotClosed { run, waiting: facts.waiting }.into());
+                return Err(EraseError::NotClosed { run, waiting: facts.waiting, stored: true }.into());
             };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
@@ -361,7 +380,7 @@ impl Desk {
         if !ended(stands)? {
             return Ok(Done::Already);
         }
-        keeper.finish_erasures(self.subjects.as_deref())?;
+        keeper.finish_erasures(self.subjects.as_deref())?.of_run(run)?;
         Ok(Done::Erased)
     }
 }
@@ -374,7 +393,11 @@ fn erases(event: &Event) -> (Option<&'static str>, Option<Hash>) {
             Erased::Run | Erased::Subject => (Some("content"), None),
             Erased::Directory { .. } => (Some("evidence"), None),
         },
-        Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => (None, None),
+        Event::Contested(_)
+        | Event::LateOutcome(_)
+        | Event::Hold(_)
+        | Event::Release(_)
+        | Event::GivenUp(_) => (None, None),
     }
 }
 
@@ -451,12 +474,12 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
 }
 
 /// Whose a run is, if it is here.
-fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, EraserError> {
+fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, StoreError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT tenant FROM summaries JOIN runs ON id = summaries.run WHERE runs.run = ?1")
         .and_then(|mut s| s.query_row([run.to_string()], |row| row.get(0)).optional())
         .map_err(sql)?;
-    Ok(found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?)
+    found.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))
 }
 
 /// A tenant's annex as its file.

@@ -38,12 +38,12 @@ fn unclear(error: StoreError) -> StoreError {
 
 impl Keeper {
     pub(crate) fn load(&mut self, run: RunId) -> Result<StoredRun, StoreError> {
-        // Asked first, so that no directory is made for a run that is not there.
-        self.database.snapshot(|connection| rows::require(connection, run).map(drop))?;
+        // Asked first, so that no directory is made for a run that is not there, or not any more.
+        self.database.snapshot(|connection| read::require_records(connection, run).map(drop))?;
         let projection = &mut self.projection;
         let turn = projection.take_turn(run)?;
         self.database.snapshot(|connection| {
-            let row = rows::require(connection, run)?;
+            let row = read::require_records(connection, run)?;
             projection.reconcile(&turn, connection, run, row.id, Depth::Whole)?;
             read::load(connection, run)
         })

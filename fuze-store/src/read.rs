@@ -7,11 +7,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::apply::line_hash;
 use crate::error::{corrupt, sql};
-use crate::rows::{self, effect_of, signed, unsigned};
+use crate::rows::{self, RunRow, effect_of, signed, unsigned};
 
 /// Everything about a run, at one moment.
 pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, StoreError> {
     let row = rows::require(connection, run)?;
+    if is_erased(connection, row.id)? {
+        return Err(StoreError::Erased);
+    }
     let progress = progress(connection, row.id)?;
     let seen = progress.last().map_or(0, |piece| piece.sequence.saturating_add(1));
     let stored = StoredRun {
@@ -34,6 +37,23 @@ pub(crate) fn load(connection: &Connection, run: RunId) -> Result<StoredRun, Sto
     };
     check_head(connection, row.id, stored.head)?;
     Ok(stored)
+}
+
+/// The run, of which something is kept: at the end of its last window nothing is.
+pub(crate) fn require_records(connection: &Connection, run: RunId) -> Result<RunRow, StoreError> {
+    let row = rows::require(connection, run)?;
+    if is_erased(connection, row.id)? && lines(connection, row.id, 0, 1)?.is_empty() {
+        return Err(StoreError::Erased);
+    }
+    Ok(row)
+}
+
+/// Whether the run was erased: that takes its keys before anything else.
+fn is_erased(connection: &Connection, id: i64) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached("SELECT keys = x'' FROM runs WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([id], |row| row.get(0)))
+        .map_err(sql)
 }
 
 fn root(connection: &Connection, id: i64, query: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{Database, Ended};
+use crate::erase::Unsettled;
 use crate::evidence::{EvidenceError, StoredEvidence, StoredReport};
 use crate::group::{self, Pending, Request};
 use crate::keeper::{Keeper, known};
@@ -79,6 +80,7 @@ pub struct SqliteStore {
     identity: Name,
     directory: PathBuf,
     bad: BTreeMap<RunId, StoreError>,
+    bad_annexes: BTreeMap<Name, StoreError>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -92,8 +94,8 @@ impl SqliteStore {
     /// date, and completes the files of runs that a crash left behind. Reads and writes files on the calling thread: open it where that
     /// may block.
     ///
-    /// A run whose files hold what the store does not, or cannot be written, does not keep the store from opening: see
-    /// [`SqliteStore::bad_runs`].
+    /// A run or an annex whose files hold what the store does not, or cannot be written, does not keep the store from opening: see
+    /// [`SqliteStore::bad_runs`] and [`SqliteStore::bad_annexes`].
     ///
     /// # Errors
     /// When the directory or the file is a link, open to others or on a network file system; [`StoreError::NewerVersion`], [`StoreError::Corrupt`] when
@@ -106,8 +108,9 @@ impl SqliteStore {
         let database = Database::open(file, options.busy_timeout, options.max_bytes)?;
         let projection = Projection::new(&directory, options.busy_timeout)?;
         let mut keeper = Keeper { database, projection };
-        keeper.settle_files()?;
-        let bad = keeper.sweep()?;
+        let Unsettled { runs, annexes } = keeper.settle_files()?;
+        let mut bad = keeper.sweep()?;
+        bad.extend(runs);
         let identity = Name::new(concat!("fuze-store-sqlite/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| StoreError::Io(error.to_string()))?;
         let (requests, mut queue) = mpsc::channel::<Request>(options.queue);
@@ -120,7 +123,7 @@ impl SqliteStore {
                 drop(end.send(keeper.database.close()));
             })
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
-        Ok(Self { requests, ended, identity, directory, bad })
+        Ok(Self { requests, ended, identity, directory, bad, bad_annexes: annexes })
     }
 
     /// Waits until everything asked for is done and the file is closed.
@@ -138,6 +141,13 @@ impl SqliteStore {
     #[must_use]
     pub const fn bad_runs(&self) -> &BTreeMap<RunId, StoreError> {
         &self.bad
+    }
+
+    /// The tenants whose annex, as a file, was not in step with the store when that was opened, and why: nothing of theirs is erased
+    /// or held until that file is mended; the others are not concerned.
+    #[must_use]
+    pub const fn bad_annexes(&self) -> &BTreeMap<Name, StoreError> {
+        &self.bad_annexes
     }
 
     /// Where the store is.

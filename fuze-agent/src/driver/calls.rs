@@ -36,7 +36,7 @@ pub(super) struct Permitted<'c, D> {
 
 /// The driver's end of a dispatch.
 pub(super) struct Line {
-    pub(super) requests: mpsc::Receiver<FromTool>,
+    pub(super) requests: mpsc::Receiver<Box<FromTool>>,
     pub(super) stop: watch::Sender<bool>,
 }
 

@@ -311,11 +311,12 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         outcome: Outcome,
     ) -> Result<(), Exit> {
         let app = app_attributes(scope, &self.journal)?;
-        let execution = self.execution(id)?.clone();
-        let Some(decided) = &execution.decided else {
+        let execution = self.execution(id)?;
+        let Some(args) = execution.decided.as_ref().map(|decided| decided.root) else {
             return Err(self.journal.latch(format!("the call {id} was not decided")).into());
         };
-        let span = executed(facts, &execution, id, decided.root, approval, app, outcome.kind)?;
+        let by_people = decided_by_people(outcome.kind, facts, execution);
+        let span = executed(facts, execution, id, args, approval, app, outcome.kind)?;
         let (content, said, is_error) = match outcome.said {
             Ok(canonical) => {
                 let output = self.journal.scrub(parse(&canonical));
@@ -328,7 +329,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             }
         };
         let root = self.journal.record_content(step, span, said)?;
-        if let Some(theirs) = decided_by_people(outcome.kind, facts, &execution) {
+        if let Some(theirs) = by_people {
             self.header().human_decided = theirs;
         }
         self.timeline.tool(step, facts.name, outcome.kind, &self.journal);

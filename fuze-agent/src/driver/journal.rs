@@ -18,6 +18,7 @@ use fuze_evidence::{Hash, Record, Redactor, RunId, RunKeys, SealedContent, Signe
 use serde_json::Value;
 
 use super::state::{Header, Piece, SNAPSHOT_VERSION};
+use super::subject_key::NewSubjectKey;
 use crate::deployment::Clock;
 use crate::model::Message;
 use crate::store::{Batch, EffectEntry, Fence, IssuedToken, Progress, RunState, RunStore, SealedProgress};
@@ -57,6 +58,8 @@ pub(crate) struct Journal {
     open_root: Option<SignedRoot>,
     /// Where the open root stands in a log.
     anchor: Option<AnchorLine>,
+    /// The data subject's key, until the home has the run.
+    new_key: Option<NewSubjectKey>,
 }
 
 /// What a journal is made of.
@@ -77,8 +80,9 @@ impl Journal {
         record: Record,
         root: SignedRoot,
         content: SealedContent,
+        new_key: Option<NewSubjectKey>,
     ) -> Self {
-        let mut journal = Self::of(parts, None);
+        let mut journal = Self { new_key, ..Self::of(parts, None) };
         journal.pending.subject = journal.keys.subject().cloned();
         journal.pending.keys = Some(keys);
         journal.pending.records.push(record);
@@ -113,6 +117,7 @@ impl Journal {
             latch: None,
             open_root: None,
             anchor: None,
+            new_key: None,
         }
     }
 
@@ -313,6 +318,7 @@ impl Journal {
     pub(crate) async fn flush(&mut self) -> Result<(), Latched> {
         self.check()?;
         let batch = std::mem::take(&mut self.pending);
+        let new_key = self.new_key.take().map(NewSubjectKey::handed_over);
         let flushed = match (&self.home, self.fence) {
             (Home::Store(store), None) => match store.create(self.keys.run_id(), batch).await {
                 Ok(fence) => {
@@ -329,6 +335,15 @@ impl Journal {
                 let batch = SinkBatch { run_id, keys, content: contents, records, roots, anchors };
                 sink.append(&batch, true).await.map_err(|e| e.to_string())
             }
+        };
+        let flushed = match (flushed, new_key) {
+            (Err(why), Some(new_key)) => match new_key.refused(&self.home, self.keys.run_id()).await {
+                Ok(()) => Err(why),
+                Err(error) => {
+                    Err(format!("{why}; and the key made for its data subject stays behind: {error}"))
+                }
+            },
+            (flushed, _) => flushed,
         };
         self.latching(flushed)
     }

@@ -23,12 +23,12 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         &mut self,
         outer: Hash,
         ordinal: u32,
-        request: FromTool,
+        request: Box<FromTool>,
     ) -> Boxed<'_, Result<(), Exit>> {
         Box::pin(async move {
             let caller = self.execution(outer)?.clone();
             let id = self.exec_id(caller.index, Some(outer), ordinal)?;
-            match request {
+            match *request {
                 FromTool::Oversight { question, reply } => {
                     if let Some(answer) = self.answered_before(outer, id, &caller, &question)? {
                         reply.send(answer).ok();
@@ -82,7 +82,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
     /// Takes a nested call up, or finds it in the journal of an earlier run of its caller.
     fn enter(&mut self, id: Hash, fresh: Execution) -> Result<(), Exit> {
         let Some(before) = self.state.header.executions.get(&id) else {
-            self.header().executions.insert(id, fresh);
+            self.header().executions.insert(id, Box::new(fresh));
             return Ok(());
         };
         let same = |one: &RequestedCall, other: &RequestedCall| {
@@ -179,7 +179,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             ledger: Ledger::Absent,
             ..caller
         };
-        self.header().executions.insert(id, execution);
+        self.header().executions.insert(id, Box::new(execution));
         if self.inside_once(id) {
             let why = "a tool inside a `once` tool asks for a person";
             return Err(Exit::Close(RunStatus::PolicyDenied, why.into()));

@@ -58,7 +58,8 @@ pub(crate) struct Header {
     pub(crate) turn_step: u64,
     /// The calls of this turn, in the model's order, and those that they made, by execution.
     pub(crate) calls: Vec<Hash>,
-    pub(crate) executions: BTreeMap<Hash, Execution>,
+    // Boxed: the map makes room for eleven when it gets its first, anew in each turn.
+    pub(crate) executions: BTreeMap<Hash, Box<Execution>>,
     /// What the run waits for, in order.
     pub(crate) waits: Vec<Wait>,
     /// The run is to be anchored before anything else.

@@ -102,7 +102,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             };
             let header = self.header();
             header.calls.push(id);
-            header.executions.insert(id, execution);
+            header.executions.insert(id, Box::new(execution));
         }
         self.header().phase = Phase::Calls;
         Ok(())

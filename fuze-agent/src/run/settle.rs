@@ -9,6 +9,7 @@ use super::RunError;
 use crate::deployment::Deployment;
 use crate::driver::anchor;
 use crate::driver::journal::Home;
+use crate::resume::open_root;
 
 /// Runs are looked for in pages of this many.
 const PAGE: u32 = 256;
@@ -27,6 +28,9 @@ impl Deployment {
     /// Puts into the log the close roots of all closed runs of the store whose open root is in it and whose close root is
     /// not: the log did not answer, or the process died between the close and the log. To be called when a service starts,
     /// and from time to time. Two at once do no harm: the same root is the same leaf.
+    ///
+    /// Runs of a sink: `fuze log anchor` when the process that wrote them has ended. Within it, whoever has their files finds what is
+    /// missing with `fuze_audit::missing_close`, gives it to the log and the line to [`Sink::append`](fuze_evidence::Sink::append).
     ///
     /// # Errors
     /// When the deployment has no store or the store cannot be asked. What the log refuses is in [`Settled::pending`].
@@ -52,6 +56,9 @@ impl Deployment {
         let stored = store.load(run).await.map_err(|error| error.to_string())?;
         let opened = stored.anchors.first().ok_or("its open root is in no log")?;
         let opened = AnchorLine::read(opened).map_err(|error| error.to_string())?;
+        // Under another run's tag the close would be taken for that one's, which nobody would then look for.
+        let open = open_root(self, &stored).map_err(|error| error.to_string())?;
+        opened.opens_to(&open).map_err(|error| error.to_string())?;
         let last = stored.head.0.saturating_sub(1);
         let lines = store.records(run, last, 1).await.map_err(|error| error.to_string())?;
         let line = lines.first().ok_or("its last record is gone")?;

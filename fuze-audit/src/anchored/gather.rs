@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read as _};
 
+use fuze_evidence::Name;
 use fuze_evidence::anchor::{AnchorLine, LeafError, LeafKind};
 use fuze_evidence::sign::SignedRoot;
 use fuze_log::proof::ProofError;
@@ -148,6 +149,26 @@ impl Anchored {
         }
         Ok(Self { log: policy.log().clone(), open, close, revocations: Vec::new() })
     }
+}
+
+/// What the log named `log` lacks of a closed run: its close root, and the line of the open root that is there. `None` where the run is
+/// not closed, is in another log or in none, or lacks nothing.
+///
+/// # Errors
+/// When the run's `anchors.jsonl` cannot be read.
+pub fn missing_close(
+    run: &dyn RunSource,
+    roots: &RunRoots,
+    log: &Name,
+) -> Result<Option<(SignedRoot, AnchorLine)>, GatherError> {
+    let (Some(open), Some(close)) = (&roots.open, &roots.close) else { return Ok(None) };
+    let mut lines = lines_of(run)?;
+    lines.retain(|line| line.log() == log);
+    if lines.iter().any(|line| line.opens_to(close).is_ok()) {
+        return Ok(None);
+    }
+    let opened = lines.into_iter().find(|line| line.opens_to(open).is_ok());
+    Ok(opened.map(|opened| (close.clone(), opened)))
 }
 
 impl KeyAnchor {

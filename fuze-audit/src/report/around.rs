@@ -56,7 +56,7 @@ pub(super) fn annex(page: &mut Page, outline: &Outline, inspected: &Inspected) {
     let run = inspected.run.run_id;
     let of_all = |entry: &&AnnexEntry| match &entry.event {
         Event::Hold(Hold { scope, .. }) | Event::Release(Hold { scope, .. }) => *scope == HoldScope::Tenant,
-        Event::Erased(_) | Event::Contested(_) | Event::LateOutcome(_) => false,
+        Event::Erased(_) | Event::Contested(_) | Event::LateOutcome(_) | Event::GivenUp(_) => false,
     };
     let mut entries: Vec<&AnnexEntry> =
         annex.of_run(run).chain(annex.entries().iter().filter(of_all)).collect();
@@ -136,6 +136,12 @@ fn told(entry: &AnnexEntry, outline: &Outline) -> (&'static str, &'static str, S
             "fine",
             "✓",
             format!("what came of a call in doubt became known{}", about(late.root)),
+            "–".to_owned(),
+        ),
+        Event::GivenUp(given_up) => (
+            "notice",
+            "!",
+            format!("given up without a close, with {} records", given_up.count),
             "–".to_owned(),
         ),
         Event::Hold(hold) => {

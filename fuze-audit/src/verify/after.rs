@@ -43,7 +43,11 @@ pub(super) fn read_annex(
 fn erasures(annex: &Annex, run: RunId) -> impl Iterator<Item = &Erasure> {
     annex.of_run(run).filter_map(|entry| match &entry.event {
         Event::Erased(erasure) => Some(erasure),
-        Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => None,
+        Event::Contested(_)
+        | Event::LateOutcome(_)
+        | Event::Hold(_)
+        | Event::Release(_)
+        | Event::GivenUp(_) => None,
     })
 }
 

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use fuze_agent::store::RunState;
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
-use fuze_evidence::erase::{Archive, Done, EraseError, Order, Registrar, Repeat, Target};
+use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Recovered, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
-use fuze_store::{Eraser, EraserError, Options, SqliteStore};
+use fuze_store::{Eraser, EraserError, Options, Query, SqliteStore};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -58,8 +59,8 @@ pub(crate) struct Args {
     /// Fields of this content were erased before: erase all the same. The statement then shows how many leaves went this time.
     #[arg(long, requires = "fields")]
     again: bool,
-    /// Only what the retention windows have ended for.
-    #[arg(long, requires = "run", conflicts_with_all = ["content", "reason"])]
+    /// Only what the retention windows have ended for: of `--run`, or of every run that is here and has ended.
+    #[arg(long, conflicts_with_all = ["content", "reason", "subject"])]
     expired: bool,
 
     /// Erase all that is there of this person: the deployment's own reference.
@@ -71,6 +72,15 @@ pub(crate) struct Args {
     /// Why it is erased.
     #[arg(long, value_enum, default_value = "request")]
     reason: Reason,
+
+    /// Of runs in files that a crash left without a close: give them up first. The annex then says that there will be no more of
+    /// them, and they still verify as not closed. Refused while a process writes them.
+    #[arg(long, conflicts_with_all = ["hold", "release"])]
+    given_up: bool,
+
+    /// Of a store: write its database anew afterwards, as `fuze audit compact` does.
+    #[arg(long, conflicts_with_all = ["hold", "release"])]
+    compact: bool,
 
     /// Order that nothing is erased of the tenant, or of `--run` alone.
     #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "release", "content", "expired"])]
@@ -116,6 +126,10 @@ pub(crate) struct Erased {
     /// `hold` or `release`, if that was ordered.
     #[serde(skip_serializing_if = "Option::is_none")]
     ordered: Option<&'static str>,
+    /// Of a store, when something was erased: whether its database was written anew. Until then its pages may keep parts of sealed
+    /// progress and wrapped run keys; `fuze audit compact` takes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compacted: Option<bool>,
 }
 
 impl Document for Erased {
@@ -137,6 +151,7 @@ struct Outcome {
 enum Task {
     Erase(RunId, Target),
     Expired(RunId),
+    AllExpired,
     Person(Name, String),
     Hold(Name, Hold),
     Release(Name, Hold),
@@ -153,9 +168,10 @@ impl Args {
                 Ok(Task::Person(tenant.clone(), subject.clone()))
             }
             (_, None, None, None, Some(run)) if self.expired => Ok(Task::Expired(run)),
+            (_, None, None, None, None) if self.expired => Ok(Task::AllExpired),
             (_, None, None, None, Some(run)) => Ok(Task::Erase(run, self.target())),
             _ => Err(Problem::usage(
-                "say what to erase with `--run` or `--subject`, or order a `--hold` or its `--release`",
+                "say what to erase with `--run`, `--subject` or `--expired`, or order a `--hold` or its `--release`",
             )),
         }
     }
@@ -219,11 +235,25 @@ fn outcome(run: RunId, done: std::result::Result<Done, EraseError>) -> Outcome {
 }
 
 fn one(run: RunId, done: Done) -> Erased {
-    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None }
+    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None, compacted: None }
+}
+
+const fn several() -> Erased {
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: None, compacted: None }
+}
+
+impl Erased {
+    /// Of many runs those are told of which something is to be told.
+    fn note(&mut self, run: RunId, done: std::result::Result<Done, EraseError>) {
+        match done {
+            Ok(Done::Already) | Err(EraseError::NotClosed { .. }) => {}
+            done => self.runs.push(outcome(run, done)),
+        }
+    }
 }
 
 const fn ordered(what: &'static str) -> Erased {
-    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what) }
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what), compacted: None }
 }
 
 fn in_files(
@@ -245,7 +275,14 @@ fn in_files(
         archive = archive.subject_keys(subjects);
     }
     // What a crash cut off is finished before anything new is begun.
-    let recovered = archive.recover().map_err(|error| problem(&args.directory, &error))?;
+    let recovered = archive.recover().unwrap_or_else(|error| {
+        // It may be another tenant's; this order says so itself if it is not.
+        output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+        Recovered::default()
+    });
+    for (path, why) in &recovered.strays {
+        output.say(&format!("`{}` is left alone: {why}", path.display()));
+    }
     tell_finished(&recovered.finished, output);
     for (path, octets) in &recovered.cut {
         output.say(&format!(
@@ -255,12 +292,40 @@ fn in_files(
     }
     let failed = |error: EraseError| problem(&args.directory, &error);
     match task {
-        Task::Erase(run, target) => Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?)),
-        Task::Expired(run) => Ok(one(run, archive.retain(run, order.at).map_err(failed)?)),
+        Task::Erase(run, target) => {
+            if args.given_up {
+                give_up(&archive, run, &order, output).map_err(failed)?;
+            }
+            Ok(one(run, archive.erase(run, &target, &order).map_err(failed)?))
+        }
+        Task::Expired(run) => {
+            if args.given_up {
+                give_up(&archive, run, &order, output).map_err(failed)?;
+            }
+            Ok(one(run, archive.retain(run, order.at).map_err(failed)?))
+        }
+        Task::AllExpired => {
+            let mut all = several();
+            for run in archive.runs().map_err(failed)? {
+                all.note(run, archive.retain(run, order.at));
+            }
+            for run in archive.retain_unbegun(order.at).map_err(failed)? {
+                all.note(run, Ok(Done::Erased));
+            }
+            Ok(all)
+        }
         Task::Person(tenant, reference) => {
             let person = Person { tenant: &tenant, reference: &reference };
-            let erased = archive.erase_person(person, &order).map_err(failed)?;
-            Ok(of_person(erased.runs, &erased.keys_alone))
+            let mut erased = archive.erase_person(person, &order).map_err(failed)?;
+            for (&run, done) in erased.runs.iter_mut().filter(|_| args.given_up) {
+                if matches!(done, Err(EraseError::NotClosed { stored: false, .. })) {
+                    *done = give_up(&archive, run, &order, output)
+                        .and_then(|()| archive.erase(run, &Target::Subject, &order));
+                }
+            }
+            let mut all = of_person(erased.runs, &erased.keys_alone);
+            erased.unbegun.into_iter().for_each(|run| all.note(run, Ok(Done::Erased)));
+            Ok(all)
         }
         Task::Hold(tenant, hold) => {
             archive.hold(&tenant, hold, order.at, &order.by).map_err(failed)?;
@@ -273,6 +338,33 @@ fn in_files(
     }
 }
 
+/// A run that has closed needs no giving up.
+fn give_up(
+    archive: &Archive<'_>,
+    run: RunId,
+    order: &Order,
+    output: &Output,
+) -> std::result::Result<(), EraseError> {
+    match archive.give_up(run, order.at, &order.by) {
+        Ok(GaveUp::Run { already, cut }) => {
+            for (path, octets) in &cut {
+                output
+                    .say(&format!("`{}`: {octets} octets that a crash had torn are cut off", path.display()));
+            }
+            if !already {
+                output.say(&format!("{run}: given up; it will never close"));
+            }
+            Ok(())
+        }
+        Ok(GaveUp::Unbegun(path)) => {
+            output.say(&format!("{run}: it had never begun, and lies in `{}` now", path.display()));
+            Ok(())
+        }
+        Err(EraseError::Closed(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn of_person(
     runs: std::collections::BTreeMap<RunId, std::result::Result<Done, EraseError>>,
     keys_alone: &[Name],
@@ -281,6 +373,7 @@ fn of_person(
         runs: runs.into_iter().map(|(run, done)| outcome(run, done)).collect(),
         keys_alone: keys_alone.iter().map(ToString::to_string).collect(),
         ordered: None,
+        compacted: None,
     }
 }
 
@@ -292,6 +385,11 @@ fn in_store(
     subjects: Option<FileSubjectKeys>,
     output: &Output,
 ) -> Result<Erased> {
+    if args.given_up {
+        return Err(Problem::usage(
+            "`--given-up` is for runs in files; a store's deployment ends its runs itself (`Deployment::abandon`)",
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
     let mut eraser = Eraser::new(&store, args.registrar()?);
@@ -305,11 +403,34 @@ fn in_store(
         EraserError::Erase(error) => problem(&args.directory, &error),
         other => Problem::io(other),
     };
-    let erased = runtime.block_on(async {
-        tell_finished(&eraser.recover().await.map_err(failed)?, output);
+    let mut erased = runtime.block_on(async {
+        match eraser.recover().await {
+            Ok(finished) => tell_finished(&finished, output),
+            Err(error) => {
+                output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+            }
+        }
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
             Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),
+            Task::AllExpired => {
+                let (mut all, mut query) =
+                    (several(), Query::new().state(RunState::Closed).limit(Query::MAX_PAGE));
+                loop {
+                    let page = store.query(query.clone()).await.map_err(Problem::io)?;
+                    for run in page.runs {
+                        match eraser.retain(run.run, order.at).await {
+                            Ok(done) => all.note(run.run, Ok(done)),
+                            Err(EraserError::Erase(error)) => all.note(run.run, Err(error)),
+                            Err(error) => return Err(failed(error)),
+                        }
+                    }
+                    match page.next {
+                        Some(next) => query = query.after(next),
+                        None => return Ok(all),
+                    }
+                }
+            }
             Task::Person(tenant, reference) => {
                 let person = Person { tenant: &tenant, reference: &reference };
                 let erased = eraser.erase_person(person, order).await.map_err(failed)?;
@@ -325,6 +446,12 @@ fn in_store(
             }
         }
     })?;
+    if args.compact {
+        runtime.block_on(eraser.compact()).map_err(failed)?;
+    }
+    if args.compact || erased.runs.iter().any(|run| run.result == "erased") {
+        erased.compacted = Some(args.compact);
+    }
     runtime.block_on(store.close()).map_err(Problem::io)?;
     Ok(erased)
 }
@@ -356,9 +483,12 @@ fn text(erased: &Erased) -> String {
     match erased.ordered {
         Some(what) => text + &format!("the {what} stands in the annex\n"),
         None if erased.runs.is_empty() && erased.keys_alone.is_empty() => {
-            "nothing is here of that person\n".to_owned()
+            "nothing was to be erased\n".to_owned()
         }
         None => {
+            if erased.compacted == Some(false) {
+                text += "The database may keep parts of what was sealed in its pages until `fuze audit compact` writes it anew.\n";
+            }
             text + "Copies elsewhere (backups, exports, what a person wrote down) are not reached by this.\n"
         }
     }

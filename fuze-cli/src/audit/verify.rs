@@ -164,6 +164,10 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
     let progress = Progress::reading("verifying", source.octets());
     let (mut document, ended) = judge(source.verify(&keys, &progress)?)?;
+    let given_up = annex.as_ref().zip(source.run_id()).and_then(|(annex, run)| annex.given_up(run));
+    if let Some((at, _)) = given_up.filter(|_| document.result == "not_closed") {
+        document.reason = Some(format!("a crash left it so; it was given up at {at}, with all that is here"));
+    }
     if document.run.is_some() && document.failure.is_none() {
         // The log is asked about what is intact.
         match anchors.found? {

@@ -9,6 +9,7 @@ use fuze_agent::store::RunStore as _;
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::{PublicKey, SignedRoot};
+use fuze_evidence::sink::JsonlSink;
 use fuze_evidence::{Hash, Name, jcs};
 use fuze_log::{Anchor as _, AnchorLine, Blinding, Log, LogOptions};
 use fuze_store::{Options, SqliteStore};
@@ -54,6 +55,32 @@ impl Site {
         Self::in_directory(tempfile::tempdir().unwrap())
     }
 
+    /// A sink's files in the place of a store's, and the last run left by a crash before its close, its last line torn.
+    pub(crate) fn crashed() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let runs = runtime().block_on(async {
+            let sink = Arc::new(JsonlSink::new(directory.path().join("store")));
+            let keys = Keys::in_directory(directory.path().join("keys")).unwrap();
+            let policy = Fixed::new().allow_tool("potassium");
+            let deployment = Deployment::with_sink(ORIGIN, keys, policy, sink).build().unwrap();
+            let mut runs = Vec::new();
+            for input in ["other", SECRET] {
+                let model = ScriptedModel::new()
+                    .call("potassium", json!({"patient": input}))
+                    .answer(format!("{input} has 5.9 mmol/l"));
+                let run = deployment.run(Ward, (), model).tenant("clinic-7").principal("nurse-12");
+                let outcome = run.subject("p-1").input(input).start().await.unwrap();
+                runs.push(outcome.report().run_id.to_string());
+            }
+            runs
+        });
+        let site = Self::of(directory, runs);
+        let records = format!("{}/records.jsonl", site.run(1));
+        let whole = fs::read_to_string(&records).unwrap();
+        fs::write(records, &whole[..whole.len() - 30]).unwrap();
+        site
+    }
+
     /// With a history of its signing key, `run.history.jsonl`.
     pub(crate) fn with_history() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -84,6 +111,10 @@ impl Site {
             }
             runs
         });
+        Self::of(directory, runs)
+    }
+
+    fn of(directory: tempfile::TempDir, runs: Vec<String>) -> Self {
         let mut site = Self { directory, runs, key: String::new() };
         let shown = json(&fuze(&["key", "show", "--json", &site.path("keys/signing.key")], 0));
         site.key = shown["publicKey"].as_str().unwrap().to_owned();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::common::{Host, Sample, evaluate, times};
-use crate::measure::{Clock, Figures};
+use crate::measure::{Clock, Figures, job};
 
 const RECORDS: u64 = 500;
 
@@ -57,12 +57,9 @@ pub(crate) fn measure(figures: &mut Figures) {
     let [ours, by_hand, composed] = figures.compare(
         Clock::Cpu,
         [
-            (
-                "Recorder::append",
-                Box::new(|| append(turns.next().unwrap(), &mut |record| drop(black_box(record)))),
-            ),
-            ("a hand-written loop", Box::new(|| drop(black_box(run.by_hand(&roots))))),
-            ("serde_jcs and sha2", Box::new(|| drop(black_box(run.composed(&roots))))),
+            job("Recorder::append", || append(turns.next().unwrap(), &mut |record| drop(black_box(record)))),
+            job("a hand-written loop", || run.by_hand(&roots)),
+            job("serde_jcs and sha2", || run.composed(&roots)),
         ],
     );
     figures.at_least("append: speed as a share of the hand-written loop's", by_hand, ours, 0.85);

@@ -1,9 +1,21 @@
 //! Turns, medians, ratios.
 
+use std::any::Any;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// One thing to be measured.
-pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() + 'j>);
+/// One thing to be measured: its name, what is done before the clock starts, and the work. What that gives is dropped when the clock has
+/// stopped.
+pub(crate) type Job<'j> = (&'static str, Box<dyn FnMut() + 'j>, Box<dyn FnMut() -> Box<dyn Any> + 'j>);
+
+/// Work with nothing before and after it.
+pub(crate) fn job<'j, T>(name: &'static str, mut work: impl FnMut() -> T + 'j) -> Job<'j> {
+    let work = move || -> Box<dyn Any> {
+        black_box(work());
+        Box::new(())
+    };
+    (name, Box::new(|| ()), Box::new(work))
+}
 
 /// The clock that a comparison goes by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,17 +61,19 @@ impl Figures {
             if round >= 5 && began.elapsed() > Duration::from_secs(5) {
                 break;
             }
-            for ((_, job), samples) in jobs.iter_mut().zip(&mut samples) {
+            for ((_, prepare, work), samples) in jobs.iter_mut().zip(&mut samples) {
+                prepare();
                 let before = now(clock);
-                job();
+                let given = work();
                 samples.push((now(clock) - before).as_secs_f64());
+                drop(given);
             }
         }
         let times = samples.map(|samples| match clock {
             Clock::Cpu | Clock::Process => median(samples),
             Clock::Wall => samples.into_iter().fold(f64::INFINITY, f64::min),
         });
-        for ((name, _), seconds) in jobs.iter().zip(times) {
+        for ((name, ..), seconds) in jobs.iter().zip(times) {
             println!("  {name:<58} {:>10.3} ms", seconds * 1e3);
         }
         times

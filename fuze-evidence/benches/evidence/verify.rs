@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::common::{Host, Sample, evaluate, times};
-use crate::measure::{Clock, Figures};
+use crate::measure::{Clock, Figures, job};
 
 const RECORDS: u64 = 20_000;
 
@@ -33,32 +33,26 @@ pub(crate) fn measure(figures: &mut Figures) {
 
     let [one, sha] = figures.compare(
         Clock::Cpu,
-        [
-            ("the chain, one thread", Box::new(|| _ = black_box(chain(Look::Hashes, 1)))),
-            ("SHA-256 of the same octets", Box::new(raw)),
-        ],
+        [job("the chain, one thread", || chain(Look::Hashes, 1)), job("SHA-256 of the same octets", raw)],
     );
     figures.at_least("chain on one core: speed as a share of SHA-256's", sha, one, 0.9);
     let two = || _ = black_box(chain(Look::Hashes, 2));
     let [both, sha] = figures.compare(
         Clock::Process,
-        [
-            ("the chain, two threads, CPU time of both", Box::new(two)),
-            ("SHA-256 of the same octets", Box::new(raw)),
-        ],
+        [job("the chain, two threads, CPU time of both", two), job("SHA-256 of the same octets", raw)],
     );
     // The pieces are dealt out in turn, so each thread has half: what two cores need that nobody else uses.
     figures.at_least("chain on two cores: times as fast as SHA-256 on one", sha, both / 2.0, 1.8);
     figures.compare(
         Clock::Wall,
-        [("the same as time passes, two threads", Box::new(two)), ("SHA-256, one thread", Box::new(raw))],
+        [job("the same as time passes, two threads", two), job("SHA-256, one thread", raw)],
     );
 
     let [strict, again] = figures.compare(
         Clock::Cpu,
         [
-            ("the chain and canonical form", Box::new(|| _ = black_box(chain(Look::Canonical, 1)))),
-            ("the chain, parsed and written again", Box::new(|| parse_and_write_again(records))),
+            job("the chain and canonical form", || chain(Look::Canonical, 1)),
+            job("the chain, parsed and written again", || parse_and_write_again(records)),
         ],
     );
     figures.at_least("strict: times as fast as parsing and writing again", again, strict, 3.0);
@@ -69,15 +63,12 @@ pub(crate) fn measure(figures: &mut Figures) {
         let files = RunFiles { records: Box::new(records), roots: None, content: None };
         assert!(verify_files_with(files, &keys, &options).unwrap().is_verified());
     };
-    figures.compare(Clock::Cpu, [("verify, whole, one thread", Box::new(|| whole(on(1))))]);
+    figures.compare(Clock::Cpu, [job("verify, whole, one thread", || whole(on(1)))]);
     figures.compare(
         Clock::Wall,
         [
-            ("verify, whole, two threads", Box::new(|| whole(on(2)))),
-            (
-                "verify, whole, two threads, with the second reader",
-                Box::new(|| whole(on(2).with_second_reader())),
-            ),
+            job("verify, whole, two threads", || whole(on(2))),
+            job("verify, whole, two threads, with the second reader", || whole(on(2).with_second_reader())),
         ],
     );
 }

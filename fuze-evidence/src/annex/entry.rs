@@ -45,6 +45,7 @@ enum Kind {
     LateOutcome,
     Hold,
     Release,
+    GivenUp,
 }
 
 /// How far it reaches.
@@ -124,6 +125,17 @@ pub struct Contest {
     pub statement: Hash,
 }
 
+/// A run that never closed and never will: whoever wrote it is gone, and its records are these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The run.
+    pub run_id: RunId,
+    /// How many records it has.
+    pub count: u64,
+    /// The hash of the last.
+    pub head: Hash,
+}
+
 /// How far a hold reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HoldScope {
@@ -155,6 +167,8 @@ pub enum Event {
     Hold(Hold),
     /// One such order ends.
     Release(Hold),
+    /// A run without a close will never have one.
+    GivenUp(GivenUp),
 }
 
 impl Event {
@@ -164,6 +178,7 @@ impl Event {
         match self {
             Self::Erased(erasure) => Some(erasure.run_id),
             Self::Contested(contest) | Self::LateOutcome(contest) => Some(contest.run_id),
+            Self::GivenUp(given_up) => Some(given_up.run_id),
             Self::Hold(hold) | Self::Release(hold) => match hold.scope {
                 HoldScope::Run(run) => Some(run),
                 HoldScope::Tenant => None,
@@ -196,7 +211,15 @@ pub struct AnnexEntry {
 impl AnnexEntry {
     /// What must hold for a line by itself.
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let Event::Erased(erasure) = &self.event else { return Ok(()) };
+        let erasure = match &self.event {
+            Event::Erased(erasure) => erasure,
+            Event::GivenUp(GivenUp { count: 0, .. }) => return Err("a run without a record never began"),
+            Event::GivenUp(_)
+            | Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_) => return Ok(()),
+        };
         use ErasureReason::{ConsentWithdrawn, ContentWindow, DecisionWindow, HashWindow, Request};
         let fits = match (&erasure.what, erasure.reason) {
             (Erased::Field { .. } | Erased::Subject, Request | ConsentWithdrawn)
@@ -234,7 +257,11 @@ pub(super) struct Wire {
     by: Name,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     close_root: Option<Hash>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
     domain: AnnexDomain,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Hash>,
     key_id: KeyId,
     kind: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,7 +290,9 @@ impl From<AnnexEntry> for Wire {
             at,
             by,
             close_root: None,
+            count: None,
             domain: AnnexDomain::V1,
+            head: None,
             key_id,
             kind: Kind::Erased,
             leaves: None,
@@ -294,6 +323,9 @@ impl From<AnnexEntry> for Wire {
             Event::LateOutcome(contest) => wire.contest(Kind::LateOutcome, contest),
             Event::Hold(hold) => wire.hold(Kind::Hold, hold),
             Event::Release(hold) => wire.hold(Kind::Release, hold),
+            Event::GivenUp(GivenUp { run_id: _, count, head }) => {
+                (wire.kind, wire.count, wire.head) = (Kind::GivenUp, Some(count), Some(head));
+            }
         }
         wire
     }
@@ -339,6 +371,9 @@ impl Wire {
                 };
                 let hold = Hold { scope, reason: self.reason?.parse().ok()? };
                 if kind == Kind::Hold { Event::Hold(hold) } else { Event::Release(hold) }
+            }
+            Kind::GivenUp => {
+                Event::GivenUp(GivenUp { run_id: self.run_id?, count: self.count?, head: self.head? })
             }
         };
         let Self { at, by, key_id, origin, prev, sequence, tenant, .. } = self;

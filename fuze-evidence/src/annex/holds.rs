@@ -17,7 +17,7 @@ impl Holds {
     pub(super) fn take(&mut self, entry: &AnnexEntry) -> Result<(), AnnexError> {
         match &entry.event {
             Event::Erased(erasure) => self.check(erasure.run_id),
-            Event::Contested(_) | Event::LateOutcome(_) => Ok(()),
+            Event::Contested(_) | Event::LateOutcome(_) | Event::GivenUp(_) => Ok(()),
             Event::Hold(hold) => {
                 self.standing.entry(*hold).or_default().push(entry.sequence);
                 Ok(())

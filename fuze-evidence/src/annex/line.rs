@@ -52,6 +52,11 @@ impl Line {
         &self.entry
     }
 
+    /// The entry, whose signature was found to hold in another way.
+    pub(super) fn into_entry(self) -> AnnexEntry {
+        self.entry
+    }
+
     pub(super) fn verify(self, key: &PublicKey) -> Result<AnnexEntry, SignatureError> {
         key.verify(&self.message, &self.signature)?;
         Ok(self.entry)

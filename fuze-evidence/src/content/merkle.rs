@@ -1,17 +1,44 @@
 //! The RFC 6962 Merkle tree over leaf hashes: root, inclusion proof, its verification. Leaves come hashed.
 
-use sha2::{Digest, Sha256};
-
-use crate::hash::Hash;
+use crate::hash::{BLOCK_BYTES, Hash, sha256_padded};
 
 /// The hash of a node over its two children (RFC 6962 section 2.1).
 #[must_use]
 pub fn node_hash(left: Hash, right: Hash) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update([1]);
-    hasher.update(left.0);
-    hasher.update(right.0);
-    Hash(hasher.finalize().into())
+    Node::over(left, right).hash()
+}
+
+/// What a node is the hash of, filled up to whole blocks (FIPS 180-4 section 5.1.1).
+struct Node([u8; 2 * BLOCK_BYTES]);
+
+impl Node {
+    const EMPTY: Self = {
+        let mut octets = [0; 2 * BLOCK_BYTES];
+        octets[0] = 1;
+        octets[65] = 0x80;
+        // The length in bits: 520.
+        octets[126] = 2;
+        octets[127] = 8;
+        Self(octets)
+    };
+
+    fn over(left: Hash, right: Hash) -> Self {
+        let mut node = Self::EMPTY;
+        node.set(0, left);
+        node.set(1, right);
+        node
+    }
+
+    fn set(&mut self, child: usize, hash: Hash) {
+        let [_, children @ ..] = &mut self.0;
+        if let Some(place) = children.as_chunks_mut().0.get_mut(child) {
+            *place = hash.0;
+        }
+    }
+
+    fn hash(&self) -> Hash {
+        sha256_padded(self.0.as_chunks().0)
+    }
 }
 
 /// The tree hash of `leaves` (RFC 6962 section 2.1); of none, the hash of nothing.
@@ -30,6 +57,31 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
         root = node_hash(left, root);
     }
     root
+}
+
+/// The tree hash of a power of two of leaves, at least two: level by level, because hashes that do not wait for each other overlap.
+pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
+    let leaves = leaves.into_iter();
+    let mut nodes = Vec::with_capacity(leaves.size_hint().1.unwrap_or(0) / 2);
+    for (at, leaf) in leaves.enumerate() {
+        if at % 2 == 0 {
+            nodes.push(Node::EMPTY);
+        }
+        if let Some(parent) = nodes.last_mut() {
+            parent.set(at % 2, leaf);
+        }
+    }
+    while nodes.len() > 1 {
+        for at in 0..nodes.len() {
+            // Where a parent is put together, its own children have been hashed before.
+            let hash = nodes.get(at).map_or(Hash::ZERO, Node::hash);
+            if let Some(parent) = nodes.get_mut(at / 2) {
+                parent.set(at % 2, hash);
+            }
+        }
+        nodes.truncate(nodes.len() / 2);
+    }
+    nodes.first().map_or(Hash::ZERO, Node::hash)
 }
 
 /// The hashes beside the way from a leaf to the root, nearest first.
@@ -121,6 +173,9 @@ mod tests {
     fn the_root_is_the_one_of_the_definition() {
         for count in 0..40 {
             assert_eq!(merkle_root(leaves(count)), by_definition(&leaves(count)), "{count}");
+        }
+        for count in [2, 4, 8, 16, 32, 64] {
+            assert_eq!(perfect_root(leaves(count)), by_definition(&leaves(count)), "{count}");
         }
     }
 

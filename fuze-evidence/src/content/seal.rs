@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{
-    Commitment, DisclosedLeaf, Disclosure, Leaf, Opening, Salt, check_shape, decoy_hash, merkle_root,
-};
-use crate::crypto::{self, NONCE_BYTES};
+use super::{Commitment, DisclosedLeaf, Disclosure, Opening, Salt, check_shape, decoy_hash, merkle_root};
+use crate::base64;
+use crate::crypto::{self, NONCE_BYTES, TAG_BYTES};
 use crate::hash::Hash;
 use crate::jcs;
 use crate::keys::{KeyError, RunKeys, decode};
@@ -289,25 +288,46 @@ impl KeysLine {
     }
 }
 
+const CONTENT: &str = "fuze/content/v1";
+
+/// What cipher text is bound to: the canonical octets of `[label, runId, hash]`. None of the three has a character that is escaped.
+struct Aad(Vec<u8>);
+
+impl Aad {
+    const END: &[u8] = b"\"]";
+
+    /// Its hash is still to be said.
+    fn new(label: &str, run_id: RunId) -> Self {
+        let mut out = Vec::with_capacity(144);
+        out.extend_from_slice(b"[\"");
+        out.extend_from_slice(label.as_bytes());
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(&run_id.text());
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(&[b'0'; 64]);
+        out.extend_from_slice(Self::END);
+        Self(out)
+    }
+
+    fn of(&mut self, hash: &[u8; 64]) -> &[u8] {
+        let end = self.0.len() - Self::END.len();
+        if let Some(place) = self.0.get_mut(..end).and_then(<[u8]>::last_chunk_mut) {
+            *place = *hash;
+        }
+        &self.0
+    }
+}
+
 fn keys_aad(run_id: RunId, root: Hash) -> Vec<u8> {
-    aad("fuze/content-keys/v1", run_id, root)
+    let mut aad = Aad::new("fuze/content-keys/v1", run_id);
+    aad.of(&root.to_hex());
+    aad.0
 }
 
 fn content_aad(run_id: RunId, leaf: Hash) -> Vec<u8> {
-    aad("fuze/content/v1", run_id, leaf)
-}
-
-/// The canonical octets of `[label, runId, hash]`. None of the three has a character that is escaped.
-fn aad(label: &str, run_id: RunId, hash: Hash) -> Vec<u8> {
-    let mut out = Vec::with_capacity(144);
-    out.extend_from_slice(b"[\"");
-    out.extend_from_slice(label.as_bytes());
-    out.extend_from_slice(b"\",\"");
-    out.extend_from_slice(&run_id.text());
-    out.extend_from_slice(b"\",\"");
-    hash.push_hex(&mut out);
-    out.extend_from_slice(b"\"]");
-    out
+    let mut aad = Aad::new(CONTENT, run_id);
+    aad.of(&leaf.to_hex());
+    aad.0
 }
 
 /// Encrypts what `commitment` commits to.
@@ -320,38 +340,41 @@ pub fn seal(
     random: &mut dyn Random,
 ) -> Result<SealedContent, OpenError> {
     let failed = |error| OpenError::Key(KeyError::Random(error));
-    let root = commitment.root;
-    let mut entries = Zeroizing::new(Vec::with_capacity(commitment.leaves.len() * 65));
+    let (root, leaves) = (commitment.root(), usize::try_from(commitment.leaves()).unwrap_or(0));
+    let mut entries = Zeroizing::new(Vec::with_capacity(leaves * LEAF_BYTES + TAG_BYTES));
     // Holds a leaf's text, and then what it is encrypted to.
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
+    let mut text = Vec::with_capacity(256);
+    let mut aad = Aad::new(CONTENT, keys.run_id());
     // Both lines are written straight in their canonical order, in an alphabet that needs no escapes.
-    let mut content = Vec::with_capacity(commitment.leaves.len() * 160 + 128);
+    let pairs = commitment.in_order().filter_map(|(_, _, pair)| pair);
+    let data: usize = pairs.map(|pair| base64::chars(pair.len() + 1 + TAG_BYTES) + 10).sum();
+    let mut content = Vec::with_capacity(leaves * 76 + data + 96);
     content.extend_from_slice(b"{\"leaves\":[");
-    for (at, (hash, leaf)) in commitment.leaves.iter().enumerate() {
+    for (at, (hash, salt, pair)) in commitment.in_order().enumerate() {
         content.extend_from_slice(if at == 0 { b"{" } else { b",{" });
-        match leaf {
-            Leaf::Decoy(salt) => {
+        let hash = hash.to_hex();
+        match pair {
+            None => {
                 entries.push(DECOY);
                 entries.extend_from_slice(&salt.0);
             }
-            Leaf::Opened(opening) => {
-                let mut key = Zeroizing::new([0u8; 32]);
-                random.fill(key.as_mut_slice()).map_err(failed)?;
+            Some(pair) => {
                 entries.push(LEAF);
-                entries.extend_from_slice(&opening.salt.0);
-                entries.extend_from_slice(key.as_slice());
+                entries.extend_from_slice(&salt.0);
+                entries.extend_from_slice(&[0; 32]);
+                let key = entries.last_chunk_mut::<32>().ok_or(OpenError::Malformed)?;
+                random.fill(key).map_err(failed)?;
                 text.clear();
-                jcs::to_writer(&mut text, &(&opening.path, &opening.value))
-                    .map_err(|_| OpenError::Malformed)?;
-                crypto::seal_once(&key, &content_aad(keys.run_id(), *hash), &mut text)
-                    .map_err(|_| OpenError::Refused)?;
+                text.push(b'[');
+                text.extend_from_slice(pair);
+                crypto::seal_once(key, aad.of(&hash), &mut text).map_err(|_| OpenError::Refused)?;
                 content.extend_from_slice(b"\"data\":\"");
-                push_base64(&mut content, &text);
+                base64::push(&mut content, &text);
                 content.extend_from_slice(b"\",");
             }
         }
         content.extend_from_slice(b"\"hash\":\"");
-        hash.push_hex(&mut content);
+        content.extend_from_slice(&hash);
         content.extend_from_slice(b"\"}");
     }
     content.extend_from_slice(b"],\"root\":\"");
@@ -359,17 +382,20 @@ pub fn seal(
     content.extend_from_slice(VERSION_END);
     let mut nonce = [0u8; NONCE_BYTES];
     random.fill(&mut nonce).map_err(failed)?;
-    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), &entries)
+    let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), root), entries)
         .map_err(|_| OpenError::Refused)?;
     Ok(SealedContent { root, content, keys: keys_line(&nonce, root, keys.subject(), &wrapped) })
 }
 
+/// Of a leaf: its kind, its salt, its key.
+const LEAF_BYTES: usize = 1 + 32 + 32;
+
 const VERSION_END: &[u8] = b"\",\"v\":1}";
 
 fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(wrapped.len() / 3 * 4 + 256);
+    let mut out = Vec::with_capacity(base64::chars(wrapped.len()) + 256);
     out.extend_from_slice(b"{\"kind\":\"content\",\"nonce\":\"");
-    push_base64(&mut out, nonce);
+    base64::push(&mut out, nonce);
     out.extend_from_slice(b"\",\"root\":\"");
     root.push_hex(&mut out);
     if let Some(subject) = subject {
@@ -377,45 +403,14 @@ fn keys_line(nonce: &[u8], root: Hash, subject: Option<&Name>, wrapped: &[u8]) -
         out.extend_from_slice(subject.as_str().as_bytes());
     }
     out.extend_from_slice(b"\",\"v\":1,\"wrapped\":\"");
-    push_base64(&mut out, wrapped);
+    base64::push(&mut out, wrapped);
     out.extend_from_slice(b"\"}");
     out
-}
-
-/// Appends base64url without padding. What it spells is cipher text and nonces, which are public, so that it need not take the
-/// same time for all of them, as `base64ct` does for secrets.
-fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let digit = |bits: u8| ALPHABET.get(usize::from(bits & 63)).copied().unwrap_or(b'A');
-    let start = out.len();
-    out.resize(start + (bytes.len() * 4).div_ceil(3), 0);
-    let mut places = out.get_mut(start..).unwrap_or_default().chunks_mut(4);
-    let (groups, rest) = bytes.as_chunks::<3>();
-    for ([a, b, c], place) in groups.iter().zip(places.by_ref()) {
-        place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(*c)]);
-    }
-    match (rest, places.next()) {
-        ([a], Some(place)) => place.copy_from_slice(&[digit(a >> 2), digit(a << 4)]),
-        ([a, b], Some(place)) => {
-            place.copy_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2)])
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cipher_text_is_spelt_as_base64url_without_padding() {
-        let bytes: Vec<u8> = (0..=255).rev().chain(0..=255).collect();
-        for length in 0..bytes.len() {
-            let mut out = Vec::new();
-            push_base64(&mut out, &bytes[..length]);
-            assert_eq!(String::from_utf8(out).unwrap(), Base64UrlUnpadded::encode_string(&bytes[..length]));
-        }
-    }
 
     #[test]
     fn what_is_bound_is_canonical() {

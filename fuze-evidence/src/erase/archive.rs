@@ -3,12 +3,15 @@
 //! An erasure is an intent, then the subject's key, then the run's files, then the annex, then the intent's end; each is
 //! durable before the next, and each may be done again. After a crash [`Archive::recover`] goes through the same steps.
 
+mod left;
+mod under_way;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Disk, NEW, io, read_if_there};
+use super::disk::{self, Disk, io, read_if_there};
 use super::intent::Intent;
 use super::plan::{Lines, Plan};
 use super::rewrite::{content_after, keys_after, rewritten};
@@ -21,6 +24,10 @@ use crate::name::Name;
 use crate::record::RunId;
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::time::Timestamp;
+
+pub use left::GaveUp;
+use under_way::Of;
+pub use under_way::Recovered;
 
 /// A deployment's evidence in files, as [`crate::sink::JsonlSink`] writes it. Whoever erases is alone: a tenant's annex and a run are
 /// locked while something is done to them.
@@ -44,16 +51,6 @@ impl std::fmt::Debug for Keys<'_> {
     }
 }
 
-/// What [`Archive::recover`] brought to its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[must_use = "what was finished and cut off is to be reported"]
-pub struct Recovered {
-    /// Runs whose erasure had been cut off and is now complete.
-    pub finished: Vec<RunId>,
-    /// Annexes whose last line was partial, and how many octets were cut off. What such a line said was never acknowledged.
-    pub cut: Vec<(PathBuf, u64)>,
-}
-
 /// What came of erasing a person: one answer for each run of that person that is here.
 #[derive(Debug)]
 #[must_use = "some runs may be held or waiting"]
@@ -62,6 +59,8 @@ pub struct PersonErased {
     pub runs: BTreeMap<RunId, Result<Done, EraseError>>,
     /// Keys of aliases under which no run is here.
     pub keys_alone: Vec<Name>,
+    /// Runs of that person that had never begun, and lay put aside: removed.
+    pub unbegun: Vec<RunId>,
 }
 
 impl<'k> Archive<'k> {
@@ -116,14 +115,27 @@ impl<'k> Archive<'k> {
             opened => opened.map_err(io(&path))?,
         };
         let line = |why| EraseError::Line { path: path.clone(), why };
-        let facts = RunFacts::read_file(BufReader::new(file)).map_err(line)?;
+        let mut torn = false;
+        let facts = match RunFacts::read_file(BufReader::new(file), &mut torn) {
+            // As a crash leaves it: whatever the line was to say, it is no close.
+            Err(why) => match self.begins(run) {
+                Ok(Some(first)) if torn => return Err(first.not_closed()),
+                Ok(_) | Err(_) => return Err(line(why)),
+            },
+            Ok(facts) => facts,
+        };
         if facts.run_id != run {
             return Err(line(format!("it is run {}", facts.run_id)));
         }
-        if facts.origin != *self.registrar.origin() {
-            return Err(EraseError::OtherOrigin { found: facts.origin });
-        }
+        self.own(&facts)?;
         Ok(facts)
+    }
+
+    fn own(&self, facts: &RunFacts) -> Result<(), EraseError> {
+        match facts.origin == *self.registrar.origin() {
+            true => Ok(()),
+            false => Err(EraseError::OtherOrigin { found: facts.origin.clone() }),
+        }
     }
 
     /// Erases `target` from a closed run and says so in the annex. Durable when this returns.
@@ -172,7 +184,8 @@ impl<'k> Archive<'k> {
         for alias in &keys_alone {
             subjects.erase(alias)?;
         }
-        Ok(PersonErased { runs, keys_alone })
+        let unbegun = self.erase_unbegun(&keys_alone)?;
+        Ok(PersonErased { runs, keys_alone, unbegun })
     }
 
     /// The runs that are here, in order of their ids.
@@ -239,55 +252,6 @@ impl<'k> Archive<'k> {
         self.say(tenant, Event::LateOutcome(outcome), at, by)
     }
 
-    /// Finishes what a crash cut off: erasures whose intent is there, and an annex whose last line is partial.
-    ///
-    /// # Errors
-    /// When an intent is not one of this deployment, or something cannot be written. What was cut off then still is.
-    pub fn recover(&self) -> Result<Recovered, EraseError> {
-        let mut recovered = Recovered::default();
-        let annexes = self.directory.join("annex");
-        for path in files(&annexes)? {
-            let held = Held { file: disk::hold(&path, false)?, path };
-            let octets = fs::read(&held.path).map_err(io(&held.path))?;
-            let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-            if whole < octets.len() {
-                let length = u64::try_from(whole).unwrap_or(0);
-                held.file.set_len(length).and_then(|()| held.file.sync_all()).map_err(io(&held.path))?;
-                recovered
-                    .cut
-                    .push((held.path.clone(), u64::try_from(octets.len() - whole).unwrap_or(u64::MAX)));
-            }
-        }
-        for path in files(&self.erasures())? {
-            if path.to_string_lossy().ends_with(NEW) {
-                // An intent that was never whole: nothing was touched.
-                self.disk.remove(&path)?;
-                continue;
-            }
-            let Some(octets) = read_if_there(&path)? else { continue };
-            let line = |why| EraseError::Line { path: path.clone(), why };
-            let intent = Intent::read(&octets, &self.registrar).map_err(line)?;
-            #[cfg(test)]
-            self.disk.pause();
-            let (held, mut annex) = self.hold_annex(&intent.tenant)?;
-            let _run = self.hold_run(intent.run_id)?;
-            // It may be another process's, which has finished it meanwhile and perhaps begun another: what this one would put
-            // in place is then older than what is there.
-            match read_if_there(&path)? {
-                None => continue,
-                Some(now) if now != octets => return Err(EraseError::Locked { path }),
-                Some(_) => {}
-            }
-            self.finish(&intent, &held, &mut annex)?;
-            recovered.finished.push(intent.run_id);
-        }
-        Ok(recovered)
-    }
-
-    fn erasures(&self) -> PathBuf {
-        self.directory.join("erasures")
-    }
-
     fn carry_out(
         &self,
         run: RunId,
@@ -295,27 +259,28 @@ impl<'k> Archive<'k> {
         by: &Name,
         plan: impl FnOnce(&RunFacts, &Annex) -> Result<Option<Plan>, EraseError>,
     ) -> Result<Done, EraseError> {
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Run(run))?;
         let facts = self.facts(run)?;
-        let Some(close) = facts.close else {
-            return Err(EraseError::NotClosed { run, waiting: facts.waiting });
-        };
         #[cfg(test)]
         self.disk.pause();
+        let over = match facts.close {
+            Some(close) => close.at,
+            None => self.given_up_at(&facts)?,
+        };
         let (held, mut annex) = self.hold_annex(&facts.tenant)?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(&facts.tenant))?;
         let Some(plan) = plan(&facts, &annex)? else { return Ok(Done::Already) };
         if plan.subject_key().is_some() && self.keys.subjects.is_none() {
             return Err(EraseError::KeysNeeded);
         }
-        let at = close.not_before(at);
+        let at = over.max(at);
         let intent = Intent { at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
         // Found out now, not when the content is gone.
         let mut trial = annex.clone();
         for erasure in &intent.plan.erasures {
-            trial.append(at, by.clone(), Event::Erased(erasure.clone()), self.registrar.signer())?;
+            self.registrar.append(&mut trial, at, by, Event::Erased(erasure.clone()))?;
         }
         self.prepare(&intent)?;
         disk::make_directory(&self.erasures())?;
@@ -323,10 +288,6 @@ impl<'k> Archive<'k> {
         self.disk.replace(&path, &intent.write(&self.registrar)?)?;
         self.finish(&intent, &held, &mut annex)?;
         Ok(Done::Erased)
-    }
-
-    fn intent_path(&self, run: RunId) -> PathBuf {
-        self.erasures().join(format!("{run}.json"))
     }
 
     /// Finds what would stop [`Self::finish`] half way: an intent that cannot be carried out stands in the way of every other.
@@ -372,11 +333,10 @@ impl<'k> Archive<'k> {
                 self.disk.replace(&keys, &octets)?;
             }
         }
-        let at = self.registrar.time_of(intent.at);
         for erasure in &plan.erasures {
             if !annex.states(erasure) {
                 let event = Event::Erased(erasure.clone());
-                let line = annex.append(at, intent.by.clone(), event, self.registrar.signer())?;
+                let line = self.registrar.append(annex, intent.at, &intent.by, event)?;
                 self.disk.append(&held.file, &held.path, &line)?;
             }
         }
@@ -420,7 +380,7 @@ impl<'k> Archive<'k> {
     }
 
     fn say(&self, tenant: &Name, event: Event, at: Timestamp, by: &Name) -> Result<(), EraseError> {
-        self.refuse_unfinished()?;
+        self.refuse_unfinished(Of::Tenant(tenant))?;
         if let Some(run) = event.run_id() {
             event.check_whose(tenant, run, self.begins(run)?.map(|facts| facts.tenant))?;
         }
@@ -428,17 +388,9 @@ impl<'k> Archive<'k> {
         self.disk.pause();
         let (held, mut annex) = self.hold_annex(tenant)?;
         // Once more, now that nobody else can begin anything.
-        self.refuse_unfinished()?;
-        let line = annex.append(at, by.clone(), event, self.registrar.signer())?;
+        self.refuse_unfinished(Of::Tenant(tenant))?;
+        let line = self.registrar.append(&mut annex, at, by, event)?;
         self.disk.append(&held.file, &held.path, &line)
-    }
-
-    /// An erasure that was cut off comes first: a hold ordered now would make it untrue.
-    fn refuse_unfinished(&self) -> Result<(), EraseError> {
-        match files(&self.erasures())?.into_iter().next() {
-            Some(path) => Err(EraseError::Unfinished { path }),
-            None => Ok(()),
-        }
     }
 
     fn hold_annex(&self, tenant: &Name) -> Result<(Held, Annex), EraseError> {

@@ -8,7 +8,7 @@ use crate::jcs;
 use crate::keys::{KeyError, MasterKey, RunKeys, SubjectKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{Entry, RunId};
-use crate::retention::{Due, Windows, is_oversight};
+use crate::retention::{Windows, is_oversight};
 use crate::span::Span;
 use crate::time::Timestamp;
 
@@ -58,6 +58,12 @@ pub struct RunFacts {
     pub contents: Vec<Partition>,
     /// How it was closed, if it was.
     pub close: Option<Close>,
+    /// How many records it has, and the hash of the last.
+    pub head: (u64, Hash),
+    /// When the last one ended.
+    pub last_at: Timestamp,
+    /// The store that has it, as its first record says; none where a sink alone has it.
+    pub store: Option<Name>,
     /// It waits for people.
     pub waiting: bool,
 }
@@ -82,6 +88,9 @@ impl RunFacts {
                     windows: Windows::of(invoke),
                     contents: Vec::new(),
                     close: None,
+                    head: (0, Hash::ZERO),
+                    last_at: entry.ended_at,
+                    store: invoke.store.clone(),
                     waiting: false,
                 }),
                 _ => return Err("its first record is not `agent.invoke`".into()),
@@ -93,6 +102,8 @@ impl RunFacts {
                 let oversight = is_oversight(&entry.span);
                 facts.contents.push(Partition { root: content.root, oversight });
             }
+            facts.head = (facts.head.0 + 1, entry.hash);
+            facts.last_at = entry.ended_at;
             facts.waiting = matches!(entry.span, Span::OversightSuspend(_));
             if let Some(root) = &entry.signature {
                 let root = sha256(&jcs::to_vec(root).map_err(|e| e.to_string())?);
@@ -102,17 +113,25 @@ impl RunFacts {
         facts.ok_or_else(|| "it has no records".into())
     }
 
-    /// Reads `records.jsonl`.
-    pub(super) fn read_file(mut file: impl BufRead) -> Result<Self, String> {
+    /// Reads `records.jsonl`. `torn` says whether a line does not end.
+    pub(super) fn read_file(mut file: impl BufRead, torn: &mut bool) -> Result<Self, String> {
         Self::read(std::iter::from_fn(|| {
             let mut line = Vec::new();
             match (&mut file).take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
                 Ok(0) => None,
                 Ok(_) if line.pop() == Some(b'\n') => Some(Ok(line)),
-                Ok(_) => Some(Err(io::Error::new(io::ErrorKind::InvalidData, "a line has no line feed"))),
+                Ok(_) => {
+                    *torn = true;
+                    Some(Err(io::Error::new(io::ErrorKind::InvalidData, "a line has no line feed")))
+                }
                 Err(error) => Some(Err(error)),
             }
         }))
+    }
+
+    /// Why nothing is erased from it.
+    pub(super) fn not_closed(&self) -> EraseError {
+        EraseError::NotClosed { run: self.run_id, waiting: self.waiting, stored: self.store.is_some() }
     }
 
     /// The run's keys from its own line of `keys.jsonl`, without its line feed.
@@ -139,11 +158,5 @@ impl RunFacts {
         }
         let subject = subject.as_ref().map(|(alias, key)| (alias.clone(), key));
         RunKeys::unwrap(&wrapped, master, subject).map_err(EraseError::Key)
-    }
-
-    /// Which windows have ended at `now`; none of a run that has not closed.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> Due {
-        self.close.map_or(Due::Nothing, |close| self.windows.due(close.at, now))
     }
 }

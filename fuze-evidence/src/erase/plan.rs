@@ -205,17 +205,22 @@ impl Plan {
     /// # Errors
     /// When a hold stands against something that is due.
     pub fn due(facts: &RunFacts, annex: &Annex, now: Timestamp) -> Result<Option<Self>, EraseError> {
-        let Some(close) = facts.close else { return Ok(None) };
-        match facts.due(now) {
-            Due::Nothing => Ok(None),
-            Due::Content if facts.contents.iter().any(|content| content.oversight) => {
+        // Of a run that never closed, from when it was given up.
+        let given_up = || annex.given_up(facts.run_id).map(|(at, _)| at);
+        let Some(from) = facts.close.map(|close| close.at).or_else(given_up) else { return Ok(None) };
+        match (facts.windows.due(from, now), facts.close) {
+            (Due::Nothing, _) => Ok(None),
+            (Due::Content, _) if facts.contents.iter().any(|content| content.oversight) => {
                 let due = facts.contents.iter().filter(|content| !content.oversight);
                 let due = due.map(|content| Erased::Record { root: content.root });
                 Self::of(facts, annex, due.map(|what| (what, ErasureReason::ContentWindow)).collect())
             }
-            Due::Content => Self::of(facts, annex, vec![(Erased::Run, ErasureReason::ContentWindow)]),
-            Due::Decisions => Self::of(facts, annex, vec![(Erased::Run, ErasureReason::DecisionWindow)]),
-            Due::Run => {
+            (Due::Content, _) => Self::of(facts, annex, vec![(Erased::Run, ErasureReason::ContentWindow)]),
+            // Without a close root nothing can say which records went: those of a run that never closed stay.
+            (Due::Decisions, _) | (Due::Run, None) => {
+                Self::of(facts, annex, vec![(Erased::Run, ErasureReason::DecisionWindow)])
+            }
+            (Due::Run, Some(close)) => {
                 let what = Erased::Directory { close_root: close.root };
                 let plan = Self::of(facts, annex, vec![(what, ErasureReason::HashWindow)])?;
                 // With the run nothing is left that needs the key.
@@ -285,7 +290,11 @@ fn is_said(annex: &Annex, erasure: &Erasure) -> bool {
     let said = |covers: fn(&Erased) -> bool| {
         annex.of_run(erasure.run_id).any(|entry| match &entry.event {
             Event::Erased(stated) => covers(&stated.what),
-            Event::Contested(_) | Event::LateOutcome(_) | Event::Hold(_) | Event::Release(_) => false,
+            Event::Contested(_)
+            | Event::LateOutcome(_)
+            | Event::Hold(_)
+            | Event::Release(_)
+            | Event::GivenUp(_) => false,
         })
     };
     match &erasure.what {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::annex::Annex;
+use crate::annex::{Annex, AnnexError, Event};
 use crate::keys::Signer;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::name::Name;
@@ -15,6 +15,7 @@ use crate::verify::{TrustedKeys, VerifyError};
 pub struct Registrar {
     origin: Name,
     signer: Arc<dyn Signer>,
+    own: PublicKey,
     accepted: Vec<PublicKey>,
     histories: Vec<KeyHistory>,
 }
@@ -31,8 +32,8 @@ impl Registrar {
     /// # Errors
     /// When the signer's public key is none.
     pub fn new(origin: Name, signer: Arc<dyn Signer>) -> Result<Self, SignatureError> {
-        let accepted = vec![PublicKey::from_bytes(signer.public_key())?];
-        Ok(Self { origin, signer, accepted, histories: Vec::new() })
+        let own = PublicKey::from_bytes(signer.public_key())?;
+        Ok(Self { origin, signer, own, accepted: vec![own], histories: Vec::new() })
     }
 
     /// Lines signed by `key`, which was in force before, are accepted too.
@@ -76,9 +77,22 @@ impl Registrar {
         self.accepted.iter().copied().chain(earlier).any(|key| key.verify(message, signature).is_ok())
     }
 
-    /// `at`, or the time from which the signer's key is in force if that is later: what an earlier key began, this one may finish, and
-    /// its line must not be older than itself.
-    pub(super) fn time_of(&self, at: Timestamp) -> Timestamp {
+    /// Makes a statement in `annex` and signs it, as [`Annex::append`] does. It is not older than the signer's key: what an earlier key
+    /// began, this one may finish, and a clock may have fallen behind a rotation.
+    ///
+    /// # Errors
+    /// As [`Annex::append`].
+    pub fn append(
+        &self,
+        annex: &mut Annex,
+        at: Timestamp,
+        by: &Name,
+        event: Event,
+    ) -> Result<Vec<u8>, AnnexError> {
+        annex.append(self.time_of(at), by.clone(), event, self.signer())
+    }
+
+    fn time_of(&self, at: Timestamp) -> Timestamp {
         let id = self.signer.key_id();
         let from = self.own_histories().find_map(|history| match history.standing(&id, at) {
             Standing::NotYet { from } => Some(from),
@@ -92,7 +106,8 @@ impl Registrar {
         self.histories.iter().filter(own)
     }
 
-    /// The annex of `tenant` from its lines; of none, the one that has not begun.
+    /// The annex of `tenant` from its lines; of none, the one that has not begun. Where the last line is by the signer's own key, which
+    /// signs nothing that it has not verified, the signatures before it are not verified once more; whoever audits verifies them all.
     ///
     /// # Errors
     /// When it does not hold, or is another tenant's or deployment's.
@@ -102,6 +117,6 @@ impl Registrar {
         }
         let trusted = self.accepted.iter().fold(TrustedKeys::new(), |keys, key| keys.run_key(*key));
         let trusted = self.histories.iter().cloned().fold(trusted, TrustedKeys::history);
-        Annex::read(lines, &trusted)?.expect_of(&self.origin, tenant)
+        Annex::read_own(lines, &trusted, &self.own)?.expect_of(&self.origin, tenant)
     }
 }

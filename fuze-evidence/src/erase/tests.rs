@@ -193,13 +193,22 @@ fn an_intent_that_the_deployment_did_not_sign_is_refused() {
         fs::read_dir(desk.place.path().join("erasures")).unwrap().next().unwrap().unwrap().path()
     };
     let own = fs::read(path(&desk)).unwrap();
+    let stray = || {
+        let recovered = desk.archive().recover().unwrap();
+        assert_eq!((recovered.finished.len(), recovered.strays.len()), (0, 1));
+        let refused = Case::Run.carry_out(&desk.archive(), &made);
+        assert!(
+            matches!(&refused, Err(EraseError::Stray { path: named, .. }) if *named == path(&desk)),
+            "{refused:?}"
+        );
+    };
     fs::write(path(&desk), fs::read(path(&other)).unwrap()).unwrap();
-    assert!(matches!(desk.archive().recover(), Err(EraseError::Line { .. })));
+    stray();
     for at in 0..own.len() {
         let mut changed = own.clone();
         changed[at] ^= 1;
         fs::write(path(&desk), changed).unwrap();
-        assert!(matches!(desk.archive().recover(), Err(EraseError::Line { .. })), "octet {at}");
+        stray();
     }
     assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
     fs::write(path(&desk), own).unwrap();
@@ -356,7 +365,11 @@ fn an_erasure_is_finished_under_the_next_key() {
     // Without the history the key that signed the intent is a stranger's.
     let without = super::Registrar::new(origin.clone(), next.clone()).unwrap();
     let without = Archive::new(desk.place.path(), without).subject_keys(&desk.subjects);
-    assert!(matches!(without.recover(), Err(EraseError::Line { .. })));
+    assert_eq!(without.recover().unwrap().strays.len(), 1);
+    let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+    let refused = without.hold(&desk.tenant, hold, at(2_000), &name("legal"));
+    assert!(matches!(&refused, Err(EraseError::Stray { .. })), "{refused:?}");
+    assert!(refused.unwrap_err().to_string().contains("history of keys"));
     assert_eq!(archive().recover().unwrap().finished, [made.run]);
     // An auditor who has the history alone.
     let octets = fs::read(archive().annex_path(&desk.tenant)).unwrap();
@@ -383,6 +396,64 @@ fn an_intent_of_a_revoked_key_is_refused() {
     history.revoke(at(6_000), desk.signer.key_id(), None, &*next).unwrap();
     let registrar = super::Registrar::new(origin, next).unwrap().history(history);
     let archive = Archive::new(desk.place.path(), registrar).subject_keys(&desk.subjects);
-    assert!(matches!(archive.recover(), Err(EraseError::Line { .. })));
+    let recovered = archive.recover().unwrap();
+    assert_eq!((recovered.finished.len(), recovered.strays.len()), (0, 1));
     assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
+}
+
+/// What lies in `erasures/` and is nobody's intent is in nobody's way; one that a tenant's erasure left is in that tenant's alone.
+#[test]
+fn what_is_under_way_stops_its_own_tenant_alone() {
+    let desk = Desk::new();
+    let (made, later) = (make(&desk), make(&desk));
+    let erasures = desk.place.path().join("erasures");
+    fs::create_dir_all(&erasures).unwrap();
+    fs::create_dir_all(desk.place.path().join("annex/a directory.jsonl")).unwrap();
+    for stray in [".DS_Store", "note.json", "x.new", "01a1ffe0.json.new"] {
+        fs::write(erasures.join(stray), b"{}").unwrap();
+    }
+    fs::create_dir(erasures.join("sub")).unwrap();
+    assert_eq!(desk.archive().recover().unwrap(), super::Recovered::default());
+    assert_eq!(Case::Run.carry_out(&desk.archive(), &made).unwrap(), Done::Erased);
+    let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+    let order_hold = |tenant: &str| desk.archive().hold(&name(tenant), hold, at(2_000), &name("legal"));
+    assert!(Case::Run.carry_out(&crashing(&desk, 4), &later).is_err());
+    order_hold("other").unwrap();
+    assert!(matches!(order_hold("acme"), Err(EraseError::Unfinished { .. })));
+    // Its annex was changed: nothing of that tenant goes on, and all of the other.
+    let path = desk.archive().annex_path(&desk.tenant);
+    let octets = fs::read(&path).unwrap();
+    fs::write(&path, [b"x".as_slice(), &octets].concat()).unwrap();
+    assert!(matches!(desk.archive().recover(), Err(EraseError::AnnexBroken(_))));
+    desk.archive().release(&name("other"), hold, at(3_000), &name("legal")).unwrap();
+    fs::write(&path, octets).unwrap();
+    assert_eq!(desk.archive().recover().unwrap().finished, [later.run]);
+    order_hold("acme").unwrap();
+}
+
+/// Giving a run up is one line: whole, or cut off and never acknowledged.
+#[test]
+fn giving_up_cut_off_at_any_step_is_said_once_when_it_is_said_again() {
+    use super::GaveUp;
+    for step in 0.. {
+        let desk = Desk::new();
+        let says = Says {
+            input: &json!({"name": NAME}),
+            answers: &[],
+            decisions: &[],
+            subject: true,
+            closed: false,
+        };
+        let made = desk.make(&says);
+        let crashed = crashing(&desk, step).give_up(made.run, at(1_000), &name("dpo-1"));
+        desk.archive().recover().map(drop).unwrap();
+        let gave_up = desk.archive().give_up(made.run, at(1_000), &name("dpo-1")).unwrap();
+        assert!(matches!(gave_up, GaveUp::Run { ref cut, .. } if cut.is_empty()));
+        assert_eq!(desk.annex().entries().len(), 1, "step {step}");
+        assert!(!desk.verify(made.run).unwrap().is_verified());
+        if crashed.is_ok() {
+            assert!(step > 2);
+            break;
+        }
+    }
 }

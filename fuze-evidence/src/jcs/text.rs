@@ -57,6 +57,11 @@ pub(super) fn is_clean<const N: usize>(block: &[u8; N], ascii: bool) -> bool {
 /// How many octets at the beginning need no escape.
 pub(super) fn clean_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<128>()
+        && is_clean(block, false)
+    {
+        rest = after;
+    }
     while let Some((block, after)) = rest.split_first_chunk::<32>()
         && is_clean(block, false)
     {
@@ -69,11 +74,15 @@ pub(super) fn clean_length(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
+    // The last eight together: some are looked at again.
+    if bytes.last_chunk().is_some_and(|eight| need_escape(u64::from_le_bytes(*eight)) == 0) {
+        return bytes.len();
+    }
     bytes.len() - rest.len() + rest.iter().take_while(|&&byte| Escape::of(byte).is_none()).count()
 }
 
 /// Appends `text` as a canonical string.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     // Nearly all text is as long as it is written; growing step by step would copy a long one again and again.
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -97,14 +106,14 @@ mod tests {
     #[test]
     fn many_octets_at_once_are_seen_as_one_by_one() {
         for byte in 0..=u8::MAX {
-            for place in 0..48 {
+            for place in 0..176 {
                 for beside in [b'a', 0x1f, 0x20, b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
-                    let mut octets = [beside; 48];
+                    let mut octets = [beside; 176];
                     octets[place] = byte;
                     let one_by_one = octets.iter().take_while(|&&b| Escape::of(b).is_none()).count();
                     assert_eq!(clean_length(&octets), one_by_one, "{byte:#x} at {place} beside {beside:#x}");
-                    assert_eq!(is_clean(&octets, false), one_by_one == 48);
-                    assert_eq!(is_clean(&octets, true), one_by_one == 48 && octets.is_ascii());
+                    assert_eq!(is_clean(&octets, false), one_by_one == 176);
+                    assert_eq!(is_clean(&octets, true), one_by_one == 176 && octets.is_ascii());
                 }
             }
         }

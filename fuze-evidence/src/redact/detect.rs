@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr_iter, memmem};
+
 use super::Detector;
 
 /// Characters that people put between groups of digits.
@@ -33,7 +35,7 @@ impl Detector for Email {
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let mut from = 0;
-        for (at, _) in text.match_indices('@') {
+        for at in memchr_iter(b'@', text.as_bytes()) {
             let local = text.get(from..at).unwrap_or_default();
             let domain = text.get(at + 1..).unwrap_or_default();
             from = at + 1;
@@ -148,6 +150,9 @@ impl Detector for Iban {
 
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
+        if text.len() < SHORTEST_IBAN {
+            return found;
+        }
         let mut skip_to = 0;
         let mut in_word = false;
         for (start, byte) in text.bytes().enumerate() {
@@ -165,6 +170,9 @@ impl Detector for Iban {
         found
     }
 }
+
+/// In characters: the shortest of the registry, and of other countries.
+const SHORTEST_IBAN: usize = 15;
 
 /// Where the longest valid number that begins at `start` ends. Looks at 34 characters and their separators at most.
 fn iban_end(text: &str, start: usize) -> Option<usize> {
@@ -205,7 +213,7 @@ fn iban_end(text: &str, start: usize) -> Option<usize> {
             let listed = IBAN_LENGTHS.iter().find(|(name, _)| name.as_bytes() == country);
             expected = listed.map(|(_, length)| *length);
         }
-        let fits = expected.map_or(count >= 15, |length| count == length);
+        let fits = expected.map_or(count >= SHORTEST_IBAN, |length| count == length);
         let mut next_joins = || chars.peek().is_some_and(|(_, next)| next.is_ascii_alphanumeric());
         // The first four characters, six digits, are moved to the end before the division.
         if fits && (remainder * (1_000_000 % 97) + head) % 97 == 1 && !next_joins() {
@@ -229,7 +237,7 @@ impl Detector for Card {
 
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        if text.bytes().filter(u8::is_ascii_digit).count() < SHORTEST_CARD {
+        if text.len() < SHORTEST_CARD || text.bytes().filter(u8::is_ascii_digit).count() < SHORTEST_CARD {
             return found;
         }
         let groups = digit_groups(text);
@@ -341,7 +349,7 @@ impl Detector for Jwt {
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut from = 0;
-        while let Some(at) = text.get(from..).and_then(|rest| rest.find("eyJ")) {
+        while let Some(at) = text.as_bytes().get(from..).and_then(|rest| memmem::find(rest, b"eyJ")) {
             let start = from + at;
             let token = text.get(start..).unwrap_or_default();
             let length: usize =
@@ -403,7 +411,7 @@ fn count(bytes: &[u8], from: usize, accepts: impl Fn(u8) -> bool) -> usize {
 /// What already looks like a mark, `[kind:22 characters]` or `[secret]`: replaced too, so that nobody can write one.
 pub(super) fn marks(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (start, _) in text.match_indices('[') {
+    for start in memchr_iter(b'[', text.as_bytes()) {
         let rest = text.as_bytes().get(start + 1..).unwrap_or_default();
         let kind = rest.iter().take(32).take_while(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')).count();
         let tag = rest.get(kind + 1..kind + 23).unwrap_or_default();

@@ -19,6 +19,9 @@ use crate::keys::{WrappedRunKeys, sync_parent};
 use crate::record::Entry;
 use crate::span::Span;
 
+/// What the name of a run that never began ends in.
+pub(crate) const UNBEGUN: &str = ".unbegun";
+
 /// The longest line, without its line feed.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -143,7 +146,7 @@ fn damaged(walked: &Option<Walked>, why: &'static str) -> SinkError {
 /// Under a name that is no run's, beside it.
 fn put_aside(run_directory: &Path) -> Result<PathBuf, SinkError> {
     let mut name = run_directory.file_name().unwrap_or_default().to_owned();
-    name.push(".unbegun");
+    name.push(UNBEGUN);
     let path = run_directory.with_file_name(name);
     let io = |source| SinkError::Io { path: path.clone(), source };
     if fs::symlink_metadata(&path).is_ok() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::report::{VerifyError, What};
-use crate::annex::{Annex, AnnexEntry, Erased, ErasureReason, Event, failure};
+use crate::annex::{Annex, AnnexEntry, Erased, ErasureReason, Event, GivenUp, failure};
 use crate::hash::Hash;
 use crate::name::Name;
 use crate::record::{ContentRef, RunId};
@@ -89,25 +89,37 @@ impl<'a> Explained<'a> {
     }
 
     /// What can only be judged at the end: statements about nothing, and statements before their time.
-    pub(super) fn finish(&self, last_at: Option<Timestamp>, windows: Windows) -> Result<(), VerifyError> {
+    pub(super) fn finish(&self, end: &End, windows: Windows) -> Result<(), VerifyError> {
+        let Some(last_at) = end.last_at else { return Ok(()) };
+        // A run that closed is over with its close, another one when it was given up; before that nothing of it is erased.
+        let mut over = end.closed.then_some(last_at);
         for entry in &self.statements {
+            if let Event::GivenUp(given_up) = &entry.event {
+                end.check_given_up(entry, given_up)?;
+                over.get_or_insert(entry.at);
+            }
             let root = match &entry.event {
                 Event::Erased(erasure) => match &erasure.what {
                     Erased::Field { root, .. } | Erased::Record { root } => Some(*root),
                     Erased::Run | Erased::Subject | Erased::Directory { .. } => None,
                 },
                 Event::Contested(contest) | Event::LateOutcome(contest) => contest.root,
-                Event::Hold(_) | Event::Release(_) => None,
+                Event::Hold(_) | Event::Release(_) | Event::GivenUp(_) => None,
             };
             if let Some(root) = root.filter(|root| !self.seen.contains_key(root)) {
                 return Err(failure(entry.sequence, What::Unknown { what: format!("the content {root}") }));
             }
-            let (Event::Erased(erasure), Some(last_at)) = (&entry.event, last_at) else { continue };
+            let Event::Erased(erasure) = &entry.event else { continue };
+            let Some(over) = over else {
+                let expected = "a close, or a statement before that it was given up".to_owned();
+                let (what, found) = ("the end of a run that was erased from", "neither".to_owned());
+                return Err(failure(entry.sequence, What::Differs { what, expected, found }));
+            };
             let ends = match erasure.reason {
-                ErasureReason::Request | ErasureReason::ConsentWithdrawn => Some(last_at),
-                ErasureReason::ContentWindow => windows.content_ends(last_at),
-                ErasureReason::DecisionWindow => windows.decision_ends(last_at),
-                ErasureReason::HashWindow => windows.hash_ends(last_at),
+                ErasureReason::Request | ErasureReason::ConsentWithdrawn => Some(over),
+                ErasureReason::ContentWindow => windows.content_ends(over),
+                ErasureReason::DecisionWindow => windows.decision_ends(over),
+                ErasureReason::HashWindow => windows.hash_ends(over),
             };
             // Content of oversight outlives the content window, which therefore never explains its absence.
             let oversight = || match root {
@@ -115,7 +127,7 @@ impl<'a> Explained<'a> {
                 None => self.seen.values().any(|&oversight| oversight),
             };
             let ends = match erasure.reason {
-                ErasureReason::ContentWindow if oversight() => windows.decision_ends(last_at),
+                ErasureReason::ContentWindow if oversight() => windows.decision_ends(over),
                 _ => ends,
             };
             let from = ends.unwrap_or(Timestamp::MAX);
@@ -124,6 +136,42 @@ impl<'a> Explained<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// How the records end.
+pub(super) struct End {
+    /// When the last one ended; none of a run without records.
+    pub(super) last_at: Option<Timestamp>,
+    pub(super) closed: bool,
+    pub(super) count: u64,
+    pub(super) head: Hash,
+}
+
+impl End {
+    /// A run that was given up has no close, and ends where it ended then: a record more, or one less, is not the same run's.
+    fn check_given_up(&self, entry: &AnnexEntry, given_up: &GivenUp) -> Result<(), VerifyError> {
+        let differs = |what, expected: String, found: String| {
+            Err(failure(entry.sequence, What::Differs { what, expected, found }))
+        };
+        let GivenUp { run_id: _, count, head } = given_up;
+        if self.closed {
+            return differs("the end of a run that was given up", "no close".into(), "`run.close`".into());
+        }
+        if *count != self.count {
+            return differs(
+                "the records of a run that was given up",
+                count.to_string(),
+                self.count.to_string(),
+            );
+        }
+        if *head != self.head {
+            return differs("the head of a run that was given up", head.to_string(), self.head.to_string());
+        }
+        match self.last_at.filter(|from| entry.at < *from) {
+            Some(from) => Err(failure(entry.sequence, What::Early { from, at: entry.at })),
+            None => Ok(()),
+        }
     }
 }
 

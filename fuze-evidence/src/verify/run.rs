@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::chunks::{Chunks, Octets, lines};
 use super::content::ContentCheck;
-use super::explain::Explained;
+use super::explain::{End, Explained};
 use super::frame::{Frame, Link};
 use super::lines::{LineError, Lines};
 use super::ordered::in_order;
@@ -487,7 +487,9 @@ impl<'k, 'f> Walk<'k, 'f> {
             Some(content) => content.finish(self.closed.is_some(), last_good)?,
             None => 0,
         };
-        self.explained.finish(self.last_at, self.start.windows)?;
+        let (closed, count) = (self.closed.is_some(), self.link.next);
+        let end = End { last_at: self.last_at, closed, count, head: self.head };
+        self.explained.finish(&end, self.start.windows)?;
         self.check_revocation()?;
         Ok(Report {
             run_id: self.start.run_id,

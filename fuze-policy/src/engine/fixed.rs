@@ -2,6 +2,7 @@
 //! approval, and approval over allow, in whatever order they were written.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,8 @@ const CLASSIFICATIONS: [&str; 4] = ["public", "confidential", "personal", "speci
 pub struct Fixed {
     rules: Vec<Rule>,
     shared: bool,
+    /// Worked out once: it is asked for at each decision.
+    bundle_hash: OnceLock<[u8; 32]>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,12 +113,11 @@ impl Fixed {
             Match::Classification(name) => format!("{verb}:classification:{name}"),
         };
         self.rules.push(Rule { matches, decision, id: RuleId::new(&id) });
+        self.bundle_hash = OnceLock::new();
         self
     }
-}
 
-impl Engine for Fixed {
-    fn identity(&self) -> EngineIdentity {
+    fn bundle_hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for rule in &self.rules {
             // INVARIANT: each part is length-prefixed, so no two rule lists write the same bytes.
@@ -123,7 +125,14 @@ impl Engine for Fixed {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
-        EngineIdentity { name: "fixed/1".into(), bundle_hash: hash.finalize().into(), permissive: false }
+        hash.finalize().into()
+    }
+}
+
+impl Engine for Fixed {
+    fn identity(&self) -> EngineIdentity {
+        let bundle_hash = *self.bundle_hash.get_or_init(|| self.bundle_hash());
+        EngineIdentity { name: "fixed/1".into(), bundle_hash, permissive: false }
     }
 
     fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {

@@ -2,6 +2,7 @@
 //!
 //! Each step may be taken again; the row in `unfinished` goes last.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -11,7 +12,7 @@ use fuze_evidence::annex::file_name;
 use fuze_evidence::erase::EraseError;
 use fuze_evidence::keys::SubjectKeys;
 use fuze_evidence::{Name, RunId};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::EraserError;
 use crate::error::{self, corrupt, sql};
@@ -42,39 +43,99 @@ fn step() -> Result<(), StoreError> {
 struct Unfinished {
     id: i64,
     run: RunId,
+    tenant: String,
     subject: Option<Name>,
 }
 
+/// What came of finishing erasures.
+#[derive(Default)]
+pub(crate) struct Finished {
+    /// Those that are over.
+    pub(crate) runs: Vec<RunId>,
+    /// Those that are not, and why.
+    pub(crate) stuck: Vec<Stuck>,
+}
+
+/// An erasure that cannot be finished now.
+pub(crate) struct Stuck {
+    run: RunId,
+    tenant: String,
+    error: EraserError,
+}
+
+impl Finished {
+    /// What is over, if nothing stands in the way of anything.
+    pub(crate) fn all(self) -> Result<Vec<RunId>, EraserError> {
+        match self.stuck.into_iter().next() {
+            Some(stuck) => Err(stuck.error),
+            None => Ok(self.runs),
+        }
+    }
+
+    /// Nothing of this tenant is left unfinished: what comes after it would be said before it.
+    pub(crate) fn of_tenant(self, tenant: &Name) -> Result<(), EraserError> {
+        self.without(|stuck| stuck.tenant == tenant.as_str())
+    }
+
+    /// Nothing of this run is left unfinished.
+    pub(crate) fn of_run(self, run: RunId) -> Result<(), EraserError> {
+        self.without(|stuck| stuck.run == run)
+    }
+
+    fn without(self, wanted: impl Fn(&Stuck) -> bool) -> Result<(), EraserError> {
+        match self.stuck.into_iter().find(wanted) {
+            Some(stuck) => Err(stuck.error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which files are not in step with the tables: what they belong to refuses until they are.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    pub(crate) runs: BTreeMap<RunId, StoreError>,
+    pub(crate) annexes: BTreeMap<Name, StoreError>,
+}
+
 impl Keeper {
-    /// Brings every erasure that was committed to its end. Says which runs there were.
+    /// Brings every erasure that was committed to its end, if nothing stands in its way; one that is stuck holds up no other.
     pub(crate) fn finish_erasures(
         &mut self,
         subjects: Option<&dyn SubjectKeys>,
-    ) -> Result<Vec<RunId>, EraserError> {
-        let unfinished = self.unfinished()?;
-        if unfinished.is_empty() {
-            return Ok(Vec::new());
-        }
-        for erased in &unfinished {
-            if let Some(alias) = &erased.subject {
-                step()?;
-                let path = self.projection.store().to_owned();
-                let subjects = subjects.ok_or(EraseError::Unfinished { path })?;
-                subjects.erase(alias).map_err(EraseError::Subject)?;
+    ) -> Result<Finished, EraserError> {
+        let (mut done, mut finished) = (Vec::new(), Finished::default());
+        for erased in self.unfinished()? {
+            match self.follow(&erased, subjects) {
+                Ok(()) => done.push(erased),
+                Err(error) => finished.stuck.push(Stuck { run: erased.run, tenant: erased.tenant, error }),
             }
         }
-        self.settle_files()?;
+        if done.is_empty() {
+            return Ok(finished);
+        }
         step()?;
         self.database.truncate_log()?;
         step()?;
-        let done = self.database.write(|connection| -> Result<(), StoreError> {
-            for erased in &unfinished {
+        known(self.database.write(|connection| -> Result<(), StoreError> {
+            for erased in &done {
                 connection.execute("DELETE FROM unfinished WHERE run = ?1", [erased.id]).map_err(sql)?;
             }
             Ok(())
-        });
-        known(done)?;
-        Ok(unfinished.into_iter().map(|erased| erased.run).collect())
+        }))?;
+        finished.runs = done.into_iter().map(|erased| erased.run).collect();
+        Ok(finished)
+    }
+
+    /// What follows an erasure's transaction: the subject's key, the run's files, the tenant's annex.
+    fn follow(&mut self, erased: &Unfinished, subjects: Option<&dyn SubjectKeys>) -> Result<(), EraserError> {
+        if let Some(alias) = &erased.subject {
+            step()?;
+            let path = self.projection.store().to_owned();
+            let subjects = subjects.ok_or(EraseError::Unfinished { path })?;
+            subjects.erase(alias).map_err(EraseError::Subject)?;
+        }
+        self.settle_run(erased)?;
+        Ok(self.project_annex(&erased.tenant)?)
     }
 
     /// Takes out the blank rows and writes every page anew.
@@ -86,11 +147,13 @@ impl Keeper {
         self.database.truncate_log()
     }
 
-    /// Brings the files in step with what was erased from the tables: a run's, and every tenant's annex.
-    pub(crate) fn settle_files(&mut self) -> Result<(), StoreError> {
-        let unfinished = self.unfinished()?;
-        for erased in &unfinished {
-            self.rewrite(erased.run, erased.id)?;
+    /// Brings the files in step with what was erased from the tables: a run's, and every tenant's annex. Says where that cannot be.
+    pub(crate) fn settle_files(&mut self) -> Result<Unsettled, StoreError> {
+        let mut unsettled = Unsettled::default();
+        for erased in self.unfinished()? {
+            if let Err(error) = self.settle_run(&erased) {
+                unsettled.runs.insert(erased.run, error);
+            }
         }
         let tenants: Vec<String> = self.database.snapshot(|connection| {
             connection
@@ -99,36 +162,40 @@ impl Keeper {
                 .map_err(sql)
         })?;
         for tenant in tenants {
-            self.project_annex(&tenant)?;
-        }
-        if unfinished.is_empty() {
-            return Ok(());
-        }
-        known(self.database.write(|connection| {
-            for erased in &unfinished {
-                connection
-                    .execute("UPDATE runs SET projected = 1 WHERE id = ?1 AND state = 'closed'", [erased.id])
-                    .map_err(sql)?;
+            let name = Name::new(tenant.as_str()).map_err(|error| corrupt(error.to_string()))?;
+            if let Err(error) = self.project_annex(&tenant) {
+                unsettled.annexes.insert(name, error);
             }
-            Ok(())
-        }))
+        }
+        Ok(unsettled)
+    }
+
+    fn settle_run(&mut self, erased: &Unfinished) -> Result<(), StoreError> {
+        self.rewrite(erased.run, erased.id)?;
+        // Of a run that is gone nothing is to be completed any more; of another one that is the sweep's to say.
+        const GONE: &str = "UPDATE runs SET projected = 1
+             WHERE id = ?1 AND state = 'closed' AND NOT EXISTS (SELECT 1 FROM records WHERE records.run = id)";
+        known(self.database.write(|connection| connection.execute(GONE, [erased.id]).map(drop).map_err(sql)))
     }
 
     fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
-        let rows: Vec<(i64, String, Option<String>)> = self.database.snapshot(|connection| {
+        // The statement was made with the row, in one transaction.
+        const ROWS: &str = "SELECT id, runs.run, unfinished.subject,
+               (SELECT tenant FROM annex WHERE annex.run = runs.run AND erases IS NOT NULL LIMIT 1)
+             FROM unfinished JOIN runs ON id = unfinished.run";
+        let rows: Vec<(i64, String, Option<String>, String)> = self.database.snapshot(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT id, runs.run, unfinished.subject FROM unfinished JOIN runs ON id = unfinished.run",
-                )
+                .prepare_cached(ROWS)
                 .and_then(|mut statement| {
-                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+                    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+                    statement.query_map([], row)?.collect()
                 })
                 .map_err(sql)
         })?;
-        let read = |(id, run, subject): (i64, String, Option<String>)| {
+        let read = |(id, run, subject, tenant): (i64, String, Option<String>, String)| {
             let run = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
             let subject = subject.map(Name::new).transpose().map_err(|error| corrupt(error.to_string()))?;
-            Ok(Unfinished { id, run, subject })
+            Ok(Unfinished { id, run, tenant, subject })
         };
         rows.into_iter().map(read).collect()
     }

@@ -88,10 +88,13 @@ impl Desk {
     }
 
     async fn make(&self, store: &SqliteStore, closed: bool) -> Made {
+        self.make_for(store, closed, name("acme")).await
+    }
+
+    async fn make_for(&self, store: &SqliteStore, closed: bool, tenant: Name) -> Made {
         let random = &mut OsRandom::new();
         let run = RunId::generate(at(0), random).unwrap();
         let alias = name(&format!("s-{run}"));
-        let tenant = name("acme");
         let key = self.subjects.create(&alias, Person { tenant: &tenant, reference: "17" }).unwrap();
         let keys = RunKeys::generate(run, Some((alias.clone(), &key)), random).unwrap();
         let wrapped = keys.wrap(&self.master, random).unwrap();
@@ -422,6 +425,149 @@ async fn a_reader_in_the_way_leaves_the_erasure_unfinished() {
     desk.finds_none(&made.secrets);
     store.close().await.unwrap();
     Case::Run.is_done(&desk, &made, &other).await;
+}
+
+/// A file of one tenant that is not what the tables have: the store opens, that tenant is refused before anything goes, and says which
+/// file; the other is erased from as ever.
+#[tokio::test]
+async fn an_annex_that_was_changed_stops_its_own_tenant_alone() {
+    type Harm = fn(&Path, &[u8]);
+    let harms: [Harm; 4] = [
+        |path, octets| std::fs::write(path, [b"x", octets].concat()).unwrap(),
+        |path, octets| std::fs::write(path, [octets, b"{}\n"].concat()).unwrap(),
+        |path, octets| std::fs::write(path, octets.iter().map(|_| 0).collect::<Vec<u8>>()).unwrap(),
+        |path, _| {
+            std::fs::remove_file(path).unwrap();
+            std::fs::create_dir(path).unwrap();
+        },
+    ];
+    for harm in harms {
+        let desk = Desk::new();
+        let store = desk.open();
+        let (first, second) = (desk.make(&store, true).await, desk.make(&store, true).await);
+        let other = desk.make_for(&store, true, name("other")).await;
+        assert_eq!(Case::Record.carry_out(&desk.eraser(&store), &first).await.unwrap(), Done::Erased);
+        store.close().await.unwrap();
+        let path = desk.place.path().join("store/annex").join(fuze_evidence::annex::file_name(&name("acme")));
+        let octets = std::fs::read(&path).unwrap();
+        harm(&path, &octets);
+        let store = desk.open();
+        assert!(store.bad_runs().is_empty(), "{:?}", store.bad_runs());
+        assert_eq!(store.bad_annexes().keys().collect::<Vec<_>>(), [&name("acme")]);
+        let eraser = desk.eraser(&store);
+        let named = |error: &EraserError| error.to_string().contains(&*path.to_string_lossy());
+        for case in CASES {
+            let refused = case.carry_out(&eraser, &second).await.unwrap_err();
+            assert!(named(&refused), "{refused}");
+        }
+        let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+        let refused = eraser.hold(name("acme"), hold, at(5), name("legal")).await.unwrap_err();
+        assert!(named(&refused), "{refused}");
+        assert_eq!(eraser.annex(name("acme")).await.unwrap().entries().len(), 1, "nothing was said");
+        assert!(desk.subjects.find(&second.alias).unwrap().is_some());
+        eraser.hold(name("other"), hold, at(5), name("legal")).await.unwrap();
+        eraser.release(name("other"), hold, at(6), name("legal")).await.unwrap();
+        assert_eq!(Case::Subject.carry_out(&eraser, &other).await.unwrap(), Done::Erased);
+        desk.finds_none(&other.secrets);
+        // Moved away, it is written again.
+        std::fs::rename(&path, path.with_extension("harmed")).unwrap();
+        assert_eq!(Case::Run.carry_out(&eraser, &second).await.unwrap(), Done::Erased);
+        assert!(std::fs::read(&path).unwrap().starts_with(&octets));
+        store.close().await.unwrap();
+        assert!(desk.open().bad_annexes().is_empty());
+    }
+}
+
+/// The file is changed after the COMMIT and before the rest: that erasure stays unfinished, others are begun and finished.
+#[tokio::test]
+async fn an_erasure_that_is_stuck_holds_up_no_other_tenant() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let (first, second) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    let other = desk.make_for(&store, true, name("other")).await;
+    assert_eq!(Case::Record.carry_out(&desk.eraser(&store), &first).await.unwrap(), Done::Erased);
+    let crash = |_: &mut crate::keeper::Keeper| -> Result<(), StoreError> {
+        STEPS_LEFT.set(Some(0));
+        Ok(())
+    };
+    store.ask(crash).await.unwrap();
+    assert!(Case::Run.carry_out(&desk.eraser(&store), &second).await.is_err());
+    store.close().await.unwrap();
+    let path = desk.place.path().join("store/annex").join(fuze_evidence::annex::file_name(&name("acme")));
+    std::fs::write(&path, b"something else\n").unwrap();
+    let store = desk.open();
+    let eraser = desk.eraser(&store);
+    assert!(matches!(eraser.recover().await, Err(EraserError::Store(StoreError::Projection(_)))));
+    assert_eq!(Case::Run.carry_out(&eraser, &other).await.unwrap(), Done::Erased);
+    desk.finds_none(&other.secrets);
+    let refused = Case::Run.carry_out(&eraser, &first).await;
+    assert!(matches!(refused, Err(EraserError::Store(StoreError::Projection(_)))), "{refused:?}");
+    assert!(eraser.compact().await.is_err());
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(eraser.recover().await.unwrap(), [second.run]);
+    eraser.compact().await.unwrap();
+    desk.finds_none(&second.secrets);
+    assert_eq!(desk.counts(&store, second.run).erased, 16);
+}
+
+/// It is not corrupt, and asking for it makes no files.
+#[tokio::test]
+async fn a_run_that_was_erased_says_so_when_it_is_loaded() {
+    for case in [Case::Run, Case::Subject, Case::All] {
+        let desk = Desk::new();
+        let store = desk.open();
+        let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+        assert!(store.load(made.run).await.is_ok());
+        assert_eq!(case.carry_out(&desk.eraser(&store), &made).await.unwrap(), Done::Erased);
+        let refused = store.load(made.run).await;
+        assert_eq!(refused.map(drop), Err(StoreError::Erased), "{case:?}");
+        assert_eq!(store.run_directory(made.run).exists(), case != Case::All);
+        assert!(store.load(other.run).await.is_ok());
+        store.close().await.unwrap();
+        case.is_done(&desk, &made, &other).await;
+    }
+}
+
+/// The key that signs was replaced: whoever has the history of keys goes on with the annex, whoever has not is refused. A clock that
+/// stands before the rotation makes no line that is older than its key.
+#[tokio::test]
+async fn the_next_key_goes_on_with_the_annex_by_the_history_of_keys() {
+    use fuze_evidence::keys::history::{KeyHistory, KeyRole};
+    let desk = Desk::new();
+    let store = desk.open();
+    let (first, second) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    assert_eq!(Case::Record.carry_out(&desk.eraser(&store), &first).await.unwrap(), Done::Erased);
+    let origin = name("hr.example.eu");
+    let next = Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let mut history = KeyHistory::introduce(origin.clone(), KeyRole::Run, at(0), &*desk.signer).unwrap();
+    history.rotate(at(5_000), &*desk.signer, &*next).unwrap();
+    let eraser = |registrar: Registrar| {
+        Eraser::new(&store, registrar).master_key(desk.master.clone()).subject_keys(desk.subjects.clone())
+    };
+    let without = || Registrar::new(origin.clone(), next.clone()).unwrap();
+    for case in CASES {
+        let refused = case.carry_out(&eraser(without()), &second).await;
+        assert!(matches!(refused, Err(EraserError::Erase(EraseError::AnnexBroken(_)))), "{refused:?}");
+    }
+    let with = eraser(without().history(history.clone()));
+    assert_eq!(Case::Subject.carry_out(&with, &second).await.unwrap(), Done::Erased);
+    let annex = with.annex(name("acme")).await.unwrap();
+    let times: Vec<_> = annex.entries().iter().map(|entry| entry.at).collect();
+    assert_eq!(times, [at(1_000), at(5_000)]);
+    assert_eq!(Case::Run.carry_out(&with, &first).await.unwrap(), Done::Erased);
+    // The first key's own Eraser, which knows of no other, does not go on.
+    let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::LegalClaims };
+    let refused = desk.eraser(&store).hold(name("acme"), hold, at(9_000), name("legal")).await;
+    assert!(matches!(refused, Err(EraserError::Erase(EraseError::AnnexBroken(_)))), "{refused:?}");
+    // An auditor who has the history alone.
+    let path = store.directory().join("annex").join(fuze_evidence::annex::file_name(&name("acme")));
+    let octets = std::fs::read(path).unwrap();
+    let annex = Annex::read(&octets, &TrustedKeys::new().history(history.clone())).unwrap();
+    let keys = TrustedKeys::new().history(history).annex(&annex);
+    for made in [&first, &second] {
+        let report = store.verify(made.run, &keys).unwrap().report;
+        assert!(report.is_verified() && report.content.erased == 16, "{report:?}");
+    }
 }
 
 /// Nothing goes from the tables without a statement, and the annex only grows: whoever writes.

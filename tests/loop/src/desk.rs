@@ -42,6 +42,12 @@ impl Erasable {
         self.1.lock().unwrap().len()
     }
 
+    /// How many of them have it still.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.1.lock().unwrap().iter().filter(|alias| self.0.find(alias).unwrap().is_some()).count()
+    }
+
     /// Erases every subject so far.
     pub fn erase_all(&self) {
         for alias in &*self.1.lock().unwrap() {

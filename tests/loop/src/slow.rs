@@ -27,6 +27,8 @@ pub struct Fragile {
     how: Break,
     count: AtomicU32,
     hung: Arc<tokio::sync::Notify>,
+    /// Runs begin, and the answer is lost.
+    unheard: bool,
 }
 
 impl Fragile {
@@ -40,8 +42,16 @@ impl Fragile {
     #[must_use]
     pub fn around(inner: Arc<dyn RunStore>, nth: u32, how: Break) -> (Arc<Self>, Arc<tokio::sync::Notify>) {
         let hung = Arc::new(tokio::sync::Notify::new());
-        let store = Self { inner, at: nth, how, count: AtomicU32::new(0), hung: hung.clone() };
+        let (count, unheard) = (AtomicU32::new(0), false);
+        let store = Self { inner, at: nth, how, count, hung: hung.clone(), unheard };
         (Arc::new(store), hung)
+    }
+
+    /// Hangs nowhere. Runs begin, and nobody hears of it.
+    #[must_use]
+    pub fn unheard(inner: &MemoryStore) -> Arc<Self> {
+        let (inner, hung): (Arc<dyn RunStore>, _) = (Arc::new(inner.clone()), Arc::default());
+        Arc::new(Self { inner, at: 0, how: Break::After, count: AtomicU32::new(0), hung, unheard: true })
     }
 
     async fn write<T>(&self, operation: impl Future<Output = T>) -> T {
@@ -67,7 +77,11 @@ impl RunStore for Fragile {
         self.inner.identity()
     }
     async fn create(&self, run: RunId, batch: Batch) -> Result<Fence, StoreError> {
-        self.write(self.inner.create(run, batch)).await
+        let created = self.write(self.inner.create(run, batch)).await;
+        match (self.unheard, created) {
+            (true, Ok(_)) => Err(StoreError::Unclear("nobody heard".into())),
+            (_, created) => created,
+        }
     }
     async fn commit(&self, fence: Fence, batch: Batch) -> Result<(), StoreError> {
         self.write(self.inner.commit(fence, batch)).await

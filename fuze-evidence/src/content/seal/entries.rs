@@ -3,8 +3,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{DECOY, ERASED, KeysLine, LEAF, OpenError, Salt, bytes, keys_aad, keys_line};
-use crate::crypto::{self, NONCE_BYTES, Secret};
+use super::{DECOY, ERASED, KeysLine, LEAF, LEAF_BYTES, OpenError, Salt, bytes, keys_aad, keys_line};
+use crate::crypto::{self, NONCE_BYTES, Secret, TAG_BYTES};
 use crate::keys::{KeyError, RunKeys, decode};
 use crate::random::Random;
 
@@ -48,7 +48,7 @@ impl KeysLine {
         keys: &RunKeys,
         random: &mut dyn Random,
     ) -> Result<Vec<u8>, OpenError> {
-        let mut plain = Zeroizing::new(Vec::with_capacity(entries.len() * 65));
+        let mut plain = Zeroizing::new(Vec::with_capacity(entries.len() * LEAF_BYTES + TAG_BYTES));
         for entry in entries {
             match entry {
                 KeyEntry::Erased => plain.push(ERASED),
@@ -65,7 +65,7 @@ impl KeysLine {
         }
         let mut nonce = [0u8; NONCE_BYTES];
         random.fill(&mut nonce).map_err(|error| OpenError::Key(KeyError::Random(error)))?;
-        let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), self.root), &plain)
+        let wrapped = crypto::seal(keys.kek(), &nonce, &keys_aad(keys.run_id(), self.root), plain)
             .map_err(|_| OpenError::Refused)?;
         Ok(keys_line(&nonce, self.root, keys.subject(), &wrapped))
     }

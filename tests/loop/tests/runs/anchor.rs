@@ -504,3 +504,30 @@ async fn logs_runs_and_overseers_have_different_keys() {
     let hasty = case.builder(Arc::new(case.desk.store.clone())).close_within(std::time::Duration::ZERO);
     assert!(matches!(hasty.build(), Err(ConfigError::CloseWithin)));
 }
+
+/// Whoever can write to the store puts another run's tag where this one's was: under it the close would be taken for that one's, of which
+/// nobody would ask any more.
+#[tokio::test]
+async fn a_close_does_not_go_under_another_runs_tag() {
+    let case = Case::new();
+    case.mood(Mood::Works, Mood::Refuses);
+    case.run(&case.deployment()).await.output().unwrap();
+    let id = case.only();
+    let other = case.waiting(&case.deployment()).await.run_id();
+    let line = |run| case.left(run).lines[0].bytes().to_vec();
+    let [own, others] =
+        [id, other].map(|run| serde_json::from_slice::<serde_json::Value>(&line(run)).unwrap());
+    let mut forged = others;
+    forged["index"] = own["index"].clone();
+    let forged = fuze_evidence::jcs::to_vec(&forged).unwrap();
+    assert!(AnchorLine::read(&forged).is_ok());
+    let store = fuze_agent_loop_tests::Altered::new(&case.desk.store, move |stored| {
+        stored.anchors[0].clone_from(&forged);
+    });
+    case.mood(Mood::Works, Mood::Works);
+    let settled = case.on(Arc::new(store)).settle_anchors().await.unwrap();
+    assert_eq!((settled.anchored.len(), settled.pending.len(), case.size()), (0, 1, 2));
+    assert!(settled.pending[0].1.contains("another's"), "{settled:?}");
+    assert_eq!(case.deployment().settle_anchors().await.unwrap().anchored, [id]);
+    assert_eq!(case.left(id).lines[1].leaf().run_tag(), case.left(id).lines[0].leaf().run_tag());
+}

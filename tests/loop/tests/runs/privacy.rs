@@ -382,3 +382,50 @@ async fn another_master_key_opens_nothing() {
     let deployment = deployment.overseers(registry).build().unwrap();
     assert!(deployment.suspended(waiting.run_id()).await.is_err());
 }
+
+/// A store that refuses the run, a sink that fails, a run that is dropped before it is anywhere, an input that is refused before: in no
+/// case is a key of the person left for a run that there is not. Where nobody knows whether the run stands, the key does.
+#[tokio::test]
+async fn a_subjects_key_does_not_outlive_a_run_that_never_began() {
+    use fuze_agent::store::StoreError;
+    use fuze_agent_loop_tests::Fragile;
+    use fuze_evidence::sink::JsonlSink;
+    let teller = |deployment: &Deployment| {
+        let run = deployment.run(Teller, World::new(), ScriptedModel::new().answer("end"));
+        run.tenant("t").principal("p").subject("customer 4711").input("go")
+    };
+    let (desk, anna) = (Desk::new(), person("anna"));
+    let deployment = desk.deploy(Fixed::new(), &[&anna]);
+    desk.store.fail_from(1, StoreError::Full);
+    let outcome = teller(&deployment).start().await.unwrap();
+    assert!(matches!(&outcome, Outcome::Halted { why, .. } if why.contains("no room")), "{outcome:?}");
+    assert_eq!((desk.subjects.made(), desk.subjects.kept(), desk.store.runs().len()), (1, 0, 0));
+    desk.store.mend();
+    let outcome = teller(&deployment).start().await.unwrap();
+    assert_eq!((outcome.status(), desk.subjects.kept()), ("completed", 1));
+    // The run stands and nobody heard of it: it can still be opened, recovered and erased.
+    let deployment = desk.builder_on(Fragile::unheard(&desk.store), Fixed::new(), &[&anna]).build().unwrap();
+    assert!(matches!(teller(&deployment).start().await.unwrap(), Outcome::Halted { .. }));
+    assert_eq!((desk.subjects.made(), desk.subjects.kept(), desk.store.runs().len()), (3, 2, 2));
+    // A later failure is not the key's: the run is there.
+    desk.store.fail_from(2, StoreError::Full);
+    assert!(matches!(
+        teller(&desk.deploy(Fixed::new(), &[&anna])).start().await.unwrap(),
+        Outcome::Halted { .. }
+    ));
+    assert_eq!((desk.subjects.made(), desk.subjects.kept(), desk.store.runs().len()), (4, 3, 3));
+    desk.store.mend();
+    // A name that cannot be recorded is found before a key is made, and a run that was never started makes none.
+    assert!(teller(&desk.deploy(Fixed::new(), &[&anna])).tenant("no name").start().await.is_err());
+    drop(teller(&desk.deploy(Fixed::new(), &[&anna])).start());
+    assert_eq!(desk.subjects.made(), 4);
+    // Files: a directory that cannot be made.
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("runs"), b"").unwrap();
+    let files = Desk::new();
+    let sink = Arc::new(JsonlSink::new(place.path()));
+    let deployment = Deployment::with_sink("test.example", files.keys(), Fixed::new(), sink).build().unwrap();
+    // Without a store it is refused, and that cannot be put on record either.
+    assert!(teller(&deployment).start().await.is_err());
+    assert_eq!((files.subjects.made(), files.subjects.kept()), (1, 0));
+}

@@ -34,6 +34,7 @@ fn main() -> Result<ExitCode, String> {
         sum.outputs += tally.outputs;
         sum.refused += tally.refused;
         sum.unstable += tally.unstable;
+        sum.by_chance += tally.by_chance;
         bad += differences.len() + readings.len();
         for reading in &readings {
             println!("{reading}");
@@ -53,13 +54,14 @@ fn main() -> Result<ExitCode, String> {
             println!("{:?}", small.questions);
         }
         println!(
-            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos; {bad} differences",
+            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos, {} sets refused as decided by chance there; {bad} differences",
             seed + at_once - 1,
             sum.decisions,
             sum.allowed,
             sum.outputs,
             sum.refused,
-            sum.unstable
+            sum.unstable,
+            sum.by_chance
         );
         if bad > 0 && !differences.is_empty() {
             break;

@@ -1,0 +1,83 @@
+//! `fuze policy migrate`.
+
+use clap::Args;
+use fuze_policy::cerbos::{Source, read_directory};
+use fuze_policy::migrate::migrate;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Directory, Mend};
+use crate::outcome::{Ended, Problem, Result};
+use crate::output::{Document, Output};
+use crate::text::{GOOD, UNSURE, plain};
+
+/// What to rewrite.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    at: Directory,
+    /// Write the files; without it, only say what would be written.
+    #[arg(long)]
+    write: bool,
+}
+
+/// What `fuze policy migrate` did or would do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Migrated {
+    written: bool,
+    /// `file:line:column` of each effect that is rewritten.
+    rewritten: Vec<String>,
+    /// What an author has to look at.
+    to_decide: Vec<Mend>,
+    /// What cannot be rewritten; then nothing is.
+    problems: Vec<Mend>,
+}
+
+impl Document for Migrated {
+    const SCHEMA: &'static str = "fuze.policy.migrate/1";
+}
+
+pub(super) fn run(migration: &Migrate, output: &Output) -> Result {
+    let directory = &migration.at.directory;
+    let files = read_directory(directory).map_err(Problem::failed)?;
+    let mut done =
+        Migrated { written: false, rewritten: Vec::new(), to_decide: Vec::new(), problems: Vec::new() };
+    let mut changed: Vec<(&Source, String)> = Vec::new();
+    for source in &files.policies {
+        match migrate(source) {
+            Ok(one) if one.rewritten.is_empty() => {}
+            Ok(one) => {
+                done.rewritten.extend(one.rewritten.iter().map(|place| plain(&place.to_string())));
+                done.to_decide.extend(Mend::all(&one.to_decide));
+                changed.push((source, one.text));
+            }
+            Err(problems) => done.problems.extend(Mend::all(&problems)),
+        }
+    }
+    if migration.write && done.problems.is_empty() {
+        for (source, text) in changed {
+            let path = directory.join(&*source.path);
+            std::fs::write(&path, text).map_err(|error| Problem::file(&path, error))?;
+        }
+        done.written = true;
+    }
+    output.data(&done, || text(&done))?;
+    Ok(if done.problems.is_empty() { Ended::Well } else { Ended::Failed })
+}
+
+fn text(done: &Migrated) -> String {
+    let mut text: String = done.problems.iter().map(Mend::text).collect();
+    for place in &done.rewritten {
+        text += &format!("{GOOD}{place}{GOOD:#}: EFFECT_REQUIRES_APPROVAL becomes EFFECT_ALLOW\n");
+    }
+    for mend in &done.to_decide {
+        text += &format!("{UNSURE}to decide{UNSURE:#} {}", mend.text());
+    }
+    text += match (done.problems.is_empty(), done.rewritten.is_empty(), done.written) {
+        (false, ..) => "nothing was written\n",
+        (true, true, _) => "nothing to rewrite\n",
+        (true, false, true) => "written\n",
+        (true, false, false) => "nothing was written; add --write\n",
+    };
+    text
+}
