@@ -1,5 +1,7 @@
 //! What a decision costs: `cargo bench -p fuze-policy --features cerbos`, `-- --check` to fail where a figure is missed.
 
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a bench")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

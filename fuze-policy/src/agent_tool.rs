@@ -24,3 +24,8 @@ pub const INVOKE: &str = "invoke";
 pub const INVOKE_AUTO: &str = "invoke:auto";
 /// What is asked about each call, in this order.
 pub(crate) const ACTIONS: [&str; 2] = [INVOKE, INVOKE_AUTO];
+
+/// A rule as records name it: Cerbos's source of an output, its `#` written as `:`, because a record's names have none.
+pub(crate) fn rule_id(source: &str) -> crate::RuleId {
+    crate::RuleId::new(&source.replace('#', ":"))
+}

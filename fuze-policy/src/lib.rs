@@ -15,12 +15,12 @@ mod facts;
 mod gate;
 #[cfg(feature = "cerbos")]
 mod lower;
+#[cfg(feature = "cerbos")]
+pub mod migrate;
 #[cfg(feature = "cerbos-reload")]
 pub mod reload;
 #[cfg(feature = "cerbos-remote")]
 pub mod remote;
-#[cfg(feature = "cerbos")]
-pub mod migrate;
 #[cfg(feature = "cerbos")]
 pub mod suite;
 

@@ -6,7 +6,7 @@ use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{CallFacts, Request, RunFacts, ToolFacts};
 
-#[path = "../benches/bundle.rs"]
+#[path = "../benches/bundle/mod.rs"]
 mod bundle;
 
 #[test]

@@ -17,7 +17,7 @@ use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
 
 use super::manifest::{FILE, Manifest};
-use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, widening};
+use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, widening};
 
 /// The engine's name in evidence. A change of what a policy means changes it.
 const NAME: &str = "cerbos/1";
@@ -185,8 +185,8 @@ pub fn verdict(input: &CheckInput, output: &CheckOutput) -> Result<Verdict, Engi
     let (invoke, auto) = (effect(INVOKE)?, effect(INVOKE_AUTO)?);
     let asked = output.outputs.iter().map(said).collect::<Result<Vec<_>, _>>()?;
     Ok(combine(
-        (invoke.effect, || RuleId::new(rule(invoke))),
-        (auto.effect, || RuleId::new(rule(auto))),
+        (invoke.effect, || rule_id(rule(invoke))),
+        (auto.effect, || rule_id(rule(auto))),
         asked.into_iter().flatten(),
     ))
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Request;
-use crate::agent_tool::{ACTIONS, KIND, obligation};
+use crate::agent_tool::{ACTIONS, KIND, obligation, rule_id};
 use crate::cel::{
     Activation, BinaryOp, Budget, Expr, Kind, Map, Principal, Resource, Root, Timestamp, Value,
 };
@@ -170,7 +170,7 @@ impl Table {
         })?;
         let rules = ACTIONS.map(|action| self.rules(set, rows, action, globals, tests));
         let consent = policy.scope_permissions == ScopePermissions::RequireParentalConsentForAllows;
-        Some(Level { policy: RuleId::new(&policy.key), consent, rules })
+        Some(Level { policy: rule_id(&policy.key), consent, rules })
     }
 
     fn rules(
@@ -199,7 +199,7 @@ impl Table {
             // An inverted rule is one whose condition is the opposite, and its outputs follow that.
             let (when_met, when_not_met) = if rule.inverted { (not_met, met) } else { (met, not_met) };
             let row = Row {
-                source: RuleId::new(&rule.source),
+                source: rule_id(&rule.source),
                 role,
                 derived,
                 condition,
@@ -425,7 +425,7 @@ fn named_tool(expr: &Expr) -> Option<Arc<str>> {
     match &expr.kind {
         // One operand that is false decides `&&`, whatever errors stand beside it.
         Kind::And(operands) => operands.iter().find_map(named_tool),
-        Kind::Binary(BinaryOp::Equal, sides) => match [&sides[0].kind, &sides[1].kind] {
+        Kind::Binary(BinaryOp::Equal, sides) => match sides.each_ref().map(|side| &side.kind) {
             [Kind::Path(path), Kind::Literal(Value::String(name))]
             | [Kind::Literal(Value::String(name)), Kind::Path(path)] => {
                 let tool_name =

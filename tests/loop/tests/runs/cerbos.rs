@@ -58,7 +58,7 @@ async fn both_actions_allowed_runs() {
     assert_eq!(evidence.attrs("policy.evaluate", "fuze.policy.decision"), ["allow"]);
     assert_eq!(
         evidence.attrs("policy.evaluate", "fuze.policy.rule"),
-        ["resource.agent.tool.vdefault#pay-little"]
+        ["resource.agent.tool.vdefault:pay-little"]
     );
     assert_eq!(evidence.attrs("agent.invoke", "fuze.policy.engine"), ["cerbos/1"]);
     let hash: String = policy().identity().bundle_hash.iter().map(|byte| format!("{byte:02x}")).collect();

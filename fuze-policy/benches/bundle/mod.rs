@@ -2,7 +2,7 @@
 // real decision point.
 
 /// Files of the set: name and text.
-pub fn files() -> Vec<(String, String)> {
+pub(crate) fn files() -> Vec<(String, String)> {
     let mut rules = String::new();
     for at in 0..50 {
         let (effect, roles) = match at % 10 {
@@ -24,4 +24,4 @@ pub fn files() -> Vec<(String, String)> {
 }
 
 /// Arguments of the calls.
-pub const ARGS: &str = r#"{"amount":700.5,"customer":"c-17","note":"as agreed"}"#;
+pub(crate) const ARGS: &str = r#"{"amount":700.5,"customer":"c-17","note":"as agreed"}"#;
