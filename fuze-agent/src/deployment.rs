@@ -213,8 +213,9 @@ impl Deployment {
         &self.0.keys.subjects
     }
 
-    pub(crate) fn gate(&self) -> &Gate {
-        &self.0.gate
+    /// The gate as it is now, for one segment of a run: what is recorded about it and what it decides are of the same rules.
+    pub(crate) fn gate(&self) -> Gate {
+        self.0.gate.pinned()
     }
 
     pub(crate) fn home(&self) -> &Home {

@@ -83,7 +83,7 @@ pub(crate) struct Driver<'r, D> {
     pub(crate) definition: &'r Definition<D>,
     pub(crate) deps: &'r Arc<D>,
     pub(crate) model: &'r dyn AnyModel,
-    pub(crate) gate: &'r Gate,
+    pub(crate) gate: Gate,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) journal: Journal,
     pub(crate) state: State,

@@ -34,6 +34,10 @@ pub use error::ToolError;
 pub use fuze_agent_macros::{define_agent, tool};
 #[cfg(feature = "cerbos")]
 pub use fuze_policy::agent_tool::Cerbos;
+#[cfg(feature = "cerbos-reload")]
+pub use fuze_policy::reload;
+#[cfg(feature = "cerbos-remote")]
+pub use fuze_policy::remote;
 pub use fuze_policy::{Fixed, Obligation, Permissive, Permit, Policy};
 pub use law::Retention;
 pub use outcome::{Anchored, Outcome};

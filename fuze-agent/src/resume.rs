@@ -126,14 +126,16 @@ where
         };
         let taken = Taken::load(deployment, run).await?;
         taken.unchanged(deployment, &definition)?;
+        let gate = deployment.gate();
+        let bundle = Hash(gate.identity().bundle_hash);
         let (journal, state, timeline) = match self.from {
             From::Decisions(resumable) => {
-                taken
-                    .claim(deployment, &definition, *resumable, &snapshot, Timeline::recording(self.timeline))
-                    .await?
+                let timeline = Timeline::recording(self.timeline);
+                taken.claim(deployment, &definition, *resumable, bundle, &snapshot, timeline).await?
             }
             From::Crash(_) => {
-                taken.recover(deployment, &definition, &snapshot, Timeline::recording(self.timeline)).await?
+                let timeline = Timeline::recording(self.timeline);
+                taken.recover(deployment, &definition, bundle, &snapshot, timeline).await?
             }
         };
         let stored_messages = state.messages.len();
@@ -143,7 +145,7 @@ where
             definition: &definition,
             deps: &self.deps,
             model: &model,
-            gate: deployment.gate(),
+            gate,
             secrets: deployment.secrets(),
             journal,
             state,
@@ -246,6 +248,7 @@ impl Taken {
         deployment: &Deployment,
         definition: &Definition<D>,
         resumable: Resumable,
+        bundle_hash: Hash,
         model: &Name,
         mut timeline: Timeline,
     ) -> Result<(Journal, State, Timeline), RunError> {
@@ -272,7 +275,7 @@ impl Taken {
         state.header.waits.clear();
         let header = &mut state.header;
         let span = RunResume {
-            bundle_hash: Hash(deployment.gate().identity().bundle_hash),
+            bundle_hash,
             cause: ResumeCause::Decision,
             epoch: epoch + 1,
             segment: header.segment,
@@ -354,6 +357,7 @@ impl Taken {
         self,
         deployment: &Deployment,
         definition: &Definition<D>,
+        bundle_hash: Hash,
         model: &Name,
         timeline: Timeline,
     ) -> Result<(Journal, State, Timeline), RunError> {
@@ -371,7 +375,7 @@ impl Taken {
         let header = &mut state.header;
         header.segment += 1;
         let span = RunResume {
-            bundle_hash: Hash(deployment.gate().identity().bundle_hash),
+            bundle_hash,
             cause: ResumeCause::Recovery,
             epoch: fence.epoch,
             segment: header.segment,

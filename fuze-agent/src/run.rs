@@ -14,6 +14,7 @@ use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::span::AgentInvoke;
 use fuze_evidence::vocab::{InvokeAgentOperation, Refusal, RunStatus, StartOutcome, Suite};
 use fuze_evidence::{Common, Hash, Name, Redactor, RunId};
+use fuze_policy::Gate;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -222,8 +223,10 @@ where
             }
             Some(_) | None => {}
         }
+        let gate = self.deployment.gate();
         let start = Start {
             deployment: &self.deployment,
+            gate: &gate,
             definition: &definition,
             model: &model,
             tenant: &self.tenant,
@@ -252,7 +255,7 @@ where
             definition: &definition,
             deps: &self.deps,
             model: &model,
-            gate: self.deployment.gate(),
+            gate,
             secrets: self.deployment.secrets(),
             journal,
             state,
@@ -323,6 +326,7 @@ const MAX_SUBJECT_BYTES: usize = 1024;
 /// What a run is opened with.
 struct Start<'a, D> {
     deployment: &'a Deployment,
+    gate: &'a Gate,
     definition: &'a Definition<D>,
     model: &'a dyn AnyModel,
     tenant: &'a str,
@@ -434,8 +438,7 @@ impl<D> Start<'_, D> {
             );
             return Some((Refusal::InputOutOfProfile, why));
         }
-        let policy = self.deployment.gate();
-        let unknown = policy.tools_named().into_iter().find(|named| definition.tool(named).is_none());
+        let unknown = self.gate.tools_named().into_iter().find(|named| definition.tool(named).is_none());
         if let Some(named) = unknown {
             let why = format!(
                 "a policy rule names the tool `{named}`, which `{}` does not have: mend the name, or say that several \
@@ -465,7 +468,7 @@ impl<D> Start<'_, D> {
         refusal: Option<&(Refusal, String)>,
     ) -> Result<(AgentInvoke, RunFacts), RunError> {
         let Self { deployment, definition, model, .. } = *self;
-        let engine = deployment.gate().identity();
+        let engine = self.gate.identity();
         let identity = model.identity();
         let (sink, store) = match deployment.home() {
             Home::Sink(sink) => (sink.identity(), None),

@@ -10,6 +10,8 @@ mod question;
 mod widening;
 
 pub use engine::{Cerbos, LoadError, verdict};
+#[cfg(feature = "cerbos-reload")]
+pub(crate) use engine::{hash, read};
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

@@ -24,8 +24,16 @@ pub struct EngineIdentity {
 
 /// An engine in the process: synchronous, quick, without I/O.
 pub trait Engine: Send + Sync {
-    /// Name and rules, asked anew for each decision, because rules may be replaced while a run goes on.
+    /// Name and rules.
     fn identity(&self) -> EngineIdentity;
+
+    /// The engine as it is now, for ever, of an engine whose rules may be replaced; `None`: this one never changes.
+    ///
+    /// A gate before a [pinned](crate::Gate::pinned) engine records the rules that decided, whatever is replaced meanwhile. Runs
+    /// pin it when they begin and when they are taken up again.
+    fn pinned(&self) -> Option<Arc<dyn Engine>> {
+        None
+    }
 
     /// Decides. `Err` is the only error path, and it halts the run: an engine that cannot decide never allows.
     ///
@@ -39,7 +47,7 @@ pub trait Engine: Send + Sync {
     }
 }
 
-/// An engine elsewhere. A call that takes longer than [`time_limit`](RemoteEngine::time_limit) is an error.
+/// An engine elsewhere, whose identity does not change. A call that takes longer than [`time_limit`](RemoteEngine::time_limit) is an error.
 #[async_trait]
 pub trait RemoteEngine: Send + Sync {
     /// Name and rules.
@@ -73,6 +81,15 @@ impl Policy {
     /// An engine elsewhere.
     pub fn remote(engine: impl RemoteEngine + 'static) -> Self {
         Self::Remote(Arc::new(engine))
+    }
+
+    /// The policy as it is now, for ever: see [`Engine::pinned`].
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        match self {
+            Self::Local(engine) => Self::Local(engine.pinned().unwrap_or_else(|| Arc::clone(engine))),
+            Self::Remote(engine) => Self::Remote(Arc::clone(engine)),
+        }
     }
 
     /// Name and rules in force now.
@@ -121,6 +138,8 @@ pub enum EngineError {
     Malformed(String),
     /// A rule could not be evaluated.
     Evaluation(String),
+    /// The engine elsewhere decides otherwise than the rules that it is held against.
+    BundleMismatch(String),
 }
 
 impl fmt::Display for EngineError {
@@ -130,6 +149,9 @@ impl fmt::Display for EngineError {
             Self::Unreachable(why) => write!(f, "the policy engine cannot be reached: {why}"),
             Self::Malformed(why) => write!(f, "the policy engine's answer cannot be read: {why}"),
             Self::Evaluation(why) => write!(f, "a policy rule cannot be evaluated: {why}"),
+            Self::BundleMismatch(why) => {
+                write!(f, "the policy engine does not decide by the pinned policies: {why}")
+            }
         }
     }
 }

@@ -125,6 +125,13 @@ impl Gate {
         Self { policy }
     }
 
+    /// The gate before the engine as it is now: its identity and its decisions are of the same rules, also where the engine's are
+    /// replaced meanwhile.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        Self { policy: self.policy.pinned() }
+    }
+
     /// Name and rules of the engine.
     #[must_use]
     pub fn identity(&self) -> EngineIdentity {

@@ -19,6 +19,10 @@ mod gate;
 mod lower;
 #[cfg(feature = "cerbos")]
 pub mod migrate;
+#[cfg(feature = "cerbos-reload")]
+pub mod reload;
+#[cfg(feature = "cerbos-remote")]
+pub mod remote;
 #[cfg(feature = "cerbos")]
 pub mod suite;
 

@@ -97,7 +97,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             let approved = overseers
                 .filter(|_| approval.is_some())
                 .map(|who| Approver { alias: who.alias.to_string(), trainings: who.trainings.clone() });
-            let ask = Ask { gate: self.gate, request, law, approved: approved.collect() };
+            let ask = Ask { gate: &self.gate, request, law, approved: approved.collect() };
             let decided = caught(tool.tool.decide(ask, Internal)).await;
             decided.unwrap_or_else(|panic| Err(EngineError::Evaluation(format!("it panicked: {panic}"))))
         };
@@ -273,6 +273,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 EngineError::TimedOut { .. } => PolicyErrorCode::Timeout,
                 EngineError::Unreachable(_) => PolicyErrorCode::Transport,
                 EngineError::Evaluation(_) => PolicyErrorCode::Evaluation,
+                EngineError::BundleMismatch(_) => PolicyErrorCode::BundleMismatch,
                 _ => PolicyErrorCode::Internal,
             }),
             reason,

@@ -48,6 +48,12 @@ impl LoadError {
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }
+
+    /// One problem with a file as a whole.
+    pub(crate) fn about(file: &str, message: String) -> Self {
+        let place = cerbos::Place { file: file.into(), at: cerbos::Position::START };
+        Self(vec![Problem { place, message }])
+    }
 }
 
 impl fmt::Display for LoadError {
@@ -76,15 +82,7 @@ impl Cerbos {
     /// # Errors
     /// Everything that is wrong with the policies, or that widens a decision and is not allowed by the manifest.
     pub fn load(directory: &Path) -> Result<Self, LoadError> {
-        let files = cerbos::read_directory(directory)?;
-        let manifest = match std::fs::read_to_string(directory.join(FILE)) {
-            Ok(text) => Some(Source::new(FILE, &text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => {
-                let place = cerbos::Place { file: FILE.into(), at: cerbos::Position::START };
-                return Err(LoadError(vec![Problem { place, message: format!("cannot be read: {error}") }]));
-            }
-        };
+        let (files, manifest) = read(directory)?;
         Self::new(&files, manifest.as_ref())
     }
 
@@ -250,7 +248,18 @@ fn whole(value: &Json) -> cel::Value {
     }
 }
 
-fn hash(files: &Files, manifest: Option<&Source>) -> [u8; 32] {
+/// What of a directory makes a policy set, and its manifest if it has one.
+pub(crate) fn read(directory: &Path) -> Result<(Files, Option<Source>), LoadError> {
+    let files = cerbos::read_directory(directory)?;
+    match std::fs::read_to_string(directory.join(FILE)) {
+        Ok(text) => Ok((files, Some(Source::new(FILE, &text)))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((files, None)),
+        Err(error) => Err(LoadError::about(FILE, format!("cannot be read: {error}"))),
+    }
+}
+
+/// See [`Cerbos::bundle_hash`].
+pub(crate) fn hash(files: &Files, manifest: Option<&Source>) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         // Lengths first, so that no two lists of files give the same bytes.

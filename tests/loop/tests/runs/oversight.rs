@@ -1,6 +1,7 @@
 //! People who decide: what is shown, who counts, and what happens then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use fuze_agent::law::residency::Eu;
 use fuze_agent::prelude::*;
@@ -479,6 +480,56 @@ async fn an_approval_does_not_outlive_the_policy_that_it_was_given_under() {
     let evidence = case.desk.evidence(outcome.report().run_id);
     let bundles = evidence.attrs("policy.evaluate", "fuze.policy.bundle_hash");
     assert_ne!(bundles[0], bundles[1]);
+}
+
+/// Rules that are replaced with every question to them.
+#[derive(Clone, Default)]
+struct Replaced(Arc<AtomicU8>);
+
+struct Bundle(u8, Replaced);
+
+impl Engine for Replaced {
+    fn identity(&self) -> EngineIdentity {
+        Bundle(self.0.fetch_add(1, Ordering::SeqCst), self.clone()).identity()
+    }
+    fn pinned(&self) -> Option<Arc<dyn Engine>> {
+        Some(Arc::new(Bundle(self.0.fetch_add(1, Ordering::SeqCst), self.clone())))
+    }
+    fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
+        Bundle(self.0.load(Ordering::SeqCst), self.clone()).decide(request)
+    }
+}
+
+impl Engine for Bundle {
+    fn identity(&self) -> EngineIdentity {
+        EngineIdentity { name: "replaced".into(), bundle_hash: [self.0; 32], permissive: false }
+    }
+    fn decide(&self, _: &Request<'_>) -> Result<Verdict, EngineError> {
+        self.1.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Verdict { decision: Decision::Allow, rule: RuleId::new(&format!("bundle-{}", self.0)) })
+    }
+}
+
+#[tokio::test]
+async fn the_recorded_bundle_is_the_one_that_decided_while_rules_are_replaced() {
+    let case = Case::under(Replaced::default());
+    let waiting = case.waiting(&[("note", 1), ("note", 2), ("file", 1)]).await;
+    let decision = case.anna.decides(&waiting.cases()[0], &Action::Approve);
+    let token = waiting.cases()[0].token().claims().bundle_hash.to_string();
+    let evidence = case.ends(waiting.verify(&[decision]).unwrap(), "completed").await;
+    let bundles = evidence.attrs("policy.evaluate", "fuze.policy.bundle_hash");
+    let named: Vec<String> = evidence
+        .attrs("policy.evaluate", "fuze.policy.rule")
+        .iter()
+        .map(|rule| format!("{:02x}", rule.trim_start_matches("bundle-").parse::<u8>().unwrap()).repeat(32))
+        .collect();
+    assert_eq!(bundles, named, "each record names the bundle whose rule decided");
+    let began = evidence.attrs("agent.invoke", "fuze.policy.bundle_hash");
+    let resumed = evidence.attrs("run.resume", "fuze.policy.bundle_hash");
+    assert_eq!(bundles[..3], [began[0].clone(), began[0].clone(), began[0].clone()]);
+    assert_eq!(bundles[3..], [resumed[0].clone()], "the approved call is decided by what is in force now");
+    assert_ne!(began, resumed);
+    assert_eq!(token, began[0]);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ enum Way {
     Stalls,
     Panics,
     Malformed,
+    Mismatches,
 }
 
 struct Odd(Way);
@@ -41,6 +42,7 @@ fn odd(way: Way) -> Result<Verdict, EngineError> {
         Way::Allows | Way::Stalls => Ok(Verdict { decision: Decision::Allow, rule: RuleId::new("all") }),
         Way::Fails => Err(EngineError::Unreachable("no route".into())),
         Way::Malformed => Err(EngineError::Malformed("EFFECT_DENIED".into())),
+        Way::Mismatches => Err(EngineError::BundleMismatch("`invoke` is denied here".into())),
         Way::Panics => panic!("engine"),
     }
 }
@@ -90,9 +92,10 @@ async fn halts(policy: Policy, code: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_cannot_decide_halts_the_run() {
-    for way in [Way::Fails, Way::Malformed, Way::Panics] {
+    for way in [Way::Fails, Way::Malformed, Way::Mismatches, Way::Panics] {
         let code = match way {
             Way::Fails => "transport",
+            Way::Mismatches => "bundle_mismatch",
             Way::Panics => "evaluation",
             _ => "internal",
         };

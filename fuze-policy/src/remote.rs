@@ -1,0 +1,231 @@
+//! A Cerbos server that decides, held against policies that are pinned here.
+//!
+//! A server's answer does not say by which policies it was made. So the same question is decided here, too, by the pinned bundle, and a
+//! server that answers otherwise is an engine error, which halts the run. Deliberately absent: retries, redirects, proxies, kept
+//! connections, and every way in which an answer that cannot be trusted could still be one.
+
+mod answer;
+mod client;
+mod compare;
+mod endpoint;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::agent_tool::{Cerbos, question, verdict};
+use crate::{EngineError, EngineIdentity, RemoteEngine, Request, Verdict, cerbos};
+
+use endpoint::Endpoint;
+
+/// The engine's name in evidence. A change of what is asked or compared changes it.
+const NAME: &str = "cerbos-remote/1";
+
+/// How long a decision may take unless it is said otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many bytes of an answer are read unless it is said otherwise. An answer to one call has a few hundred.
+const ANSWER_LIMIT_BYTES: usize = 256 * 1024;
+
+/// A Cerbos server, asked over HTTP and held against pinned policies.
+///
+/// What it decides is what both decide: by the server alone nothing is allowed, and nothing by the pinned policies alone. Its hash in
+/// the evidence is that of the pinned policies.
+///
+/// ```no_run
+/// use fuze_policy::agent_tool::Cerbos;
+/// use fuze_policy::remote::RemoteCerbos;
+///
+/// let pinned = Cerbos::load(std::path::Path::new("policies"))?;
+/// let engine = RemoteCerbos::at("https://pdp.example.eu", pinned).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RemoteCerbos {
+    endpoint: Endpoint,
+    client: reqwest::Client,
+    pinned: Cerbos,
+    time_limit: Duration,
+    answer_limit_bytes: usize,
+    asked: AtomicU64,
+}
+
+/// A server that is not connected to yet.
+#[must_use = "nothing is asked before `build`"]
+pub struct Builder {
+    url: String,
+    pinned: Cerbos,
+    roots: Option<Vec<u8>>,
+    time_limit: Duration,
+    answer_limit_bytes: usize,
+}
+
+impl RemoteCerbos {
+    /// The server at `url`, such as `https://pdp.example.eu`, which has to decide as `pinned` does. `https` is required, except on
+    /// this machine.
+    pub fn at(url: impl Into<String>, pinned: Cerbos) -> Builder {
+        Builder {
+            url: url.into(),
+            pinned,
+            roots: None,
+            time_limit: TIME_LIMIT,
+            answer_limit_bytes: ANSWER_LIMIT_BYTES,
+        }
+    }
+
+    /// The policies that the server is held against.
+    #[must_use]
+    pub fn pinned(&self) -> &Cerbos {
+        &self.pinned
+    }
+}
+
+impl Builder {
+    /// Certificates to trust instead of the system's, as PEM: an authority of one's own.
+    pub fn roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots = Some(pem.into());
+        self
+    }
+
+    /// How long a decision may take, connecting included. Default: 2 seconds.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// How many bytes of an answer are read at most; a longer one is an error. Default: 256 KiB.
+    pub fn answer_limit_bytes(mut self, limit: usize) -> Self {
+        self.answer_limit_bytes = limit;
+        self
+    }
+
+    /// Checks it all. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with what does not fit.
+    pub fn build(self) -> Result<RemoteCerbos, ConfigError> {
+        if self.time_limit.is_zero() {
+            return Err(ConfigError::TimeLimit);
+        }
+        let endpoint = Endpoint::parse(&self.url)?;
+        let client = client::client(&endpoint, self.time_limit, self.roots.as_deref())?;
+        Ok(RemoteCerbos {
+            endpoint,
+            client,
+            pinned: self.pinned,
+            time_limit: self.time_limit,
+            answer_limit_bytes: self.answer_limit_bytes,
+            asked: AtomicU64::new(0),
+        })
+    }
+}
+
+#[async_trait]
+impl RemoteEngine for RemoteCerbos {
+    fn identity(&self) -> EngineIdentity {
+        EngineIdentity { name: NAME.to_owned(), bundle_hash: self.pinned.bundle_hash(), permissive: false }
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.time_limit
+    }
+
+    async fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
+        let mut input = question(request, self.pinned.scope_of(request.run.tenant))?;
+        input.request_id = format!("fuze-{}", self.asked.fetch_add(1, Ordering::Relaxed));
+        // What the pinned policies cannot decide is not asked: the answer could not be held against anything.
+        let ours = cerbos::check(self.pinned.set(), &input, &self.pinned.params())
+            .map_err(|error| EngineError::Evaluation(error.to_string()))?;
+        let decided = verdict(&input, &ours)?;
+        let body = answer::write(&input);
+        let body =
+            client::post(&self.client, self.endpoint.url(), body, self.time_limit, self.answer_limit_bytes)
+                .await?;
+        let theirs = answer::read(&body, &input)?;
+        compare::same(&ours, &theirs).map_err(EngineError::BundleMismatch)?;
+        // Where a condition failed, less can be compared: the meaning still has to be the same.
+        if verdict(&input, &theirs)?.decision != decided.decision {
+            return Err(EngineError::BundleMismatch(
+                "the demands for approval differ from those of the pinned policies".to_owned(),
+            ));
+        }
+        Ok(decided)
+    }
+}
+
+impl fmt::Debug for RemoteCerbos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteCerbos")
+            .field("host", &self.endpoint.host())
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the URL: what is not checked yet may hold a password.
+        f.debug_struct("Builder").field("time_limit", &self.time_limit).finish_non_exhaustive()
+    }
+}
+
+/// Why a server cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The text is not a URL.
+    Url {
+        /// What is wrong.
+        cause: String,
+    },
+    /// The URL is not of the web.
+    Scheme {
+        /// What it is instead.
+        found: String,
+    },
+    /// Plain HTTP to another machine.
+    PlainHttp {
+        /// The machine.
+        host: String,
+    },
+    /// The URL holds a user name or a password.
+    CredentialsInUrl,
+    /// The URL has a query.
+    Query,
+    /// No time at all to decide.
+    TimeLimit,
+    /// The certificates to trust cannot be read.
+    Roots {
+        /// What is wrong.
+        cause: String,
+    },
+    /// The HTTP client cannot be made.
+    Client {
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { cause } => write!(f, "the policy server's address is not a URL: {cause}"),
+            Self::Scheme { found } => write!(f, "expected `https`, found `{found}`"),
+            Self::PlainHttp { host } => write!(
+                f,
+                "the policy server's address must be `https`: `http` is for this machine alone (`127.0.0.1`, `[::1]`, \
+                 `localhost`), and `{host}` is another"
+            ),
+            Self::CredentialsInUrl => {
+                f.write_str("the policy server's address holds credentials; take them out")
+            }
+            Self::Query => f.write_str("the policy server's address has a query; take it out"),
+            Self::TimeLimit => f.write_str("the time limit of a decision must be longer than nothing"),
+            Self::Roots { cause } => write!(f, "the certificates to trust cannot be read: {cause}"),
+            Self::Client { cause } => write!(f, "the HTTP client cannot be made: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
