@@ -13,6 +13,7 @@ use crate::text::{FAINT, GOOD, plain};
 
 /// What `fuze policy check` found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Checked {
     valid: bool,
     /// SHA-256 of the set, in hexadecimal: what each decision's record names.

@@ -61,6 +61,7 @@ struct Run {
 
 /// What `fuze policy explain` says.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Explained {
     /// `allow`, `requires_approval`, `deny` or `error`.
     decision: &'static str,
@@ -76,6 +77,7 @@ pub(crate) struct Explained {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Action {
     action: String,
     /// `EFFECT_ALLOW` or `EFFECT_DENY`.
@@ -85,6 +87,7 @@ struct Action {
 
 /// One step on the way.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Told {
     /// How far in the tree.
     depth: usize,

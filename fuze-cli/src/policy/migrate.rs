@@ -23,6 +23,7 @@ pub(crate) struct Migrate {
 
 /// What `fuze policy migrate` did or would do.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Migrated {
     written: bool,
     /// `file:line:column` of each effect that is rewritten.

@@ -34,11 +34,13 @@ pub(crate) struct Diff {
 
 /// What `fuze policy lint` found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Linted {
     findings: Vec<Found>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Found {
     /// For instance `rests-on-arguments`.
     lint: String,
@@ -54,12 +56,14 @@ impl Document for Linted {
 
 /// What `fuze policy prove` and `diff` found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Proven {
     holds: bool,
     properties: Vec<Judged>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Judged {
     property: String,
     /// `proven`, `broken` or `unknown`.

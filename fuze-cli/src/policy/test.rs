@@ -12,6 +12,7 @@ use crate::text::{BAD, FAINT, GOOD, plain};
 
 /// What `fuze policy test` found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Tested {
     holds: bool,
     passed: usize,
@@ -21,6 +22,7 @@ pub(crate) struct Tested {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Suite {
     file: String,
     name: String,
@@ -33,6 +35,7 @@ struct Suite {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Case {
     test: String,
     principal: String,

@@ -1,0 +1,176 @@
+//! `fuze policy`, as a person calls it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{fuze, json};
+use serde_json::json as value;
+
+fn guide(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuze-policy/guide").join(name)
+}
+
+/// A copy of a set of the guide, with one thing changed.
+fn changed(name: &str, file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(guide(name)).unwrap() {
+        let path = entry.unwrap().path();
+        let mut text = fs::read_to_string(&path).unwrap();
+        if path.ends_with(file) {
+            assert!(text.contains(from), "{file} has no {from}");
+            text = text.replacen(from, to, 1);
+        }
+        fs::write(directory.path().join(path.file_name().unwrap()), text).unwrap();
+    }
+    directory
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_set_that_is_right_is_said_to_be() {
+    let called = json(&fuze(&["policy", "check", "--json", text(&guide("payment"))], 0));
+    assert_eq!(called["valid"], true);
+    assert_eq!(called["policies"], value!(["resource.agent.tool.vdefault"]));
+    assert_eq!(called["bundleHash"].as_str().unwrap().len(), 64);
+    // One character more is another set.
+    let other = changed("payment", "pay_invoice.yaml", "500\n", "501\n");
+    let other = json(&fuze(&["policy", "check", "--json", text(other.path())], 0));
+    assert_ne!(other["bundleHash"], called["bundleHash"]);
+}
+
+#[test]
+fn what_is_wrong_has_a_place_and_a_word_for_it() {
+    for (from, to, line, said) in [
+        ("actions: [\"invoke:auto\"]", "actions: [\"*\"]", 30, "auto-by-glob"),
+        ("effect: EFFECT_ALLOW", "effect: EFFECT_REQUIRES_APPROVAL", 18, "migrate"),
+        ("effect: EFFECT_ALLOW", "efect: EFFECT_ALLOW", 18, "efect"),
+        ("R.attr.tool_name ==", "R.attribute.tool_name ==", 14, "attribute"),
+        ("V.is_payment", "V.is_paid", 24, "is_paid"),
+    ] {
+        let set = changed("payment", "pay_invoice.yaml", from, to);
+        let called = json(&fuze(&["policy", "check", "--json", text(set.path())], 1));
+        assert_eq!(called["valid"], false);
+        let problems = called["problems"].as_array().unwrap();
+        let found = problems.iter().any(|problem| {
+            problem["file"] == "pay_invoice.yaml"
+                && problem["line"] == line
+                && problem["message"].as_str().unwrap().contains(said)
+        });
+        assert!(found, "{to}: {problems:#?}");
+        let shown = fuze(&["policy", "check", text(set.path())], 1);
+        assert!(shown.stdout.contains(&format!("pay_invoice.yaml:{line}:")), "{}", shown.stdout);
+    }
+}
+
+#[test]
+fn suites_hold_or_say_what_does_not() {
+    let called = json(&fuze(&["policy", "test", "--json", text(&guide("payment"))], 0));
+    assert_eq!((&called["holds"], &called["passed"], &called["failed"]), (&value!(true), &value!(32), &value!(0)));
+    let set = changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 9000");
+    let called = json(&fuze(&["policy", "test", "--json", text(set.path())], 1));
+    assert_eq!((&called["holds"], &called["failed"]), (&value!(false), &value!(1)));
+    let shown = fuze(&["policy", "test", text(set.path())], 1);
+    assert!(shown.stdout.contains("expected EFFECT_ALLOW, found EFFECT_DENY"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("accounting · largest · invoke"), "{}", shown.stdout);
+}
+
+#[test]
+fn without_a_suite_nothing_is_known() {
+    let set = tempfile::tempdir().unwrap();
+    fs::copy(guide("payment").join("pay_invoice.yaml"), set.path().join("pay_invoice.yaml")).unwrap();
+    let called = fuze(&["policy", "test", text(set.path())], 3);
+    assert!(called.stderr.contains("there is no suite"), "{}", called.stderr);
+}
+
+fn asked(amount: serde_json::Value) -> serde_json::Value {
+    value!({
+        "tool": {"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts"},
+        "run": {"tenant": "acme", "principal": "agent-1", "roles": ["accounting"], "purpose": "accounts-payable",
+            "lawful_basis": "legal_obligation", "annex_iii": "none", "art22": "none", "has_subject": false},
+        "args": {"amount_eur": amount},
+    })
+}
+
+#[test]
+fn a_decision_is_explained_rule_by_rule() {
+    let directory = tempfile::tempdir().unwrap();
+    let request = directory.path().join("request.json");
+    let explain = |amount| {
+        fs::write(&request, asked(amount).to_string()).unwrap();
+        json(&fuze(&["policy", "explain", "--json", text(&guide("payment")), "--request", text(&request)], 0))
+    };
+    let waits = explain(value!(700));
+    assert_eq!((&waits["decision"], &waits["approvers"]), (&value!("requires_approval"), &value!(2)));
+    let auto = &waits["actions"][1];
+    assert_eq!((&auto["action"], &auto["effect"]), (&value!("invoke:auto"), &value!("EFFECT_DENY")));
+    let steps = auto["steps"].as_array().unwrap();
+    let condition = "V.amount_eur > 0.0 && V.amount_eur <= C.without_approval_eur";
+    assert!(steps.iter().any(|step| {
+        step["kind"] == "condition" && step["outcome"] == "not_held" && step["text"].as_str().unwrap().starts_with(condition)
+    }));
+    assert_eq!(explain(value!(7))["decision"], "allow");
+    assert_eq!(explain(value!(70_000))["decision"], "deny");
+    let failed = explain(value!("seven"));
+    assert_eq!(failed["decision"], "error");
+    assert!(failed["by"].as_str().unwrap().contains("no such overload"), "{failed}");
+
+    fs::write(&request, asked(value!(7)).to_string().replace("\"tool\"", "\"tol\"")).unwrap();
+    let called = fuze(&["policy", "explain", text(&guide("payment")), "--request", text(&request)], 2);
+    assert!(called.stderr.contains("tol"), "{}", called.stderr);
+    fuze(&["policy", "explain", text(&guide("payment")), "--request", "/nonexistent"], 4);
+}
+
+#[test]
+fn a_wider_version_is_shown_by_a_request() {
+    let wider = changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 20000");
+    let called = json(&fuze(&["policy", "diff", "--json", text(&guide("payment")), text(wider.path())], 1));
+    assert_eq!((&called["holds"], &called["properties"][0]["result"]), (&value!(false), &value!("broken")));
+    assert!(called["properties"][0]["detail"].as_str().unwrap().contains("amount_eur"));
+    let called = json(&fuze(&["policy", "diff", "--json", text(wider.path()), text(&guide("payment"))], 0));
+    assert_eq!(called["properties"][0]["result"], "proven");
+}
+
+#[test]
+fn the_guide_is_proven_and_has_nothing_to_object_to() {
+    for set in ["public", "personal", "special", "payment", "tenants"] {
+        let called = json(&fuze(&["policy", "prove", "--json", text(&guide(set))], 0));
+        assert_eq!(called["properties"].as_array().unwrap().len(), 3, "{set}");
+        json(&fuze(&["policy", "lint", "--json", text(&guide(set))], 0));
+    }
+    let set = changed("special", "health_record.yaml", "[\"invoke\"]", "[\"invoke\", \"invoke:auto\"]");
+    let called = json(&fuze(&["policy", "prove", "--json", text(set.path())], 1));
+    assert_eq!(called["properties"][0]["result"], "broken");
+}
+
+#[test]
+fn what_rests_on_arguments_is_objected_to() {
+    let set = changed("special", "health_record.yaml", "R.attr.tool_name == \"health_record\"", "R.attr.args.ok == true");
+    let mut text_ = fs::read_to_string(set.path().join("health_record.yaml")).unwrap();
+    for trusted in ["R.attr.classification == \"special_category\"", "R.attr.art9_basis == \"explicit_consent\"", "P.attr.has_subject"] {
+        text_ = text_.replace(trusted, "R.attr.args.ok == true");
+    }
+    fs::write(set.path().join("health_record.yaml"), text_).unwrap();
+    let called = json(&fuze(&["policy", "lint", "--json", text(set.path())], 1));
+    assert_eq!(called["findings"][0]["lint"], "rests-on-arguments");
+}
+
+#[test]
+fn the_third_effect_is_rewritten_when_asked_to() {
+    let set = changed("special", "health_record.yaml", "EFFECT_ALLOW", "EFFECT_REQUIRES_APPROVAL");
+    let path = set.path().join("health_record.yaml");
+    let before = fs::read_to_string(&path).unwrap();
+    let called = json(&fuze(&["policy", "migrate", "--json", text(set.path())], 0));
+    assert_eq!((&called["written"], &called["rewritten"]), (&value!(false), &value!(["health_record.yaml:10:15"])));
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    let called = json(&fuze(&["policy", "migrate", "--json", "--write", text(set.path())], 0));
+    assert_eq!(called["written"], true);
+    let original = fs::read_to_string(guide("special").join("health_record.yaml")).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), original);
+    json(&fuze(&["policy", "test", "--json", text(set.path())], 0));
+}
