@@ -50,7 +50,7 @@ fn what_is_wrong_has_a_place_and_a_word_for_it() {
         ("actions: [\"invoke:auto\"]", "actions: [\"*\"]", 30, "auto-by-glob"),
         ("effect: EFFECT_ALLOW", "effect: EFFECT_REQUIRES_APPROVAL", 18, "migrate"),
         ("effect: EFFECT_ALLOW", "efect: EFFECT_ALLOW", 18, "efect"),
-        ("R.attr.tool_name ==", "R.attribute.tool_name ==", 14, "attribute"),
+        ("R.attr.tool_name ==", "R.attribute.tool_name ==", 13, "attribute"),
         ("V.is_payment", "V.is_paid", 24, "is_paid"),
     ] {
         let set = changed("payment", "pay_invoice.yaml", from, to);
@@ -71,7 +71,10 @@ fn what_is_wrong_has_a_place_and_a_word_for_it() {
 #[test]
 fn suites_hold_or_say_what_does_not() {
     let called = json(&fuze(&["policy", "test", "--json", text(&guide("payment"))], 0));
-    assert_eq!((&called["holds"], &called["passed"], &called["failed"]), (&value!(true), &value!(32), &value!(0)));
+    assert_eq!(
+        (&called["holds"], &called["passed"], &called["failed"]),
+        (&value!(true), &value!(32), &value!(0))
+    );
     let set = changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 9000");
     let called = json(&fuze(&["policy", "test", "--json", text(set.path())], 1));
     assert_eq!((&called["holds"], &called["failed"]), (&value!(false), &value!(1)));
@@ -112,7 +115,9 @@ fn a_decision_is_explained_rule_by_rule() {
     let steps = auto["steps"].as_array().unwrap();
     let condition = "V.amount_eur > 0.0 && V.amount_eur <= C.without_approval_eur";
     assert!(steps.iter().any(|step| {
-        step["kind"] == "condition" && step["outcome"] == "not_held" && step["text"].as_str().unwrap().starts_with(condition)
+        step["kind"] == "condition"
+            && step["outcome"] == "not_held"
+            && step["text"].as_str().unwrap().starts_with(condition)
     }));
     assert_eq!(explain(value!(7))["decision"], "allow");
     assert_eq!(explain(value!(70_000))["decision"], "deny");
@@ -128,7 +133,8 @@ fn a_decision_is_explained_rule_by_rule() {
 
 #[test]
 fn a_wider_version_is_shown_by_a_request() {
-    let wider = changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 20000");
+    let wider =
+        changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 20000");
     let called = json(&fuze(&["policy", "diff", "--json", text(&guide("payment")), text(wider.path())], 1));
     assert_eq!((&called["holds"], &called["properties"][0]["result"]), (&value!(false), &value!("broken")));
     assert!(called["properties"][0]["detail"].as_str().unwrap().contains("amount_eur"));
@@ -150,9 +156,18 @@ fn the_guide_is_proven_and_has_nothing_to_object_to() {
 
 #[test]
 fn what_rests_on_arguments_is_objected_to() {
-    let set = changed("special", "health_record.yaml", "R.attr.tool_name == \"health_record\"", "R.attr.args.ok == true");
+    let set = changed(
+        "special",
+        "health_record.yaml",
+        "R.attr.tool_name == \"health_record\"",
+        "R.attr.args.ok == true",
+    );
     let mut text_ = fs::read_to_string(set.path().join("health_record.yaml")).unwrap();
-    for trusted in ["R.attr.classification == \"special_category\"", "R.attr.art9_basis == \"explicit_consent\"", "P.attr.has_subject"] {
+    for trusted in [
+        "R.attr.classification == \"special_category\"",
+        "R.attr.art9_basis == \"explicit_consent\"",
+        "P.attr.has_subject",
+    ] {
         text_ = text_.replace(trusted, "R.attr.args.ok == true");
     }
     fs::write(set.path().join("health_record.yaml"), text_).unwrap();
@@ -166,7 +181,10 @@ fn the_third_effect_is_rewritten_when_asked_to() {
     let path = set.path().join("health_record.yaml");
     let before = fs::read_to_string(&path).unwrap();
     let called = json(&fuze(&["policy", "migrate", "--json", text(set.path())], 0));
-    assert_eq!((&called["written"], &called["rewritten"]), (&value!(false), &value!(["health_record.yaml:10:15"])));
+    assert_eq!(
+        (&called["written"], &called["rewritten"]),
+        (&value!(false), &value!(["health_record.yaml:10:15"]))
+    );
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
     let called = json(&fuze(&["policy", "migrate", "--json", "--write", text(set.path())], 0));
     assert_eq!(called["written"], true);

@@ -69,7 +69,7 @@ pub(crate) struct Explained {
     by: String,
     /// The obligation of an approval.
     #[serde(skip_serializing_if = "Option::is_none")]
-    approvers: Option<u8>,
+    approvers: Option<u32>,
     /// The scope in which it was decided.
     scope: String,
     /// Each action with the rules that were looked at, in order.
@@ -119,7 +119,9 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
         Ok(verdict) => {
             let (word, approvers) = match &verdict.decision {
                 Decision::Allow => ("allow", None),
-                Decision::RequiresApproval(obligation) => ("requires_approval", Some(obligation.approvers)),
+                Decision::RequiresApproval(obligation) => {
+                    ("requires_approval", Some(u32::from(obligation.approvers)))
+                }
                 Decision::Deny => ("deny", None),
             };
             (word, verdict.rule.to_string(), approvers)
