@@ -1,8 +1,8 @@
 // rule 13 · GDPR Art. 5(1)(c), 17 · a commitment made from its fields
 use fuze_evidence::Commitment;
 
-pub fn forge(root: fuze_evidence::Hash) -> Commitment {
-    Commitment { root, leaves: Vec::new(), recorded: Default::default() }
+pub fn forge(root: fuze_evidence::Hash, earlier: Commitment) -> Commitment {
+    Commitment { root, ..earlier }
 }
 
 fn main() {}
