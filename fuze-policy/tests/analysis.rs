@@ -1,6 +1,12 @@
 //! Proofs about policies: what holds, what does not, and that no answer is guessed.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::path::{Path, PathBuf};
 

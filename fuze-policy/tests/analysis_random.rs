@@ -1,6 +1,12 @@
 //! Proofs against random policies and random requests: what is proven is never seen to fail, and the cells decide as the evaluation does.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::sync::Arc;
 

@@ -1,6 +1,12 @@
 //! The guide's suites hold the guide's policies: a policy that is changed in one place fails its suite.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::path::Path;
 
