@@ -140,7 +140,7 @@ impl Cerbos {
     /// Decides by the flat form alone; `None` where it leaves the decision to the interpreter.
     #[must_use]
     pub fn decide_lowered(&self, request: &Request<'_>) -> Option<Verdict> {
-        let [invoke, auto] = self.table.decide(self.scope_of(request.run.tenant), request)?;
+        let [invoke, auto] = self.table.decide(request)?;
         Some(lowered(&invoke, &auto))
     }
 }

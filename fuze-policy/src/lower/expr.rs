@@ -354,7 +354,9 @@ impl<'a> Run<'a, '_> {
     }
 
     fn args(&mut self, keys: &[Arc<str>]) -> Result<Ref<'a>, Stop> {
-        let mut value = json::read(self.request.call.args)?;
+        // A key is looked for without reading what follows it: the loop sends canonical JSON.
+        let args = self.request.call.args;
+        let mut value = if keys.is_empty() { json::read(args)? } else { Found::Object(args) };
         for key in keys {
             let Found::Object(object) = value else { return Err(Stop::Leave) };
             value = json::member(object, key)?.ok_or(Stop::Failed)?;

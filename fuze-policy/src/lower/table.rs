@@ -59,10 +59,12 @@ impl<'t> Obligations<'t> {
 pub(crate) struct Table {
     arena: Arena,
     conditions: Vec<Test>,
-    /// By scope: its levels, the scope itself first.
-    chains: HashMap<Arc<str>, Vec<Level>>,
-    /// Scopes with policies for tools, lowered or not.
-    scopes: HashSet<Arc<str>>,
+    /// Numbers of the tools that rules are for alone.
+    tools: HashMap<Arc<str>, u32>,
+    /// The root's levels, unless it is left to the interpreter.
+    root: Option<Vec<Level>>,
+    /// By scope: its levels, the scope itself first; nothing where it is left to the interpreter.
+    chains: HashMap<Arc<str>, Option<Vec<Level>>>,
     /// Roles that role policies are about: whoever has one is decided by the interpreter.
     role_policies: HashSet<Arc<str>>,
     /// Principals with policies of their own.
@@ -81,7 +83,8 @@ struct Level {
 #[derive(Debug, Default)]
 struct Rules {
     rows: Vec<Row>,
-    by_tool: HashMap<Arc<str>, Vec<u32>>,
+    /// By the tool's number, in their order.
+    by_tool: Vec<(u32, Vec<u32>)>,
     for_others: Vec<u32>,
 }
 
@@ -136,12 +139,13 @@ impl Table {
             let Some(index) = versions.get(VERSION) else { continue };
             table.role_policies.extend(index.roles.iter().map(|row| Arc::clone(&row.role)));
             if index.regular.contains_key(KIND) {
-                table.scopes.insert(Arc::clone(scope));
                 let levels: Option<Vec<Level>> = std::iter::once(&**scope)
                     .chain(crate::cerbos::parents(scope))
                     .map(|scope| table.level(set, scope, globals, &mut tests))
                     .collect();
-                if let Some(levels) = levels {
+                if scope.is_empty() {
+                    table.root = levels;
+                } else {
                     table.chains.insert(Arc::clone(scope), levels);
                 }
             }
@@ -219,9 +223,12 @@ impl Table {
         for tool in tools {
             let fits = |(_, only): &(usize, &Option<Arc<str>>)| only.as_ref().is_none_or(|only| only == tool);
             let rows = only_for.iter().enumerate().filter(fits).map(|(at, _)| number(at)).collect();
-            rules.by_tool.insert(Arc::clone(tool), rows);
+            let next = number(self.tools.len());
+            let tool = *self.tools.entry(Arc::clone(tool)).or_insert(next);
+            rules.by_tool.push((tool, rows));
         }
         let open = |(_, only): &(usize, &Option<Arc<str>>)| only.is_none();
+        rules.by_tool.sort_unstable_by_key(|(tool, _)| *tool);
         rules.for_others = only_for.iter().enumerate().filter(open).map(|(at, _)| number(at)).collect();
         rules
     }
@@ -257,21 +264,25 @@ impl Table {
         }
     }
 
-    /// Whether a scope has policies for tools.
+    /// Whether a scope below the root has policies for tools.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.contains(scope)
+        self.chains.contains_key(scope)
     }
 
     /// Decides both actions; `None` hands the decision to the interpreter.
-    pub(crate) fn decide<'t>(&'t self, scope: &str, request: &Request<'t>) -> Option<[Answer<'t>; 2]> {
-        let levels = self.chains.get(scope)?;
+    pub(crate) fn decide<'t>(&'t self, request: &Request<'t>) -> Option<[Answer<'t>; 2]> {
+        let levels = match self.chains.get(request.run.tenant) {
+            Some(own) => own.as_ref()?,
+            None => self.root.as_ref()?,
+        };
         let leave = self.principals.contains(request.run.principal)
             || request.run.roles.iter().any(|role| self.role_policies.contains(role.as_str()))
             || request.run.roles.is_empty();
         if leave {
             return None;
         }
-        let mut decision = Decision { table: self, request, kept: [Kept::Unknown; KEPT] };
+        let tool = self.tools.get(request.tool.name).copied();
+        let mut decision = Decision { table: self, request, tool, kept: [Kept::Unknown; KEPT] };
         let [invoke, auto] = [0, 1].map(|action| decision.action(levels, action));
         Some([invoke.ok()?, auto.ok()?])
     }
@@ -289,6 +300,8 @@ enum Kept {
 struct Decision<'t, 'r> {
     table: &'t Table,
     request: &'r Request<'t>,
+    /// The tool's number, if rules are for it alone.
+    tool: Option<u32>,
     kept: [Kept; KEPT],
 }
 
@@ -329,7 +342,10 @@ impl<'t> Decision<'t, '_> {
     ) -> Result<Role<'t>, Stop> {
         for level in levels {
             let rules = level.rules.get(action).ok_or(Stop::Leave)?;
-            let rows = rules.by_tool.get(self.request.tool.name).unwrap_or(&rules.for_others);
+            let own =
+                self.tool.and_then(|tool| rules.by_tool.binary_search_by_key(&tool, |(tool, _)| *tool).ok());
+            let own = own.and_then(|at| rules.by_tool.get(at)).map(|(_, rows)| rows);
+            let rows = own.unwrap_or(&rules.for_others);
             let mut allowed = None;
             for row in rows {
                 let row = usize::try_from(*row).ok().and_then(|at| rules.rows.get(at)).ok_or(Stop::Leave)?;
