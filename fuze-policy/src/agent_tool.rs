@@ -7,6 +7,7 @@ mod engine;
 mod manifest;
 pub(crate) mod obligation;
 mod question;
+mod unasked;
 mod widening;
 
 pub use engine::{Cerbos, LoadError, verdict};
@@ -22,6 +23,8 @@ pub const KIND: &str = "agent.tool";
 pub const INVOKE: &str = "invoke";
 /// The action that asks whether it may be used without a person.
 pub const INVOKE_AUTO: &str = "invoke:auto";
+/// The version of policies that is asked.
+pub(crate) const VERSION: &str = "default";
 /// What is asked about each call, in this order.
 pub(crate) const ACTIONS: [&str; 2] = [INVOKE, INVOKE_AUTO];
 

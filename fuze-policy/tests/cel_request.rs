@@ -181,7 +181,7 @@ fn errors_name_their_place_in_the_expression() {
         ("P.id + 1", 1, 1, "`+` cannot be used with string, int"),
         ("'é' == 'a' &&\n 'é' == 'b' && foo(1)", 2, 16, "there is no function `foo`"),
         ("P.attr.x.startsWith(1)", 1, 1, "`startsWith` on dyn cannot be used with int"),
-        ("R.foo", 1, 1, "cerbos.engine.v1.Request.Resource has no field `foo`"),
+        ("R.foo", 1, 1, "`R` has no field `foo`"),
         ("duration('1 hour')", 1, 10, "`1 hour` is no duration"),
         ("P.attr.x.matches('(a')", 1, 18, "`(a` is no pattern"),
         ("1 +", 1, 4, "found the end of the expression"),

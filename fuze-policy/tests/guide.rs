@@ -160,3 +160,24 @@ fn a_tenant_narrows_and_others_are_as_before() {
     // A tenant whose name only begins like a scope is in the root.
     assert_eq!(send("acme.hr", r#"{"to":"stranger"}"#), Decision::Allow);
 }
+
+/// A tenant's role policy is asked about even where the tenant has no resource policy of its own.
+#[test]
+fn a_tenant_s_role_policy_alone_narrows_too() {
+    let policy =
+        |name: &str, body: &str| Source::new(name, &format!("apiVersion: api.cerbos.dev/v1\n{body}"));
+    let root = policy(
+        "root.yaml",
+        "resourcePolicy: {resource: agent.tool, version: default, rules: [{actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: [accounting]}]}",
+    );
+    let role = policy(
+        "role.yaml",
+        "rolePolicy: {role: accounting, version: default, scope: acme, rules: [{resource: agent.tool, allowActions: [invoke]}]}",
+    );
+    let files = fuze_policy::cerbos::Files { policies: vec![root, role], ..Default::default() };
+    let engine = Cerbos::new(&files, None).unwrap();
+    let roles = ["accounting".to_owned()];
+    let pay = |tenant| decide(&engine, &Call { tool: payment(), roles: &roles, tenant, args: "{}" });
+    assert_eq!(pay("globex"), Decision::Allow);
+    assert_ne!(pay("acme"), Decision::Allow);
+}

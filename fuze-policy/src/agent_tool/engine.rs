@@ -17,7 +17,7 @@ use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
 
 use super::manifest::{FILE, Manifest};
-use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, widening};
+use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, widening};
 
 /// The engine's name in evidence. A change of what a policy means changes it.
 const NAME: &str = "cerbos/1";
@@ -93,7 +93,8 @@ impl Cerbos {
     pub fn new(files: &Files, manifest: Option<&Source>) -> Result<Self, LoadError> {
         let read = manifest.map(Manifest::read).transpose()?.unwrap_or_default();
         let set = PolicySet::load(&files.policies)?;
-        let refused = read.judge(&widening::find(&set));
+        let mut refused = unasked::find(&set);
+        refused.extend(read.judge(&widening::find(&set)));
         if !refused.is_empty() {
             return Err(LoadError(refused));
         }
@@ -279,12 +280,11 @@ pub(crate) fn hash(files: &Files, manifest: Option<&Source>) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// One point in time for a whole request.
+/// One point in time for a whole request. A clock that is set before 1970 is told as it is.
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp {
-        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        nanoseconds: since.subsec_nanos(),
-        offset_seconds: 0,
-    }
+    let (seconds, nanoseconds) = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()),
+        Err(before) => (i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds), 0),
+    };
+    Timestamp { seconds, nanoseconds, offset_seconds: 0 }
 }

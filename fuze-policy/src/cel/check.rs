@@ -201,7 +201,7 @@ impl Checker<'_> {
             Ty::Variables => Field { ty: Ty::Dyn, kind: key() },
             Ty::Object(kind) => {
                 let (root, ty) = kind.field(field).ok_or_else(|| {
-                    self.error(span, format!("{} has no field `{field}`", kind.type_name()))
+                    self.error(span, format!("`{}` has no field `{field}`", kind.written()))
                 })?;
                 let whole = path.is_some_and(|path| path.keys.is_empty() && path.root.is_whole(kind));
                 Field { ty, kind: whole.then_some(Kind::Path(Path { root, keys: Vec::new() })) }

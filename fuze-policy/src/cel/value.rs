@@ -166,6 +166,19 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// As an author of policies writes it.
+    #[must_use]
+    pub fn written(self) -> &'static str {
+        match self {
+            ObjectKind::Request => "request",
+            ObjectKind::Principal => "P",
+            ObjectKind::Resource => "R",
+            ObjectKind::AuxData => "request.auxData",
+            ObjectKind::Jwt => "request.auxData.jwts[…]",
+            ObjectKind::Runtime => "runtime",
+        }
+    }
+
     /// The name of the message.
     #[must_use]
     pub fn type_name(self) -> &'static str {

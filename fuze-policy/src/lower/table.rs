@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Request;
-use crate::agent_tool::{ACTIONS, KIND, obligation, rule_id};
+use crate::agent_tool::{ACTIONS, KIND, VERSION, obligation, rule_id};
 use crate::cel::{
     Activation, BinaryOp, Budget, Expr, Kind, Map, Principal, Resource, Root, Timestamp, Value,
 };
@@ -16,8 +16,6 @@ use crate::decision::{Obligation, RuleId};
 use super::expr::{Arena, At, Names};
 use super::value::Stop;
 
-/// The version of policies that are asked.
-const VERSION: &str = "default";
 /// So many conditions keep their outcome within a decision; further ones are evaluated each time.
 const KEPT: usize = 256;
 
@@ -138,7 +136,9 @@ impl Table {
         for (scope, versions) in &set.resources {
             let Some(index) = versions.get(VERSION) else { continue };
             table.role_policies.extend(index.roles.iter().map(|row| Arc::clone(&row.role)));
-            if index.regular.contains_key(KIND) {
+            // A scope in which a role policy alone is about tools is one, too: the interpreter's.
+            let by_role = index.roles.iter().any(|row| row.resource.matches(KIND));
+            if index.regular.contains_key(KIND) || by_role {
                 let levels: Option<Vec<Level>> = std::iter::once(&**scope)
                     .chain(crate::cerbos::parents(scope))
                     .map(|scope| table.level(set, scope, globals, &mut tests))
