@@ -4,6 +4,7 @@ mod chance;
 mod definitions;
 mod expressions;
 mod library;
+mod named;
 mod parents;
 mod rows;
 mod scopes;

@@ -17,6 +17,7 @@ use super::super::yaml::Text;
 use super::chance::{self, Numbered};
 use super::expressions::Expressions;
 use super::library::{Library, roles_or_any};
+use super::named::Called;
 use super::parents::Parents;
 use super::title;
 
@@ -88,10 +89,11 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         let sanitized = names::sanitized(&body.resource.value);
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (i, (rule, read)) in body.rules.iter().zip(read).enumerate() {
             let Some((condition, output)) = read else { continue };
             let name = name_or(rule.name.as_ref(), || format!("rule-{:03}", i + 1));
+            called.add(policy, (&name, rule.at, rule.name.is_some()), out);
             let rule_of_set = current.rule(name, rule.at, rule.effect, condition, output, &params);
             let plain = self.outcome(format!(
                 "resource {sanitized} {} {} {}",
@@ -149,11 +151,12 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         chance::tell_names(policy, body, out);
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (rules, i, action, read) in all {
             let Some((condition, output)) = read else { continue };
             let name =
                 name_or(action.name.as_ref(), || format!("{}_rule-{:03}", rules.resource.value, i + 1));
+            called.add(policy, (&name, action.at, action.name.is_some()), out);
             let rule = current.rule(name, action.at, action.effect, condition, output, &params);
             let outcome = self.outcome(format!(
                 "principal {} {} {} {}",
