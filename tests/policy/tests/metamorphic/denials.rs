@@ -87,7 +87,7 @@ fn with_denial(policies: &Policies, place: Place, rng: &mut Rng) -> Option<Polic
 #[test]
 fn a_denial_more_lets_no_call_go_further() {
     let (mut lower, mut same, mut waiting) = ([0_u64; PLACES.len()], [0_u64; PLACES.len()], 0_u64);
-    for seed in 0..sets(120) {
+    for seed in 0..sets(100) {
         let mut rng = Rng::with_seed(!seed);
         let (policies, engine) = tools::set(seed);
         let asked: Vec<Asked> = (0..15).map(|_| Asked::new(&mut rng)).collect();
@@ -154,7 +154,7 @@ fn with_some_denial(policies: &Policies, rng: &mut Rng) -> Option<Policies> {
 #[test]
 fn a_denial_more_allows_nothing_that_cerbos_denied() {
     let (mut lower, mut same) = (0_u64, 0_u64);
-    for seed in 0..sets(250) {
+    for seed in 0..sets(200) {
         let Some((case, set)) = ours::settled(seed, SIZE) else { continue };
         let mut rng = Rng::with_seed(!seed);
         let Some(policies) = (0..10).find_map(|_| with_some_denial(&case.policies, &mut rng)) else {

@@ -26,7 +26,7 @@ const INSTEAD: &str = "R.attr.args.flag";
 #[test]
 fn the_order_of_roles_never_changes_how_far_a_call_goes() {
     let (mut compared, mut allowed, mut renamed, mut halted) = (0_u64, 0_u64, 0_u64, 0_u64);
-    for seed in 0..sets(200) {
+    for seed in 0..sets(120) {
         let mut rng = Rng::with_seed(!seed);
         let (mut policies, _) = tools::set(seed);
         rewrite::replace(&mut policies, INSTEAD, rewrite::sees_order_of_roles);
@@ -63,7 +63,7 @@ fn reordered(principal: &Value, rng: &mut Rng) -> Value {
 #[test]
 fn the_order_of_roles_never_changes_what_cerbos_decides() {
     let (mut compared, mut allowed) = (0_u64, 0_u64);
-    for seed in 0..sets(250) {
+    for seed in 0..sets(150) {
         let Some((mut case, _)) = ours::settled(seed, SIZE) else { continue };
         rewrite::replace(&mut case.policies, "R.attr.flag", rewrite::sees_order_of_roles);
         let set = ours::load(&case).unwrap();
@@ -96,7 +96,7 @@ fn the_order_of_roles_never_changes_what_cerbos_decides() {
 #[test]
 fn the_order_of_rules_never_changes_how_far_a_call_goes() {
     let (mut compared, mut allowed) = (0_u64, 0_u64);
-    for seed in 0..sets(200) {
+    for seed in 0..sets(120) {
         let mut rng = Rng::with_seed(!seed);
         let (policies, engine) = tools::set(seed);
         let mut other = policies.clone();
@@ -118,7 +118,7 @@ fn the_order_of_rules_never_changes_how_far_a_call_goes() {
 #[test]
 fn the_order_of_rules_never_changes_what_cerbos_decides() {
     let (mut compared, mut allowed) = (0_u64, 0_u64);
-    for seed in 0..sets(250) {
+    for seed in 0..sets(150) {
         let Some((case, set)) = ours::settled(seed, SIZE) else { continue };
         let mut rng = Rng::with_seed(!seed);
         let mut other = case.policies.clone();
