@@ -16,7 +16,7 @@ use crate::tool::{Arguments, Tool};
 
 pub use fuze_policy::build::{self, Bundle, Named, Tested};
 
-/// Policies in a program, which the build has loaded, tested and proven, with the tools that they are about. [`policy!`](crate::policy)
+/// Policies in a program, which the build has loaded, tested and proven, with the tools that they are about. [`policy!`](crate::policy!)
 /// makes one; [`engine`](Self::engine) is what a [`Deployment`](crate::Deployment) takes.
 #[derive(Clone, Copy, Debug)]
 pub struct BuiltPolicy {
