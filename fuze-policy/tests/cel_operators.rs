@@ -160,6 +160,9 @@ fn what_is_there() {
         "has(P.id) && has(P.roles) && !has(P.attr) && !has(P.scope) && !has(P.policyVersion)",
         "has(R.kind) && has(R.attr) && !has(R.id) && !has(R.scope)",
         "has(runtime.effectiveDerivedRoles)",
+        // The same of a value that is handed on.
+        "[P].all(p, has(p.id) && has(p.roles) && !has(p.attr) && !has(p.scope)) && [R].all(r, has(r.attr) && !has(r.scope))",
+        "[request].all(q, has(q.principal) && has(q.resource) && has(q.aux_data) && has(q.aux_data.jwt) && !has(q.aux_data.jwts))",
         "has(R.attr.m.a) && !has(R.attr.m.c) && !has(R.attr.s.x) && !has(R.attr.n.x)",
         r#"has({"a": 1}.a) && optional.of({"a": 1}).hasValue() && has(optional.of({"a": 1}).a)"#,
         r#"R.attr.?m.?a.orValue(0.0) == 1.0 && R.attr.?x.orValue("d") == "d""#,

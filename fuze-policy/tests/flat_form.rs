@@ -13,7 +13,7 @@ const MANIFEST: &str = "format: 1\nglobals: {limit: 5, list: [1, 2], map: {x: {y
 fn args() -> Value {
     json!({
         "b": [true, false], "d": 1.5, "e": [], "esc": "a\"b", "f": false, "l": ["a", "b", "c"], "lm": [{"x": 1}], "m": {"x": {"y": 1}, "z": null}, "n": 5,
-        "neg": -3, "nil": null, "ns": [1, 2, 2.5], "s": "text", "t": true, "u": "é", "ip": "10.1.2.3",
+        "neg": -3, "nil": null, "ns": [1, 2, 2.5], "s": "text", "t": true, "u": "é", "ip": "10.1.2.3", "key": "x",
     })
 }
 
@@ -157,7 +157,8 @@ fn arguments_are_looked_into() {
         r#""b" in R.attr.args.l && !("d" in R.attr.args.l)"#,
         "2.5 in R.attr.args.ns && 1 in R.attr.args.ns && !(3 in R.attr.args.ns)",
         "!(1 in R.attr.args.e)",
-        "size(R.attr.args.l) == 3 && size(R.attr.args.e) == 0",
+        "size(R.attr.args.l) == 3 && size(R.attr.args.e) == 0 && size(C.cl) == 2",
+        r#"R.attr.args.lm[0]["x"] == 1.0 && R.attr.args.m[R.attr.args.key].y == 1.0"#,
     ]);
     // An escape cannot be borrowed; what is not there, and what is out of range, fails.
     are_left(&[
