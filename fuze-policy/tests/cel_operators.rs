@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fuze_policy::cel::{
-    Activation, AuxData, Budget, EvalError, Limit, Map, Principal, Program, Resource, Timestamp, Value,
+    Activation, AuxData, Budget, EvalError, Key, Limit, Map, Principal, Program, Resource, Timestamp, Value,
 };
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn activation() -> Activation {
         Value::Map(map) => map,
         other => panic!("{other:?}"),
     };
-    let attr = json!({"l": [1, 2, 3], "s": "abcde", "n": 1, "m": {"a": 1, "b": 2}, "e": []});
+    let attr = json!({"l": [1, 2, 3], "s": "abcde", "n": 1, "m": {"a": 1, "b": 2}, "e": [], "long": "x".repeat(320)});
     let resource = Resource { kind: "doc".into(), attr: map(attr), ..Resource::default() };
     let principal =
         Principal { id: "ana".into(), roles: Arc::from([Value::from("user")]), ..Principal::default() };
@@ -117,6 +117,8 @@ fn equality_of_each_kind() {
         r#"double("NaN") != double("NaN") && 0.0 == -0.0"#,
         r#"ip("10.0.0.1") == ip("10.0.0.1") && ip("10.0.0.1") != ip("10.0.0.2") && cidr("10.0.0.0/8") == cidr("10.0.0.0/8") && cidr("10.0.0.0/8") != cidr("10.0.0.0/9")"#,
         r#"hierarchy("a.b") == hierarchy("a.b") && hierarchy("a.b") != hierarchy("a.c")"#,
+        // Within a list a kind that refuses to be compared counts as equal, but not to null.
+        r#"dyn([hierarchy("a.b")]) != dyn([null]) && dyn([null]) != dyn([hierarchy("a.b")])"#,
         "P == request.principal && R != dyn(P) && R == request.resource",
     ]);
     fail(&[(r#"dyn(hierarchy("a.b")) == dyn("a.b")"#, "no such overload")]);
@@ -133,7 +135,9 @@ fn keys_of_maps() {
         "9223372036854774784.0 in dyn({9223372036854774784: 1}) && 18446744073709549568.0 in dyn({18446744073709549568u: 1})",
         r#"{"a": 1, "b": 2}.a == 1 && {"b": 2, "a": 1}["b"] == 2 && !("c" in {"a": 1})"#,
         r#"{1: "i", "1": "s"}["1"] == "s" && {true: "b", "a": "s"}["a"] == "s" && {1: "i", 2: "j", true: "b", "a": "s"}[2] == "j""#,
-        r#"size({"a": 1, "b": 2}) == 2 && size({}) == 0"#,
+        r#"size({"a": 1, "b": 2}) == 2 && size({}) == 0 && size({1u: 1, 2u: 2}) == 2 && {1u: "a", 2u: "b"}[2u] == "b""#,
+        // As in cel-go, the least integer is out of a double's range.
+        "!(-9223372036854775808.0 in dyn({(-9223372036854775807 - 1): 1}))",
         // The last of two counts; both zeros are one key.
         r#"[1, 2].transformMapEntry(i, v, {v: i}) == {1: 0, 2: 1}"#,
         "R.attr.l[0] == 1.0 && R.attr.l[dyn(0.0)] == 1.0 && R.attr.l[dyn(2u)] == 3.0",
@@ -146,6 +150,7 @@ fn keys_of_maps() {
         ("R.attr.l[dyn(0.5)]", "unsupported index type"),
         (r#"R.attr.l[dyn("a")]"#, "unsupported index type"),
         ("R.attr.l[dyn([1])]", "cannot be an index"),
+        ("R.attr.l[dyn(P)]", "cerbos.engine.v1.Request.Principal cannot be an index"),
         ("R.attr.m.c", "no such key: c"),
         (r#"[1, 2].transformMapEntry(i, v, {"a": i})"#, "key already exists"),
         ("[dyn(1), dyn(1u)].transformMapEntry(i, v, {v: i})", "key already exists"),
@@ -206,6 +211,7 @@ fn what_is_built_costs_its_size() {
         ("R.attr.l.transformMap(i, v, v)", 6 * value),
         ("R.attr.l.transformMapEntry(i, v, R.attr.m.a == 2.0 ? {1: 1} : {v: i})", 12 * value),
         ("R.attr.l.sortBy(x, x)", 6 * value),
+        ("[R.attr.n].transformMapEntry(i, v, {v: i, \"k\": 1})", 9 * value),
         ("R.attr.l.all(x, x > 0.0)", 0),
     ] {
         assert_eq!(bytes(source), wanted, "{source}");
@@ -221,22 +227,52 @@ fn steps(source: &str) -> u64 {
 
 #[test]
 fn what_is_walked_costs_its_length() {
-    let long = format!("\"{}\"", "x".repeat(64));
-    let longer = format!("\"{}\"", "x".repeat(320));
-    let base = steps("dyn(R.attr.s) == dyn(R.attr.s)");
-    for (source, wanted) in [
-        // Text is walked only if it can be the same.
-        (format!("R.attr.s == {long}"), steps("R.attr.s == \"abcdz\"")),
-        ("R.attr.l == R.attr.l".to_owned(), steps("R.attr.e == R.attr.e") + 3),
-        ("R.attr.m == R.attr.m".to_owned(), steps("R.attr.e == R.attr.e") + 2),
-        ("3.0 in R.attr.l".to_owned(), steps("1.0 in R.attr.l") + 2),
-        ("\"a\" in R.attr.m".to_owned(), steps("\"c\" in R.attr.m")),
+    let value = size_of::<Value>() as u64;
+    for (source, than, more) in [
+        // Text is walked only if it can be the same, 32 bytes a step.
+        ("R.attr.long == R.attr.long", "R.attr.s == R.attr.s", 10),
+        ("R.attr.long == R.attr.s", "R.attr.s == R.attr.s", 0),
+        ("R.attr.long < R.attr.long", "R.attr.s < R.attr.s", 10),
+        ("R.attr.long < R.attr.s", "R.attr.s < R.attr.s", 0),
+        // One step of `==` is its own.
+        ("bytes(R.attr.long) == bytes(R.attr.long)", "bytes(R.attr.long) < bytes(R.attr.long)", 1),
+        ("R.attr.long + R.attr.long", "R.attr.s + R.attr.s", 20),
+        ("R.attr.s + R.attr.s", "R.attr.n + R.attr.n", 2),
+        ("R.attr.l == R.attr.l", "R.attr.e == R.attr.e", 3),
+        ("R.attr.m == R.attr.m", "R.attr.e == R.attr.e", 2),
+        ("3.0 in R.attr.l", "1.0 in R.attr.l", 2),
+        ("\"a\" in R.attr.m", "\"c\" in R.attr.m", 0),
+        ("R.attr.l.sortBy(x, x)", "R.attr.l.map(x, x)", 2 + 3 * value / 32 + 3 * 2),
     ] {
-        assert_eq!(steps(&source), wanted, "{source}");
+        assert_eq!(steps(source), steps(than) + more, "{source}");
     }
-    assert!(base > 0);
-    let below = |a: &str, b: &str| {
-        steps(&format!("R.attr.s.replace(\"abcde\", {a}) < R.attr.s.replace(\"abcde\", {b})"))
-    };
-    assert!(below(&long, &longer) < below(&longer, &longer));
+}
+
+#[test]
+fn a_spent_budget_says_what_to_do() {
+    let said = |mut budget: Budget| eval("R.attr.l + R.attr.l", &mut budget).unwrap_err().to_string();
+    assert!(said(Budget::new(1, 1 << 20)).contains("shorten the lists"));
+    assert!(said(Budget::new(1 << 20, 1)).contains("build smaller strings and lists"));
+}
+
+/// A request that has nothing in it.
+#[test]
+fn what_is_not_set_is_empty() {
+    let nothing =
+        Activation::new(Principal::default(), Resource::default(), Timestamp::new(0, 0, 0).unwrap());
+    for source in [
+        "!has(P.roles) && !has(P.id) && !has(R.kind) && !has(request.aux_data) && has(request.principal)",
+        "[P].all(p, p.roles == [] && p.attr == {} && p.id == \"\")",
+        "[request].all(q, q.aux_data.jwt == {} && !has(q.aux_data))",
+        "[R].all(r, r.attr == {} && r.scope == \"\")",
+    ] {
+        let found = Program::parse(source).unwrap().eval(&nothing, &mut Budget::default());
+        assert!(matches!(found, Ok(Value::Bool(true))), "{source}: {found:?}");
+    }
+}
+
+#[test]
+fn keys_have_an_order() {
+    assert!(Key::Int(1) < Key::Int(2) && Key::Bool(true) < Key::Int(0) && Key::Int(9) < Key::Uint(0));
+    assert!(Key::Uint(9) < Key::Double(0.0) && Key::Double(9.0) < Key::String("".into()));
 }
