@@ -1,6 +1,6 @@
 //! The RFC 6962 Merkle tree over leaf hashes: root, inclusion proof, its verification. Leaves come hashed.
 
-use crate::hash::{BLOCK_BYTES, Hash, sha256_padded};
+use crate::hash::{BLOCK_BYTES, Hash, sha256_padded, sha256_padded_two};
 
 /// The hash of a node over its two children (RFC 6962 section 2.1).
 #[must_use]
@@ -36,8 +36,12 @@ impl Node {
         }
     }
 
+    fn blocks(&self) -> &[[u8; BLOCK_BYTES]] {
+        self.0.as_chunks().0
+    }
+
     fn hash(&self) -> Hash {
-        sha256_padded(self.0.as_chunks().0)
+        sha256_padded(self.blocks())
     }
 }
 
@@ -72,11 +76,12 @@ pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
         }
     }
     while nodes.len() > 1 {
-        for at in 0..nodes.len() {
+        for parent in 0..nodes.len() / 2 {
+            let Some([left, right]) = nodes.get(2 * parent..2 * parent + 2) else { continue };
+            let [left, right] = sha256_padded_two([left.blocks(), right.blocks()]);
             // Where a parent is put together, its own children have been hashed before.
-            let hash = nodes.get(at).map_or(Hash::ZERO, Node::hash);
-            if let Some(parent) = nodes.get_mut(at / 2) {
-                parent.set(at % 2, hash);
+            if let Some(parent) = nodes.get_mut(parent) {
+                *parent = Node::over(left, right);
             }
         }
         nodes.truncate(nodes.len() / 2);
