@@ -63,10 +63,27 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
     root
 }
 
-/// The tree hash of a power of two of leaves, at least two: level by level, because hashes that do not wait for each other overlap.
+/// How many leaves' nodes are in memory at once.
+const LEAVES_AT_ONCE: usize = 64;
+
+/// The tree hash of a power of two of leaves, at least two: subtree by subtree, so that what is written stays near.
 pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
-    let leaves = leaves.into_iter();
-    let mut nodes = Vec::with_capacity(leaves.size_hint().1.unwrap_or(0) / 2);
+    let mut leaves = leaves.into_iter();
+    let mut nodes = Vec::with_capacity(leaves.size_hint().1.unwrap_or(0).min(LEAVES_AT_ONCE) / 2);
+    let mut root = || subtree_root(&mut nodes, leaves.by_ref().take(LEAVES_AT_ONCE));
+    match (root(), root()) {
+        (None, _) => Hash::ZERO,
+        (Some(root), None) => root,
+        (Some(left), Some(right)) => {
+            let subtrees: Vec<Hash> = [left, right].into_iter().chain(std::iter::from_fn(root)).collect();
+            perfect_root(subtrees)
+        }
+    }
+}
+
+/// As [`perfect_root`], level by level, because hashes that do not wait for each other overlap. `None` of no leaves.
+fn subtree_root(nodes: &mut Vec<Node>, leaves: impl Iterator<Item = Hash>) -> Option<Hash> {
+    nodes.clear();
     for (at, leaf) in leaves.enumerate() {
         if at % 2 == 0 {
             nodes.push(Node::EMPTY);
@@ -81,12 +98,13 @@ pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
             let [left, right] = sha256_padded_two([left.blocks(), right.blocks()]);
             // Where a parent is put together, its own children have been hashed before.
             if let Some(parent) = nodes.get_mut(parent) {
-                *parent = Node::over(left, right);
+                parent.set(0, left);
+                parent.set(1, right);
             }
         }
         nodes.truncate(nodes.len() / 2);
     }
-    nodes.first().map_or(Hash::ZERO, Node::hash)
+    nodes.first().map(Node::hash)
 }
 
 /// The hashes beside the way from a leaf to the root, nearest first.
