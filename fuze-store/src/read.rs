@@ -1,11 +1,11 @@
 //! What the store knows of a run. Writes nothing.
 
 use fuze_agent::store::{EffectEntry, SealedProgress, StoreError, StoredRun, Unanchored};
+use fuze_evidence::chain::line_hash;
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::apply::line_hash;
 use crate::error::{corrupt, sql};
 use crate::rows::{self, RunRow, effect_of, signed, unsigned};
 

@@ -197,8 +197,10 @@ mod tests {
         for count in 0..40 {
             assert_eq!(merkle_root(leaves(count)), by_definition(&leaves(count)), "{count}");
         }
-        for count in [2, 4, 8, 16, 32, 64] {
-            assert_eq!(perfect_root(leaves(count)), by_definition(&leaves(count)), "{count}");
+        let many: Vec<Hash> = (0..1024_u16).map(|n| sha256(&n.to_be_bytes())).collect();
+        for levels in 1..=10 {
+            let leaves = &many[..1 << levels];
+            assert_eq!(perfect_root(leaves.iter().copied()), by_definition(leaves), "{levels}");
         }
     }
 

@@ -2,7 +2,6 @@
 
 use fuze_agent::store::{RunStore as _, StoreError};
 use fuze_evidence::erase::Done;
-use fuze_evidence::keys::SubjectKeys;
 
 use super::desk::{CASES, Case, Desk, desk_first};
 use crate::{SqliteStore, scan};

@@ -221,15 +221,16 @@ async fn a_run_that_cannot_be_read_stops_for_itself_alone() {
     }
     store.close().await.unwrap();
     let file = rusqlite::Connection::open(desk.place.path().join("store").join("fuze.sqlite")).unwrap();
-    let triggers: Vec<String> = file
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'records'")
-        .and_then(|mut found| found.query_map([], |row| row.get(0))?.collect())
+    // The store refuses to be opened without its triggers.
+    let triggers: Vec<(String, String)> = file
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'records'")
+        .and_then(|mut found| found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .unwrap();
-    for trigger in triggers {
-        file.execute(&format!("DROP TRIGGER {trigger}"), []).unwrap();
-    }
-    let harm = "UPDATE records SET line = CAST('{}' AS BLOB) WHERE sequence = 0 AND run = (SELECT id FROM runs WHERE run = ?1)";
+    triggers.iter().for_each(|(name, _)| drop(file.execute(&format!("DROP TRIGGER {name}"), []).unwrap()));
+    let harm = "UPDATE records SET line = CAST('{}' AS BLOB)
+                WHERE sequence = 0 AND run = (SELECT id FROM runs WHERE run = ?1)";
     assert_eq!(file.execute(harm, [made[1].run.to_string()]).unwrap(), 1);
+    triggers.iter().for_each(|(_, sql)| drop(file.execute(sql, []).unwrap()));
     drop(file);
     let store = desk.open();
     let tenant = name("acme");
