@@ -39,8 +39,8 @@ fn what_is_told_has_both_places() {
     let problems = problems_of(&[("1.yaml", &allow("doc", ANY)), ("2.yaml", &allow("mail", NONE))]);
     assert_eq!(
         problems,
-        ["2.yaml:1:107: the rule `resource.mail.vdefault#rule-001`: Cerbos 0.55 takes this for the rule \
-          `resource.doc.vdefault#rule-001` (1.yaml:1:106) and decides both by one of them, by chance: they have the same \
+        ["2.yaml:1:93: the rule `resource.mail.vdefault#rule-001`: Cerbos 0.55 takes this for the rule \
+          `resource.doc.vdefault#rule-001` (1.yaml:1:92) and decides both by one of them, by chance: they have the same \
           effect and action, and the same expressions, if in another order of `all`, `any`, `none`, derived roles or outputs. \
           Change the text of an expression, with brackets around it for example"]
     );
@@ -148,7 +148,7 @@ fn role_policies_are_mixed_up() {
              {{resource: {name}, allowActions: [{actions}], condition: {{match: {matching}}}}}]}}}}"
         )
     };
-    assert_eq!(mixed(&role("a", "x, y", ANY), &role("b", "y, x, x", NONE), &[]), 1);
+    assert_eq!(mixed(&role("a", "x, y", ANY), &role("b", "y, x", NONE), &[]), 1);
     assert_eq!(mixed(&role("a", "x, y", ANY), &role("b", "x", NONE), &[]), 0);
     assert_eq!(mixed(&role("a", "x", ANY), &allow("mail", NONE), &[]), 0);
 }
@@ -194,7 +194,7 @@ fn constants_are_mixed_up() {
             ("2.yaml", &constant("mail", "c", "null"))
         ]),
         [
-            "2.yaml:1:1: Cerbos 0.55 takes the constants here (`c`) for those of 1.yaml:1:1 and decides by one of both, by chance: \
+            "2.yaml:1:33: Cerbos 0.55 takes the constants here (`c`) for those of 1.yaml:1:33 and decides by one of both, by chance: \
           it does not tell `false`, `null` and `\"\"` from each other, nor lists from maps. Give one of them another name"
         ]
     );
