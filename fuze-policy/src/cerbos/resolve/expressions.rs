@@ -12,7 +12,11 @@ use crate::cel::{Expr, Kind, Path, Program, Root};
 
 /// Reads an expression; what is wrong with it goes into the collector.
 pub(super) fn expression(file: &Arc<str>, text: &Text, out: &mut Collector) -> Option<Arc<Expression>> {
-    match Program::parse(&text.value) {
+    let read = Program::parse(&text.value).and_then(|program| match program.misread(&text.value) {
+        Some(error) => Err(error),
+        None => Ok(program),
+    });
+    match read {
         Ok(program) => {
             let place = Place { file: file.clone(), at: text.at };
             Some(Arc::new(Expression { source: text.value.clone(), place, program }))

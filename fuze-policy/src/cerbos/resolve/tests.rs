@@ -10,7 +10,7 @@ fn policy(head: &str, rules: &str) -> String {
 
 const RULE: &str = "    - {actions: [view], roles: [user], effect: EFFECT_ALLOW}\n";
 
-fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
     match PolicySet::load(&files) {
         Ok(_) => Vec::new(),
