@@ -12,6 +12,7 @@ mod agreement;
 mod cost;
 mod directory;
 mod roles;
+mod soundness;
 
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::cerbos::{Files, Source};
