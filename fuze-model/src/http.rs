@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use fuze_agent::law::residency::Residency;
 use fuze_agent::model::{Model, ModelError, ModelErrorKind, ModelIdentity, ModelRequest, ModelResponse};
+use fuze_http::Endpoint;
 use genai::adapter::AdapterKind;
 use genai::resolver::AuthData;
 use genai::{Headers, ModelIden, ServiceTarget};

@@ -17,7 +17,8 @@ pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
-    let mut checker = Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new() };
+    let mut checker =
+        Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new(), patterns: 0 };
     checker.expr(node).map(|(expr, _)| expr)
 }
 
@@ -28,7 +29,12 @@ pub(super) struct Checker<'s> {
     scope: Vec<(Arc<str>, Ty)>,
     /// Types of the elements of the list literal that was checked last, for `format`.
     elements: Vec<Ty>,
+    /// What the patterns so far weigh.
+    patterns: u64,
 }
+
+/// What the patterns of one expression may weigh together: each is compiled when the policy is read, and stays in memory.
+const MOST_PATTERNS: u64 = 20_000;
 
 impl Checker<'_> {
     pub(super) fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
@@ -331,7 +337,15 @@ impl Checker<'_> {
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
         let kind = match regexes::precompiled(function, &exprs) {
-            Some(pattern) if !exprs.is_empty() => Kind::Matches(Box::new(exprs.swap_remove(0)), pattern),
+            Some(pattern) if !exprs.is_empty() => {
+                self.patterns = self.patterns.saturating_add(pattern.weight());
+                if self.patterns > MOST_PATTERNS {
+                    let why =
+                        "the patterns of this expression are too large together: write fewer or simpler ones";
+                    return Err(self.error(span, why));
+                }
+                Kind::Matches(Box::new(exprs.swap_remove(0)), pattern)
+            }
             _ => constants::call(function, exprs),
         };
         Ok((kind, result))

@@ -234,3 +234,20 @@ fn a_replacement_does_not_multiply() {
     let program = Program::parse(r"regex.replace('ab', '(a)(b)', r'\2\1\0\\') == r'baab\'").unwrap();
     assert!(matches!(program.eval(&activation, &mut Budget::default()), Ok(Value::Bool(true))));
 }
+
+/// Patterns are compiled when they are read, which takes a thousand times as long as to write them down.
+#[test]
+fn patterns_by_the_thousand() {
+    let all = |count: usize, of: &str| vec![of; count].join(" || ");
+    let letter = "R.id.matches(\"^\\\\pL$\")";
+    assert!(try_engine(&[tools("", &[rule("ALLOW", &all(50, letter))])]).is_ok());
+    let error = try_engine(&[tools("", &[rule("ALLOW", &all(3_000, letter))])]).unwrap_err();
+    assert!(error.contains("patterns of this expression") && error.lines().count() == 1, "{error}");
+    let rules: Vec<String> = (0..50).map(|_| rule("ALLOW", &all(50, letter))).collect();
+    let error = try_engine(&[tools("", &rules)]).unwrap_err();
+    assert!(error.contains("patterns of all policies"), "{error}");
+    // Those that are too large are told, and not all of them.
+    let rules: Vec<String> = (0..400).map(|_| rule("ALLOW", "R.id.matches(\"(a{20}){500}\")")).collect();
+    let error = try_engine(&[tools("", &rules)]).unwrap_err();
+    assert!((150..300).contains(&error.lines().count()), "{}", error.lines().count());
+}

@@ -63,6 +63,11 @@ impl Pattern {
         self.compiled.cost(bytes)
     }
 
+    /// About how many states it has.
+    pub(crate) fn weight(&self) -> u64 {
+        self.compiled.weight
+    }
+
     /// The pattern as the policy has it.
     #[must_use]
     pub fn source(&self) -> &str {
