@@ -78,7 +78,11 @@ pub(super) fn rows(set: &PolicySet) -> impl Iterator<Item = &Row> {
 pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
     set.resources
         .iter()
-        .filter(|(_, versions)| versions.get(VERSION).is_some_and(|index| index.regular.contains_key(KIND)))
+        .filter(|(_, versions)| {
+            versions.get(VERSION).is_some_and(|index| {
+                index.regular.contains_key(KIND) || index.roles.iter().any(|row| row.resource.matches(KIND))
+            })
+        })
         .map(|(scope, _)| scope)
 }
 

@@ -22,6 +22,8 @@ use super::title;
 
 /// Rows that one policy can have: actions times roles multiply.
 const MOST_ROWS: usize = 50_000;
+/// Rows that all policies can have together.
+const MOST_ROWS_OF_ALL: usize = 200_000;
 
 /// Builds a set from policies that come one after another.
 pub(super) struct Builder<'l> {
@@ -29,6 +31,8 @@ pub(super) struct Builder<'l> {
     set: PolicySet,
     parents: Parents,
     outcomes: HashMap<String, u32>,
+    /// Whether there are as many rows as there can be.
+    full: bool,
 }
 
 /// The policy whose rules are being laid out.
@@ -46,7 +50,13 @@ type Read = Option<(Option<Condition>, Output)>;
 
 impl<'l> Builder<'l> {
     pub(super) fn new(library: &'l Library) -> Self {
-        Self { library, set: PolicySet::default(), parents: Parents::default(), outcomes: HashMap::new() }
+        Self {
+            library,
+            set: PolicySet::default(),
+            parents: Parents::default(),
+            outcomes: HashMap::new(),
+            full: false,
+        }
     }
 
     /// Adds a policy; sets that others import add nothing of their own.
@@ -88,19 +98,23 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         let sanitized = names::sanitized(&body.resource.value);
+        let named = Named::new(policy, body.rules.iter().filter_map(|rule| rule.name.as_ref()));
         let mut rows = Vec::new();
         for (i, (rule, read)) in body.rules.iter().zip(read).enumerate() {
             let Some((condition, output)) = read else { continue };
-            let name = name_or(rule.name.as_ref(), || format!("rule-{:03}", i + 1));
+            let name = named.name_or(rule.name.as_ref(), rule.at, || format!("rule-{:03}", i + 1), out);
             let rule_of_set = current.rule(name, rule.at, rule.effect, condition, output, &params);
             let plain = self.outcome(format!(
                 "resource {sanitized} {} {} {}",
                 body.version.value, body.scope.value, rule_of_set.name
             ));
+            let for_roles: Vec<Pattern> = roles_or_any(&rule.roles)
+                .into_iter()
+                .filter_map(|role| pattern(policy, &role, rule.at, out))
+                .collect();
             for action in patterns(policy, &rule.actions, out) {
-                for role in roles_or_any(&rule.roles) {
-                    let Some(role) = pattern(policy, &role, rule.at, out) else { continue };
-                    let whom = Whom::Role(role);
+                for role in &for_roles {
+                    let whom = Whom::Role(role.clone());
                     rows.extend(self.row(&mut current, &rule_of_set, &action, whom, plain, out));
                 }
                 for derived in rule.derived_roles.iter().filter_map(|name| roles.get(&*name.value)) {
@@ -149,11 +163,13 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         chance::tell_names(policy, body, out);
+        let actions = body.rules.iter().flat_map(|rules| &rules.actions);
+        let named = Named::new(policy, actions.filter_map(|action| action.name.as_ref()));
         let mut rows = Vec::new();
         for (rules, i, action, read) in all {
             let Some((condition, output)) = read else { continue };
-            let name =
-                name_or(action.name.as_ref(), || format!("{}_rule-{:03}", rules.resource.value, i + 1));
+            let otherwise = || format!("{}_rule-{:03}", rules.resource.value, i + 1);
+            let name = named.name_or(action.name.as_ref(), action.at, otherwise, out);
             let rule = current.rule(name, action.at, action.effect, condition, output, &params);
             let outcome = self.outcome(format!(
                 "principal {} {} {} {}",
@@ -335,6 +351,17 @@ impl<'l> Builder<'l> {
         outcome: u32,
         out: &mut Collector,
     ) -> Option<RowId> {
+        if self.set.rows.len() >= MOST_ROWS_OF_ALL {
+            // Told once: the rows of the policies that follow are none, either.
+            if !std::mem::replace(&mut self.full, true) {
+                let message = format!(
+                    "the policies have more than {MOST_ROWS_OF_ALL} combinations of actions and roles together, as of {}: use patterns",
+                    title(current.policy)
+                );
+                out.add(&current.policy.file, current.policy.at, message);
+            }
+            return None;
+        }
         let Some(left) = current.rows_left.checked_sub(1) else {
             let message = format!(
                 "{} has more than {MOST_ROWS} combinations of actions and roles: use patterns",
@@ -396,6 +423,41 @@ fn read(
     match condition {
         None => Some((None, output)),
         Some(read) => read.map(|condition| (Some(condition), output)),
+    }
+}
+
+/// The names that rules of a policy were given.
+struct Named<'p> {
+    policy: &'p Policy,
+    names: HashMap<&'p str, Position>,
+}
+
+impl<'p> Named<'p> {
+    fn new(policy: &'p Policy, names: impl Iterator<Item = &'p Text>) -> Self {
+        Self { policy, names: names.map(|name| (&*name.value, name.at)).collect() }
+    }
+
+    /// A rule's name, or the one that Cerbos gives it, which no other rule may have: Cerbos evaluates one condition for both.
+    fn name_or(
+        &self,
+        name: Option<&Text>,
+        at: Position,
+        otherwise: impl Fn() -> String,
+        out: &mut Collector,
+    ) -> Arc<str> {
+        let given = name_or(name, otherwise);
+        if name.is_none()
+            && let Some(other) = self.names.get(&*given)
+        {
+            let place = Place { file: self.policy.file.clone(), at: *other };
+            let message = format!(
+                "{}: this rule has no name, so that Cerbos calls it `{given}`, as the one at {place} is called, and evaluates the \
+                 condition of only one of them: give it a name",
+                title(self.policy)
+            );
+            out.add(&self.policy.file, at, message);
+        }
+        given
     }
 }
 

@@ -118,6 +118,8 @@ fn names_follow_their_rules() {
     check(
         &policy("", "    - {actions: ['[*', 'a***'], roles: ['{*'], effect: EFFECT_ALLOW}\n"),
         &[
+            "p.yaml:6:7: the pattern `{*` has a `*`, or nothing, among its `{…}`, which Cerbos does not match as it should: \
+             write each alternative as an item of its own",
             "p.yaml:6:18: the pattern `[*` has a `[` that is not the start of `[abc]`, `[a-z]`, `[!abc]` or `[!a-z]`",
             "p.yaml:6:24: the pattern `a***` has three stars in a row: write `*` or `**`",
         ],
