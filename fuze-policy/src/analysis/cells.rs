@@ -85,7 +85,7 @@ impl Known<'_> {
         match self.subject {
             Subject::Attribute(at) => {
                 match ATTRIBUTES.get(*at).map_or(Domain::Text, |attribute| attribute.domain) {
-                    Domain::Text => self.texts().collect(),
+                    Domain::Text | Domain::Open(_) => self.texts().collect(),
                     Domain::Closed(values) => values.iter().map(|value| Cell::point(*value)).collect(),
                     Domain::OfSpecial(values) => {
                         let values = values.iter().map(|value| Cell::point(*value));

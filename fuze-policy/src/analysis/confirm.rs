@@ -7,55 +7,29 @@ use serde_json::{Value as Json, json};
 use super::atoms::VarId;
 use super::cells::{Point, Subject, number};
 use super::model::{Bundle, Model};
+use super::outcome::Outcome;
 use super::search::Search;
 use super::vocabulary::{ATTRIBUTES, Domain, PRINCIPAL, TENANT};
 use super::witness::Values;
-use crate::Decision;
 use crate::agent_tool::verdict;
-use crate::cerbos::{self, CheckInput, CheckOutput, Outcome, Rule, Step};
+use crate::cerbos::{self, CheckInput, CheckOutput, Outcome as Came, Rule, Step};
 
 /// Requests that are tried for one case.
 const MOST_TRIES: usize = 512;
-
-/// How far a call may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// Denied, or the run halts.
-    Nothing,
-    /// Allowed with a person's approval.
-    WithApproval,
-    /// Allowed.
-    Alone,
-}
-
-impl Reach {
-    /// In a sentence.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Nothing => "denied",
-            Self::WithApproval => "allowed with approval",
-            Self::Alone => "allowed without approval",
-        }
-    }
-}
 
 /// A request for one policy set, decided.
 pub(super) struct Real {
     pub(super) input: CheckInput,
     pub(super) output: Option<CheckOutput>,
-    pub(super) reach: Reach,
+    pub(super) outcome: Outcome,
 }
 
 impl Bundle<'_> {
     fn decide(&self, input: CheckInput) -> Real {
         let output = cerbos::check(self.set, &input, &self.params).ok();
         let decided = output.as_ref().and_then(|output| verdict(&input, output).ok());
-        let reach = match decided.map(|verdict| verdict.decision) {
-            Some(Decision::Allow) => Reach::Alone,
-            Some(Decision::RequiresApproval(_)) => Reach::WithApproval,
-            Some(Decision::Deny) | None => Reach::Nothing,
-        };
-        Real { input, output, reach }
+        let outcome = Outcome::of(decided.map(|verdict| verdict.decision));
+        Real { input, output, outcome }
     }
 }
 
@@ -101,7 +75,7 @@ fn is_open(model: &Model<'_>, var: VarId) -> bool {
             // Who asks is settled by the frame, and what the tool is by the declared tools.
             let by_frame = matches!(*at, TENANT | PRINCIPAL);
             let by_tools = attribute.of_tool && !model.tools.is_empty();
-            attribute.domain == Domain::Text && !by_frame && !by_tools
+            matches!(attribute.domain, Domain::Text | Domain::Open(_)) && !by_frame && !by_tools
         }),
         Some(Subject::Argument(_)) => true,
         None => false,
@@ -163,8 +137,8 @@ pub(super) fn holds(search: &Search<'_, '_>, input: &CheckInput, rule: &Rule) ->
             && std::ptr::eq(reached, rule)
         {
             // That the derived role does not hold is told once, and afterwards as if the condition did not.
-            not_the_role |= outcome == Outcome::NotTheRole;
-            let met = if rule.inverted { Outcome::NotHeld } else { Outcome::Held };
+            not_the_role |= outcome == Came::NotTheRole;
+            let met = if rule.inverted { Came::NotHeld } else { Came::Held };
             held |= outcome == met && !(rule.inverted && not_the_role);
         }
     };

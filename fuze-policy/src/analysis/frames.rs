@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::model::{CellId, Model, TestId, VERSION, rows, scopes};
+use super::model::{CellId, Model, TestId, rows, scopes};
+use super::says::SayId;
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
-use crate::agent_tool::{ACTIONS, KIND};
+use crate::agent_tool::{ACTIONS, KIND, VERSION};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
 use crate::cerbos::{
     Condition, Effect, Params, Pattern, PolicyKind, PolicySet, Rule, ScopePermissions, Whom, parents,
@@ -51,13 +52,19 @@ pub(super) struct Speaks<'p> {
     /// Whether the condition decides by its opposite.
     pub(super) turned: bool,
     pub(super) outcome: Option<u32>,
+    /// What it says if it holds.
+    pub(super) activated: Option<SayId>,
+    /// What it says if it does not.
+    pub(super) not_met: Option<SayId>,
 }
+
+/// A rule, none for what a role policy does not name, and the condition of its derived role.
+type Identity = (Option<usize>, Option<usize>);
 
 impl Speaks<'_> {
     /// The same for rows that decide in the same way.
-    fn identity(&self) -> usize {
-        let rule = self.rule.map_or(1, |rule| std::ptr::from_ref(rule) as usize);
-        rule ^ self.derived.map_or(0, |test| test.0 + 1) << 1
+    fn identity(&self) -> Identity {
+        (self.rule.map(|rule| std::ptr::from_ref(rule) as usize), self.derived.map(|test| test.0))
     }
 }
 
@@ -157,7 +164,7 @@ struct Builder<'m, 'p> {
 impl<'p> Builder<'_, 'p> {
     /// Of roles to which the same rules speak everywhere, the first; and all that conditions look for.
     fn told_apart(&mut self, roles: BTreeSet<Arc<str>>, decided_in: &[Vec<Arc<str>>]) -> BTreeSet<Arc<str>> {
-        let mut seen: BTreeSet<Vec<usize>> = BTreeSet::new();
+        let mut seen: BTreeSet<Vec<Option<Identity>>> = BTreeSet::new();
         roles
             .into_iter()
             .filter(|role| {
@@ -166,8 +173,8 @@ impl<'p> Builder<'_, 'p> {
                     for action in ACTIONS {
                         let plan = self.plan(bundle, scope, action, None, std::slice::from_ref(role));
                         for level in plan.roles.iter().flat_map(|levels| levels.iter()) {
-                            spoken.push(0);
-                            spoken.extend(level.rules.iter().map(Speaks::identity));
+                            spoken.push(None);
+                            spoken.extend(level.rules.iter().map(|speaks| Some(speaks.identity())));
                         }
                     }
                 }
@@ -231,6 +238,10 @@ impl<'p> Builder<'_, 'p> {
         let (condition, turned) = binding.condition().map_or((None, false), |(condition, turned)| {
             (rule.and_then(|rule| test(condition, &rule.params)), turned)
         });
+        let says = |held: bool| {
+            let output = binding.output(held)?;
+            self.model.says_of(bundle, output, &rule?.params)
+        };
         let derived = binding.derived_role();
         Speaks {
             rule,
@@ -239,6 +250,8 @@ impl<'p> Builder<'_, 'p> {
             condition,
             turned,
             outcome: binding.outcome(),
+            activated: says(true),
+            not_met: says(false),
         }
     }
 }

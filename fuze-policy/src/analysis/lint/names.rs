@@ -7,7 +7,7 @@ use super::super::frames::{Frames, Wanted};
 use super::super::logic::{Closing, each_part};
 use super::super::model::{Model, RuleOf, rules};
 use super::super::search::{Memo, Search};
-use super::super::vocabulary::{ARGS, ATTRIBUTES, Domain, TOOL_NAME, attribute};
+use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
 use super::narrow::{can_hold, tests};
@@ -179,7 +179,7 @@ fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found
         }
     }
     let Some(attribute) = ATTRIBUTES.get(at) else { return };
-    if let Domain::Closed(values) | Domain::OfSpecial(values) = attribute.domain {
+    if let Some(values) = attribute.domain.words() {
         for text in texts.iter().filter(|text| !values.contains(&&***text)) {
             let message = format!("`{}` is never `{text}`, only {}", attribute.written(), values.join(", "));
             found.add(Lint::UnknownValue, place, message);
@@ -249,7 +249,7 @@ fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<
     for row in &of.rows {
         let tests = tests(model, row);
         for frame in &frames.all {
-            let mut search = Search::new(model, frame, Memo::new());
+            let mut search = Search::new(model, frame, Memo::default());
             loop {
                 if tests.iter().all(|test| can_hold(test, &mut search)) {
                     match search.chosen_tool() {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::super::decide::Decision;
 use super::super::frames::{Frames, Wanted};
-use super::super::model::{Model, RuleOf, VERSION, rules};
-use super::super::prove::{Run, lives, of_decision};
+use super::super::model::{Model, RuleOf, rules};
+use super::super::prove::{Run, lives};
 use super::super::{Lint, Policies, Property};
 use super::Findings;
-use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
+use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO, VERSION};
 use crate::cerbos::{Effect, Rule};
 
 pub(super) fn find(open: &Policies<'_>, declared: Option<&Policies<'_>>, found: &mut Findings) {
@@ -62,18 +62,16 @@ fn shadowed<'p>(policies: &Policies<'p>, all: &[RuleOf<'p>], dead: &[*const Rule
     let model = Model::new(&[policies], false);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: None });
     let property = Property::NoRuleIsDead;
-    let mut run = Run::new(&property);
+    let mut run = Run::new(&property, policies);
     let done = run.each(&frames, &model, |_, search| {
         let mut decision = Decision::new(search, 0);
-        let with = of_decision(&mut decision);
+        let with = decision.outcome();
         let reached = decision.reached;
         waiting.retain(|rule| {
             if !reached.iter().any(|other| std::ptr::eq(*other, rule.as_ref())) {
                 return true;
             }
-            // What it says about approval counts, too.
-            let says = rule.output.rule_activated.is_some() || rule.output.condition_not_met.is_some();
-            !says && of_decision(&mut Decision::without(search, 0, rule)) == with
+            Decision::without(search, 0, rule).outcome() == with
         });
         waiting.is_empty().then_some(())
     });
