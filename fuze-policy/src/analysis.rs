@@ -14,6 +14,7 @@ mod atoms;
 mod cells;
 mod confirm;
 mod decide;
+mod explain;
 mod finding;
 mod frames;
 mod lint;
@@ -32,6 +33,7 @@ use crate::agent_tool::Cerbos;
 use crate::cel::Timestamp;
 use crate::cerbos::{CheckParams, PolicySet};
 
+pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
 pub use tools::{ToolDeclaration, Tools};

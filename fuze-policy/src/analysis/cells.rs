@@ -99,7 +99,8 @@ impl Known<'_> {
                 let mut cells = Vec::new();
                 if self.has_entries {
                     let json = Some(Json::Object(serde_json::Map::new()));
-                    cells.push(Cell { json, region: false, opens: true });
+                    // What is in it is up to other variables: to whatever looks at it as a whole it stands for many.
+                    cells.push(Cell { json, region: true, opens: true });
                 }
                 cells.extend(self.numbers());
                 cells.extend(self.texts());

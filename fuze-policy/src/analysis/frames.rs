@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::model::{CellId, Model, TestId, rows, scopes};
+use super::model::{CellId, Model, TestId, names_action, rows, scopes};
 use super::says::SayId;
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
 use crate::agent_tool::{ACTIONS, KIND, VERSION};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
 use crate::cerbos::{
-    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, Rule, ScopePermissions, Whom, parents,
+    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, RoleRow, Rule, ScopePermissions, Whom,
+    parents, role_key,
 };
 
 /// One who asks.
@@ -61,7 +62,21 @@ pub(super) struct Speaks<'p> {
 /// A rule, none for what a role policy does not name, and the condition of its derived role.
 type Identity = (Option<usize>, Option<usize>);
 
-impl Speaks<'_> {
+impl<'p> Speaks<'p> {
+    /// A rule that says nothing.
+    fn names(row: &'p RoleRow) -> Self {
+        Self {
+            rule: Some(&row.rule),
+            effect: None,
+            derived: None,
+            condition: None,
+            turned: false,
+            outcome: None,
+            activated: None,
+            not_met: None,
+        }
+    }
+
     /// The same for rows that decide in the same way.
     fn identity(&self) -> Identity {
         (self.rule.map(|rule| std::ptr::from_ref(rule) as usize), self.derived.map(|test| test.0))
@@ -192,7 +207,7 @@ impl<'p> Builder<'_, 'p> {
         roles: &[Arc<str>],
     ) -> Plan<'p> {
         let principal = principal.map_or_else(Arc::default, |principal| {
-            self.of(bundle, "", action, |set, query| of_principal(set, query, principal))
+            self.of(bundle, "", action, &[], |set, query| of_principal(set, query, principal))
         });
         let roles = roles
             .iter()
@@ -201,9 +216,11 @@ impl<'p> Builder<'_, 'p> {
                 if let Some(known) = self.levels.get(&key) {
                     return Arc::clone(known);
                 }
-                let levels = self.of(bundle, scope, action, |set, query| {
-                    of_resource(set, query, &set.with_parent_roles(scope, std::slice::from_ref(role)))
-                });
+                let set = self.model.bundles.get(bundle).map(|bundle| bundle.set);
+                let roles = set.map(|set| set.with_parent_roles(scope, std::slice::from_ref(role)));
+                let roles = roles.unwrap_or_default();
+                let levels =
+                    self.of(bundle, scope, action, &roles, |set, query| of_resource(set, query, &roles));
                 self.levels.insert(key, Arc::clone(&levels));
                 levels
             })
@@ -216,6 +233,7 @@ impl<'p> Builder<'_, 'p> {
         bundle: usize,
         scope: &str,
         action: &str,
+        roles: &[Arc<str>],
         bindings: impl Fn(&'p PolicySet, &Query<'_>) -> Vec<Binding<'p>>,
     ) -> Levels<'p> {
         let Some(set) = self.model.bundles.get(bundle).map(|bundle| bundle.set) else {
@@ -223,8 +241,16 @@ impl<'p> Builder<'_, 'p> {
         };
         let level = |scope: &str| {
             let query = Query { version: VERSION, resource: KIND, scope, action };
-            let rules = bindings(set, &query);
-            let rules = rules.iter().map(|binding| self.speaks(bundle, binding)).collect();
+            let mut silent = silent(set, &query, roles).into_iter().peekable();
+            let mut rules = Vec::new();
+            for binding in bindings(set, &query) {
+                let at = place(&binding, &query, roles);
+                while let Some((_, row)) = silent.next_if(|(of, _)| *of <= at) {
+                    rules.push(Speaks::names(row));
+                }
+                rules.push(self.speaks(bundle, &binding));
+            }
+            rules.extend(silent.map(|(_, row)| Speaks::names(row)));
             let consent = set.scope_permissions.get(scope).copied().unwrap_or_default()
                 == ScopePermissions::RequireParentalConsentForAllows;
             Level { scope: scope.into(), consent, rules }
@@ -252,6 +278,37 @@ impl<'p> Builder<'_, 'p> {
             outcome: binding.outcome(),
             activated: says(true),
             not_met: says(false),
+        }
+    }
+}
+
+/// Rules of role policies that name an action and nothing else, each with the place of its role. They decide nothing, so that an evaluation
+/// passes over them; whether they are reached is a question all the same.
+fn silent<'p>(set: &'p PolicySet, query: &Query<'_>, roles: &[Arc<str>]) -> Vec<(usize, &'p RoleRow)> {
+    let index = set.resources.get(query.scope).and_then(|versions| versions.get(query.version));
+    let rows = || index.into_iter().flat_map(|index| &index.roles);
+    let is_silent = |row: &&RoleRow| {
+        let rule = &row.rule;
+        let says = rule.output.rule_activated.is_some() || rule.output.condition_not_met.is_some();
+        rule.condition.is_none()
+            && !says
+            && row.resource.matches(query.resource)
+            && names_action(row, query.action)
+    };
+    let of = |(at, role): (usize, &Arc<str>)| {
+        rows().filter(is_silent).filter(|row| row.role == *role).map(|row| (at, row)).collect::<Vec<_>>()
+    };
+    roles.iter().enumerate().flat_map(of).collect()
+}
+
+/// The place of the role for which a role policy speaks; rules of other policies come after all of these.
+fn place(binding: &Binding<'_>, query: &Query<'_>, roles: &[Arc<str>]) -> usize {
+    let at = |is: &dyn Fn(&Arc<str>) -> bool| roles.iter().position(is).unwrap_or(usize::MAX);
+    match binding {
+        Binding::Row(_) => usize::MAX,
+        Binding::RoleSays(row) | Binding::RoleUnless(row) => at(&|role| *role == row.role),
+        Binding::RoleIsSilent { policy } => {
+            at(&|role| role_key(role, query.version, query.scope) == **policy)
         }
     }
 }

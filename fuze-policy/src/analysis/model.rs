@@ -13,7 +13,9 @@ use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
 use crate::agent_tool::{ACTIONS, KIND, VERSION};
 use crate::cel::{Expr, Kind, Map, Root};
-use crate::cerbos::{CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, Row, Rule, Whom};
+use crate::cerbos::{
+    CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom,
+};
 
 /// Conditionals of an output that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
@@ -449,9 +451,34 @@ fn fresh(subject: Option<&Subject>, points: &BTreeSet<Point>, count: usize) -> V
 pub(super) struct RuleOf<'p> {
     pub(super) rule: &'p Arc<Rule>,
     pub(super) rows: Vec<&'p Row>,
+    /// Of a role policy's rule; such a rule has one of these, and no row.
+    pub(super) of_role: Option<&'p RoleRow>,
 }
 
-/// The rules of resource and principal policies for tools, whatever version and action they are for.
+impl<'p> RuleOf<'p> {
+    /// The version of its policy.
+    pub(super) fn version(&self, set: &'p PolicySet) -> Option<&'p str> {
+        let policy =
+            self.of_role.map(|row| row.policy).or_else(|| self.rows.first().map(|row| row.policy))?;
+        set.policy(policy).map(|policy| &*policy.version)
+    }
+
+    /// Whether it is about one of the actions that are asked about tools.
+    pub(super) fn is_asked(&self) -> bool {
+        let named = |action: &str| {
+            self.of_role.is_some_and(|row| names_action(row, action))
+                || self.rows.iter().any(|row| row.action.matches(action))
+        };
+        ACTIONS.into_iter().any(named)
+    }
+}
+
+/// Whether a role policy's rule names an action.
+pub(super) fn names_action(row: &RoleRow, action: &str) -> bool {
+    row.allow_actions.iter().any(|allow| allow.as_str() == action || allow.matches(action))
+}
+
+/// The rules for tools, whatever version and action they are for; those of role policies last.
 pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
     let mut rules: Vec<RuleOf<'_>> = Vec::new();
     for row in set.rows() {
@@ -465,8 +492,10 @@ pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
         }
         match rules.iter_mut().find(|known| Arc::ptr_eq(known.rule, &row.rule)) {
             Some(known) => known.rows.push(row),
-            None => rules.push(RuleOf { rule: &row.rule, rows: vec![row] }),
+            None => rules.push(RuleOf { rule: &row.rule, rows: vec![row], of_role: None }),
         }
     }
+    let of_roles = set.role_rows().filter(|row| row.resource.matches(KIND));
+    rules.extend(of_roles.map(|row| RuleOf { rule: &row.rule, rows: Vec::new(), of_role: Some(row) }));
     rules
 }

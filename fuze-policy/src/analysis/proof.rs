@@ -21,7 +21,7 @@ pub enum Property {
     /// names another tenant unlocks what the tenant's own name would not. An argument names a tenant if a condition compares it with
     /// `P.attr.tenant`, with a scope of the set, or if its name has `tenant` in it.
     NothingCrossesTenants,
-    /// Each rule about tools is reached by some request and holds for it. Rules of role policies are left out.
+    /// Each rule about tools is reached by some request and holds for it: of a role policy's rule, its role may do by it what it names.
     NoRuleIsDead,
     /// Each approval of a tool of a classification asks so many people at least. That there is one is [`Property::NeverAuto`].
     AtLeastApprovers {

@@ -239,7 +239,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
             };
             let free = search.free_atoms();
             let confirmed = free.is_empty()
-                || confirm::find(search, |search, values| {
+                || confirm::find(search, &mut run.tries_left, |search, values| {
                     let frame = search.frame;
                     let scope = frame.scopes.first().map_or("", |scope| &**scope);
                     confirm::holds(search, &values.request(frame, scope), rule).then_some(())
@@ -277,13 +277,21 @@ pub(super) struct Run<'r> {
     property: &'r Property,
     pub(super) cases: u64,
     limit: u64,
+    tries_left: usize,
     too_many: bool,
     doubt: Option<Reason>,
 }
 
 impl<'r> Run<'r> {
     pub(super) fn new(property: &'r Property, policies: &Policies<'_>) -> Self {
-        Self { property, cases: 0, limit: policies.most_cases, too_many: false, doubt: None }
+        Self {
+            property,
+            cases: 0,
+            limit: policies.most_cases,
+            tries_left: confirm::MOST_IN_ALL,
+            too_many: false,
+            doubt: None,
+        }
     }
 
     /// Visits each case until something is found.
@@ -321,7 +329,7 @@ impl<'r> Run<'r> {
         search: &mut Search<'_, '_>,
         really: impl FnMut(&Search<'_, '_>, &super::witness::Values) -> Option<T>,
     ) -> Option<T> {
-        let found = confirm::find(search, really);
+        let found = confirm::find(search, &mut self.tries_left, really);
         if found.is_none() {
             self.doubt(search);
         }
