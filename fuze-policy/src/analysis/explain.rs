@@ -231,6 +231,7 @@ impl<'a> Teller<'a> {
         if denies || outcome == Outcome::Failed {
             self.denied_by = Some(rule.source.as_ref().to_owned());
         }
+        let of_principal = matches!(self.asked, Some((PolicyKind::Principal, _)));
         let as_before = self.seen.is_empty() && condition.is_some();
         let why = match (outcome, came) {
             (Outcome::NotTheRole, _) => Some("the derived role that it is for does not hold"),
@@ -243,6 +244,9 @@ impl<'a> Teller<'a> {
             }
             (_, Came::NotHeld) if as_before => Some("it does not hold, as above"),
             (_, Came::NotHeld) => Some("its condition does not hold"),
+            (_, Came::Held) if denies && of_principal => {
+                Some("it denies, and the tool's policies are not asked")
+            }
             (_, Came::Held) if denies => Some("it denies, whatever other rules of this role allow"),
             (_, Came::Held) if turned || effect.is_none() => {
                 Some("it leaves the decision to the rules below")
@@ -333,6 +337,7 @@ impl<'a> Teller<'a> {
             denied_by: denied_by.as_deref(),
         };
         action.lines.extend(silent::lines(&asked, &told));
+        action.lines.extend(silent::nothing(&asked));
     }
 
     fn add(&mut self, depth: usize, about: About, text: String, came: Came, why: Option<String>) {

@@ -38,6 +38,13 @@ pub(super) fn lines(asked: &Asked<'_>, told: &[*const Rule]) -> Vec<Line> {
     all.into_iter().map(line).collect()
 }
 
+/// That there is nothing to look at.
+pub(super) fn nothing(asked: &Asked<'_>) -> Option<Line> {
+    let none = asked.kind == PolicyKind::Principal && principal_rows(asked).is_empty();
+    let text = "there are none for this principal".to_owned();
+    none.then(|| Line { depth: 2, about: About::Note, text, came: Came::Heads, why: None })
+}
+
 fn principal_rows<'a>(asked: &Asked<'a>) -> Vec<&'a Row> {
     let index = asked.set.principals.get(asked.scope).and_then(|versions| versions.get(asked.version));
     let ids = index.and_then(|index| index.rows.get(asked.principal));
