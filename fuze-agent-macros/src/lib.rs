@@ -1,4 +1,4 @@
-//! The macros of fuze-agent: `#[tool]` and `define_agent!`.
+//! The macros of fuze-agent: `#[tool]`, `define_agent!` and `policy!`.
 //!
 //! They write implementations that a person could write by hand, and put what the types would say in many words into one
 //! message at the author's token. They guarantee nothing by themselves: the types do.
@@ -7,6 +7,7 @@ mod agent;
 mod attributes;
 mod errors;
 mod parse;
+mod policy;
 mod tool;
 mod vocabulary;
 
@@ -22,4 +23,10 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn define_agent(declaration: TokenStream) -> TokenStream {
     agent::define_agent(declaration.into()).into()
+}
+
+#[doc = include_str!("../doc/policy.md")]
+#[proc_macro]
+pub fn policy(declaration: TokenStream) -> TokenStream {
+    policy::policy(declaration.into()).into()
 }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, LitInt, LitStr, Token, Type, bracketed, parenthesized};
+use syn::{Expr, Ident, LitInt, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
 
 use crate::errors::{Mistake, Mistakes, did_you_mean};
 use crate::vocabulary::Term;
@@ -355,6 +355,43 @@ pub(crate) fn next_in_list(key: &str, input: ParseStream<'_>, mistakes: &mut Mis
     skip_value(input);
 }
 
+/// `[lookup, record]`.
+pub(crate) struct Tools {
+    pub(crate) span: Span,
+    pub(crate) paths: Vec<Path>,
+}
+
+/// A list of tools.
+pub(crate) fn tools(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Tools> {
+    let span = next_span(input);
+    let Some(content) = bracketed(input) else {
+        m.at_span(span, Mistake::new("`tools` takes a list of tools").write("tools: [lookup],"));
+        return None;
+    };
+    let before = m.count();
+    let mut paths: Vec<Path> = Vec::new();
+    while !content.is_empty() {
+        let at = next_span(&content);
+        match content.call(Path::parse_mod_style) {
+            Ok(path) => {
+                if paths.iter().any(|known| shown(known) == shown(&path)) {
+                    m.at(
+                        &path,
+                        format!("tool `{}` stands twice in `tools`: keep one of the two", shown(&path)),
+                    );
+                }
+                paths.push(path);
+            }
+            Err(_) => m.at_span(
+                at,
+                "`tools` takes the names of tools: functions under `#[tool]`, or types that implement `Tool`",
+            ),
+        }
+        next_in_list("tools", &content, m, before);
+    }
+    (m.count() == before).then_some(Tools { span, paths })
+}
+
 /// A type.
 pub(crate) fn ty(key: &str, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Option<Type> {
     let span = next_span(input);
@@ -363,6 +400,16 @@ pub(crate) fn ty(key: &str, input: ParseStream<'_>, mistakes: &mut Mistakes) -> 
         mistakes.at_span(span, format!("`{key}` takes a type"));
     }
     value
+}
+
+/// The content of braces.
+///
+/// # Errors
+/// When no brace comes next.
+pub(crate) fn braces(input: ParseStream<'_>) -> syn::Result<ParseBuffer<'_>> {
+    let content;
+    braced!(content in input);
+    Ok(content)
 }
 
 /// The content of parentheses, where they come next.

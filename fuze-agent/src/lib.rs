@@ -17,6 +17,8 @@ pub mod logic;
 pub mod model;
 pub mod outcome;
 mod panics;
+#[cfg(feature = "cerbos")]
+pub mod policy;
 mod resume;
 pub mod run;
 mod sealed;
@@ -31,6 +33,8 @@ pub use ctx::{AppValue, BlockingCtx, Ctx, MayWait, OversightAnswer, ToolCtx};
 pub use deployment::{Deployment, Keys};
 pub use dispatch::ToolCall;
 pub use error::ToolError;
+#[cfg(feature = "cerbos")]
+pub use fuze_agent_macros::policy;
 pub use fuze_agent_macros::{define_agent, tool};
 #[cfg(feature = "cerbos")]
 pub use fuze_policy::agent_tool::Cerbos;

@@ -10,9 +10,10 @@ mod question;
 mod unasked;
 mod widening;
 
-pub use engine::{Cerbos, LoadError, verdict};
 #[cfg(feature = "cerbos-reload")]
-pub(crate) use engine::{hash, read};
+pub(crate) use engine::hash;
+pub(crate) use engine::read;
+pub use engine::{Cerbos, LoadError, verdict};
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

@@ -31,7 +31,7 @@ mod witness;
 
 use crate::agent_tool::Cerbos;
 use crate::cel::Timestamp;
-use crate::cerbos::{CheckParams, PolicySet};
+use crate::cerbos::{CheckParams, Place, PolicySet};
 
 pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
@@ -83,6 +83,12 @@ impl<'p> From<&'p PolicySet> for Policies<'p> {
 #[must_use]
 pub fn lint<'p>(policies: impl Into<Policies<'p>>, tools: &Tools) -> Vec<Finding> {
     lint::lint(&policies.into(), tools)
+}
+
+/// The tools that policies name in their conditions, and where, in the order of files and lines.
+#[must_use]
+pub fn named_tools<'p>(policies: impl Into<Policies<'p>>) -> Vec<(String, Place)> {
+    lint::named_tools(&policies.into()).into_iter().map(|(place, tool)| (tool, place)).collect()
 }
 
 /// Whether a property holds for every request.

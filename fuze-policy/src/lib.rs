@@ -8,6 +8,8 @@ pub mod agent_tool;
 #[cfg(feature = "cerbos")]
 pub mod analysis;
 #[cfg(feature = "cerbos")]
+pub mod build;
+#[cfg(feature = "cerbos")]
 pub mod cel;
 #[cfg(feature = "cerbos")]
 pub mod cerbos;

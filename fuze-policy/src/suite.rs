@@ -76,6 +76,8 @@ pub struct CaseResult {
     pub resource: String,
     /// The action.
     pub action: String,
+    /// Where the test begins.
+    pub at: Position,
     /// What came of it.
     pub outcome: Outcome,
 }

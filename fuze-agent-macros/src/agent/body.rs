@@ -1,13 +1,13 @@
 //! What stands in `define_agent! { … }`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
-use syn::parse::{ParseBuffer, ParseStream, Parser};
-use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility, braced};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, Ident, LitStr, Token, Type, Visibility};
 
 use crate::attributes::Attributes;
 use crate::errors::{Mistake, Mistakes};
-use crate::parse::{self, Entry, Fact, Form, Word};
+use crate::parse::{self, Entry, Fact, Form, Tools, Word};
 use crate::vocabulary::{self, Area};
 
 /// An agent as its author declares it.
@@ -57,12 +57,6 @@ pub(crate) enum Oversight {
         plan: Fact<LitStr>,
         training: Fact<LitStr>,
     },
-}
-
-/// `[lookup, record]`.
-pub(crate) struct Tools {
-    pub(crate) span: Span,
-    pub(crate) paths: Vec<Path>,
 }
 
 /// The form of the declaration.
@@ -119,7 +113,7 @@ impl Declaration {
             let text = format!("agent `{agent}` has no body\nwrite: `{agent} {{ … }}`");
             return Err(syn::Error::new_spanned(agent, text));
         }
-        let content = body(input)?;
+        let content = parse::braces(input)?;
         let mut declaration = Self::empty(attributes, visibility, agent);
         parse::entries(FORM, &content, mistakes, |entry, m| match entry {
             Entry::Known(key, input) => declaration.entry(key, input, m),
@@ -246,12 +240,6 @@ pub(crate) const EXAMPLES: &[(&str, &str)] = &[
     ("name", "\"hiring\""),
 ];
 
-fn body(input: ParseStream<'_>) -> syn::Result<ParseBuffer<'_>> {
-    let content;
-    braced!(content in input);
-    Ok(content)
-}
-
 fn instructions(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Expr> {
     if input.peek(LitStr) && !input.peek2(Token![.]) {
         let text = parse::text("instructions", input, m)?;
@@ -377,7 +365,7 @@ fn oversight(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Oversight> {
         );
         return None;
     }
-    let content = body(input).ok()?;
+    let content = parse::braces(input).ok()?;
     let (mut plan, mut training) = (Fact::Missing, Fact::Missing);
     parse::entries(HUMAN_APPROVAL, &content, m, |entry, m| match entry {
         Entry::Misspelt("plan") => plan.misspelt(),
@@ -397,42 +385,13 @@ fn oversight(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Oversight> {
 }
 
 fn tools(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Tools> {
-    let span = parse::next_span(input);
-    let Some(content) = parse::bracketed(input) else {
-        m.at_span(span, Mistake::new("`tools` takes a list of tools").write("tools: [lookup],"));
-        return None;
-    };
-    let before = m.count();
-    let mut paths: Vec<Path> = Vec::new();
-    while !content.is_empty() {
-        let at = parse::next_span(&content);
-        match content.call(Path::parse_mod_style) {
-            Ok(path) => {
-                if paths.iter().any(|known| parse::shown(known) == parse::shown(&path)) {
-                    m.at(
-                        &path,
-                        format!(
-                            "tool `{}` stands twice in `tools`: keep one of the two",
-                            parse::shown(&path)
-                        ),
-                    );
-                }
-                paths.push(path);
-            }
-            Err(_) => m.at_span(
-                at,
-                "`tools` takes the names of tools: functions under `#[tool]`, or types that implement `Tool`",
-            ),
-        }
-        parse::next_in_list("tools", &content, m, before);
-    }
-    if let Some(extra) = paths.get(16) {
-        m.at(
-            extra,
-            "an agent has up to 16 tools, so that a person can oversee what it does (AI Act Art. 14): make another agent of the others",
-        );
-    }
-    (m.count() == before).then_some(Tools { span, paths })
+    let tools = parse::tools(input, m)?;
+    let Some(extra) = tools.paths.get(16) else { return Some(tools) };
+    m.at(
+        extra,
+        "an agent has up to 16 tools, so that a person can oversee what it does (AI Act Art. 14): make another agent of the others",
+    );
+    None
 }
 
 fn guardrails(input: ParseStream<'_>, m: &mut Mistakes) -> Option<Vec<Expr>> {

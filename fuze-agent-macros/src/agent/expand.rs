@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, LitStr, Path};
 
-use super::body::{AnnexIii, Art22, Declaration, Oversight, Tools};
-use crate::parse::{Fact, associated};
+use super::body::{AnnexIii, Art22, Declaration, Oversight};
+use crate::parse::{Fact, Tools, associated};
 
 /// The expansion of a declaration without mistakes.
 pub(crate) fn agent(agent: &Declaration) -> TokenStream {

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use super::{Finding, Lint, Policies, Tools};
 use crate::cerbos::Place;
 
+pub(super) use names::named_tools;
+
 pub(super) fn lint(policies: &Policies<'_>, tools: &Tools) -> Vec<Finding> {
     let mut found = Findings::default();
     let declared = policies.clone().for_tools(tools);

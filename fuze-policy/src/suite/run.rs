@@ -116,6 +116,7 @@ impl<'s> Runner<'s> {
                     principal: element.principal.clone(),
                     resource: element.resource.clone(),
                     action: action.clone(),
+                    at: self.table.at,
                     outcome,
                 });
             }

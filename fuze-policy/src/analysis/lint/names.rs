@@ -15,12 +15,46 @@ use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
 use crate::cerbos::{Condition, Expression, Output, Params, Place, Row, Rule, Whom};
 
 pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
+    if let Some(declared) = &tools.roles {
+        for of in rules(policies.set) {
+            of.rows.iter().for_each(|row| roles(row, declared, found));
+        }
+    }
+    each_expression(policies, &mut |expression, params| names(expression, params, tools, found));
+    if !tools.tools.is_empty() {
+        arguments(policies, found);
+    }
+}
+
+/// The tools that conditions name, and where: where it is written out, else where a variable or constant brings it.
+pub(in super::super) fn named_tools(policies: &Policies<'_>) -> BTreeSet<(Place, String)> {
+    let names = |closed: bool| {
+        let mut named = BTreeSet::new();
+        each_expression(policies, &mut |expression, params| {
+            let written = expression.program.expr();
+            let all = closed.then(|| Closing::new(params, &policies.params.globals).close(written));
+            each_part(all.as_ref().unwrap_or(written), &mut |part| {
+                comparisons(part, params, &mut |path, texts| {
+                    if attribute_of(path) == Some(TOOL_NAME) {
+                        named
+                            .extend(texts.iter().map(|text| (expression.place.clone(), (**text).to_owned())));
+                    }
+                });
+            });
+        });
+        named
+    };
+    let mut named: BTreeSet<(Place, String)> = names(false);
+    let written: BTreeSet<String> = named.iter().map(|(_, name)| name.clone()).collect();
+    named.extend(names(true).into_iter().filter(|(_, name)| !written.contains(name)));
+    named
+}
+
+/// Each expression about tools, once, with what its names stand for.
+fn each_expression(policies: &Policies<'_>, visit: &mut dyn FnMut(&Expression, &Params)) {
     let mut seen: BTreeSet<*const Expression> = BTreeSet::new();
     for of in rules(policies.set) {
         for row in &of.rows {
-            if let Some(declared) = &tools.roles {
-                roles(row, declared, found);
-            }
             let derived = match &row.whom {
                 Whom::DerivedRole { role, .. } => Some((role.condition.as_ref(), &role.params)),
                 Whom::Role(_) | Whom::Resource(_) => None,
@@ -28,7 +62,7 @@ pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings)
             if let Some((condition, params)) = derived {
                 named(condition, params, &Output::default(), &mut |expression| {
                     if seen.insert(Arc::as_ptr(expression)) {
-                        names(expression, params, tools, found);
+                        visit(expression, params);
                     }
                 });
             }
@@ -44,9 +78,6 @@ pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings)
                 names(expression, &rule.params, tools, found);
             }
         });
-    }
-    if !tools.tools.is_empty() {
-        arguments(policies, found);
     }
 }
 
@@ -116,34 +147,44 @@ fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Fi
                 known_attribute(path.root, Some(field), place, found);
             }
         }
+        Kind::Binary(BinaryOp::In, both) => {
+            let [element, list] = &**both;
+            if let Kind::Path(path) = &list.kind
+                && path.root == Root::PrincipalRoles
+            {
+                for role in texts(element, params) {
+                    if tools.roles.as_ref().is_some_and(|roles| roles.iter().all(|known| **known != *role)) {
+                        found.add(Lint::UnknownRole, place, format!("nobody has the role `{role}`"));
+                    }
+                }
+            }
+        }
+        _ => {}
+    });
+    each_part(expression.program.expr(), &mut |part| {
+        comparisons(part, params, &mut |path, texts| compared(path, texts, place, tools, found));
+    });
+}
+
+/// Texts that a path is compared with, by `==`, `!=` or `in`.
+fn comparisons(part: &Expr, params: &Params, visit: &mut dyn FnMut(&Path, &[Arc<str>])) {
+    match &part.kind {
         Kind::Binary(BinaryOp::Equal | BinaryOp::NotEqual, both) => {
             let [left, right] = &**both;
             for (path, value) in [(left, right), (right, left)] {
                 if let Kind::Path(path) = &path.kind {
-                    compared(path, &texts(value, params), place, tools, found);
+                    visit(path, &texts(value, params));
                 }
             }
         }
         Kind::Binary(BinaryOp::In, both) => {
             let [element, list] = &**both;
-            match (&element.kind, &list.kind) {
-                (_, Kind::Path(path)) if path.root == Root::PrincipalRoles => {
-                    for role in texts(element, params) {
-                        if tools
-                            .roles
-                            .as_ref()
-                            .is_some_and(|roles| roles.iter().all(|known| **known != *role))
-                        {
-                            found.add(Lint::UnknownRole, place, format!("nobody has the role `{role}`"));
-                        }
-                    }
-                }
-                (Kind::Path(path), _) => compared(path, &texts(list, params), place, tools, found),
-                _ => {}
+            if let Kind::Path(path) = &element.kind {
+                visit(path, &texts(list, params));
             }
         }
         _ => {}
-    });
+    }
 }
 
 fn known_attribute(root: Root, first: Option<&Arc<str>>, place: &Place, found: &mut Findings) {
@@ -187,12 +228,17 @@ fn texts(expr: &Expr, params: &Params) -> Vec<Arc<str>> {
     }
 }
 
-fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found: &mut Findings) {
+/// The attribute that a path is, as a whole.
+fn attribute_of(path: &Path) -> Option<usize> {
     let field = matches!(path.root, Root::ResourceId | Root::PrincipalId);
     if path.keys.len() != usize::from(!field) {
-        return;
+        return None;
     }
-    let Some(at) = attribute(path.root, path.keys.first().map(|key| &**key)) else { return };
+    attribute(path.root, path.keys.first().map(|key| &**key))
+}
+
+fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found: &mut Findings) {
+    let Some(at) = attribute_of(path) else { return };
     if at == TOOL_NAME && !tools.tools.is_empty() {
         for name in texts.iter().filter(|name| tools.tools.iter().all(|tool| *tool.name != ***name)) {
             found.add(Lint::UnknownTool, place, format!("no tool is called `{name}`"));

@@ -1,0 +1,224 @@
+#![allow(clippy::indexing_slicing, reason = "tests index what they have just made")]
+
+use std::fs;
+
+use super::*;
+
+const POLICY: &str = r#"apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: agent.tool
+  version: default
+  constants:
+    local:
+      other: send_mail
+  variables:
+    local:
+      is_payment: R.attr.tool_name == "pay_invoice"
+  rules:
+    - name: payment
+      actions: ["invoke"]
+      effect: EFFECT_ALLOW
+      roles: ["accounting"]
+      condition:
+        match:
+          expr: V.is_payment && R.attr.classification == "confidential"
+    - name: mail
+      actions: ["invoke"]
+      effect: EFFECT_ALLOW
+      roles: ["accounting"]
+      condition:
+        match:
+          expr: R.attr["tool_name"] == C.other && R.attr.classification == "confidential"
+"#;
+
+const SUITE: &str = r#"name: Payments
+options:
+  strictEvaluation: true
+principals:
+  accounting: {id: acc-1, roles: ["accounting"]}
+resources:
+  small:
+    id: pay_invoice
+    kind: agent.tool
+    attr: {tool_name: pay_invoice, classification: confidential, residency: eu, effect: once, egress: hosts}
+tests:
+  - name: Paying
+    input:
+      principals: [accounting]
+      resources: [small]
+      actions: ["invoke", "invoke:auto"]
+    expected:
+      - principal: accounting
+        resource: small
+        actions: {"invoke": EFFECT_ALLOW, "invoke:auto": EFFECT_DENY}
+"#;
+
+/// What is told of these files, as `policies` in a directory of its own.
+fn check(files: &[(&str, &str)], policies: &Policies) -> Result<Checked, Vec<String>> {
+    let base = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = base.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    policies.checked(base.path()).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn policies() -> Policies {
+    Policies::in_directory("policies")
+}
+
+fn told(files: &[(&str, &str)]) -> Vec<String> {
+    check(files, &policies()).err().unwrap_or_default()
+}
+
+#[test]
+fn what_holds_is_accepted_with_the_tools_that_it_names() {
+    let checked =
+        check(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", SUITE)], &policies()).unwrap();
+    assert_eq!(checked.warnings, []);
+    let named: Vec<String> = checked.named.iter().map(|(tool, place)| format!("{tool} at {place}")).collect();
+    // A name that a constant brings stands where it is used.
+    assert_eq!(named, ["pay_invoice at p.yaml:10:19", "send_mail at p.yaml:25:17"]);
+    let [fixture] = &checked.tested[..] else { panic!("{:?}", checked.tested) };
+    assert_eq!(fixture.place.to_string(), "p_test.yaml:7:3");
+    assert_eq!(fixture.facts, ["confidential", "", "eu", "once", "hosts"]);
+}
+
+#[test]
+fn each_mistake_is_told_with_its_file_from_the_package() {
+    let suite = SUITE.replace("\"invoke:auto\": EFFECT_DENY", "\"invoke:auto\": EFFECT_ALLOW");
+    assert_eq!(
+        told(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", &suite)]),
+        [
+            "policies/p_test.yaml:12:5: the test \"Paying\" fails for the principal `accounting`, the resource `small` and \
+          `invoke:auto`: EFFECT_ALLOW was expected and it is EFFECT_DENY"
+        ]
+    );
+    let policy =
+        POLICY.replace("R.attr.classification == \"confidential\"", "R.attr.klass == \"confidential\"");
+    let all = told(&[("policies/sub/p.yaml", &policy), ("policies/p_test.yaml", SUITE)]);
+    assert!(all.iter().any(|one| one.starts_with("policies/sub/p.yaml:18:")), "{all:#?}");
+    assert!(all.iter().any(|one| one.contains("(unknown-attribute)")), "{all:#?}");
+    let all = told(&[("policies/p.yaml", "apiVersion: x\n")]);
+    assert!(!all.is_empty() && all.iter().all(|one| one.starts_with("policies/p.yaml:1:")), "{all:#?}");
+    let names = SUITE.replace("tool_name: pay_invoice", "tool_name: pay_anyone");
+    let all = told(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", &names)]);
+    assert!(
+        all.iter().any(|one| one.starts_with("policies/p_test.yaml:7:3: `R.attr.tool_name` is")),
+        "{all:#?}"
+    );
+}
+
+#[test]
+fn a_property_that_does_not_hold_is_told_where_the_rule_stands() {
+    let policy = POLICY.replace("actions: [\"invoke\"]", "actions: [\"invoke\", \"invoke:auto\"]").replace(
+        "R.attr.classification == \"confidential\"",
+        "R.attr.classification == \"special_category\"",
+    );
+    let all = told(&[("policies/p.yaml", &policy)]);
+    let broken: Vec<&String> = all.iter().filter(|one| one.contains("it does not hold that")).collect();
+    assert_eq!(broken.len(), 1, "{all:#?}");
+    assert!(
+        broken[0].starts_with("policies/p.yaml:12:7: it does not hold that no `special_category` tool"),
+        "{broken:?}"
+    );
+    let waived = policies().without(&Property::never_auto("special_category"));
+    assert!(check(&[("policies/p.yaml", &policy)], &waived).is_ok());
+    // Which classification may not run alone is the author's to say.
+    let confidential = policies().prove(Property::never_auto("confidential"));
+    let auto = POLICY.replace("actions: [\"invoke\"]", "actions: [\"invoke\", \"invoke:auto\"]");
+    assert!(check(&[("policies/p.yaml", &auto)], &policies()).is_ok());
+    assert!(check(&[("policies/p.yaml", &auto)], &confidential).is_err());
+}
+
+#[test]
+fn what_cannot_be_proven_is_not_taken_for_proven() {
+    let policy = POLICY.replace(
+        "V.is_payment && R.attr.classification == \"confidential\"",
+        "V.is_payment && R.attr.args.note.matches(\"^[a-z]+$\")",
+    );
+    let policy = policy.replacen("actions: [\"invoke\"]", "actions: [\"invoke\", \"invoke:auto\"]", 1);
+    let all = told(&[("policies/p.yaml", &policy)]);
+    assert!(all.iter().any(|one| one.contains("special_category")), "{all:#?}");
+}
+
+#[test]
+fn roles_that_nobody_has_and_rules_that_say_nothing_new_are_errors() {
+    let all = check(&[("policies/p.yaml", POLICY)], &policies().roles(["support"])).unwrap_err();
+    assert!(
+        all.iter().any(|one| one.contains("nobody has the role `accounting` (unknown-role)")),
+        "{all:#?}"
+    );
+    assert!(check(&[("policies/p.yaml", POLICY)], &policies().roles(["support", "accounting"])).is_ok());
+    let twice = POLICY
+        .replace("name: mail", "name: again")
+        .replace("R.attr[\"tool_name\"] == C.other", "V.is_payment");
+    let all = told(&[("policies/p.yaml", &twice)]);
+    assert!(all.iter().any(|one| one.ends_with("(shadowed-rule)")), "{all:#?}");
+    assert!(check(&[("policies/p.yaml", &twice)], &policies().allow(Lint::ShadowedRule)).is_ok());
+}
+
+#[test]
+fn a_set_may_allow_nothing_beyond_the_released_one() {
+    let wider = POLICY.replace("\"confidential\"", "\"personal\"");
+    let released = policies().allow_nothing_beyond("released");
+    let same = [("policies/p.yaml", POLICY), ("released/p.yaml", POLICY)];
+    assert!(check(&same, &released).is_ok());
+    let all = check(&[("policies/p.yaml", &wider), ("released/p.yaml", POLICY)], &released).unwrap_err();
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert!(all[0].starts_with("policies/p.yaml:"), "{all:#?}");
+    let broken = check(&[("policies/p.yaml", POLICY), ("released/p.yaml", "x")], &released).unwrap_err();
+    assert!(broken[0].starts_with("released/p.yaml:1:1: "), "{broken:#?}");
+    // Nothing at all was not released.
+    assert!(check(&[("policies/p.yaml", POLICY)], &released).is_err());
+}
+
+#[test]
+fn nothing_is_no_policy_set_and_a_set_without_tests_is_mentioned() {
+    assert_eq!(
+        told(&[("policies/readme.md", "")]),
+        ["policies:1:1: there is no policy here: nothing would ever be allowed"]
+    );
+    assert!(told(&[])[0].starts_with("policies:1:1: the directory cannot be read: "), "{:?}", told(&[]));
+    let checked = check(&[("policies/p.yaml", POLICY)], &policies()).unwrap();
+    assert_eq!(checked.warnings.len(), 1);
+    let skipped =
+        SUITE.replace("  - name: Paying", "  - skip: true\n    skipReason: later\n    name: Paying");
+    let checked =
+        check(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", &skipped)], &policies()).unwrap();
+    let warned: Vec<String> = checked.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warned, ["policies/p_test.yaml:12:5: the test \"Paying\" is skipped: later"]);
+    assert!(check(&[], &Policies::in_directory("a=b")).unwrap_err()[0].contains("without `=`"));
+}
+
+#[test]
+fn the_bundle_is_the_set_that_was_checked() {
+    let manifest = "format: 1\nglobals: {limit: 5}\n";
+    let files = [
+        ("policies/p.yaml", POLICY),
+        ("policies/p_test.yaml", SUITE),
+        ("policies/fuze-policy.manifest", manifest),
+    ];
+    let checked = check(&files, &policies()).unwrap();
+    let source = write::source("policies", &checked);
+    for part in [
+        "place: \"policies/p.yaml:10:19\"",
+        "place: \"policies/p_test.yaml:7:3\"",
+        "manifest: Some(\"format: 1\\n",
+    ] {
+        assert!(source.contains(part), "{part}: {source}");
+    }
+    let bundle = Bundle {
+        directory: "policies",
+        policies: &[("p.yaml", POLICY)],
+        schemas: &[],
+        manifest: Some(manifest),
+        hash: checked.engine().bundle_hash(),
+        named: &[],
+        tested: &[],
+    };
+    assert_eq!(bundle.engine().unwrap().bundle_hash(), checked.engine().bundle_hash());
+    let other = Bundle { manifest: Some("format: 1\nglobals: {limit: 6}\n"), ..bundle };
+    assert!(other.engine().unwrap_err().to_string().contains("not what the build script checked"));
+}
