@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::vocabulary;
+use super::vocabulary::words_of;
 
 /// What is declared: the tools of a program, and the roles that its principals can have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,7 +116,7 @@ fn declared(name: &str, mut members: Map<String, Value>) -> Result<ToolDeclarati
 }
 
 fn of_vocabulary(member: &str, value: String) -> Result<String, String> {
-    match vocabulary::values(member) {
+    match words_of(member) {
         Some(known) if !known.contains(&value.as_str()) => {
             Err(format!("`{member}` cannot be `{value}`, only {}", known.join(", ")))
         }
