@@ -18,6 +18,11 @@ pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings)
     if let Some(declared) = &tools.roles {
         for of in rules(policies.set) {
             of.rows.iter().for_each(|row| roles(row, declared, found));
+            if let Some(row) = of.of_role
+                && !declared.iter().any(|role| **role == *row.role)
+            {
+                found.add(Lint::UnknownRole, &of.rule.place, format!("nobody has the role `{}`", row.role));
+            }
         }
     }
     each_expression(policies, &mut |expression, params| names(expression, params, tools, found));
@@ -67,15 +72,10 @@ fn each_expression(policies: &Policies<'_>, visit: &mut dyn FnMut(&Expression, &
                 });
             }
         }
-        if let (Some(row), Some(declared)) = (of.of_role, &tools.roles)
-            && !declared.iter().any(|role| **role == *row.role)
-        {
-            found.add(Lint::UnknownRole, &of.rule.place, format!("nobody has the role `{}`", row.role));
-        }
         let rule = of.rule;
         named(rule.condition.as_ref(), &rule.params, &rule.output, &mut |expression| {
             if seen.insert(Arc::as_ptr(expression)) {
-                names(expression, &rule.params, tools, found);
+                visit(expression, &rule.params);
             }
         });
     }
