@@ -120,7 +120,7 @@ fn every_step_is_told() {
             Step::Role { kind, role } => format!("{kind:?} {role}"),
             Step::Scope(scope) => format!("scope {scope:?}"),
             Step::DerivedRole { role, outcome } => format!("derived {} {outcome:?}", role.name),
-            Step::Expression { expression, outcome } => format!("{} {outcome:?}", expression.source),
+            Step::Expression { expression, outcome, .. } => format!("{} {outcome:?}", expression.source),
             Step::Rule { policy, effect, outcome, .. } => format!("{policy} {effect:?} {outcome:?}"),
             Step::ConsentNeeded(scope) => format!("consent {scope:?}"),
             Step::Decided(effect) => format!("decided {effect:?}"),

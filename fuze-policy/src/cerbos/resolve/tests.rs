@@ -10,7 +10,7 @@ fn policy(head: &str, rules: &str) -> String {
 
 const RULE: &str = "    - {actions: [view], roles: [user], effect: EFFECT_ALLOW}\n";
 
-fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
     match PolicySet::load(&files) {
         Ok(_) => Vec::new(),
@@ -118,6 +118,8 @@ fn names_follow_their_rules() {
     check(
         &policy("", "    - {actions: ['[*', 'a***'], roles: ['{*'], effect: EFFECT_ALLOW}\n"),
         &[
+            "p.yaml:6:7: the pattern `{*` has a `*`, or nothing, among its `{…}`, which Cerbos does not match as it should: \
+             write each alternative as an item of its own",
             "p.yaml:6:18: the pattern `[*` has a `[` that is not the start of `[abc]`, `[a-z]`, `[!abc]` or `[!a-z]`",
             "p.yaml:6:24: the pattern `a***` has three stars in a row: write `*` or `**`",
         ],
