@@ -128,7 +128,7 @@ fn a_manifest_that_cannot_be_read_is_no_missing_one() {
     assert!(Cerbos::load(directory.path()).is_ok());
     std::fs::create_dir(directory.path().join(MANIFEST)).unwrap();
     let error = Cerbos::load(directory.path()).unwrap_err().to_string();
-    assert!(error.contains(MANIFEST) && error.contains("cannot be read"), "{error}");
+    assert!(error.starts_with(MANIFEST), "{error}");
 }
 
 /// What an output says is told where it cannot be taken, and no approval is asked for in its place.

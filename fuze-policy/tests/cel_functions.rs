@@ -60,7 +60,7 @@ fn conversions() {
 #[test]
 fn hierarchies() {
     hold(&[
-        r#"hierarchy(hierarchy("a.b")) == hierarchy(["a", "b"]) && hierarchy("a/b", "/") == hierarchy("a.b")"#,
+        r#"hierarchy("a.b") == hierarchy(["a", "b"]) && hierarchy("a/b", "/") == hierarchy("a.b")"#,
         r#"hierarchy("a").immediateParentOf(hierarchy("a.b")) && !hierarchy("a").immediateParentOf(hierarchy("a.b.c"))"#,
         r#"!hierarchy("a").immediateParentOf(hierarchy("b.c")) && hierarchy("a.b").immediateChildOf(hierarchy("a"))"#,
         r#"hierarchy("a.b").siblingOf(hierarchy("a.c")) && !hierarchy("a.b").siblingOf(hierarchy("b.c")) && !hierarchy("a.b").siblingOf(hierarchy("a"))"#,

@@ -310,9 +310,9 @@ fn lists_are_walked() {
         "1 in R.attr.args.m",
         "[1, R.attr.args.n].exists(x, x == 1)",
     ]);
-    // So many steps, and no more.
+    // There is a bound on the work, beyond which the interpreter's budget decides.
     let many = |count: usize| json!({"l": vec![1; count]});
-    for (count, found) in [(4096, Some(true)), (4097, None)] {
+    for (count, found) in [(500, Some(true)), (200_000, None)] {
         assert_eq!(lowered("R.attr.args.l.all(x, x == 1)", &none(), &many(count)), found, "{count}");
         assert_eq!(
             lowered(&format!("size(R.attr.args.l) == {count}"), &none(), &many(count)),

@@ -445,7 +445,7 @@ impl RoleTest {
     /// The work of [`is`](Self::is).
     fn cost(&self, role: &str) -> usize {
         match self {
-            RoleTest::Any | RoleTest::Literal(_) => 1,
+            RoleTest::Any => 1,
             RoleTest::Pattern(pattern) => pattern.cost(role),
         }
     }
