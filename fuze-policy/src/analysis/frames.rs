@@ -353,7 +353,13 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
     } else {
         globs.iter().cloned().collect()
     };
-    exact.extend(globs.iter().map(|glob| glob.replace('*', "x").into()));
+    // Somebody who is meant by the pattern alone, and not by name as well.
+    let meant = |glob: &String| {
+        let with = |stars: usize| glob.replace('*', &"x".repeat(stars));
+        (1..).map(with).find(|role| !exact.contains(role.as_str())).map(Arc::from)
+    };
+    let meant: Vec<Arc<str>> = globs.iter().filter_map(meant).collect();
+    exact.extend(meant);
     exact.insert(other.into());
     (exact, doubtful)
 }

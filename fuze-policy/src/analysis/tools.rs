@@ -1,6 +1,6 @@
 //! The declared tools, as the build script and the command read them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::vocabulary::words_of;
 
@@ -60,6 +60,28 @@ impl Tools {
             return Err(format!("the tool `{twice}` is declared twice"));
         }
         Ok(Self { tools, roles })
+    }
+
+    /// What [`from_json`](Self::from_json) reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let tool = |tool: &ToolDeclaration| {
+            json!({
+                "name": tool.name,
+                "classification": tool.classification,
+                "art9_basis": tool.art9_basis,
+                "residency": tool.residency,
+                "effect": tool.effect,
+                "egress": tool.egress,
+                "args": tool.args,
+            })
+        };
+        let tools: Vec<Value> = self.tools.iter().map(tool).collect();
+        let all = match &self.roles {
+            Some(roles) => json!({ "tools": tools, "roles": roles }),
+            None => json!({ "tools": tools }),
+        };
+        all.to_string()
     }
 }
 

@@ -141,6 +141,30 @@ fn every_step_is_told() {
     );
 }
 
+/// Whether it holds and whether it does not, and that a derived role does not: each is found out once for all actions and roles.
+#[test]
+fn a_condition_is_evaluated_once() {
+    let roles = "derivedRoles:\n  name: dr\n  definitions:\n    - {name: d, parentRoles: ['*'], condition: {match: {expr: '1 == 2'}}}\n";
+    let rule = |whom: &str, expr: &str| {
+        format!(
+            "    - {{actions: [view, edit], {whom}, effect: EFFECT_ALLOW, condition: {{match: {{expr: '{expr}'}}}}}}\n"
+        )
+    };
+    let rules = rule("roles: ['*']", "2 == 3")
+        + &rule("derivedRoles: [d]", "3 == 4")
+        + &rule("roles: [admin]", "4 == 4");
+    let set = set(&[roles, &doc("  importDerivedRoles: [dr]\n", &rules)]);
+    let mut told: Vec<String> = Vec::new();
+    check_stepwise(&set, &asks(&["user", "admin"], &["view", "edit"]), &params(), &mut |step| {
+        if let Step::Expression { expression, .. } = step {
+            told.push(expression.source.to_string());
+        }
+    })
+    .unwrap();
+    // The derived role's condition twice: for the set of derived roles, and for the rule.
+    assert_eq!(told, ["1 == 2", "2 == 3", "1 == 2", "4 == 4"]);
+}
+
 #[test]
 fn what_costs_too_much_has_no_answer() {
     let set = set(&[&doc(
