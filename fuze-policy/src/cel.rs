@@ -21,6 +21,7 @@ mod constants;
 mod error;
 mod eval;
 mod eval_fold;
+mod folding;
 mod functions;
 mod lexer;
 mod map;

@@ -10,15 +10,21 @@ use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
 use super::types::{Ty, Unifier};
 use super::value::{ObjectKind, Type, Value};
-use super::{check_literals, check_macros, constants};
+use super::{check_literals, check_macros, constants, folding};
 
 /// An expression and its type.
 pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
-    let mut checker =
-        Checker { source, types: Unifier::default(), scope: Vec::new(), elements: Vec::new(), patterns: 0 };
+    let mut checker = Checker {
+        source,
+        types: Unifier::default(),
+        scope: Vec::new(),
+        elements: Vec::new(),
+        folds: !folding::asks_for_time(node),
+        patterns: 0,
+    };
     checker.expr(node).map(|(expr, _)| expr)
 }
 
@@ -29,6 +35,8 @@ pub(super) struct Checker<'s> {
     scope: Vec<(Arc<str>, Ty)>,
     /// Types of the elements of the list literal that was checked last, for `format`.
     elements: Vec<Ty>,
+    /// Whether Cerbos folds the constants of the expression.
+    folds: bool,
     /// What the patterns so far weigh.
     patterns: u64,
 }
@@ -89,10 +97,21 @@ impl Checker<'_> {
 
     fn binary(&mut self, op: BinaryOp, both: &[Node; 2], span: Span) -> Result<(Kind, Ty), ParseError> {
         let [left, right] = both;
+        // Even without folding, cel-go does not look for anything in `[]`.
+        let nowhere = matches!(&right.raw, Raw::List(items) if items.is_empty());
         let (left, left_ty) = self.expr(left)?;
         let (right, right_ty) = self.expr(right)?;
         let result = self.operator(op.symbol(), &[left_ty, right_ty], span)?;
-        Ok((Kind::Binary(op, Box::new([left, right])), result))
+        let known = match op {
+            BinaryOp::In if nowhere => Some(false),
+            BinaryOp::In if self.folds => folding::membership(&left, &right, self.scope.len()),
+            _ => None,
+        };
+        let kind = match known {
+            Some(known) => Kind::Literal(Value::Bool(known)),
+            None => Kind::Binary(op, Box::new([left, right])),
+        };
+        Ok((kind, result))
     }
 
     fn conditional(&mut self, three: &[Node; 3], span: Span) -> Result<(Kind, Ty), ParseError> {

@@ -8,8 +8,8 @@ use super::ast::{Entry, Expr, Item, Kind};
 use super::budget::Budget;
 use super::functions::{Context, Function, Native};
 use super::map::{Key, Map};
-use super::signatures;
 use super::value::{Timestamp, Value};
+use super::{folding, signatures};
 
 fn literal(expr: &Expr) -> Option<&Value> {
     match &expr.kind {
@@ -42,7 +42,7 @@ pub(super) fn map(entries: Vec<Entry>) -> Kind {
 /// A function of these operands.
 pub(super) fn call(function: Function, args: Vec<Expr>) -> Kind {
     // What these give depends on when they are asked.
-    if matches!(function.name(), "now" | "timeSince") {
+    if folding::is_of_time(function.name()) {
         return Kind::Call(function, args);
     }
     match computed(function, &args) {

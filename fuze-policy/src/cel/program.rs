@@ -6,7 +6,7 @@ use super::budget::Budget;
 use super::error::{EvalError, ParseError};
 use super::eval::Interpreter;
 use super::value::Value;
-use super::{check, parser};
+use super::{check, folding, parser};
 
 /// An expression that was read and checked.
 ///
@@ -43,6 +43,14 @@ impl Program {
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.expr
+    }
+
+    /// A macro that Cerbos 0.55 gets wrong, which it would be wrong to decide by.
+    pub(crate) fn misread(&self, source: &str) -> Option<ParseError> {
+        let span = folding::lost(&self.expr)?;
+        let message = "this macro walks a constant with `true` or `false` for all of it, and Cerbos 0.55 makes `null` of that \
+                       instead of its value: write the value";
+        Some(parser::error(source, span.start as usize, message))
     }
 
     /// A part of an expression that was checked, on its own: it may name no variable of a macro around it.

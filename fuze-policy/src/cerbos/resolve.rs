@@ -4,6 +4,8 @@ mod chance;
 mod definitions;
 mod expressions;
 mod library;
+mod mixed;
+mod named;
 mod parents;
 mod rows;
 mod scopes;
@@ -48,7 +50,9 @@ fn resolve(policies: &[Policy], out: &mut Collector) -> PolicySet {
         ancestors_exist(policy, &by_key, out);
         builder.add(key, policy, out);
     }
-    builder.finish()
+    let set = builder.finish();
+    mixed::tell(&set, out);
+    set
 }
 
 /// Policies by their keys; a key that comes twice is a problem.

@@ -240,7 +240,7 @@ fn a_rule_that_is_named_as_another_without_a_name_would_be() {
         [named("rule-002", "ALLOW", "R.attr.args.x == 1.0"), rule("DENY", "R.attr.args.y == 1.0")],
     ] {
         let error = super::try_engine(&[tools("", &rules)]).unwrap_err();
-        assert!(error.contains("has no name") && error.lines().count() == 1, "{error}");
+        assert!(error.contains("both called") && error.lines().count() == 1, "{error}");
     }
     let principal = |name: &str| {
         format!(
@@ -250,7 +250,7 @@ fn a_rule_that_is_named_as_another_without_a_name_would_be() {
         )
     };
     let error = super::try_engine(&[principal("agent.tool_rule-001")]).unwrap_err();
-    assert!(error.contains("has no name"), "{error}");
+    assert!(error.contains("both called"), "{error}");
     assert!(super::try_engine(&[principal("agent.tool_rule-002")]).is_ok());
     // Its own number is what it would be called anyway.
     assert!(

@@ -27,6 +27,15 @@ pub struct Question {
     pub resources: Vec<Value>,
 }
 
+impl Case {
+    /// Every principal with every resource that it asks about.
+    pub fn asked(&self) -> impl Iterator<Item = (&Value, &Value)> {
+        self.questions.iter().flat_map(|question| {
+            question.resources.iter().map(move |resource| (&question.principal, resource))
+        })
+    }
+}
+
 /// How large a case is.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -149,12 +158,14 @@ impl Generator {
     /// Local variables and constants; their names go into `names`.
     fn variables(&mut self, body: &mut Map<String, Value>, names: &mut Names, exports: bool) {
         if self.chance(40) {
-            let local = json!({"c0": self.attribute(), "c1": self.attribute()});
-            names.constants.extend(["c0".to_owned(), "c1".to_owned()]);
+            // Named after the seed: to Cerbos, constants of the same names and of some values are one.
+            let constants = [self.name("c0_"), self.name("c1_")];
+            let local = json!({&constants[0]: self.attribute(), &constants[1]: self.attribute()});
+            names.constants.extend(constants);
             let mut constants = json!({"local": local});
             if exports && self.chance(50) {
                 constants["import"] = json!([self.name("cs")]);
-                names.constants.push("e0".to_owned());
+                names.constants.push(self.name("e0_"));
             }
             body.insert("constants".to_owned(), constants);
         }
@@ -235,7 +246,7 @@ impl Generator {
         }));
         policies.push((self.name("cs"), {
             let value = self.attribute();
-            json!({"apiVersion": "api.cerbos.dev/v1", "exportConstants": {"name": self.name("cs"), "definitions": {"e0": value}}})
+            json!({"apiVersion": "api.cerbos.dev/v1", "exportConstants": {"name": self.name("cs"), "definitions": {self.name("e0_"): value}}})
         }));
         let derived = self.derived_roles(&mut policies);
         let kinds: Vec<String> = (0..2).map(|n| format!("k{}n{n}", self.seed)).collect();

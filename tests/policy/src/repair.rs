@@ -4,21 +4,58 @@
 use std::fs;
 use std::path::Path;
 
+use fuze_policy::cel::Program;
 use serde_json::Value;
 
 use crate::generate::Case;
 use crate::pdp::{self, Refusal};
+use crate::rewrite;
 
 /// Takes the place of what was refused.
 const INSTEAD: &str = "R.attr.flag";
 
-/// Writes every policy as a file of the directory.
+/// Writes every policy as a file of the directory. A remark in each expression keeps the cases apart: rules that have the same expressions
+/// are one to Cerbos, whichever set they are of.
 pub fn write(cases: &[Case], directory: &Path) -> Result<(), String> {
-    for (name, policy) in cases.iter().flat_map(|case| &case.policies) {
-        fs::write(directory.join(format!("{name}.yaml")), policy.to_string())
-            .map_err(|error| error.to_string())?;
+    for case in cases {
+        for (name, policy) in &case.policies {
+            let mut policy = policy.clone();
+            remark(&mut policy, &format!(" // {}", case.seed));
+            fs::write(directory.join(format!("{name}.yaml")), policy.to_string())
+                .map_err(|error| error.to_string())?;
+        }
     }
     Ok(())
+}
+
+/// Adds a remark to every expression.
+fn remark(policy: &mut Value, text: &str) {
+    match policy {
+        Value::Object(members) => {
+            for (name, inner) in members {
+                match (name.as_str(), inner) {
+                    ("expr" | "ruleActivated" | "conditionNotMet", Value::String(expression)) => {
+                        expression.push_str(text);
+                    }
+                    ("variables", Value::Object(inner)) => remark_all(inner.get_mut("local"), text),
+                    ("exportVariables", Value::Object(inner)) => {
+                        remark_all(inner.get_mut("definitions"), text)
+                    }
+                    (_, inner) => remark(inner, text),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| remark(item, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn remark_all(variables: Option<&mut Value>, text: &str) {
+    for (_, expression) in variables.and_then(Value::as_object_mut).into_iter().flatten() {
+        if let Value::String(expression) = expression {
+            expression.push_str(text);
+        }
+    }
 }
 
 /// Replaces what Cerbos refuses, until nothing is left. Returns each refused expression with what Cerbos said of it.
@@ -47,6 +84,17 @@ pub fn repair(binary: &Path, directory: &Path, cases: &mut [Case]) -> Result<Vec
         }
     }
     Err("fifty rounds, and Cerbos still refuses something".to_owned())
+}
+
+/// The same by our own reading, where no Cerbos is at hand.
+pub fn offline(case: &mut Case) {
+    for (_, policy) in &mut case.policies {
+        rewrite::expressions(policy, &mut |text| {
+            if Program::parse(text).is_err() {
+                INSTEAD.clone_into(text);
+            }
+        });
+    }
 }
 
 /// `$.a.b[0].c`

@@ -86,7 +86,7 @@ impl Evaluation<'_> {
                 Outcome::Failed
             }
         };
-        (self.tell)(Step::Expression { expression, outcome });
+        (self.tell)(Step::Expression { expression, outcome, seen: &self.activation });
         match outcome {
             Outcome::Held => Ok(true),
             Outcome::Failed if !self.params.lenient => Err(Stop::Failed),

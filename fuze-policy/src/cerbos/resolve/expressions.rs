@@ -20,7 +20,11 @@ pub(super) fn expression(file: &Arc<str>, text: &Text, out: &mut Collector) -> O
     if out.count() > MOST_PROBLEMS {
         return None;
     }
-    match Program::parse(&text.value) {
+    let read = Program::parse(&text.value).and_then(|program| match program.misread(&text.value) {
+        Some(error) => Err(error),
+        None => Ok(program),
+    });
+    match read {
         Ok(program) => {
             if out.weigh(patterns(program.expr())) > MOST_PATTERNS {
                 let why = "the patterns of all policies are too large together, as of here: write fewer or simpler ones";

@@ -17,6 +17,7 @@ use super::super::yaml::Text;
 use super::chance::{self, Numbered};
 use super::expressions::Expressions;
 use super::library::{Library, roles_or_any};
+use super::named::Called;
 use super::parents::Parents;
 use super::title;
 
@@ -98,11 +99,11 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         let sanitized = names::sanitized(&body.resource.value);
-        let named = Named::new(policy, body.rules.iter().filter_map(|rule| rule.name.as_ref()));
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (i, (rule, read)) in body.rules.iter().zip(read).enumerate() {
             let Some((condition, output)) = read else { continue };
-            let name = named.name_or(rule.name.as_ref(), rule.at, || format!("rule-{:03}", i + 1), out);
+            let name = name_or(rule.name.as_ref(), || format!("rule-{:03}", i + 1));
+            called.add(policy, (&name, rule.at, rule.name.is_some()), out);
             let rule_of_set = current.rule(name, rule.at, rule.effect, condition, output, &params);
             let plain = self.outcome(format!(
                 "resource {sanitized} {} {} {}",
@@ -163,13 +164,12 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         chance::tell_names(policy, body, out);
-        let actions = body.rules.iter().flat_map(|rules| &rules.actions);
-        let named = Named::new(policy, actions.filter_map(|action| action.name.as_ref()));
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (rules, i, action, read) in all {
             let Some((condition, output)) = read else { continue };
-            let otherwise = || format!("{}_rule-{:03}", rules.resource.value, i + 1);
-            let name = named.name_or(action.name.as_ref(), action.at, otherwise, out);
+            let name =
+                name_or(action.name.as_ref(), || format!("{}_rule-{:03}", rules.resource.value, i + 1));
+            called.add(policy, (&name, action.at, action.name.is_some()), out);
             let rule = current.rule(name, action.at, action.effect, condition, output, &params);
             let outcome = self.outcome(format!(
                 "principal {} {} {} {}",
@@ -423,41 +423,6 @@ fn read(
     match condition {
         None => Some((None, output)),
         Some(read) => read.map(|condition| (Some(condition), output)),
-    }
-}
-
-/// The names that rules of a policy were given.
-struct Named<'p> {
-    policy: &'p Policy,
-    names: HashMap<&'p str, Position>,
-}
-
-impl<'p> Named<'p> {
-    fn new(policy: &'p Policy, names: impl Iterator<Item = &'p Text>) -> Self {
-        Self { policy, names: names.map(|name| (&*name.value, name.at)).collect() }
-    }
-
-    /// A rule's name, or the one that Cerbos gives it, which no other rule may have: Cerbos evaluates one condition for both.
-    fn name_or(
-        &self,
-        name: Option<&Text>,
-        at: Position,
-        otherwise: impl Fn() -> String,
-        out: &mut Collector,
-    ) -> Arc<str> {
-        let given = name_or(name, otherwise);
-        if name.is_none()
-            && let Some(other) = self.names.get(&*given)
-        {
-            let place = Place { file: self.policy.file.clone(), at: *other };
-            let message = format!(
-                "{}: this rule has no name, so that Cerbos calls it `{given}`, as the one at {place} is called, and evaluates the \
-                 condition of only one of them: give it a name",
-                title(self.policy)
-            );
-            out.add(&self.policy.file, at, message);
-        }
-        given
     }
 }
 

@@ -54,7 +54,7 @@ fn main() -> Result<ExitCode, String> {
             println!("{:?}", small.questions);
         }
         println!(
-            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos, {} sets refused as decided by chance there; {bad} differences",
+            "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos, {} sets refused as decided by chance or mistake there; {bad} differences",
             seed + at_once - 1,
             sum.decisions,
             sum.allowed,
