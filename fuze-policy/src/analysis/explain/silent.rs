@@ -42,7 +42,7 @@ pub(super) fn lines(asked: &Asked<'_>, told: &[*const Rule]) -> Vec<Line> {
 pub(super) fn nothing(asked: &Asked<'_>) -> Option<Line> {
     let none = asked.kind == PolicyKind::Principal && principal_rows(asked).is_empty();
     let text = "there are none for this principal".to_owned();
-    none.then(|| Line { depth: 2, about: About::Note, text, came: Came::Heads, why: None })
+    none.then_some(Line { depth: 2, about: About::Note, text, came: Came::Heads, why: None })
 }
 
 fn principal_rows<'a>(asked: &Asked<'a>) -> Vec<&'a Row> {
