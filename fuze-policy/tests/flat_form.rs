@@ -13,7 +13,7 @@ const MANIFEST: &str = "format: 1\nglobals: {limit: 5, list: [1, 2], map: {x: {y
 fn args() -> Value {
     json!({
         "b": [true, false], "d": 1.5, "e": [], "esc": "a\"b", "f": false, "l": ["a", "b", "c"], "lm": [{"x": 1}], "m": {"x": {"y": 1}, "z": null}, "n": 5,
-        "neg": -3, "nil": null, "ns": [1, 2, 2.5], "s": "text", "t": true, "u": "é", "ip": "10.1.2.3", "key": "x",
+        "neg": -3, "nil": null, "ns": [1, 2, 2.5], "s": "text", "t": true, "u": "é", "ip": "10.1.2.3",
     })
 }
 
@@ -157,8 +157,7 @@ fn arguments_are_looked_into() {
         r#""b" in R.attr.args.l && !("d" in R.attr.args.l)"#,
         "2.5 in R.attr.args.ns && 1 in R.attr.args.ns && !(3 in R.attr.args.ns)",
         "!(1 in R.attr.args.e)",
-        "size(R.attr.args.l) == 3 && size(R.attr.args.e) == 0 && size(C.cl) == 2",
-        r#"R.attr.args.lm[0]["x"] == 1.0 && R.attr.args.m[R.attr.args.key].y == 1.0"#,
+        "size(R.attr.args.l) == 3 && size(R.attr.args.e) == 0",
     ]);
     // An escape cannot be borrowed; what is not there, and what is out of range, fails.
     are_left(&[
@@ -310,15 +309,14 @@ fn lists_are_walked() {
         "1 in R.attr.args.m",
         "[1, R.attr.args.n].exists(x, x == 1)",
     ]);
-    // There is a bound on the work, beyond which the interpreter's budget decides.
+    // So much work, and no more: four nodes for each item, or the item alone, and what is looked over for it.
     let many = |count: usize| json!({"l": vec![1; count]});
-    for (count, found) in [(500, Some(true)), (200_000, None)] {
+    for (count, found) in [(10_000, Some(true)), (13_000, None)] {
         assert_eq!(lowered("R.attr.args.l.all(x, x == 1)", &none(), &many(count)), found, "{count}");
-        assert_eq!(
-            lowered(&format!("size(R.attr.args.l) == {count}"), &none(), &many(count)),
-            found,
-            "{count}"
-        );
+    }
+    for (count, found) in [(45_000, Some(true)), (50_000, None)] {
+        let size = format!("size(R.attr.args.l) == {count}");
+        assert_eq!(lowered(&size, &none(), &many(count)), found, "{count}");
     }
 }
 
