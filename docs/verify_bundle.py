@@ -6,11 +6,10 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
                      [--overseer PUBLIC-KEY]... BUNDLE...
 
 Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
-must lie beside it. Where an annex (12) says that a retention window ended for this run, and where a key was revoked
-(14), it says that it cannot verify.
+must lie beside it. Where a key was revoked (14) it says that it cannot verify.
 """
 import argparse, json, pathlib, re, struct, sys, zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, anchors, base64std, chain, check_point, check_signature,
                     commitment, contents, jcs, judge, lines, marks_of, need, read, sha, unbase64)
@@ -47,6 +46,14 @@ APP, WORD = re.compile(r"app\.[a-z0-9._]{1,64}"), re.compile("`([a-z0-9_.-]+)`")
 def check_time(text, not_before="1970"):
     need(TIME.fullmatch(text) and text >= not_before, f"{text}: not a time, or before {not_before}")
     datetime.fromisoformat(text[:19])
+
+
+def after_days(time, days):
+    """So many days of 24 hours later; beyond the year 9999 never."""
+    try:
+        return (datetime.fromisoformat(time[:19]) + timedelta(days)).isoformat() + time[19:]
+    except OverflowError:
+        return FOREVER
 
 
 def unzip(data):
@@ -267,18 +274,23 @@ def check_annex(files, entries, payloads, withheld):
     """What is said about this run is true and explains what is missing. Returns how many leaf hashes are withheld."""
     roots = {p["content"]["root"] for p in payloads if "content" in p}
     there = {root for root in roots if f"content/{root}.json" in files}
-    gone, explained, window = set(), set(), False
+    oversight = {p["content"]["root"] for p in payloads if p["role"] == "oversight" and "content" in p}
+    content_days, decision_days = (payloads[0]["attrs"][f"fuze.retention.{w}_days"] for w in ("content", "decision"))
+    gone, explained = set(), set()
     end = (len(payloads), read(lines(files["records.jsonl"])[-1])["hash"])
-    over = closed = payloads[-1]["span"] == "run.close"
+    closed = payloads[-1]["span"] == "run.close"
+    over = payloads[-1]["endedAt"] if closed else None
     for e in (e for e in entries if e.get("runId") == payloads[0]["runId"] and e["kind"] not in ("hold", "release")):
         early = e["kind"] in ("erased", "given_up") and e["at"] < payloads[-1]["endedAt"]
         need(not early and e.get("root") in roots | {None}, "annex: before the end, or no root")
         if e["kind"] == "given_up":
             need(not closed and (e["count"], e["head"]) == end, "annex: given up, and not as it is here")
-            over = True
+            over = over or e["at"]
         if e["kind"] == "erased":
             need(over, "annex: erased from a run that had not ended")
-            window = window or e["reason"] in WINDOWS
+            late = e["reason"] == "decision_window" or oversight & ({e["root"]} if "root" in e else oversight)
+            ends = after_days(over, max(content_days, decision_days) if late else content_days)
+            need(e["reason"] not in WINDOWS or e["at"] >= ends, "annex: its window had not ended")
             erased = {e["root"]} if e["scope"] == "record" else set() if e["scope"] == "field" else roots
             need("closeRoot" not in e and not erased & there, "annex: what it says is gone is here")
             explained |= erased
@@ -287,8 +299,6 @@ def check_annex(files, entries, payloads, withheld):
                 need(set(e["leaves"]) <= {leaf.get("hash") for leaf in leaves}, "annex: what it says is gone is here")
                 gone |= set(e["leaves"])
     need(roots - there <= explained, "content is missing, and nothing explains it")
-    if window:
-        raise Cannot("this verifier does not work out when retention windows end")
     return len(set(withheld) - gone)
 
 

@@ -42,6 +42,8 @@ pub trait HostList: 'static {
     const HOSTS: &'static [&'static str];
 }
 
+const HOSTS: &str = "hosts";
+
 macro_rules! egresses {
     ($($egress:ident $name:literal $reach:ident;)+) => { $(
         impl Sealed for $egress {}
@@ -50,7 +52,10 @@ macro_rules! egresses {
             const HOSTS: &'static [&'static str] = &[];
             type Reach = residency::$reach;
         }
-    )+ };
+    )+
+        /// Every wire name of an egress.
+        pub const EGRESSES: &[&str] = &[HOSTS, $($name),+];
+    };
 }
 egresses! {
     NoEgress "none" Eu;
@@ -60,7 +65,7 @@ egresses! {
 }
 impl<R: 'static, L: 'static> Sealed for Hosts<R, L> {}
 impl<R: Residency, L: HostList> Egress for Hosts<R, L> {
-    const NAME: &'static str = "hosts";
+    const NAME: &'static str = HOSTS;
     const HOSTS: &'static [&'static str] = L::HOSTS;
     type Reach = R;
 }

@@ -35,7 +35,10 @@ macro_rules! effects {
             type IsOnce = $once;
             type IsRead = $read;
         }
-    )+ };
+    )+
+        /// Every wire name.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
 }
 effects! {
     Read "read" No Yes;

@@ -5,7 +5,7 @@
 
 use fuze_policy::ToolFacts;
 use fuze_policy::agent_tool::{Cerbos, LoadError};
-use fuze_policy::analysis::{self, Finding, ToolDeclaration, Tools};
+use fuze_policy::analysis::{self, ToolDeclaration};
 use serde_json::Value;
 
 use crate::boundary::Egress;
@@ -14,6 +14,7 @@ use crate::law::data::Classification;
 use crate::law::residency::Residency;
 use crate::tool::{Arguments, Tool};
 
+pub use fuze_policy::analysis::{Finding, Tools};
 pub use fuze_policy::build::{self, Bundle, Named, Tested};
 
 /// Policies in a program, which the build has loaded, tested and proven, with the tools that they are about. [`policy!`](crate::policy!)
@@ -103,7 +104,7 @@ impl BuiltPolicy {
         self.bundle.hash
     }
 
-    /// The listed tools, as `fuze policy lint --tools` reads them when they are written as JSON.
+    /// The listed tools. As [JSON](Tools::to_json), `fuze policy lint --tools` and `prove --tools` read them.
     #[must_use]
     pub fn tools(&self) -> Tools {
         let declaration = |tool: &Listed| ToolDeclaration {

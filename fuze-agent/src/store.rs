@@ -85,11 +85,12 @@ pub trait RunStore: Send + Sync {
     async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError>;
 
     /// At most `limit` closed runs whose open root stands in a log and whose close root does not yet, beginning with those
-    /// after `after`, in the order of their ids. Those whose evidence was erased as a whole are none.
+    /// after `after`, in the order of their ids. Those whose evidence was erased as a whole are none; of others an erasure leaves all
+    /// that this needs.
     ///
     /// # Errors
     /// Why the store cannot.
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError>;
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError>;
 
     /// Whether a stop was asked for.
     ///
@@ -204,6 +205,19 @@ pub enum RunState {
     Suspended,
     /// It is over: nothing may be added.
     Closed,
+}
+
+/// A closed run whose close root stands in no log yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanchored {
+    /// The run.
+    pub run: RunId,
+    /// The signed open root's canonical bytes.
+    pub open_root: Vec<u8>,
+    /// The line of `anchors.jsonl` for the open root.
+    pub opened: Vec<u8>,
+    /// Its last record, without its line feed: the close.
+    pub close: Vec<u8>,
 }
 
 /// What the store knows of a run.

@@ -34,8 +34,8 @@ pub(crate) enum Command {
     /// Says what a reviewer would object to: what rests on a model's arguments, dead and shadowed rules, names that nobody has.
     Lint(review::Review),
     /// Proves that no special category runs without a person, that nothing crosses tenants, that no rule is dead.
-    Prove(review::Review),
-    /// Proves that the new policies allow nothing that the old ones denied, or shows a request that they do.
+    Prove(review::Prove),
+    /// Proves that the new policies allow nothing that the old ones denied, with no less of an approval, or shows a request that they do.
     Diff(review::Diff),
     /// Rewrites EFFECT_REQUIRES_APPROVAL, which Cerbos does not know, into an ALLOW of `invoke` alone.
     Migrate(migrate::Migrate),
@@ -54,7 +54,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Test(at) => test::run(&at, output),
         Command::Explain(explain) => explain::run(&explain, output),
         Command::Lint(review) => review::lint(&review, output),
-        Command::Prove(review) => review::prove(&review, output),
+        Command::Prove(prove) => review::prove(&prove, output),
         Command::Diff(diff) => review::diff(&diff, output),
         Command::Migrate(migration) => migrate::run(&migration, output),
     }

@@ -10,9 +10,10 @@ use std::process::{Child, Command, Stdio};
 use common::site::{Site, anchor_lines, copy};
 use common::{Called, fuze, json};
 use fuze_agent_bundle_tests::forge::unpack;
-use fuze_evidence::Name;
+use fuze_evidence::anchor::Blinding;
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
+use fuze_evidence::{Name, sha256};
 use fuze_log::witness::{HttpTransport, WitnessError};
 use fuze_log::{Algorithm, KeyName, Log, VerifierKey, WitnessClient};
 use serde_json::{Value, json};
@@ -236,6 +237,22 @@ fn the_lines_of_a_key_history_are_put_into_a_log() {
     let later = site.run(1);
     let trusted = ["audit", "verify", &later, "--key-history", &history, "--root-key", &id];
     fuze(&[trusted.as_slice(), &proven].concat(), 3);
+    // Interrupted when the log had the leaf and the file not its line: the leaf is found again, and none is added.
+    let kept = fs::read(&anchors).unwrap();
+    let head =
+        sha256(fs::read(&history).unwrap().trim_ascii_end().rsplit(|&octet| octet == b'\n').next().unwrap());
+    let (log, blinding) = (site.reopened_log(), Blinding::generate(&mut OsRandom::new()).unwrap());
+    let at = site.anchor_key(&log, head, &blinding).index();
+    let meant = site.path("key.anchors.meant");
+    let was = json!({"blinding": blinding, "line": head, "log": log.origin()});
+    fs::write(&meant, format!("\n{was}\n")).unwrap();
+    drop(log);
+    let lines: Vec<&[u8]> = kept.split_inclusive(|&octet| octet == b'\n').collect();
+    fs::write(&anchors, lines[..2].concat()).unwrap();
+    assert_eq!(add(0)["added"], json!([{"line": 2, "index": at}]));
+    assert!(!fs::exists(&meant).unwrap());
+    assert_eq!(json(&verify(&site, &vkey, &[], 0))["size"], at + 1);
+    assert_eq!(leaves(&add(0)), 0);
     fs::write(&anchors, b"torn").unwrap();
     add(4);
     fs::remove_file(&anchors).unwrap();

@@ -140,6 +140,38 @@ fn a_wider_version_is_shown_by_a_request() {
     assert!(called["properties"][0]["detail"].as_str().unwrap().contains("amount_eur"));
     let called = json(&fuze(&["policy", "diff", "--json", text(wider.path()), text(&guide("payment"))], 0));
     assert_eq!(called["properties"][0]["result"], "proven");
+    // One approver less is wider, too.
+    let fewer = changed("payment", "pay_invoice.yaml", "\"approvers\": 2", "\"approvers\": 1");
+    let called = json(&fuze(&["policy", "diff", "--json", text(&guide("payment")), text(fewer.path())], 1));
+    let detail = called["properties"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("two people had to approve, one has to now"), "{detail}");
+    let few = json(&fuze(
+        &["policy", "diff", "--json", "--cases", "1", text(fewer.path()), text(&guide("payment"))],
+        3,
+    ));
+    assert!(few["properties"][0]["detail"].as_str().unwrap().contains("more than 1 cases"), "{few}");
+}
+
+#[test]
+fn so_many_approvers_are_proven_when_asked_for() {
+    let prove = |least: &str, code| {
+        let set = guide("payment");
+        fuze(
+            &["policy", "prove", "--json", text(&set), "--approvers", least, "--approvers", "public=1"],
+            code,
+        )
+    };
+    let holds = json(&prove("confidential=2", 0));
+    let last = &holds["properties"][3];
+    let property = "every approval of a `confidential` tool asks two people at least";
+    assert_eq!((&last["property"], &last["result"]), (&value!(property), &value!("proven")));
+    assert_eq!(holds["properties"].as_array().unwrap().len(), 5);
+    let broken = json(&prove("confidential=3", 1));
+    assert_eq!(broken["properties"][3]["result"], "broken");
+    assert!(broken["properties"][3]["detail"].as_str().unwrap().contains("asks two people"), "{broken}");
+    for wrong in ["confidential", "secret=2", "confidential=0", "confidential=256", "=1"] {
+        assert!(prove(wrong, 2).stderr.contains("such as `special_category=2`"), "{wrong}");
+    }
 }
 
 #[test]

@@ -57,6 +57,23 @@ fn progress_is_for_who_looks_at_a_terminal() {
     assert_eq!(document["result"], "verified");
 }
 
+#[test]
+fn an_explanation_has_colours_where_they_are_seen_and_wanted() {
+    let at = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/explain");
+    let scratch = tempfile::tempdir().unwrap();
+    let request = scratch.path().join("request.json");
+    let asked = r#"{"tool": {"name": "t", "classification": "personal", "residency": "eu", "effect": "once", "egress": "eu"},
+        "run": {"tenant": "acme", "principal": "ann", "roles": ["staff"], "purpose": "p", "lawful_basis": "contract",
+        "annex_iii": "none", "art22": "none", "has_subject": false}}"#;
+    fs::write(&request, asked).unwrap();
+    let (program, request) = (env!("CARGO_BIN_EXE_fuze"), request.display());
+    let explain = format!("{program} policy explain {at}/staff --request {request}");
+    let Some(shown) = on_a_terminal(&explain, &[]) else { return };
+    assert!(shown.contains("\u{1b}[1m\u{1b}[32m✓"), "{shown:?}");
+    let plain = on_a_terminal(&explain, &[("NO_COLOR", "1")]).unwrap();
+    assert!(plain.contains("✓ EFFECT_ALLOW") && !plain.contains('\u{1b}'), "{plain:?}");
+}
+
 /// `[1;32` and the like.
 fn is_sgr(code: &str) -> bool {
     code.strip_prefix('[').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ';'))

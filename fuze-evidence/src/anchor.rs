@@ -245,19 +245,17 @@ impl Prepared {
     /// For a line of an annex, given as the SHA-256 of its canonical octets.
     ///
     /// # Errors
-    /// When the source of randomness fails.
-    pub fn annex(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
-        let Blinding { salt, tag } = Blinding::generate(random)?;
-        Self::new(LeafKind::Annex, line, tag, None, salt.0)
+    /// When it has no canonical form.
+    pub fn annex(line: Hash, blinding: &Blinding) -> Result<Self, LeafError> {
+        Self::new(LeafKind::Annex, line, blinding.tag, None, blinding.salt.0)
     }
 
     /// For a line of a key history, given as the SHA-256 of its canonical octets.
     ///
     /// # Errors
-    /// When the source of randomness fails.
-    pub fn key(line: Hash, random: &mut dyn Random) -> Result<Self, LeafError> {
-        let Blinding { salt, tag } = Blinding::generate(random)?;
-        Self::new(LeafKind::Key, line, tag, None, salt.0)
+    /// When it has no canonical form.
+    pub fn key(line: Hash, blinding: &Blinding) -> Result<Self, LeafError> {
+        Self::new(LeafKind::Key, line, blinding.tag, None, blinding.salt.0)
     }
 
     fn new(

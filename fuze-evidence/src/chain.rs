@@ -4,11 +4,11 @@
 //! so a signed close can only be of a run that has closed.
 
 mod error;
+mod line;
 mod replay;
 mod steps;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::anchor::{AnchorLine, LeafKind};
 use crate::content::Commitment;
@@ -23,7 +23,11 @@ use crate::span::{AgentInvoke, RunClose, RunResume, Span};
 use crate::time::Timestamp;
 use crate::vocab::{RunStatus, StartOutcome, Suite};
 
+use line::LINE_START;
+
 pub use error::{AppendError, CloseError, FollowError};
+pub use line::line_hash;
+pub(crate) use line::line_hashes;
 pub(crate) use steps::Steps;
 
 /// When a step began and ended.
@@ -575,25 +579,4 @@ struct Step<'s> {
     times: Times,
     span: &'s Span,
     content: Option<ContentRef>,
-}
-
-const LINE_START: &[u8] = b"{\"hash\":\"";
-
-/// The hash of a stored line: of the line without its first member. `None` if it is not built like one.
-#[must_use]
-pub fn line_hash(line: &[u8]) -> Option<Hash> {
-    let rest = line.strip_prefix(LINE_START)?.get(64..)?.strip_prefix(b"\",")?;
-    let mut hasher = Sha256::new();
-    // A whole block first, so that what follows is hashed where it stands.
-    if let Some((start, rest)) = rest.split_first_chunk::<63>() {
-        let mut block = [b'{'; 64];
-        let [_, after @ ..] = &mut block;
-        *after = *start;
-        hasher.update(block);
-        hasher.update(rest);
-    } else {
-        hasher.update(b"{");
-        hasher.update(rest);
-    }
-    Some(Hash(hasher.finalize().into()))
 }

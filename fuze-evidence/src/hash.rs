@@ -1,6 +1,7 @@
 //! SHA-256 values and their one spelling: 64 characters of lowercase hex. No other hash function, no other encoding.
 
 use std::fmt;
+use std::slice;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -68,25 +69,97 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 /// What SHA-256 hashes at once, in octets.
 pub(crate) const BLOCK_BYTES: usize = 64;
 
-/// The SHA-256 of a message that [`pad`] has filled up: for many short ones, of which a hasher would first make a copy each.
-pub(crate) fn sha256_padded(blocks: &[[u8; BLOCK_BYTES]]) -> Hash {
-    // FIPS 180-4 section 5.3.3.
-    let mut state = [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ];
-    compress256(&mut state, blocks);
+/// What SHA-256 has between two blocks.
+type State = [u32; 8];
+
+/// Before the first block (FIPS 180-4 section 5.3.3).
+const INITIAL: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+fn finished(state: State) -> Hash {
     let mut out = [0; 32];
     for (place, word) in out.as_chunks_mut().0.iter_mut().zip(state) {
         *place = u32::to_be_bytes(word);
     }
     Hash(out)
+}
+
+/// Goes on over both messages, a block of one and a block of the other in turn: each round of SHA-256 waits for the one before it, and
+/// a processor has time for another message's meanwhile. Both take some seven tenths of what they take one after the other.
+fn compress_two([left, right]: &mut [State; 2], [one, two]: [&[[u8; BLOCK_BYTES]]; 2]) {
+    for (one, two) in one.iter().zip(two) {
+        compress256(left, slice::from_ref(one));
+        compress256(right, slice::from_ref(two));
+    }
+    let both = one.len().min(two.len());
+    for (state, rest) in [(left, one.get(both..)), (right, two.get(both..))] {
+        match rest {
+            Some([]) | None => {}
+            Some(rest) => compress256(state, rest),
+        }
+    }
+}
+
+/// The SHA-256 of a message that [`pad`] has filled up: for many short ones, of which a hasher would first make a copy each.
+pub(crate) fn sha256_padded(blocks: &[[u8; BLOCK_BYTES]]) -> Hash {
+    let mut state = INITIAL;
+    compress256(&mut state, blocks);
+    finished(state)
+}
+
+/// [`sha256_padded`] of two messages at once.
+pub(crate) fn sha256_padded_two(messages: [&[[u8; BLOCK_BYTES]]; 2]) -> [Hash; 2] {
+    let mut states = [INITIAL; 2];
+    compress_two(&mut states, messages);
+    states.map(finished)
+}
+
+/// A message in whole blocks, of which most stay where they are.
+pub(crate) struct Message<'m> {
+    first: [u8; BLOCK_BYTES],
+    body: &'m [[u8; BLOCK_BYTES]],
+    /// What follows them, filled up: one block or two.
+    last: [[u8; BLOCK_BYTES]; 2],
+    lasts: usize,
+}
+
+impl<'m> Message<'m> {
+    /// `first`, and then `rest`.
+    pub(crate) fn new(first: [u8; BLOCK_BYTES], rest: &'m [u8]) -> Self {
+        let (body, tail) = rest.as_chunks();
+        let bits = u64::try_from(BLOCK_BYTES + rest.len()).unwrap_or(u64::MAX).wrapping_mul(8);
+        let mut last = [[0; BLOCK_BYTES]; 2];
+        if let Some((place, [end, ..])) = last.as_flattened_mut().split_at_mut_checked(tail.len()) {
+            place.copy_from_slice(tail);
+            *end = 0x80;
+        }
+        let lasts = (tail.len() + 9).div_ceil(BLOCK_BYTES);
+        if let Some(place) = last.get_mut(lasts - 1).and_then(|block| block.last_chunk_mut()) {
+            *place = bits.to_be_bytes();
+        }
+        Self { first, body, last, lasts }
+    }
+
+    fn last(&self) -> &[[u8; BLOCK_BYTES]] {
+        self.last.get(..self.lasts).unwrap_or_default()
+    }
+
+    pub(crate) fn sha256(&self) -> Hash {
+        let mut state = INITIAL;
+        compress256(&mut state, slice::from_ref(&self.first));
+        compress256(&mut state, self.body);
+        compress256(&mut state, self.last());
+        finished(state)
+    }
+
+    /// Of two at once.
+    pub(crate) fn sha256_of_two([one, two]: [&Self; 2]) -> [Hash; 2] {
+        let mut states = [INITIAL; 2];
+        compress_two(&mut states, [slice::from_ref(&one.first), slice::from_ref(&two.first)]);
+        compress_two(&mut states, [one.body, two.body]);
+        compress_two(&mut states, [one.last(), two.last()]);
+        states.map(finished)
+    }
 }
 
 /// Fills up the message that begins at `start`, where a block begins, to whole blocks (FIPS 180-4 section 5.1.1).
@@ -173,7 +246,15 @@ mod tests {
             pad(&mut blocks, BLOCK_BYTES);
             let (blocks, rest) = blocks.as_chunks();
             assert!(rest.is_empty());
-            assert_eq!(sha256_padded(&blocks[1..]), sha256(&bytes[..length]), "{length}");
+            let (own, hash) = (&blocks[1..], sha256(&bytes[..length]));
+            assert_eq!(sha256_padded(own), hash, "{length}");
+            for other in [[0_u8; BLOCK_BYTES].as_slice(), &[1; 3 * BLOCK_BYTES]] {
+                let mut padded = other.to_vec();
+                pad(&mut padded, 0);
+                let (padded, other) = (padded.as_chunks().0, sha256(other));
+                assert_eq!(sha256_padded_two([own, padded]), [hash, other], "{length}");
+                assert_eq!(sha256_padded_two([padded, own]), [other, hash], "{length}");
+            }
         }
     }
 

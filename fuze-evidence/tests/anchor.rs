@@ -24,7 +24,7 @@ fn line(root: &SignedRoot) -> AnchorLine {
 #[test]
 fn a_leaf_is_the_octets_of_the_format() {
     let what = sha256(b"a line");
-    let prepared = Prepared::annex(what, &mut Counter(1)).unwrap();
+    let prepared = Prepared::annex(what, &Blinding::generate(&mut Counter(1)).unwrap()).unwrap();
     let (salt, tag) = (sha256(&1_u64.to_be_bytes()), sha256(&2_u64.to_be_bytes()));
     let commit = sha256(&[salt.0, what.0].concat());
     let expected = format!(
@@ -117,7 +117,7 @@ fn a_line_has_one_form_and_a_file_whole_lines() {
 
 #[test]
 fn an_index_or_a_name_that_no_log_has_is_refused() {
-    let prepared = || Prepared::key(Hash::ZERO, &mut OsRandom::new()).unwrap();
+    let prepared = || Prepared::key(Hash::ZERO, &Blinding::generate(&mut OsRandom::new()).unwrap()).unwrap();
     assert!(prepared().anchored((1 << 53) - 1, name("a"), at(0)).is_ok());
     assert!(prepared().anchored(1 << 53, name("a"), at(0)).is_err());
     assert!(prepared().anchored(0, name("a+b"), at(0)).is_err());

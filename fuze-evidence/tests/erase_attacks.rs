@@ -317,3 +317,43 @@ fn a_pointer_discloses_what_it_names_and_no_neighbour() {
         );
     }
 }
+
+/// A first record that cannot be read hides whose the run is, and keeps nothing of anybody else.
+#[test]
+fn a_run_that_cannot_be_read_stops_for_itself_alone() {
+    // Its keys still say whose it is, or are gone; and then a hold may stand on it.
+    for (keys, held) in [(true, false), (false, false), (false, true)] {
+        let desk = Desk::new();
+        let (first, harmed, last) = (make(&desk), make(&desk), make(&desk));
+        let hold = Hold { scope: HoldScope::Run(harmed.run), reason: HoldReason::LegalClaims };
+        if held {
+            desk.archive().hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
+        }
+        let records = desk.run_directory(harmed.run).join("records.jsonl");
+        let text = fs::read_to_string(&records).unwrap();
+        fs::write(&records, text.replacen('{', "[", 1)).unwrap();
+        if !keys {
+            fs::remove_file(desk.run_directory(harmed.run).join("keys.jsonl")).unwrap();
+        }
+        let done = desk.archive().erase_person(person(&desk.tenant), &order()).unwrap();
+        assert_eq!(done.runs.len(), 3);
+        for made in [&first, &last] {
+            assert!(matches!(done.runs[&made.run], Ok(Done::Erased)), "{done:?}");
+            assert_eq!(desk.verify(made.run).unwrap().content, erased(24));
+        }
+        let refused = done.runs[&harmed.run].as_ref().unwrap_err();
+        assert!(matches!(refused, EraseError::Line { path, .. } if *path == records), "{refused}");
+        // Its key stays with what it opens; one of which nothing here says what it opens goes, but not past a hold.
+        let alias = harmed.alias.clone().unwrap();
+        let gone = !keys && !held;
+        assert_eq!(done.keys_alone, if gone { vec![alias.clone()] } else { vec![] });
+        assert_eq!(desk.subjects.find(&alias).unwrap().is_none(), gone);
+        // Of somebody else whom its keys do not name it is no answer.
+        let other_tenant = name("other");
+        let done = desk.archive().erase_person(person(&other_tenant), &order()).unwrap();
+        assert_eq!(
+            done.runs.keys().copied().collect::<Vec<_>>(),
+            if keys { vec![] } else { vec![harmed.run] }
+        );
+    }
+}

@@ -54,7 +54,7 @@ fn blinding() -> Blinding {
 }
 
 fn leaf() -> Prepared {
-    Prepared::annex(sha256(b"line"), &mut OsRandom::new()).unwrap()
+    Prepared::annex(sha256(b"line"), &blinding()).unwrap()
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_log_is_opened_where_it_is_and_made_where_it_is_not() {
     let open =
         |origin: &str| Log::open_or_create(&directory, &name(origin), signer.clone(), LogOptions::new());
     let first = open(ORIGIN).unwrap();
-    let line = first.anchor_annex(sha256(b"a line")).await.unwrap();
+    let line = first.anchor_annex(sha256(b"a line"), &blinding()).await.unwrap();
     assert_eq!(open(ORIGIN).unwrap().append(line.leaf()).unwrap(), line.index(), "the same log");
     assert!(matches!(open("log.example/other"), Err(LogError::OtherOrigin { .. })));
     let other = Log::open_or_create(&directory, &name(ORIGIN), self::signer(), LogOptions::new());
@@ -144,7 +144,7 @@ async fn only_the_right_root_is_anchored() {
         let anchored = log.anchor_close(wrong, &opened).await;
         assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Root { .. }))), "{anchored:?}");
     }
-    let annex = log.anchor_annex(sha256(b"a line")).await.unwrap();
+    let annex = log.anchor_annex(sha256(b"a line"), &blinding()).await.unwrap();
     let anchored = log.anchor_close(&close, &annex).await;
     assert!(matches!(anchored, Err(AnchorError::Leaf(LeafError::Kind { .. }))), "{anchored:?}");
     // The open is in another log.
@@ -159,8 +159,8 @@ async fn only_the_right_root_is_anchored() {
 async fn annex_and_key_lines_are_anchored_by_their_hash() {
     let place = tempfile::tempdir().unwrap();
     let (log, _) = create(place.path());
-    let annex = log.anchor_annex(sha256(b"a line")).await.unwrap();
-    let key = log.anchor_key(sha256(b"a key")).await.unwrap();
+    let annex = log.anchor_annex(sha256(b"a line"), &blinding()).await.unwrap();
+    let key = log.anchor_key(sha256(b"a key"), &blinding()).await.unwrap();
     assert_ne!(annex.leaf().run_tag(), key.leaf().run_tag());
     for (line, kind, what) in
         [(annex, LeafKind::Annex, sha256(b"a line")), (key, LeafKind::Key, sha256(b"a key"))]

@@ -24,8 +24,8 @@ use fuze_log::witness::{
     WitnessSetupError,
 };
 use fuze_log::{
-    Algorithm, KeyName, Log, LogOptions, Note, Policy, Prepared, VerifierKey, Witness, WitnessClient,
-    WitnessTransport,
+    Algorithm, Blinding, KeyName, Log, LogOptions, Note, Policy, Prepared, VerifierKey, Witness,
+    WitnessClient, WitnessTransport,
 };
 
 const TIME: u64 = 1_795_294_256;
@@ -40,7 +40,8 @@ fn log(directory: &Path, signer: &Arc<FileSigner>) -> Log {
 
 fn grow(log: &Log, leaves: u64) {
     for _ in 0..leaves {
-        log.append(Prepared::key(sha256(b"k"), &mut OsRandom::new()).unwrap().leaf()).unwrap();
+        let blinding = Blinding::generate(&mut OsRandom::new()).unwrap();
+        log.append(Prepared::key(sha256(b"k"), &blinding).unwrap().leaf()).unwrap();
     }
 }
 

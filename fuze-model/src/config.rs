@@ -3,11 +3,11 @@
 use std::fmt;
 
 use fuze_agent::law::residency::Residency;
+use fuze_http::{Endpoint, Refused};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::client;
-use crate::endpoint::Endpoint;
 use crate::http::HttpModel;
 
 /// A model in the making; see [`HttpModel::openai_compatible`].
@@ -168,7 +168,7 @@ impl<R: Residency> Builder<R> {
     /// # Errors
     /// When a value is not usable; the error says which and how to mend it.
     pub fn build(self) -> Result<HttpModel<R>, ConfigError> {
-        let endpoint = Endpoint::parse(&self.base_url)?;
+        let endpoint = Endpoint::below(&self.base_url, "chat/completions")?;
         let model = checked_name("model", self.model)?;
         let provider = match self.provider {
             Some(name) => checked_name("provider", name)?,
@@ -322,6 +322,21 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl From<Refused> for ConfigError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Url { cause } => Self::Url { cause },
+            Refused::Scheme { found } => Self::Scheme { found },
+            Refused::PlainHttp { host } => Self::PlainHttp { host },
+            Refused::CredentialsInUrl => Self::CredentialsInUrl,
+            Refused::Roots { cause } => Self::Roots { cause },
+            Refused::Tls { cause } => Self::Client { cause },
+            // None is given.
+            refused @ Refused::Identity => Self::Client { cause: refused.to_string() },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use fuze_agent::law::residency::Eu;
@@ -386,6 +401,15 @@ mod tests {
             refused(local().field(name, 1), name);
         }
         assert!(local().field("store", false).build().is_ok());
+    }
+
+    #[test]
+    fn a_base_url_that_cannot_be_used_is_refused() {
+        let at = |url: &str| HttpModel::openai_compatible(url, "m", Eu);
+        refused(at("api.mistral.ai/v1"), "not a URL");
+        refused(at("ftp://host/v1"), "`ftp`");
+        refused(at("http://localhost.example.eu/v1"), "must be `https`");
+        refused(at("https://hunter2@host/v1"), "credentials");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use fuze_agent::law::residency::Residency;
 use fuze_agent::model::{Model, ModelError, ModelErrorKind, ModelIdentity, ModelRequest, ModelResponse};
+use fuze_http::Endpoint;
 use genai::adapter::AdapterKind;
 use genai::resolver::AuthData;
 use genai::{Headers, ModelIden, ServiceTarget};
@@ -13,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::config::{Builder, Wire};
-use crate::endpoint::Endpoint;
 use crate::failure;
 use crate::request::Outgoing;
 
@@ -61,7 +61,7 @@ impl<R: Residency> HttpModel<R> {
             Some(key) => Headers::from(("authorization", format!("Bearer {}", key.as_str()))),
             None => Headers::default(),
         };
-        let url = self.endpoint.url().to_owned();
+        let url = self.endpoint.url().to_string();
         ServiceTarget {
             endpoint: genai::resolver::Endpoint::from_owned(url.as_str()),
             // Takes the URL and the headers as they are; with any other kind genai insists on a key.

@@ -61,7 +61,6 @@
 mod answer;
 mod client;
 mod config;
-mod endpoint;
 mod failure;
 mod http;
 mod request;

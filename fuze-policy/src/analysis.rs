@@ -6,19 +6,24 @@
 //! evaluation ([`cerbos::check`](crate::cerbos::check)) has confirmed. Only what [`question`](crate::agent_tool::question) asks is
 //! looked at: policies for other resources are not.
 //!
-//! Deliberately absent: outputs (who approves) and limits on what an evaluation may cost.
+//! Of outputs those are compared that look at nothing, and the branches of conditionals between such; any other may ask for anything.
+//!
+//! Deliberately absent: limits on what an evaluation may cost.
 
 mod atoms;
 mod cells;
 mod confirm;
 mod decide;
+mod explain;
 mod finding;
 mod frames;
 mod lint;
 mod logic;
 mod model;
+mod outcome;
 mod proof;
 mod prove;
+mod says;
 mod search;
 mod tools;
 mod vocabulary;
@@ -28,9 +33,11 @@ use crate::agent_tool::Cerbos;
 use crate::cel::Timestamp;
 use crate::cerbos::{CheckParams, Place, PolicySet};
 
+pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
 pub use tools::{ToolDeclaration, Tools};
+pub use vocabulary::words_of;
 
 /// Policies to be looked at, and what they are looked at with.
 #[derive(Clone, Debug)]
@@ -38,7 +45,11 @@ pub struct Policies<'p> {
     set: &'p PolicySet,
     params: CheckParams,
     tools: Option<&'p Tools>,
+    most_cases: u64,
 }
+
+/// Cases of a proof that are looked at before giving up, unless asked otherwise.
+pub const MOST_CASES: u64 = 1_000_000;
 
 impl<'p> Policies<'p> {
     /// Looks at these tools alone; without, at every tool that could be declared.
@@ -46,11 +57,17 @@ impl<'p> Policies<'p> {
     pub fn for_tools(self, tools: &'p Tools) -> Self {
         Self { tools: Some(tools), ..self }
     }
+
+    /// Looks at so many cases of each proof before giving up, instead of at [`MOST_CASES`].
+    #[must_use]
+    pub fn within(self, most_cases: u64) -> Self {
+        Self { most_cases, ..self }
+    }
 }
 
 impl<'p> From<&'p Cerbos> for Policies<'p> {
     fn from(engine: &'p Cerbos) -> Self {
-        Self { set: engine.set(), params: engine.params(), tools: None }
+        Self { set: engine.set(), params: engine.params(), tools: None, most_cases: MOST_CASES }
     }
 }
 
@@ -58,7 +75,7 @@ impl<'p> From<&'p PolicySet> for Policies<'p> {
     fn from(set: &'p PolicySet) -> Self {
         // A counterexample that depends on the time is one at this time: the beginning of 2026.
         let now = Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 };
-        Self { set, params: CheckParams::at(now), tools: None }
+        Self { set, params: CheckParams::at(now), tools: None, most_cases: MOST_CASES }
     }
 }
 
@@ -90,7 +107,8 @@ pub fn prove<'p>(policies: impl Into<Policies<'p>>, property: &Property) -> Proo
 }
 
 /// Whether the new policies allow nothing that the old ones denied: neither a call that was denied, nor without a person one that needed
-/// approval. What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
+/// approval, nor with fewer people, others, less trained ones or after a longer silence one that needed more. Two obligations are compared
+/// as the engine combines them ([`Obligation::strictest`](crate::Obligation::strictest)): the new one has to imply the old one. What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
 pub fn diff<'o, 'n>(old: impl Into<Policies<'o>>, new: impl Into<Policies<'n>>) -> Proof {
     prove::diff(&old.into(), &new.into())
 }

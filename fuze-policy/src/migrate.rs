@@ -38,7 +38,10 @@ pub fn migrate(source: &Source) -> Result<Migrated, Vec<Problem>> {
         return Ok(Migrated { text: source.text.clone(), rewritten: Vec::new(), to_decide: Vec::new() });
     }
     let mut lines: Vec<String> = source.text.split('\n').map(str::to_owned).collect();
-    for at in found.effects.clone() {
+    // An alias stands where its anchor does; and of two in one line the first would move the second.
+    found.effects.sort_unstable();
+    found.effects.dedup();
+    for at in found.effects.clone().into_iter().rev() {
         if !replace(&mut lines, at, THIRD, ALLOW) {
             found.problem(
                 at,
@@ -185,6 +188,48 @@ resourcePolicy:
         assert!(crate::cerbos::PolicySet::load(&[Source::new("mail.yaml", OLD)]).is_err());
         let again = migrate(&Source::new("mail.yaml", &done.text)).unwrap();
         assert!(again.rewritten.is_empty() && again.text == done.text);
+    }
+
+    /// However it is written down: either nothing of the third effect is left, or its author is told.
+    #[test]
+    fn nothing_is_half_migrated() {
+        let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n";
+        let rule =
+            |effect: &str| format!("    - actions: [invoke]\n      effect: {effect}\n      roles: [a]\n");
+        let two = "    - {effect: EFFECT_REQUIRES_APPROVAL, actions: [invoke], roles: [a]}\n".repeat(2);
+        for (text, done) in [
+            (format!("{head}{}", rule(THIRD)), true),
+            (format!("\u{feff}{head}{}", rule(THIRD)), true),
+            (format!("{head}{}", rule(THIRD)).replace('\n', "\r\n"), true),
+            (format!("{head}{}", rule("'EFFECT_REQUIRES_APPROVAL' # ä")), true),
+            (format!("{head}{}{}", rule("&e EFFECT_REQUIRES_APPROVAL"), rule("*e")), true),
+            (
+                format!("{head}{two}")
+                    .replace("}\n    - {", "}, {")
+                    .replace("    - {", "    [{")
+                    .replace("}\n", "}]\n"),
+                true,
+            ),
+            (format!("{head}{}---\n{head}{}", rule(THIRD), rule(THIRD)), true),
+            (format!("{head}{}", rule("\"EFFECT\\u005fREQUIRES_APPROVAL\"")), false),
+            (format!("{head}{}", rule("|-\n        EFFECT_REQUIRES_APPROVAL")), true),
+            (format!("{head}{}", rule(">-\n        EFFECT_REQUIRES_APPROVAL")), true),
+            (
+                format!(
+                    "\u{feff}{{\"resourcePolicy\": {{\"rules\": [{{\"actions\": [\"invoke\"], \"effect\": \"{THIRD}\"}}]}}}}"
+                ),
+                false,
+            ),
+        ] {
+            match migrate(&Source::new("a.yaml", &text)) {
+                Ok(migrated) => {
+                    let left = yaml::read(&"a.yaml".into(), &migrated.text, Limits::default()).unwrap();
+                    assert!(!format!("{left:?}").contains(THIRD), "{}", migrated.text);
+                    assert!(!migrated.rewritten.is_empty(), "{text}");
+                }
+                Err(problems) => assert!(!done, "{text}: {problems:?}"),
+            }
+        }
     }
 
     #[test]

@@ -7,18 +7,18 @@
 mod answer;
 mod client;
 mod compare;
-mod endpoint;
+mod strict;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fuze_http::{Endpoint, Refused, Trust};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::agent_tool::{Cerbos, question, verdict};
 use crate::{EngineError, EngineIdentity, RemoteEngine, Request, Verdict, cerbos};
-
-use endpoint::Endpoint;
 
 /// The engine's name in evidence. A change of what is asked or compared changes it.
 const NAME: &str = "cerbos-remote/1";
@@ -57,6 +57,8 @@ pub struct Builder {
     url: String,
     pinned: Cerbos,
     roots: Option<Vec<u8>>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
+    headers: Vec<(String, String)>,
     time_limit: Duration,
     answer_limit_bytes: usize,
 }
@@ -69,6 +71,8 @@ impl RemoteCerbos {
             url: url.into(),
             pinned,
             roots: None,
+            identity: None,
+            headers: Vec::new(),
             time_limit: TIME_LIMIT,
             answer_limit_bytes: ANSWER_LIMIT_BYTES,
         }
@@ -85,6 +89,18 @@ impl Builder {
     /// Certificates to trust instead of the system's, as PEM: an authority of one's own.
     pub fn roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots = Some(pem.into());
+        self
+    }
+
+    /// A certificate to show the server, with those between it and its authority, and its private key, as PEM.
+    pub fn identity(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some((certificates.into(), key.into()));
+        self
+    }
+
+    /// A header of each question, such as `authorization` for a gateway before the server. Its value is never formatted.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -108,8 +124,17 @@ impl Builder {
         if self.time_limit.is_zero() {
             return Err(ConfigError::TimeLimit);
         }
-        let endpoint = Endpoint::parse(&self.url)?;
-        let client = client::client(&endpoint, self.time_limit, self.roots.as_deref())?;
+        let endpoint = Endpoint::below(&self.url, "api/check/resources")?;
+        if endpoint.url().query().is_some() {
+            return Err(ConfigError::Query);
+        }
+        let identity = self.identity.as_ref().map(|(certificates, key)| (&certificates[..], &key[..]));
+        let trust = Trust { roots: self.roots.as_deref(), identity };
+        let client = fuze_http::client(&endpoint, trust)?
+            .timeout(self.time_limit)
+            .default_headers(headers(&self.headers)?)
+            .build()
+            .map_err(|cause| ConfigError::Client { cause: cause.to_string() })?;
         Ok(RemoteCerbos {
             endpoint,
             client,
@@ -119,6 +144,33 @@ impl Builder {
             asked: AtomicU64::new(0),
         })
     }
+}
+
+/// Headers that say what is sent, and to whom.
+const DECIDED: [&str; 8] = [
+    "accept",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "transfer-encoding",
+];
+
+fn headers(named: &[(String, String)]) -> Result<HeaderMap, ConfigError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in named {
+        let refused = || ConfigError::Header { name: name.escape_debug().take(128).collect() };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
+        if DECIDED.contains(&name.as_str()) || headers.contains_key(&name) {
+            return Err(refused());
+        }
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 #[async_trait]
@@ -200,6 +252,13 @@ pub enum ConfigError {
         /// What is wrong.
         cause: String,
     },
+    /// The certificate to show, or its key, cannot be used. Nothing of them is repeated.
+    Identity,
+    /// A header that cannot be sent, or that the client itself decides. Its value is not repeated.
+    Header {
+        /// Its name.
+        name: String,
+    },
     /// The HTTP client cannot be made.
     Client {
         /// What is wrong.
@@ -223,9 +282,30 @@ impl fmt::Display for ConfigError {
             Self::Query => f.write_str("the policy server's address has a query; take it out"),
             Self::TimeLimit => f.write_str("the time limit of a decision must be longer than nothing"),
             Self::Roots { cause } => write!(f, "the certificates to trust cannot be read: {cause}"),
+            Self::Identity => Refused::Identity.fmt(f),
+            Self::Header { name } => write!(
+                f,
+                "the header `{name}` cannot be sent: expected a name and a value of a header on one line, and none that HTTP itself \
+                 needs ({})",
+                DECIDED.join(", ")
+            ),
             Self::Client { cause } => write!(f, "the HTTP client cannot be made: {cause}"),
         }
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+impl From<Refused> for ConfigError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Url { cause } => Self::Url { cause },
+            Refused::Scheme { found } => Self::Scheme { found },
+            Refused::PlainHttp { host } => Self::PlainHttp { host },
+            Refused::CredentialsInUrl => Self::CredentialsInUrl,
+            Refused::Roots { cause } => Self::Roots { cause },
+            Refused::Identity => Self::Identity,
+            Refused::Tls { cause } => Self::Client { cause },
+        }
+    }
+}

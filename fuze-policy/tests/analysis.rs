@@ -132,6 +132,9 @@ fn special_categories_alone() {
         &["ALLOW \"a\" both \"x\" in R.attr.args.tags && R.attr.args.tenant == P.attr.tenant"],
         &["ALLOW \"x:*\" both", "DENY \"*\" both !(\"boss\" in P.roles)"],
         &["ALLOW \"a\" both R.attr.depth > 2 && R.attr.depth < 4"],
+        // A mapping that conditions look into, looked at as a whole.
+        &["ALLOW \"a\" both R.attr.args.y.z == 1", "DENY \"*\" both size(R.attr.args.y) == 0"],
+        &["ALLOW \"a\" both R.attr.args.y.z == 1", "DENY \"*\" both R.attr.args.y == R.attr.args.x"],
     ] {
         let set = root(rules);
         let proof = prove(&set, &special());
@@ -184,8 +187,12 @@ fn what_is_not_known_is_said() {
         "ALLOW \"a\" both {} && R.attr.args.zz == \"1\" && R.attr.args.zz == \"2\"",
         each.join(" && ")
     );
-    let proof = prove(&root(&[&wide]), &special());
-    assert!(matches!(proof, Proof::Unknown { reason: Reason::TooManyCases { .. }, .. }), "{proof}");
+    let wide = root(&[&wide]);
+    let proof = prove(Policies::from(&wide).within(20_000), &special());
+    assert!(
+        matches!(proof, Proof::Unknown { reason: Reason::TooManyCases { limit: 20_000 }, .. }),
+        "{proof}"
+    );
 }
 
 #[test]
@@ -329,4 +336,70 @@ fn dead_rules() {
         let proof = prove(&root(rules), &Property::NoRuleIsDead);
         assert!(proof.is_proven(), "{rules:?}: {proof}");
     }
+}
+
+/// A role policy in YAML: the role, what else its head has, and each rule's actions with its condition.
+fn role_policy(role: &str, head: &str, rules: &[(&str, &str)]) -> Source {
+    let rules: String = rules
+        .iter()
+        .enumerate()
+        .map(|(at, (actions, condition))| {
+            let condition = match *condition {
+                "" => String::new(),
+                condition => format!(", condition: {{match: {{expr: '{condition}'}}}}"),
+            };
+            format!("\n    - {{name: s{at}, resource: agent.tool, allowActions: [{actions}]{condition}}}")
+        })
+        .collect();
+    let text = format!(
+        "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: {role}\n  version: default\n  {head}\n  rules:{rules}"
+    );
+    Source::new("role.yaml", &text)
+}
+
+#[test]
+fn rules_of_role_policies_are_judged_too() {
+    let base = || policy("", &["ALLOW \"a\" both"]);
+    let both = "invoke, \"invoke:auto\"";
+    let dead = |role: Source| {
+        let set = load(&[base(), role]);
+        prove(&set, &Property::NoRuleIsDead)
+    };
+    for (rules, found) in [
+        (&[(both, "R.attr.effect == \"write\"")][..], "s0"),
+        (&[(both, ""), ("view", "")], "s1"),
+        (&[("invoke", "R.attr.depth < 1.0"), ("\"invoke*\"", "R.attr.depth > 1.0"), (both, "false")], "s1"),
+        // What another rule of the policy denies while its own condition holds.
+        (&[(both, "R.attr.depth < 1.0"), (both, "R.attr.depth > 1.0")], "s1"),
+    ] {
+        let proof = dead(role_policy("a", "", rules));
+        assert!(broken(&proof).rule.ends_with(found), "{rules:?}: {proof}");
+        assert!(broken(&proof).place.as_ref().is_some_and(|place| &*place.file == "role.yaml"));
+    }
+    for rules in [
+        &[(both, "")][..],
+        &[("invoke", ""), ("\"invoke:auto\"", "R.attr.args.x > 5.0")],
+        &[("invoke", "R.attr.args.x.startsWith(\"a\")")],
+    ] {
+        let proof = dead(role_policy("a", "", rules));
+        assert!(proof.is_proven(), "{rules:?}: {proof}");
+    }
+    // The role below is silent about the action, so that the rule of the one above is never looked at; but for who has that role itself.
+    let below = role_policy("a", "parentRoles: [\"up\"]", &[("invoke", "")]);
+    let mut above = role_policy("up", "", &[("\"invoke:auto\"", ""), ("invoke", "")]);
+    above.path = "above.yaml".into();
+    assert!(prove(&load(&[base(), below, above]), &Property::NoRuleIsDead).is_proven());
+}
+
+/// A scope in which a role policy alone is about tools is a tenant's scope: what it takes away is missed when it is dropped.
+#[test]
+fn a_tenant_with_a_role_policy_alone() {
+    let base = || policy("", &["ALLOW \"a\" both"]);
+    let narrowed = load(&[base(), role_policy("a", "scope: acme", &[("invoke", "")])]);
+    let proof = diff(&narrowed, &load(&[base()]));
+    let request = broken(&proof).request.clone().unwrap();
+    assert_eq!(request.principal.attr["tenant"], "acme");
+    assert!(diff(&load(&[base()]), &narrowed).is_proven());
+    let elsewhere = load(&[base(), role_policy("b", "scope: acme", &[("invoke", "")])]);
+    assert!(!diff(&narrowed, &elsewhere).is_proven());
 }

@@ -276,3 +276,47 @@ fn declarations_are_read_strictly() {
         assert!(error.contains(word), "{text}: {error}");
     }
 }
+
+/// Of role policies, too.
+#[test]
+fn rules_of_role_policies() {
+    let base = format!("{HEAD}{}", rule("first", BOTH, "ALLOW", r#"["support"]"#, GOOD));
+    let lints = |role: &str, rules: &str| -> Vec<(Lint, u32)> {
+        let role = format!(
+            "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: {role}\n  version: default\n  rules:\n{rules}"
+        );
+        let found = findings(&[("p.yaml", base.clone()), ("role.yaml", role)], TOOLS);
+        // What is wrong here may make the rule of the other file dead.
+        let here = found.into_iter().filter(|finding| &*finding.place.file == "role.yaml");
+        here.map(|finding| (finding.lint, finding.place.at.line)).collect()
+    };
+    let rule = |actions: &str, condition: &str| match condition {
+        "" => format!("    - {{resource: agent.tool, allowActions: [{actions}]}}\n"),
+        condition => format!(
+            "    - {{resource: agent.tool, allowActions: [{actions}], condition: {{match: {{expr: '{condition}'}}}}}}\n"
+        ),
+    };
+    let both = r#"invoke, "invoke:auto""#;
+    assert_eq!(lints("support", &rule(both, r#"R.attr.effect == "once""#)), []);
+    assert_eq!(lints("suport", &rule("invoke", "")), [(Lint::UnknownRole, 6)]);
+    assert_eq!(lints("support", &format!("{}{}", rule(both, ""), rule("view", ""))), [(Lint::DeadRule, 7)]);
+    let twice = format!("{}{}", rule(both, ""), rule("invoke", ""));
+    assert_eq!(lints("support", &twice), [(Lint::ShadowedRule, 7)]);
+    // Without the first, the second action is denied; a policy of one rule denies all that it does not name.
+    assert_eq!(lints("support", &format!("{}{}", rule("invoke", ""), rule(r#""invoke:auto""#, ""))), []);
+    assert_eq!(lints("support", &rule("\"*\"", "")), []);
+    let with = |condition: &str| lints("support", &rule(both, condition));
+    assert!(with(r#"R.attr.clasification != "public""#).contains(&(Lint::UnknownAttribute, 6)));
+    assert!(with(r#"R.attr.egress != "all""#).contains(&(Lint::UnknownValue, 6)));
+    assert!(
+        with(r#"R.attr.tool_name == "send_mail" && R.attr.args.recipient == "a""#)
+            .contains(&(Lint::UnknownArgument, 6))
+    );
+}
+
+#[test]
+fn a_point_of_annex_iii_that_is_not_known() {
+    let also = |point: &str| format!(r#"{GOOD} && P.attr.annex_iii == "{point}""#);
+    check(&allow(&also("employment.recruitment")), &[]);
+    check_condition(&also("employment"), Lint::UnknownValue, "`employment`");
+}

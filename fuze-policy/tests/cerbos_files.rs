@@ -86,7 +86,7 @@ fn what_cannot_be_read_is_told() {
         problems(&directory),
         [
             "a/_schemas:1:1: `_schemas` must stand at the root of the policy directory",
-            "big.yaml:1:1: the file has 1048577 bytes, at most 1048576 are read",
+            "big.yaml:1:1: the file has more than 1048576 bytes, and no more are read",
             "latin.yaml:1:1: the file is not UTF-8",
         ]
     );

@@ -5,8 +5,9 @@ use fuze_agent::store::{
     StoreError, anchor_follows,
 };
 use fuze_evidence::anchor::AnchorLine;
+use fuze_evidence::chain::line_hash;
 use fuze_evidence::sign::RootDomain;
-use fuze_evidence::{Hash, Name, Record, RunId, SealedContent, SignedRoot, sha256};
+use fuze_evidence::{Hash, Name, Record, RunId, SealedContent, SignedRoot};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{corrupt, rejected, sql};
@@ -92,15 +93,6 @@ fn examine_record(run: RunId, record: &Record) -> Result<(), StoreError> {
         return Err(refused("belongs to another run"));
     }
     Ok(())
-}
-
-/// The hash of a record's line: of the line without its first member.
-pub(crate) fn line_hash(line: &[u8]) -> Option<Hash> {
-    let rest = line.strip_prefix(b"{\"hash\":\"")?.get(64..)?.strip_prefix(b"\",")?;
-    let mut hashed = Vec::with_capacity(rest.len() + 1);
-    hashed.push(b'{');
-    hashed.extend_from_slice(rest);
-    Some(sha256(&hashed))
 }
 
 /// A new run at epoch 1. The caller has looked that it does not exist.

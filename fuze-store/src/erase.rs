@@ -11,6 +11,7 @@ mod files;
 mod tests;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use fuze_agent::store::StoreError;
@@ -26,7 +27,8 @@ use crate::SqliteStore;
 use crate::database::Ended;
 use crate::error::{corrupt, sql};
 use crate::keeper::Keeper;
-use crate::{read, rows, stream};
+use crate::stream::{self, Stream};
+use crate::{read, rows};
 
 pub(crate) use files::Unsettled;
 
@@ -353,7 +355,11 @@ impl Desk {
             if lines.is_empty() {
                 return Err(EraseError::UnknownRun(run).into());
             }
-            let facts = RunFacts::read(lines.into_iter().map(Ok)).map_err(corrupt)?;
+            // It stops this run alone: of a person or tenant others are erased all the same.
+            let facts = RunFacts::read(lines.into_iter().map(Ok)).map_err(|why| {
+                let path = Path::new("runs").join(run.to_string()).join(Stream::Records.file_name());
+                EraserError::Erase(EraseError::Line { path, why })
+            })?;
             if facts.origin != *self.registrar.origin() {
                 return Err(EraseError::OtherOrigin { found: facts.origin }.into());
             }

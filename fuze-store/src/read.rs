@@ -1,11 +1,11 @@
 //! What the store knows of a run. Writes nothing.
 
-use fuze_agent::store::{EffectEntry, SealedProgress, StoreError, StoredRun};
+use fuze_agent::store::{EffectEntry, SealedProgress, StoreError, StoredRun, Unanchored};
+use fuze_evidence::chain::line_hash;
 use fuze_evidence::keys::WrappedRunKeys;
 use fuze_evidence::{Hash, Name, RunId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::apply::line_hash;
 use crate::error::{corrupt, sql};
 use crate::rows::{self, RunRow, effect_of, signed, unsigned};
 
@@ -69,23 +69,38 @@ pub(crate) fn anchors(connection: &Connection, id: i64) -> Result<Vec<Vec<u8>>, 
     rows.collect::<Result<_, _>>().map_err(sql)
 }
 
-/// Closed runs that have the line of their open root alone.
+/// Closed runs that have the line of their open root alone. Nothing of it is what an erasure of content takes.
 pub(crate) fn unanchored(
     connection: &Connection,
     after: Option<RunId>,
     limit: u32,
-) -> Result<Vec<RunId>, StoreError> {
+) -> Result<Vec<Unanchored>, StoreError> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT runs.run FROM anchors JOIN runs ON runs.id = anchors.run
+            "SELECT runs.run, anchors.line,
+                    (SELECT line FROM roots WHERE roots.run = runs.id AND position = 0),
+                    (SELECT line FROM records WHERE records.run = runs.id ORDER BY sequence DESC LIMIT 1)
+             FROM anchors JOIN runs ON runs.id = anchors.run
              WHERE anchors.position = 0 AND runs.state = 'closed' AND runs.run > ?1
                AND NOT EXISTS (SELECT 1 FROM anchors AS later WHERE later.run = runs.id AND later.position = 1)
              ORDER BY runs.run LIMIT ?2",
         )
         .map_err(sql)?;
     let after = after.map(|run| run.to_string()).unwrap_or_default();
-    let rows = statement.query_map(params![after, limit], |row| row.get::<_, String>(0)).map_err(sql)?;
-    rows.map(|run| run.map_err(sql)?.parse().map_err(|_| corrupt("a run has no run's id"))).collect()
+    let mut rows = statement.query(params![after, limit]).map_err(sql)?;
+    let mut left = Vec::new();
+    while let Some(row) = rows.next().map_err(sql)? {
+        let run: String = row.get(0).map_err(sql)?;
+        // A line that is gone stops this run alone: it is read where its close is to be anchored.
+        let line = |at| row.get::<_, Option<Vec<u8>>>(at).map(Option::unwrap_or_default).map_err(sql);
+        left.push(Unanchored {
+            run: run.parse().map_err(|_| corrupt("a run has no run's id"))?,
+            opened: line(1)?,
+            open_root: line(2)?,
+            close: line(3)?,
+        });
+    }
+    Ok(left)
 }
 
 /// The count and the head that the run's row names must be those of its records.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fuze_agent::store::{
-    Batch, Claim, ClaimError, Fence, RunState, RunStore, Start, Stop, StoreError, StoredRun,
+    Batch, Claim, ClaimError, Fence, RunState, RunStore, Start, Stop, StoreError, StoredRun, Unanchored,
 };
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::verify::TrustedKeys;
@@ -355,7 +355,7 @@ impl RunStore for SqliteStore {
         self.write(run, 0, apply, finish).await.map(drop)
     }
 
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
         self.ask(move |keeper| keeper.database.snapshot(|c| read::unanchored(c, after, limit))).await
     }
 

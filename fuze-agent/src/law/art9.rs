@@ -53,7 +53,10 @@ macro_rules! own {
             const LAW: Option<&'static str> = None;
             type AdmitsAutomatedDecisions = $art22;
         }
-    )+ };
+    )+
+        /// Every wire name of a basis that rests on no other law, with its article.
+        pub const OWN: &[(&str, &str)] = &[$(($name, $article)),+];
+    };
 }
 macro_rules! resting_on_law {
     ($($basis:ident $name:literal $article:literal $art22:ident;)+) => { $(
@@ -66,7 +69,10 @@ macro_rules! resting_on_law {
             const LAW: Option<&'static str> = Some(L::CITATION);
             type AdmitsAutomatedDecisions = $art22;
         }
-    )+ };
+    )+
+        /// Every wire name of a basis that rests on Union or Member State law, with its article.
+        pub const RESTING_ON_LAW: &[(&str, &str)] = &[$(($name, $article)),+];
+    };
 }
 own! {
     ExplicitConsent "explicit_consent" "Art. 9(2)(a)" Yes;

@@ -3,13 +3,13 @@
 use fuze_evidence::RunId;
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::record::Entry;
-use fuze_evidence::sign::PublicKey;
+use fuze_evidence::sign::{KeyId, PublicKey, SignedRoot};
 
 use super::RunError;
 use crate::deployment::Deployment;
 use crate::driver::anchor;
 use crate::driver::journal::Home;
-use crate::resume::open_root;
+use crate::store::Unanchored;
 
 /// Runs are looked for in pages of this many.
 const PAGE: u32 = 256;
@@ -41,31 +41,29 @@ impl Deployment {
         loop {
             let page = store.unanchored(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(settled) };
-            after = Some(*last);
+            after = Some(last.run);
             for run in page {
-                match self.settle(run).await {
-                    Ok(()) => settled.anchored.push(run),
-                    Err(why) => settled.pending.push((run, why)),
+                match self.settle(&run).await {
+                    Ok(()) => settled.anchored.push(run.run),
+                    Err(why) => settled.pending.push((run.run, why)),
                 }
             }
         }
     }
 
-    async fn settle(&self, run: RunId) -> Result<(), String> {
-        let Home::Store(store) = self.home() else { return Err(RunError::NoStore.to_string()) };
-        let stored = store.load(run).await.map_err(|error| error.to_string())?;
-        let opened = stored.anchors.first().ok_or("its open root is in no log")?;
-        let opened = AnchorLine::read(opened).map_err(|error| error.to_string())?;
+    async fn settle(&self, run: &Unanchored) -> Result<(), String> {
+        let opened = AnchorLine::read(&run.opened).map_err(|error| error.to_string())?;
+        let own = PublicKey::from_bytes(self.public_key()).map_err(|error| error.to_string())?;
+        let key = |id: &KeyId| (*id == own.id()).then_some(own);
         // Under another run's tag the close would be taken for that one's, which nobody would then look for.
-        let open = open_root(self, &stored).map_err(|error| error.to_string())?;
+        let open = SignedRoot::read(&run.open_root, key).map_err(|error| error.to_string())?;
         opened.opens_to(&open).map_err(|error| error.to_string())?;
-        let last = stored.head.0.saturating_sub(1);
-        let lines = store.records(run, last, 1).await.map_err(|error| error.to_string())?;
-        let line = lines.first().ok_or("its last record is gone")?;
-        let entry = Entry::read(line).map_err(|error| error.to_string())?;
-        let key = PublicKey::from_bytes(self.public_key()).map_err(|error| error.to_string())?;
-        let root = entry.close_root(|id| (*id == key.id()).then_some(key)).map_err(|e| e.to_string())?;
-        let root = root.ok_or("its last record is no close")?;
-        anchor::close(self, run, &root, &opened).await.map(drop)
+        let entry = Entry::read(&run.close).map_err(|error| error.to_string())?;
+        let close = entry.close_root(key).map_err(|error| error.to_string())?;
+        let close = close.ok_or("its last record is no close")?;
+        if [&open, &close].iter().any(|root| root.root().run_id != run.run) {
+            return Err("a root that is stored with it is another run's".to_owned());
+        }
+        anchor::close(self, run.run, &close, &opened).await.map(drop)
     }
 }

@@ -11,7 +11,7 @@ use fuze_evidence::{Hash, Name, RunId};
 use crate::deployment::{Clock, ConfigError, SystemClock};
 use crate::store::{
     Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, IssuedToken, Progress, RunState,
-    RunStore, SealedProgress, Start, Stop, StoreError, StoredRun, anchor_follows,
+    RunStore, SealedProgress, Start, Stop, StoreError, StoredRun, Unanchored, anchor_follows,
 };
 
 /// A [`RunStore`] in memory. Clones share their runs, as processes share a database.
@@ -335,14 +335,24 @@ impl RunStore for MemoryStore {
         Ok(())
     }
 
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
         let runs = self.lock();
-        let waits = |run: &Stored| run.state == RunState::Closed && run.anchors.len() == 1;
-        let ids = runs.by_id.iter().filter(|(id, run)| Some(**id) > after && waits(run)).map(|(id, _)| *id);
-        let mut ids: Vec<RunId> = ids.collect();
-        ids.sort_unstable();
-        ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(ids)
+        let waiting =
+            runs.by_id.iter().filter(|(id, run)| Some(**id) > after && run.state == RunState::Closed);
+        let mut left: Vec<Unanchored> = waiting
+            .filter_map(|(id, run)| {
+                let [opened] = run.anchors.as_slice() else { return None };
+                Some(Unanchored {
+                    run: *id,
+                    open_root: run.roots.first().cloned().unwrap_or_default(),
+                    opened: opened.bytes().to_vec(),
+                    close: run.records.last().cloned().unwrap_or_default(),
+                })
+            })
+            .collect();
+        left.sort_unstable_by_key(|left| left.run);
+        left.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(left)
     }
 
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {

@@ -1,4 +1,6 @@
-//! `fuze log add`: puts the lines of a key history into a log.
+//! `fuze log add`: puts the lines of a key history into a log, each once, whatever interrupts it.
+
+mod meant;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -10,6 +12,8 @@ use fuze_evidence::keys::history::MAX_BYTES;
 use fuze_evidence::sha256;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use meant::Meant;
 
 use super::LogWriter;
 use crate::key::own_history;
@@ -63,6 +67,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let kept = trust::read(&args.anchors, MAX_BYTES as u64)?;
     let kept = AnchorLine::read_all(&kept)
         .map_err(|(line, error)| failed(&format_args!("line {line}: {error}; a crash may have torn it")))?;
+    let mut meant = Meant::open(&args.anchors)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let log = args.log.open()?;
     let is_there = |hash: Hash| {
@@ -70,17 +75,22 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         kept.iter().filter(of_log).any(|line| line.opens_to_hash(LeafKind::Key, hash).is_ok())
     };
     let mut added = Added { added: Vec::new() };
-    for (number, line) in (0..).zip(history.to_bytes().split_inclusive(|&octet| octet == b'\n')) {
-        let hash = sha256(line.strip_suffix(b"\n").unwrap_or(line));
+    let octets = history.to_bytes();
+    let lines = octets.split_inclusive(|&octet| octet == b'\n');
+    let hashes: Vec<Hash> = lines.map(|line| sha256(line.strip_suffix(b"\n").unwrap_or(line))).collect();
+    for (number, &hash) in (0..).zip(&hashes) {
         if is_there(hash) {
             continue;
         }
-        let anchored = runtime.block_on(log.anchor_key(hash)).map_err(Problem::io)?;
+        // What hides the leaf is durable before the log hears of it: asked once more, it has the same leaf at the same index.
+        let blinding = meant.blinding(log.origin(), hash)?;
+        let anchored = runtime.block_on(log.anchor_key(hash, &blinding)).map_err(Problem::io)?;
         file.write_all(&[anchored.bytes(), b"\n"].concat())
             .and_then(|()| file.sync_all())
             .map_err(|error| failed(&error))?;
         added.added.push(Leaf { line: number, index: anchored.index() });
     }
+    meant.done(log.origin(), &hashes)?;
     output.data(&added, || {
         let told =
             |leaf: &Leaf| format!("line {}  {GOOD}in the log{GOOD:#}: leaf {}\n", leaf.line, leaf.index);

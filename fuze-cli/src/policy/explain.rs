@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fuze_policy::agent_tool::{Cerbos, verdict};
-use fuze_policy::cerbos::{self, CheckInput, Effect, Outcome, Step};
+use fuze_policy::analysis::{self, About, ActionExplained, Came, Line};
 use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,21 +82,27 @@ struct Action {
     action: String,
     /// `EFFECT_ALLOW` or `EFFECT_DENY`.
     effect: &'static str,
+    /// The rule or, if none did, the policy that decided.
+    by: String,
+    /// A tree, each step before those that belong to it: roles, scopes, rules, conditions. Rules that nobody looked at are here, too.
     steps: Vec<Told>,
 }
 
-/// One step on the way.
+/// One line of the tree.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Told {
     /// How far in the tree.
     depth: usize,
-    /// `role`, `scope`, `derived_role`, `condition`, `rule` or `note`.
+    /// `role`, `scope`, `derived_role`, `rule`, `condition` or `note`.
     kind: &'static str,
     text: String,
-    /// `held`, `not_held`, `not_the_role` or `failed`, where it applies.
+    /// `held`, `not_held`, `failed` or `not_asked`, where it applies: of a rule, whether what its author wrote as its condition holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
+    /// Why so: the values that were looked at, what was missing, what came before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 impl Document for Explained {
@@ -113,7 +119,8 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     let request = request(&asked, &args);
     let scope = engine.scope_of(&asked.run.tenant).to_owned();
     let input = fuze_policy::agent_tool::question(&request, &scope).map_err(Problem::usage)?;
-    let (answer, actions) = steps(&engine, &input).map_err(Problem::failed)?;
+    let (answer, explanation) = analysis::explain(&engine, &input).map_err(Problem::failed)?;
+    let actions = explanation.actions.iter().map(action).collect();
     let decided = verdict(&input, &answer);
     let (decision, by, approvers) = match &decided {
         Ok(verdict) => {
@@ -159,66 +166,32 @@ fn request<'a>(asked: &'a Asked, args: &'a str) -> Request<'a> {
     }
 }
 
-/// Decides, and keeps what was told on the way.
-fn steps(
-    engine: &Cerbos,
-    input: &CheckInput,
-) -> std::result::Result<(cerbos::CheckOutput, Vec<Action>), cerbos::CheckError> {
-    let mut actions: Vec<Action> = Vec::new();
-    let answer = cerbos::check_stepwise(engine.set(), input, &engine.params(), &mut |step| match step {
-        Step::Action(action) => {
-            actions.push(Action { action: plain(action), effect: Effect::Deny.as_str(), steps: Vec::new() });
-        }
-        Step::Decided(effect) => {
-            if let Some(action) = actions.last_mut() {
-                action.effect = effect.as_str();
-            }
-        }
-        other => {
-            if let (Some(action), Some(told)) = (actions.last_mut(), told(&other)) {
-                action.steps.push(told);
-            }
-        }
-    })?;
-    Ok((answer, actions))
-}
-
-fn told(step: &Step<'_>) -> Option<Told> {
-    let tell = |depth, kind, text: String, outcome: Option<Outcome>| {
-        Some(Told { depth, kind, text: plain(&text), outcome: outcome.map(word) })
+fn action(explained: &ActionExplained) -> Action {
+    let told = |line: &Line| Told {
+        depth: line.depth,
+        kind: match line.about {
+            About::Role => "role",
+            About::Scope => "scope",
+            About::DerivedRole => "derived_role",
+            About::Rule => "rule",
+            About::Condition => "condition",
+            About::Note => "note",
+        },
+        text: plain(&line.text),
+        outcome: match line.came {
+            Came::Held => Some("held"),
+            Came::NotHeld => Some("not_held"),
+            Came::Failed => Some("failed"),
+            Came::NotAsked => Some("not_asked"),
+            Came::Heads => None,
+        },
+        why: line.why.as_deref().map(plain),
     };
-    match step {
-        Step::Action(_) | Step::Decided(_) => None,
-        Step::Role { kind: cerbos::PolicyKind::Principal, .. } => {
-            tell(0, "role", "policies of the principal".to_owned(), None)
-        }
-        Step::Role { role, .. } => tell(0, "role", format!("role {role}"), None),
-        Step::Scope("") => tell(1, "scope", "root scope".to_owned(), None),
-        Step::Scope(scope) => tell(1, "scope", format!("scope {scope}"), None),
-        Step::DerivedRole { role, outcome } => {
-            tell(2, "derived_role", format!("derived role {} ({})", role.name, role.place), Some(*outcome))
-        }
-        Step::Expression { expression, outcome } => {
-            tell(3, "condition", format!("{} ({})", expression.source, expression.place), Some(*outcome))
-        }
-        Step::Rule { rule, policy, effect, outcome } => {
-            let name = rule.map_or_else(|| (*policy).to_owned(), |rule| rule.source.to_string());
-            let effect = effect.map_or("", Effect::as_str);
-            let place = rule.map_or_else(String::new, |rule| format!(" ({})", rule.place));
-            tell(2, "rule", format!("{effect} {name}{place}"), Some(*outcome))
-        }
-        Step::ConsentNeeded(scope) => {
-            tell(2, "note", format!("the scope `{scope}` allows if the scope above does"), None)
-        }
-    }
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Held => "held",
-        Outcome::NotHeld => "not_held",
-        Outcome::NotTheRole => "not_the_role",
-        Outcome::Failed => "failed",
+    Action {
+        action: plain(&explained.action),
+        effect: explained.effect.as_str(),
+        by: plain(&explained.by),
+        steps: explained.lines.iter().map(told).collect(),
     }
 }
 
@@ -234,16 +207,17 @@ fn shown(explained: &Explained) -> String {
     }
     for action in &explained.actions {
         let style = if action.effect == "EFFECT_ALLOW" { GOOD } else { BAD };
-        text += &format!("\n{}  {style}{}{style:#}\n", action.action, action.effect);
+        text += &format!("\n{}  {style}{}{style:#} by {}\n", action.action, action.effect, action.by);
         for step in &action.steps {
             let mark = match step.outcome {
                 Some("held") => format!("{GOOD}✓{GOOD:#} "),
                 Some("failed") => format!("{BAD}error{BAD:#} "),
-                Some("not_held") => format!("{FAINT}✗{FAINT:#} "),
-                Some(_) => format!("{FAINT}not the role{FAINT:#} "),
+                Some("not_held") => format!("{BAD}✗{BAD:#} "),
+                Some(_) => format!("{FAINT}-{FAINT:#} "),
                 None => String::new(),
             };
-            text += &format!("{}{mark}{}\n", "  ".repeat(step.depth + 1), step.text);
+            let why = step.why.as_ref().map_or_else(String::new, |why| format!("{FAINT}: {why}{FAINT:#}"));
+            text += &format!("{}{mark}{}{why}\n", "  ".repeat(step.depth + 1), step.text);
         }
     }
     text

@@ -23,6 +23,26 @@ pub(crate) struct Review {
     tools: Option<PathBuf>,
 }
 
+/// What to prove.
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    review: Review,
+    /// Proves besides that every approval of a tool of this classification asks so many people at least: `special_category=2`.
+    #[arg(long = "approvers", value_name = "CLASSIFICATION=PEOPLE", value_parser = approvers)]
+    approvers: Vec<Property>,
+    #[command(flatten)]
+    cases: Cases,
+}
+
+/// How far a proof goes.
+#[derive(Debug, Args)]
+struct Cases {
+    /// Cases of each proof that are looked at before it is given up as unknown.
+    #[arg(long = "cases", value_name = "NUMBER", default_value_t = analysis::MOST_CASES)]
+    most: u64,
+}
+
 /// Two versions of the same policies.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
@@ -30,6 +50,20 @@ pub(crate) struct Diff {
     old: PathBuf,
     /// The directory as it shall be.
     new: PathBuf,
+    #[command(flatten)]
+    cases: Cases,
+}
+
+fn approvers(text: &str) -> std::result::Result<Property, String> {
+    let wanted =
+        "write a classification, `=` and a number of people from 1 to 255, such as `special_category=2`";
+    let (classification, people) = text.split_once('=').ok_or(wanted)?;
+    let known = analysis::words_of("classification").is_some_and(|words| words.contains(&classification));
+    let people: u8 = people.parse().ok().filter(|people| *people > 0).ok_or(wanted)?;
+    if !known {
+        return Err(format!("`{}` is no classification; {wanted}", plain(classification)));
+    }
+    Ok(Property::at_least_approvers(classification, people))
 }
 
 /// What `fuze policy lint` found.
@@ -101,25 +135,26 @@ pub(super) fn lint(review: &Review, output: &Output) -> Result {
     Ok(if linted.findings.is_empty() { Ended::Well } else { Ended::Failed })
 }
 
-pub(super) fn prove(review: &Review, output: &Output) -> Result {
+pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
+    let review = &prove.review;
     let engine = load(&review.at.directory)?;
     let tools = review.tools.is_some().then(|| tools(review.tools.as_deref())).transpose()?;
     let properties =
         [Property::never_auto("special_category"), Property::NothingCrossesTenants, Property::NoRuleIsDead];
-    let judged = properties.into_iter().map(|property| {
-        let policies = Policies::from(&engine);
+    let judged = properties.iter().chain(&prove.approvers).map(|property| {
+        let policies = Policies::from(&engine).within(prove.cases.most);
         let policies = match &tools {
             Some(tools) => policies.for_tools(tools),
             None => policies,
         };
-        judged(&property.to_string(), &analysis::prove(policies, &property))
+        judged(&property.to_string(), &analysis::prove(policies, property))
     });
     report(judged.collect(), output)
 }
 
 pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
     let (old, new) = (load(&diff.old)?, load(&diff.new)?);
-    let proof = analysis::diff(&old, &new);
+    let proof = analysis::diff(&old, Policies::from(&new).within(diff.cases.most));
     report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof)], output)
 }
 

@@ -223,6 +223,11 @@ impl Site {
         });
     }
 
+    /// Puts a line of a key history into `log`.
+    pub(crate) fn anchor_key(&self, log: &Log, line: Hash, blinding: &Blinding) -> AnchorLine {
+        runtime().block_on(log.anchor_key(line, blinding)).unwrap()
+    }
+
     /// Another key takes the signing key's place, which is then revoked. Gives the revocation's line, anchored in `log`, as a file.
     pub(crate) fn revoke(&self, log: &Log, more: &[&str]) -> String {
         let (history, old, new) =
@@ -232,7 +237,7 @@ impl Site {
         let revoke = ["key", "rotate", "--json", "--history", &history, "--key", &new, "--revoke", &id];
         let made = json(&fuze(&[revoke.as_slice(), more].concat(), 0));
         let head = made["historyHead"].as_str().unwrap().parse().unwrap();
-        let line = runtime().block_on(log.anchor_key(head)).unwrap();
+        let line = self.anchor_key(log, head, &Blinding::generate(&mut OsRandom::new()).unwrap());
         let file = self.path("key.anchors.jsonl");
         fs::write(&file, [line.bytes(), b"\n"].concat()).unwrap();
         file

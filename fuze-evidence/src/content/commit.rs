@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::merkle::perfect_root;
 use super::{DisclosedLeaf, Disclosure, Opening, Salt, looks_like_array};
 use crate::base64::Of32;
-use crate::hash::{BLOCK_BYTES, Hash, pad, sha256_padded};
+use crate::hash::{BLOCK_BYTES, Hash, pad, sha256_padded_two};
 use crate::jcs;
 use crate::random::{Random, RandomError};
 use crate::record::ContentRef;
@@ -252,7 +252,7 @@ fn salt(made: &mut [Made], texts: &mut [u8], random: &mut dyn Random) -> Result<
         random.fill(salts.as_flattened_mut()).map_err(CommitError::Random)?;
         let chars = Of32::each(&salts);
         let blocks = group.iter().map(Made::blocks).sum();
-        let (mut own, after) = std::mem::take(&mut rest).split_at_mut_checked(blocks).unwrap_or_default();
+        let (own, after) = std::mem::take(&mut rest).split_at_mut_checked(blocks).unwrap_or_default();
         rest = after;
         // All are written before the first is hashed: what was just written in pieces is slow to be read as a whole.
         let mut at = 0;
@@ -264,11 +264,16 @@ fn salt(made: &mut [Made], texts: &mut [u8], random: &mut dyn Random) -> Result<
             }
             at += made.blocks();
         }
-        for made in group {
-            let (blocks, after) =
-                std::mem::take(&mut own).split_at_mut_checked(made.blocks()).unwrap_or_default();
-            own = after;
-            made.hash = sha256_padded(blocks);
+        let mut own: &[_] = own;
+        // As many as there are salts, so an even number.
+        for two in group.as_chunks_mut().0 {
+            let blocks = two.each_ref().map(|made: &Made| {
+                let (blocks, after) = own.split_at_checked(made.blocks()).unwrap_or_default();
+                own = after;
+                blocks
+            });
+            let [left, right]: &mut [Made; 2] = two;
+            [left.hash, right.hash] = sha256_padded_two(blocks);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The RFC 6962 Merkle tree over leaf hashes: root, inclusion proof, its verification. Leaves come hashed.
 
-use crate::hash::{BLOCK_BYTES, Hash, sha256_padded};
+use crate::hash::{BLOCK_BYTES, Hash, sha256_padded, sha256_padded_two};
 
 /// The hash of a node over its two children (RFC 6962 section 2.1).
 #[must_use]
@@ -36,8 +36,12 @@ impl Node {
         }
     }
 
+    fn blocks(&self) -> &[[u8; BLOCK_BYTES]] {
+        self.0.as_chunks().0
+    }
+
     fn hash(&self) -> Hash {
-        sha256_padded(self.0.as_chunks().0)
+        sha256_padded(self.blocks())
     }
 }
 
@@ -59,10 +63,27 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
     root
 }
 
-/// The tree hash of a power of two of leaves, at least two: level by level, because hashes that do not wait for each other overlap.
+/// How many leaves' nodes are in memory at once.
+const LEAVES_AT_ONCE: usize = 64;
+
+/// The tree hash of a power of two of leaves, at least two: subtree by subtree, so that what is written stays near.
 pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
-    let leaves = leaves.into_iter();
-    let mut nodes = Vec::with_capacity(leaves.size_hint().1.unwrap_or(0) / 2);
+    let mut leaves = leaves.into_iter();
+    let mut nodes = Vec::with_capacity(leaves.size_hint().1.unwrap_or(0).min(LEAVES_AT_ONCE) / 2);
+    let mut root = || subtree_root(&mut nodes, leaves.by_ref().take(LEAVES_AT_ONCE));
+    match (root(), root()) {
+        (None, _) => Hash::ZERO,
+        (Some(root), None) => root,
+        (Some(left), Some(right)) => {
+            let subtrees: Vec<Hash> = [left, right].into_iter().chain(std::iter::from_fn(root)).collect();
+            perfect_root(subtrees)
+        }
+    }
+}
+
+/// As [`perfect_root`], level by level, because hashes that do not wait for each other overlap. `None` of no leaves.
+fn subtree_root(nodes: &mut Vec<Node>, leaves: impl Iterator<Item = Hash>) -> Option<Hash> {
+    nodes.clear();
     for (at, leaf) in leaves.enumerate() {
         if at % 2 == 0 {
             nodes.push(Node::EMPTY);
@@ -72,16 +93,18 @@ pub(super) fn perfect_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
         }
     }
     while nodes.len() > 1 {
-        for at in 0..nodes.len() {
+        for parent in 0..nodes.len() / 2 {
+            let Some([left, right]) = nodes.get(2 * parent..2 * parent + 2) else { continue };
+            let [left, right] = sha256_padded_two([left.blocks(), right.blocks()]);
             // Where a parent is put together, its own children have been hashed before.
-            let hash = nodes.get(at).map_or(Hash::ZERO, Node::hash);
-            if let Some(parent) = nodes.get_mut(at / 2) {
-                parent.set(at % 2, hash);
+            if let Some(parent) = nodes.get_mut(parent) {
+                parent.set(0, left);
+                parent.set(1, right);
             }
         }
         nodes.truncate(nodes.len() / 2);
     }
-    nodes.first().map_or(Hash::ZERO, Node::hash)
+    nodes.first().map(Node::hash)
 }
 
 /// The hashes beside the way from a leaf to the root, nearest first.
@@ -174,8 +197,10 @@ mod tests {
         for count in 0..40 {
             assert_eq!(merkle_root(leaves(count)), by_definition(&leaves(count)), "{count}");
         }
-        for count in [2, 4, 8, 16, 32, 64] {
-            assert_eq!(perfect_root(leaves(count)), by_definition(&leaves(count)), "{count}");
+        let many: Vec<Hash> = (0..1024_u16).map(|n| sha256(&n.to_be_bytes())).collect();
+        for levels in 1..=10 {
+            let leaves = &many[..1 << levels];
+            assert_eq!(perfect_root(leaves.iter().copied()), by_definition(leaves), "{levels}");
         }
     }
 

@@ -55,7 +55,8 @@ impl std::fmt::Debug for Keys<'_> {
 #[derive(Debug)]
 #[must_use = "some runs may be held or waiting"]
 pub struct PersonErased {
-    /// By run. A run that waits or is held keeps its content and its key.
+    /// By run. A run that waits or is held keeps its content and its key; so does one whose first record cannot be read, which stands
+    /// here unless its keys say that it is somebody else's.
     pub runs: BTreeMap<RunId, Result<Done, EraseError>>,
     /// Keys of aliases under which no run is here.
     pub keys_alone: Vec<Name>,
@@ -168,18 +169,34 @@ impl<'k> Archive<'k> {
     pub fn erase_person(&self, person: Person<'_>, order: &Order) -> Result<PersonErased, EraseError> {
         let subjects = self.keys.subjects.ok_or(EraseError::KeysNeeded)?;
         let aliases = subjects.aliases(person)?;
-        let (mut runs, mut met) = (BTreeMap::new(), BTreeSet::new());
+        let (mut runs, mut met, mut strangers) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         for run in self.runs()? {
-            let alias = self.begins(run)?.and_then(|facts| facts.subject);
+            let (alias, unread) = match self.begins(run) {
+                Ok(first) => (first.and_then(|first| first.subject), None),
+                Err(error) => match self.alias_of_keys(&self.run_directory(run)) {
+                    Ok(Some(alias)) => (alias, Some(error)),
+                    // It may be anybody's.
+                    Ok(None) | Err(_) => {
+                        runs.insert(run, Err(error));
+                        strangers.push(run);
+                        continue;
+                    }
+                },
+            };
             // An alias is one run's. If two have it all the same, both are erased and both say so.
             let Some(alias) = alias.filter(|alias| aliases.contains(alias)) else { continue };
-            runs.insert(run, self.erase(run, &Target::Subject, order));
+            let done = unread.map_or_else(|| self.erase(run, &Target::Subject, order), Err);
+            runs.insert(run, done);
             met.insert(alias);
         }
-        let keys_alone: Vec<Name> = aliases.into_iter().filter(|alias| !met.contains(alias)).collect();
+        let mut keys_alone: Vec<Name> = aliases.into_iter().filter(|alias| !met.contains(alias)).collect();
         if !keys_alone.is_empty() {
             // What these keys open may be held, wherever it is kept.
-            self.annex(person.tenant)?.check_tenant_not_held()?;
+            let annex = self.annex(person.tenant)?;
+            annex.check_tenant_not_held()?;
+            if strangers.into_iter().any(|run| annex.check_not_held(run).is_err()) {
+                keys_alone.clear();
+            }
         }
         for alias in &keys_alone {
             subjects.erase(alias)?;
@@ -364,6 +381,12 @@ impl<'k> Archive<'k> {
         let keys =
             find(&directory.join(KEYS), |line| KeysLine::read(line).is_ok_and(|line| line.root() == root))?;
         Ok(content.zip(keys))
+    }
+
+    /// Whose alias the keys in a run's directory name, if any; `None` if no keys can be read there.
+    fn alias_of_keys(&self, directory: &Path) -> Result<Option<Option<Name>>, EraseError> {
+        let line = find(&directory.join(KEYS), |line| KeysLine::read(line).is_ok())?;
+        Ok(line.and_then(|line| KeysLine::read(&line).ok()).map(|keys| keys.subject().cloned()))
     }
 
     fn run_keys(&self, facts: &RunFacts) -> Result<RunKeys, EraseError> {

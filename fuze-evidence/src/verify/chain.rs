@@ -70,28 +70,26 @@ struct Piece {
 
 impl Piece {
     fn of(chunk: &[u8], look: Look) -> Self {
-        let mut links = None;
+        let mut frames = Vec::with_capacity(chunk.len() / 512);
         let wrong = lines(chunk).find_map(|line| {
             let line = line.map(|range| chunk.get(range).unwrap_or_default());
-            line.and_then(|line| check_line(line, look, &mut links)).err()
+            line.and_then(|line| read_frame(line, look)).map(|frame| frames.push(frame)).err()
         });
+        let mut links = None;
+        for (frame, hash) in frames.iter().zip(Frame::check_hashes(&frames)) {
+            let (_, after) = links.get_or_insert_with(|| (Link::before(frame), Link::before(frame)));
+            match after.precedes(frame).and(hash) {
+                Ok(()) => after.advance(frame),
+                wrong => return Self { links, wrong: wrong.err() },
+            }
+        }
         Self { links, wrong }
     }
 }
 
-fn check_line(line: &[u8], look: Look, links: &mut Option<(Link, Link)>) -> Result<(), What> {
+fn read_frame(line: &[u8], look: Look) -> Result<Frame<'_>, What> {
     if look == Look::Canonical {
         jcs::validate(line).map_err(|error| What::Line { why: error.to_string() })?;
     }
-    let frame = Frame::read(line)?;
-    match links {
-        Some((_, after)) => after.follow(&frame),
-        None => {
-            let before = Link::before(&frame);
-            let mut after = before.clone();
-            after.follow(&frame)?;
-            *links = Some((before, after));
-            Ok(())
-        }
-    }
+    Frame::read(line)
 }

@@ -2,7 +2,7 @@
 //! at the payload, and the links from line to line. Whether a payload is canonical, or makes sense, is not judged here.
 
 use super::report::What;
-use crate::chain::line_hash;
+use crate::chain::line_hashes;
 use crate::hash::Hash;
 
 /// 64 characters that should be a hash in hex.
@@ -37,11 +37,14 @@ impl<'l> Frame<'l> {
         Some(Self { line, hash, prev_hash, sequence: number(digits)? })
     }
 
-    /// Whether the line hashes to what it says.
-    pub(super) fn check_hash(&self) -> Result<(), What> {
-        // A line that has a frame has a hash.
-        let hash = line_hash(self.line).unwrap_or(Hash::ZERO).to_hex();
-        if hash == *self.hash { Ok(()) } else { Err(differs("hash", &hash, self.hash)) }
+    /// Whether each line hashes to what it says.
+    pub(super) fn check_hashes(frames: &[Self]) -> impl Iterator<Item = Result<(), What>> {
+        let hashes = line_hashes(frames.iter().map(|frame| frame.line));
+        frames.iter().zip(hashes).map(|(frame, hash)| {
+            // A line that has a frame has a hash.
+            let hash = hash.unwrap_or(Hash::ZERO).to_hex();
+            if hash == *frame.hash { Ok(()) } else { Err(differs("hash", &hash, frame.hash)) }
+        })
     }
 }
 
@@ -99,14 +102,6 @@ impl Link {
             return Err(What::Differs { what: "sequence", expected, found });
         }
         if self.head == *prev_hash { Ok(()) } else { Err(differs("prevHash", &self.head, prev_hash)) }
-    }
-
-    /// Goes on over the record of `frame`, if that follows and its hash is right.
-    pub(super) fn follow(&mut self, frame: &Frame<'_>) -> Result<(), What> {
-        self.precedes(frame)?;
-        frame.check_hash()?;
-        self.advance(frame);
-        Ok(())
     }
 
     /// Goes on over the record of `frame`, which was checked.

@@ -136,17 +136,23 @@ struct JudgedLine {
 /// Judges the lines of `chunk` up to the first that is no record.
 fn judge(chunk: &[u8], options: &Options) -> Vec<Result<JudgedLine, Finding>> {
     let mut judged = Vec::with_capacity(chunk.len() / 512);
+    let mut frames = Vec::with_capacity(chunk.len() / 512);
     for line in lines(chunk) {
         let record = line.map_err(Finding::What).and_then(|range| {
             let octets = chunk.get(range.clone()).unwrap_or_default();
             let entry = read_entry(octets, options)?;
-            Ok(JudgedLine { line: range, entry, hash: Frame::read(octets)?.check_hash() })
+            frames.push(Frame::read(octets)?);
+            Ok(JudgedLine { line: range, entry, hash: Ok(()) })
         });
         let wrong = record.is_err();
         judged.push(record);
         if wrong {
             break;
         }
+    }
+    // INVARIANT: every record has its frame.
+    for (record, hash) in judged.iter_mut().flatten().zip(Frame::check_hashes(&frames)) {
+        record.hash = hash;
     }
     judged
 }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, Blinding, Prepared};
-use fuze_evidence::random::OsRandom;
 use fuze_evidence::{Hash, Name, SignedRoot, Timestamp};
 
 use super::{Log, LogError};
@@ -23,20 +22,21 @@ impl Log {
         Ok(prepared.anchored(index, self.origin().clone(), at)?)
     }
 
-    /// Anchors a line of an annex, given as the SHA-256 of its canonical octets.
+    /// Anchors a line of an annex, given as the SHA-256 of its canonical octets. With the same blinding it is the same leaf: whoever
+    /// keeps that first may ask again.
     ///
     /// # Errors
     /// As [`Log::append`].
-    pub async fn anchor_annex(&self, line: Hash) -> Result<AnchorLine, AnchorError> {
-        self.keep(Prepared::annex(line, &mut OsRandom::new())?).await
+    pub async fn anchor_annex(&self, line: Hash, blinding: &Blinding) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::annex(line, blinding)?).await
     }
 
-    /// Anchors a line of a key history, given as the SHA-256 of its canonical octets.
+    /// Anchors a line of a key history, as [`Log::anchor_annex`] does.
     ///
     /// # Errors
     /// As [`Log::append`].
-    pub async fn anchor_key(&self, line: Hash) -> Result<AnchorLine, AnchorError> {
-        self.keep(Prepared::key(line, &mut OsRandom::new())?).await
+    pub async fn anchor_key(&self, line: Hash, blinding: &Blinding) -> Result<AnchorLine, AnchorError> {
+        self.keep(Prepared::key(line, blinding)?).await
     }
 }
 

@@ -251,11 +251,41 @@ fn whole(value: &Json) -> cel::Value {
 
 /// What of a directory makes a policy set, and its manifest if it has one.
 pub(crate) fn read(directory: &Path) -> Result<(Files, Option<Source>), LoadError> {
+    settled(|| read_once(directory))
+}
+
+/// Readings after which a directory that is another each time is given up.
+const MOST_READINGS: usize = 4;
+
+/// A reading that the next one confirms. A directory that is exchanged, also by a rename, while it is read may be read half and half:
+/// without the file that denies.
+fn settled(
+    mut read: impl FnMut() -> Result<(Files, Option<Source>), LoadError>,
+) -> Result<(Files, Option<Source>), LoadError> {
+    let mut before: Option<[u8; 32]> = None;
+    for _ in 0..MOST_READINGS {
+        let (files, manifest) = read()?;
+        let found = hash(&files, manifest.as_ref());
+        if before == Some(found) {
+            return Ok((files, manifest));
+        }
+        before = Some(found);
+    }
+    let why = "the directory changes while it is read: put the new policies beside it, and exchange the two at once";
+    Err(LoadError::about(".", why.to_owned()))
+}
+
+fn read_once(directory: &Path) -> Result<(Files, Option<Source>), LoadError> {
     let files = cerbos::read_directory(directory)?;
-    match std::fs::read_to_string(directory.join(FILE)) {
-        Ok(text) => Ok((files, Some(Source::new(FILE, &text)))),
+    let path = directory.join(FILE);
+    match std::fs::symlink_metadata(&path) {
+        Ok(found) if found.is_file() => match cerbos::read_file(&path) {
+            Ok(text) => Ok((files, Some(Source::new(FILE, &text)))),
+            Err(why) => Err(LoadError::about(FILE, why)),
+        },
+        Ok(_) => Err(LoadError::about(FILE, "it is no file: put the manifest itself here".to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((files, None)),
-        Err(error) => Err(LoadError::about(FILE, format!("cannot be read: {error}"))),
+        Err(error) => Err(LoadError::about(FILE, format!("it cannot be read: {error}"))),
     }
 }
 
@@ -287,4 +317,35 @@ fn now() -> Timestamp {
         Err(before) => (i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds), 0),
     };
     Timestamp { seconds, nanoseconds, offset_seconds: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(text: &str) -> Result<(Files, Option<Source>), LoadError> {
+        Ok((Files { policies: vec![Source::new("a.yaml", text)], ..Files::default() }, None))
+    }
+
+    #[test]
+    fn a_reading_counts_once_the_next_is_the_same() {
+        let mut texts = ["old", "half", "new", "new", "never read"].into_iter();
+        let (files, _) = settled(|| reading(texts.next().unwrap())).unwrap();
+        assert_eq!(files.policies[0].text, "new");
+        assert_eq!(texts.next(), Some("never read"));
+        let mut count = 0;
+        let error = settled(|| {
+            count += 1;
+            reading(&count.to_string())
+        });
+        assert!(error.unwrap_err().to_string().contains("changes while it is read"));
+        assert_eq!(count, MOST_READINGS);
+    }
+
+    #[test]
+    fn a_manifest_that_comes_or_goes_is_a_change() {
+        let mut manifests = [None, Some(Source::new(FILE, "format: 1")), None, None].into_iter();
+        let found = settled(|| Ok((Files::default(), manifests.next().unwrap()))).unwrap();
+        assert!(found.1.is_none() && manifests.next().is_none());
+    }
 }

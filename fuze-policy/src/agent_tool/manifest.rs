@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cerbos::yaml::{self, Limits};
 use crate::cerbos::{Collector, Fields, Problems, list_of};
-use crate::cerbos::{Problem, Source};
+use crate::cerbos::{Position, Problem, Source};
 
 use super::widening::{Finding, Widening};
 
@@ -36,6 +36,12 @@ impl Manifest {
     pub fn read(source: &Source) -> Result<Self, Problems> {
         let mut out = Collector::default();
         let manifest = match yaml::read(&source.path, &source.text, Limits::default()) {
+            Ok(documents) if documents.len() > 1 => {
+                // The first alone would be read: what is allowed, or what a condition sees, would be another.
+                let at = documents.get(1).map_or(Position::START, |second| second.at);
+                out.add(&source.path, at, "a manifest is one document; take the others out".to_owned());
+                Self::default()
+            }
             Ok(documents) => documents
                 .first()
                 .and_then(|node| Fields::of(&source.path, node, "a manifest", &mut out))

@@ -1,12 +1,12 @@
 //! What a policy for tools may not say, because to Cerbos it means more than it seems to: each of these was seen to widen a decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::cerbos::{Effect, Place, PolicyInfo, PolicyKind, PolicySet, Row, Rule, ScopePermissions, Whom};
 
-use super::{INVOKE, INVOKE_AUTO, KIND};
+use super::{INVOKE, INVOKE_AUTO, KIND, VERSION};
 
 /// A way to widen what seems to be narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,17 +19,20 @@ pub enum Widening {
     PrincipalAllow,
     /// A scope whose ALLOW goes before a DENY above it.
     OverridesParent,
+    /// A role policy of a scope that gives its role what another role may.
+    ParentRoles,
     /// An output of a conditional ALLOW in a scope with parental consent: it comes when the ALLOW does not hold.
     InvertedOutput,
 }
 
 impl Widening {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AutoByGlob,
         Self::DenyForSomeRoles,
         Self::PrincipalAllow,
         Self::OverridesParent,
+        Self::ParentRoles,
         Self::InvertedOutput,
     ];
 
@@ -41,6 +44,7 @@ impl Widening {
             Self::DenyForSomeRoles => "deny-for-some-roles",
             Self::PrincipalAllow => "principal-allow",
             Self::OverridesParent => "overrides-parent",
+            Self::ParentRoles => "parent-roles",
             Self::InvertedOutput => "inverted-output",
         }
     }
@@ -74,6 +78,7 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
             message,
         });
     };
+    let for_everybody = for_everybody(set);
     for row in set.rows() {
         let Some(policy) = set.policy(row.policy) else { continue };
         if !concerns_tools(policy, row) {
@@ -107,7 +112,7 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
         }
         if policy.kind == PolicyKind::Resource
             && rule.effect == Effect::Deny
-            && !is_for_everybody(set, rule, row)
+            && !for_everybody.contains(&of(rule, row))
         {
             let message = "a DENY for some roles does not hold for whoever has another role besides; write `roles: [\"*\"]` \
                            and put the roles into the condition"
@@ -122,7 +127,28 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
             add(Widening::InvertedOutput, policy, &rule.place, message);
         }
     }
+    for policy in set.policies().iter().filter(|policy| policy.kind == PolicyKind::Role) {
+        let above = set.parent_roles.get(&policy.scope).and_then(|roles| roles.get(&policy.name));
+        let parents = above.map_or(&[][..], Vec::as_slice);
+        if !policy.scope.is_empty() && !parents.is_empty() && is_asked(set, &policy.scope) {
+            let message = format!(
+                "in the scope `{}` whoever has the role `{}` may do what the rules above it allow to `{}`; take the `parentRoles` \
+                 out, or put the policy into the root scope, where it holds for all tenants",
+                policy.scope,
+                policy.name,
+                parents.join("`, `")
+            );
+            add(Widening::ParentRoles, policy, &policy.place, message);
+        }
+    }
     found.into_values().collect()
+}
+
+/// Whether tools are asked about in this scope.
+fn is_asked(set: &PolicySet, scope: &str) -> bool {
+    set.resources.get(scope).and_then(|versions| versions.get(VERSION)).is_some_and(|index| {
+        index.regular.contains_key(KIND) || index.roles.iter().any(|row| row.resource.matches(KIND))
+    })
 }
 
 fn concerns_tools(policy: &PolicyInfo, row: &Row) -> bool {
@@ -134,11 +160,15 @@ fn concerns_tools(policy: &PolicyInfo, row: &Row) -> bool {
     resource && (row.action.matches(INVOKE) || row.action.matches(INVOKE_AUTO))
 }
 
-/// Whether the same rule stands for every role, for the action of this row.
-fn is_for_everybody(set: &PolicySet, rule: &Arc<Rule>, row: &Row) -> bool {
-    set.rows().iter().any(|other| {
-        Arc::ptr_eq(&other.rule, rule)
-            && other.action.as_str() == row.action.as_str()
-            && matches!(&other.whom, Whom::Role(role) if role.as_str() == "*")
-    })
+/// A rule by its place in memory, and an action of it.
+type RuleFor<'s> = (*const Rule, &'s str);
+
+fn of<'s>(rule: &'s Arc<Rule>, row: &'s Row) -> RuleFor<'s> {
+    (Arc::as_ptr(rule), row.action.as_str())
+}
+
+/// The rules that stand for every role, each with the actions for which it does.
+fn for_everybody(set: &PolicySet) -> HashSet<RuleFor<'_>> {
+    let everybody = |row: &&Row| matches!(&row.whom, Whom::Role(role) if role.as_str() == "*");
+    set.rows().iter().filter(everybody).map(|row| of(&row.rule, row)).collect()
 }

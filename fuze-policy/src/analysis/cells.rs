@@ -85,7 +85,7 @@ impl Known<'_> {
         match self.subject {
             Subject::Attribute(at) => {
                 match ATTRIBUTES.get(*at).map_or(Domain::Text, |attribute| attribute.domain) {
-                    Domain::Text => self.texts().collect(),
+                    Domain::Text | Domain::Open(_) => self.texts().collect(),
                     Domain::Closed(values) => values.iter().map(|value| Cell::point(*value)).collect(),
                     Domain::OfSpecial(values) => {
                         let values = values.iter().map(|value| Cell::point(*value));
@@ -99,7 +99,8 @@ impl Known<'_> {
                 let mut cells = Vec::new();
                 if self.has_entries {
                     let json = Some(Json::Object(serde_json::Map::new()));
-                    cells.push(Cell { json, region: false, opens: true });
+                    // What is in it is up to other variables: to whatever looks at it as a whole it stands for many.
+                    cells.push(Cell { json, region: true, opens: true });
                 }
                 cells.extend(self.numbers());
                 cells.extend(self.texts());

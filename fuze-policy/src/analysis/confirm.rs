@@ -7,55 +7,31 @@ use serde_json::{Value as Json, json};
 use super::atoms::VarId;
 use super::cells::{Point, Subject, number};
 use super::model::{Bundle, Model};
+use super::outcome::Outcome;
 use super::search::Search;
 use super::vocabulary::{ATTRIBUTES, Domain, PRINCIPAL, TENANT};
 use super::witness::Values;
-use crate::Decision;
 use crate::agent_tool::verdict;
-use crate::cerbos::{self, CheckInput, CheckOutput, Outcome, Rule, Step};
+use crate::cerbos::{self, CheckInput, CheckOutput, Effect, Outcome as Came, Rule, Step};
 
 /// Requests that are tried for one case.
 const MOST_TRIES: usize = 512;
-
-/// How far a call may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// Denied, or the run halts.
-    Nothing,
-    /// Allowed with a person's approval.
-    WithApproval,
-    /// Allowed.
-    Alone,
-}
-
-impl Reach {
-    /// In a sentence.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Nothing => "denied",
-            Self::WithApproval => "allowed with approval",
-            Self::Alone => "allowed without approval",
-        }
-    }
-}
+/// Requests that are tried in one proof where atoms are free, besides the first of each case: what none of these shows remains unknown.
+pub(super) const MOST_IN_ALL: usize = 20_000;
 
 /// A request for one policy set, decided.
 pub(super) struct Real {
     pub(super) input: CheckInput,
     pub(super) output: Option<CheckOutput>,
-    pub(super) reach: Reach,
+    pub(super) outcome: Outcome,
 }
 
 impl Bundle<'_> {
     fn decide(&self, input: CheckInput) -> Real {
         let output = cerbos::check(self.set, &input, &self.params).ok();
         let decided = output.as_ref().and_then(|output| verdict(&input, output).ok());
-        let reach = match decided.map(|verdict| verdict.decision) {
-            Some(Decision::Allow) => Reach::Alone,
-            Some(Decision::RequiresApproval(_)) => Reach::WithApproval,
-            Some(Decision::Deny) | None => Reach::Nothing,
-        };
-        Real { input, output, reach }
+        let outcome = Outcome::of(decided.map(|verdict| verdict.decision));
+        Real { input, output, outcome }
     }
 }
 
@@ -69,15 +45,20 @@ pub(super) fn decide(search: &Search<'_, '_>, values: &Values) -> Vec<Real> {
 /// The first request of a case for which something is really so. Where atoms are free, values that their texts suggest are tried.
 pub(super) fn find<T>(
     search: &mut Search<'_, '_>,
+    left: &mut usize,
     mut really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
 ) -> Option<T> {
+    let free = search.free_atoms();
+    if *left == 0 && !free.is_empty() {
+        return None;
+    }
     let base = search.values();
     if let Some(found) = really(search, &base) {
         return Some(found);
     }
     let model = search.model;
     let mut tries = vec![base.clone()];
-    for atom in search.free_atoms() {
+    for atom in free {
         let mut more = Vec::new();
         for var in atom.vars.iter().filter(|var| is_open(model, **var)) {
             for json in suggestions(model, &base, *var, &atom.vars, &atom.points) {
@@ -91,6 +72,7 @@ pub(super) fn find<T>(
         tries.extend(more);
         tries.truncate(MOST_TRIES);
     }
+    *left = left.saturating_sub(tries.len());
     tries.iter().skip(1).find_map(|values| really(search, values))
 }
 
@@ -101,7 +83,7 @@ fn is_open(model: &Model<'_>, var: VarId) -> bool {
             // Who asks is settled by the frame, and what the tool is by the declared tools.
             let by_frame = matches!(*at, TENANT | PRINCIPAL);
             let by_tools = attribute.of_tool && !model.tools.is_empty();
-            attribute.domain == Domain::Text && !by_frame && !by_tools
+            matches!(attribute.domain, Domain::Text | Domain::Open(_)) && !by_frame && !by_tools
         }),
         Some(Subject::Argument(_)) => true,
         None => false,
@@ -159,13 +141,15 @@ pub(super) fn holds(search: &Search<'_, '_>, input: &CheckInput, rule: &Rule) ->
     let Some(bundle) = search.model.bundles.first() else { return false };
     let (mut held, mut not_the_role) = (false, false);
     let mut tell = |step: Step<'_>| {
-        if let Step::Rule { rule: Some(reached), outcome, .. } = step
+        if let Step::Rule { rule: Some(reached), effect, outcome, .. } = step
             && std::ptr::eq(reached, rule)
         {
             // That the derived role does not hold is told once, and afterwards as if the condition did not.
-            not_the_role |= outcome == Outcome::NotTheRole;
-            let met = if rule.inverted { Outcome::NotHeld } else { Outcome::Held };
-            held |= outcome == met && !(rule.inverted && not_the_role);
+            not_the_role |= outcome == Came::NotTheRole;
+            // An ALLOW of a role policy, or of a scope that asks for consent, decides by its opposite.
+            let turned = rule.effect == Effect::Allow && effect == Some(Effect::Deny);
+            let met = if turned { Came::NotHeld } else { Came::Held };
+            held |= outcome == met && !(turned && not_the_role);
         }
     };
     cerbos::check_stepwise(bundle.set, input, &bundle.params, &mut tell).is_ok() && held

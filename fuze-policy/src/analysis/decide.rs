@@ -1,11 +1,15 @@
 //! A decision over cells, step for step as [`cerbos::check`](crate::cerbos::check) decides over values, strictly.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::frames::{Level, Speaks};
+use super::logic::Truth;
 use super::model::TestId;
+use super::outcome::{Open, Outcome};
+use super::says::{SayId, Says};
 use super::search::Search;
+use crate::Obligation;
 use crate::cerbos::{Effect, Rule};
 
 /// What an action comes to.
@@ -37,6 +41,15 @@ pub(super) struct Decision<'d, 'm, 'p> {
     pub(super) held: Vec<&'p Rule>,
     /// Rules that were looked at.
     pub(super) reached: Vec<&'p Rule>,
+    /// What rules said, each with how far above the request's scope.
+    said: Vec<(SayId, usize)>,
+}
+
+/// What was said about approval.
+#[derive(Default)]
+struct Asked {
+    known: Vec<Obligation>,
+    open: BTreeSet<Open>,
 }
 
 /// What the policies of one kind say, to one role.
@@ -54,12 +67,64 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
             outcomes: HashMap::new(),
             held: Vec::new(),
             reached: Vec::new(),
+            said: Vec::new(),
         }
     }
 
     /// The same, as if a rule were not there.
     pub(super) fn without(search: &'d mut Search<'m, 'p>, bundle: usize, rule: &'p Rule) -> Self {
         Self { without: Some(rule), ..Self::new(search, bundle) }
+    }
+
+    /// What the call comes to, as [`verdict`](crate::agent_tool::verdict) reads it.
+    pub(super) fn outcome(&mut self) -> Outcome {
+        if !self.action(0).allows() {
+            return Outcome::Nothing;
+        }
+        let auto = self.action(1);
+        if matches!(auto, Answer::Failed) {
+            return Outcome::Nothing;
+        }
+        match self.asked() {
+            None => Outcome::Nothing,
+            Some(_) if auto.allows() => Outcome::Alone,
+            Some(asked) => {
+                // Nobody is left who could approve: that is a denial.
+                let known = asked.known.into_iter().try_fold(Obligation::default(), Obligation::strictest);
+                known.map_or(Outcome::Nothing, |known| Outcome::WithApproval { known, open: asked.open })
+            }
+        }
+    }
+
+    /// What was said about approval; `None` if some of it cannot be read.
+    fn asked(&mut self) -> Option<Asked> {
+        let mut asked = Asked::default();
+        for (id, level) in std::mem::take(&mut self.said) {
+            let model = self.search.model;
+            if let Some(says) = model.says(id) {
+                self.resolve(says, level, &mut asked)?;
+            }
+        }
+        Some(asked)
+    }
+
+    fn resolve(&mut self, says: &Says, level: usize, asked: &mut Asked) -> Option<()> {
+        let (search, bundle) = (&mut *self.search, self.bundle);
+        match says {
+            Says::Known(known) => asked.known.extend(known.clone()),
+            Says::Fails => return None,
+            Says::If(condition, both) => {
+                let [then, otherwise] = &**both;
+                let chosen = match condition.truth(&mut |atom| search.truth(atom, bundle, level)) {
+                    Truth::True => then,
+                    Truth::False => otherwise,
+                    Truth::Error | Truth::Other => return None,
+                };
+                self.resolve(chosen, level, asked)?;
+            }
+            Says::Free(atom) => drop(asked.open.insert(search.speaks(*atom, bundle, level)?)),
+        }
+        Some(())
     }
 
     /// What an action comes to, by its place in [`ACTIONS`](crate::agent_tool::ACTIONS). As the engine does, ask for the first one first.
@@ -108,18 +173,26 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     fn held(&mut self, speaks: &Speaks<'p>, level: usize) -> Option<bool> {
         self.reached.extend(speaks.rule);
         let known = speaks.outcome.and_then(|outcome| self.outcomes.get(&outcome).copied());
-        if let Some(held) = known {
-            return Some(held);
-        }
-        let derived = self.test(speaks.derived, level)?;
-        let met = derived && self.test(speaks.condition, level)?;
-        if met && let Some(rule) = speaks.rule {
-            self.held.push(rule);
-        }
-        let held = derived && met != speaks.turned;
-        if let Some(outcome) = speaks.outcome {
-            self.outcomes.insert(outcome, held);
-        }
+        let held = match known {
+            Some(held) => held,
+            None => {
+                let derived = self.test(speaks.derived, level)?;
+                let met = derived && self.test(speaks.condition, level)?;
+                if met && let Some(rule) = speaks.rule {
+                    self.held.push(rule);
+                }
+                let held = derived && met != speaks.turned;
+                if let Some(outcome) = speaks.outcome {
+                    self.outcomes.insert(outcome, held);
+                }
+                // That a derived role does not hold says nothing; told again, it is as if the condition did not hold.
+                if !derived {
+                    return Some(false);
+                }
+                held
+            }
+        };
+        self.said.extend(if held { speaks.activated } else { speaks.not_met }.map(|id| (id, level)));
         Some(held)
     }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::model::{CellId, Model, TestId, VERSION, rows, scopes};
+use super::model::{CellId, Model, TestId, names_action, rows, scopes};
+use super::says::SayId;
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
-use crate::agent_tool::{ACTIONS, KIND};
+use crate::agent_tool::{ACTIONS, KIND, VERSION};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
 use crate::cerbos::{
-    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, Rule, ScopePermissions, Whom, parents,
+    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, RoleRow, Rule, ScopePermissions, Whom,
+    parents, role_key,
 };
 
 /// One who asks.
@@ -51,13 +53,33 @@ pub(super) struct Speaks<'p> {
     /// Whether the condition decides by its opposite.
     pub(super) turned: bool,
     pub(super) outcome: Option<u32>,
+    /// What it says if it holds.
+    pub(super) activated: Option<SayId>,
+    /// What it says if it does not.
+    pub(super) not_met: Option<SayId>,
 }
 
-impl Speaks<'_> {
+/// A rule, none for what a role policy does not name, and the condition of its derived role.
+type Identity = (Option<usize>, Option<usize>);
+
+impl<'p> Speaks<'p> {
+    /// A rule that says nothing.
+    fn names(row: &'p RoleRow) -> Self {
+        Self {
+            rule: Some(&row.rule),
+            effect: None,
+            derived: None,
+            condition: None,
+            turned: false,
+            outcome: None,
+            activated: None,
+            not_met: None,
+        }
+    }
+
     /// The same for rows that decide in the same way.
-    fn identity(&self) -> usize {
-        let rule = self.rule.map_or(1, |rule| std::ptr::from_ref(rule) as usize);
-        rule ^ self.derived.map_or(0, |test| test.0 + 1) << 1
+    fn identity(&self) -> Identity {
+        (self.rule.map(|rule| std::ptr::from_ref(rule) as usize), self.derived.map(|test| test.0))
     }
 }
 
@@ -157,7 +179,7 @@ struct Builder<'m, 'p> {
 impl<'p> Builder<'_, 'p> {
     /// Of roles to which the same rules speak everywhere, the first; and all that conditions look for.
     fn told_apart(&mut self, roles: BTreeSet<Arc<str>>, decided_in: &[Vec<Arc<str>>]) -> BTreeSet<Arc<str>> {
-        let mut seen: BTreeSet<Vec<usize>> = BTreeSet::new();
+        let mut seen: BTreeSet<Vec<Option<Identity>>> = BTreeSet::new();
         roles
             .into_iter()
             .filter(|role| {
@@ -166,8 +188,8 @@ impl<'p> Builder<'_, 'p> {
                     for action in ACTIONS {
                         let plan = self.plan(bundle, scope, action, None, std::slice::from_ref(role));
                         for level in plan.roles.iter().flat_map(|levels| levels.iter()) {
-                            spoken.push(0);
-                            spoken.extend(level.rules.iter().map(Speaks::identity));
+                            spoken.push(None);
+                            spoken.extend(level.rules.iter().map(|speaks| Some(speaks.identity())));
                         }
                     }
                 }
@@ -185,7 +207,7 @@ impl<'p> Builder<'_, 'p> {
         roles: &[Arc<str>],
     ) -> Plan<'p> {
         let principal = principal.map_or_else(Arc::default, |principal| {
-            self.of(bundle, "", action, |set, query| of_principal(set, query, principal))
+            self.of(bundle, "", action, &[], |set, query| of_principal(set, query, principal))
         });
         let roles = roles
             .iter()
@@ -194,9 +216,11 @@ impl<'p> Builder<'_, 'p> {
                 if let Some(known) = self.levels.get(&key) {
                     return Arc::clone(known);
                 }
-                let levels = self.of(bundle, scope, action, |set, query| {
-                    of_resource(set, query, &set.with_parent_roles(scope, std::slice::from_ref(role)))
-                });
+                let set = self.model.bundles.get(bundle).map(|bundle| bundle.set);
+                let roles = set.map(|set| set.with_parent_roles(scope, std::slice::from_ref(role)));
+                let roles = roles.unwrap_or_default();
+                let levels =
+                    self.of(bundle, scope, action, &roles, |set, query| of_resource(set, query, &roles));
                 self.levels.insert(key, Arc::clone(&levels));
                 levels
             })
@@ -209,6 +233,7 @@ impl<'p> Builder<'_, 'p> {
         bundle: usize,
         scope: &str,
         action: &str,
+        roles: &[Arc<str>],
         bindings: impl Fn(&'p PolicySet, &Query<'_>) -> Vec<Binding<'p>>,
     ) -> Levels<'p> {
         let Some(set) = self.model.bundles.get(bundle).map(|bundle| bundle.set) else {
@@ -216,8 +241,16 @@ impl<'p> Builder<'_, 'p> {
         };
         let level = |scope: &str| {
             let query = Query { version: VERSION, resource: KIND, scope, action };
-            let rules = bindings(set, &query);
-            let rules = rules.iter().map(|binding| self.speaks(bundle, binding)).collect();
+            let mut silent = silent(set, &query, roles).into_iter().peekable();
+            let mut rules = Vec::new();
+            for binding in bindings(set, &query) {
+                let at = place(&binding, &query, roles);
+                while let Some((_, row)) = silent.next_if(|(of, _)| *of <= at) {
+                    rules.push(Speaks::names(row));
+                }
+                rules.push(self.speaks(bundle, &binding));
+            }
+            rules.extend(silent.map(|(_, row)| Speaks::names(row)));
             let consent = set.scope_permissions.get(scope).copied().unwrap_or_default()
                 == ScopePermissions::RequireParentalConsentForAllows;
             Level { scope: scope.into(), consent, rules }
@@ -231,6 +264,10 @@ impl<'p> Builder<'_, 'p> {
         let (condition, turned) = binding.condition().map_or((None, false), |(condition, turned)| {
             (rule.and_then(|rule| test(condition, &rule.params)), turned)
         });
+        let says = |held: bool| {
+            let output = binding.output(held)?;
+            self.model.says_of(bundle, output, &rule?.params)
+        };
         let derived = binding.derived_role();
         Speaks {
             rule,
@@ -239,6 +276,39 @@ impl<'p> Builder<'_, 'p> {
             condition,
             turned,
             outcome: binding.outcome(),
+            activated: says(true),
+            not_met: says(false),
+        }
+    }
+}
+
+/// Rules of role policies that name an action and nothing else, each with the place of its role. They decide nothing, so that an evaluation
+/// passes over them; whether they are reached is a question all the same.
+fn silent<'p>(set: &'p PolicySet, query: &Query<'_>, roles: &[Arc<str>]) -> Vec<(usize, &'p RoleRow)> {
+    let index = set.resources.get(query.scope).and_then(|versions| versions.get(query.version));
+    let rows = || index.into_iter().flat_map(|index| &index.roles);
+    let is_silent = |row: &&RoleRow| {
+        let rule = &row.rule;
+        let says = rule.output.rule_activated.is_some() || rule.output.condition_not_met.is_some();
+        rule.condition.is_none()
+            && !says
+            && row.resource.matches(query.resource)
+            && names_action(row, query.action)
+    };
+    let of = |(at, role): (usize, &Arc<str>)| {
+        rows().filter(is_silent).filter(|row| row.role == *role).map(|row| (at, row)).collect::<Vec<_>>()
+    };
+    roles.iter().enumerate().flat_map(of).collect()
+}
+
+/// The place of the role for which a role policy speaks; rules of other policies come after all of these.
+fn place(binding: &Binding<'_>, query: &Query<'_>, roles: &[Arc<str>]) -> usize {
+    let at = |is: &dyn Fn(&Arc<str>) -> bool| roles.iter().position(is).unwrap_or(usize::MAX);
+    match binding {
+        Binding::Row(_) => usize::MAX,
+        Binding::RoleSays(row) | Binding::RoleUnless(row) => at(&|role| *role == row.role),
+        Binding::RoleIsSilent { policy } => {
+            at(&|role| role_key(role, query.version, query.scope) == **policy)
         }
     }
 }
@@ -283,7 +353,13 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
     } else {
         globs.iter().cloned().collect()
     };
-    exact.extend(globs.iter().map(|glob| glob.replace('*', "x").into()));
+    // Somebody who is meant by the pattern alone, and not by name as well.
+    let meant = |glob: &String| {
+        let with = |stars: usize| glob.replace('*', &"x".repeat(stars));
+        (1..).map(with).find(|role| !exact.contains(role.as_str())).map(Arc::from)
+    };
+    let meant: Vec<Arc<str>> = globs.iter().filter_map(meant).collect();
+    exact.extend(meant);
     exact.insert(other.into());
     (exact, doubtful)
 }

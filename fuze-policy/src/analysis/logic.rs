@@ -72,7 +72,7 @@ impl Test {
 
 impl Logic {
     /// CEL's own logic: an operand that decides wins over errors beside it.
-    fn truth(&self, truth: &mut dyn FnMut(AtomId) -> Truth) -> Truth {
+    pub(super) fn truth(&self, truth: &mut dyn FnMut(AtomId) -> Truth) -> Truth {
         let mut decide = |of: &[Logic], decisive: Truth, otherwise: Truth| {
             let mut failed = false;
             for logic in of {

@@ -1,20 +1,24 @@
 //! Everything that one or two policy sets look at in a request about a tool: conditions, atoms, variables and their cells.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
 use super::logic::{Closing, Logic, Test, Truth};
+use super::says::{SayId, Says, constant, split};
 use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
-use crate::agent_tool::{ACTIONS, KIND};
+use crate::agent_tool::{ACTIONS, KIND, VERSION};
 use crate::cel::{Expr, Kind, Map, Root};
-use crate::cerbos::{CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, Row, Rule, Whom};
+use crate::cerbos::{
+    CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom,
+};
 
-/// The version of policies that tools are decided by.
-pub(super) const VERSION: &str = "default";
+/// Conditionals of an output that are looked into, one within the other.
+const MOST_SPLITS: u32 = 6;
 
 /// The number of a cell in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,12 +43,14 @@ pub(super) struct Bundle<'p> {
     pub(super) set: &'p PolicySet,
     pub(super) params: CheckParams,
     tests: HashMap<(usize, u32), TestId>,
+    says: HashMap<(usize, u32), SayId>,
 }
 
 /// See the module.
 pub(super) struct Model<'p> {
     pub(super) bundles: Vec<Bundle<'p>>,
     pub(super) tests: Vec<Test>,
+    says: Vec<Says>,
     pub(super) atoms: Vec<Atom>,
     pub(super) vars: Vec<Variable>,
     pub(super) cells: Vec<Cell>,
@@ -78,7 +84,11 @@ pub(super) fn rows(set: &PolicySet) -> impl Iterator<Item = &Row> {
 pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
     set.resources
         .iter()
-        .filter(|(_, versions)| versions.get(VERSION).is_some_and(|index| index.regular.contains_key(KIND)))
+        .filter(|(_, versions)| {
+            versions.get(VERSION).is_some_and(|index| {
+                index.regular.contains_key(KIND) || index.roles.iter().any(|row| row.resource.matches(KIND))
+            })
+        })
         .map(|(scope, _)| scope)
 }
 
@@ -89,6 +99,7 @@ impl<'p> Model<'p> {
         let mut model = Self {
             bundles: Vec::new(),
             tests: Vec::new(),
+            says: Vec::new(),
             atoms: Vec::new(),
             vars: Vec::new(),
             cells: Vec::new(),
@@ -110,33 +121,56 @@ impl<'p> Model<'p> {
 
     fn bundle(&mut self, policies: &Policies<'p>, salt: usize) {
         let set = policies.set;
-        let mut bundle = Bundle { set, params: policies.params.clone(), tests: HashMap::new() };
-        let mut add = |this: &mut Self, condition: Option<&Condition>, params: &Params| {
+        let (mut tests, mut says) = (HashMap::new(), HashMap::new());
+        let mut condition = |this: &mut Self, condition: Option<&Condition>, params: &Params| {
             let Some(condition) = condition else { return };
             let key = (std::ptr::from_ref(condition) as usize, params.id);
-            if bundle.tests.contains_key(&key) {
+            if tests.contains_key(&key) {
                 return;
             }
             let test = this.read_condition(condition, params, &policies.params.globals, salt);
-            bundle.tests.insert(key, TestId(this.tests.len()));
+            tests.insert(key, TestId(this.tests.len()));
             this.tests.push(test);
         };
+        let mut output = |this: &mut Self, rule: &Rule| {
+            let both = [&rule.output.rule_activated, &rule.output.condition_not_met];
+            for output in both.into_iter().flatten() {
+                let key = (std::ptr::from_ref(&**output) as usize, rule.params.id);
+                if let Entry::Vacant(place) = says.entry(key) {
+                    let read = this.read_output(output, &rule.params, &policies.params.globals, salt);
+                    place.insert(SayId(this.says.len()));
+                    this.says.push(read);
+                }
+            }
+        };
         for row in rows(set) {
-            add(self, row.rule.condition.as_ref(), &row.rule.params);
+            condition(self, row.rule.condition.as_ref(), &row.rule.params);
+            output(self, &row.rule);
             if let Whom::DerivedRole { role, .. } = &row.whom {
-                add(self, role.condition.as_ref(), &role.params);
+                condition(self, role.condition.as_ref(), &role.params);
             }
         }
         for row in set.role_rows() {
-            add(self, row.rule.condition.as_ref(), &row.rule.params);
+            condition(self, row.rule.condition.as_ref(), &row.rule.params);
+            output(self, &row.rule);
         }
-        self.bundles.push(bundle);
+        self.bundles.push(Bundle { set, params: policies.params.clone(), tests, says });
     }
 
     /// The test of a condition.
     pub(super) fn test_of(&self, bundle: usize, condition: &Condition, params: &Params) -> Option<TestId> {
         let key = (std::ptr::from_ref(condition) as usize, params.id);
         self.bundles.get(bundle)?.tests.get(&key).copied()
+    }
+
+    /// What an output says.
+    pub(super) fn says_of(&self, bundle: usize, output: &Expression, params: &Params) -> Option<SayId> {
+        let key = (std::ptr::from_ref(output) as usize, params.id);
+        self.bundles.get(bundle)?.says.get(&key).copied()
+    }
+
+    pub(super) fn says(&self, id: SayId) -> Option<&Says> {
+        self.says.get(id.0)
     }
 
     pub(super) fn test(&self, id: TestId) -> Option<&Test> {
@@ -179,6 +213,27 @@ impl<'p> Model<'p> {
                 let exact = closing.exact;
                 Test::Expr(self.logic(&closed, exact, &salt, expression))
             }
+        }
+    }
+
+    fn read_output(&mut self, output: &Expression, params: &Params, globals: &Map, salt: usize) -> Says {
+        let mut closing = Closing::new(params, globals);
+        let closed = closing.close(output.program.expr());
+        let (exact, salt) = (closing.exact, format!("{salt}/{}", params.id));
+        self.read_said(closed, exact, &salt, output, MOST_SPLITS)
+    }
+
+    fn read_said(&mut self, expr: Expr, exact: bool, salt: &str, stands: &Expression, splits: u32) -> Says {
+        if let Some(says) = constant(&expr).filter(|_| exact) {
+            return says;
+        }
+        match split(&expr).filter(|_| exact && splits > 0) {
+            Some((condition, both)) => {
+                let condition = self.logic(condition, exact, salt, stands);
+                let both = both.map(|expr| self.read_said(expr, exact, salt, stands, splits - 1));
+                Says::If(condition, Box::new(both))
+            }
+            None => Says::Free(self.intern(&expr, exact, salt, stands)),
         }
     }
 
@@ -396,9 +451,34 @@ fn fresh(subject: Option<&Subject>, points: &BTreeSet<Point>, count: usize) -> V
 pub(super) struct RuleOf<'p> {
     pub(super) rule: &'p Arc<Rule>,
     pub(super) rows: Vec<&'p Row>,
+    /// Of a role policy's rule; such a rule has one of these, and no row.
+    pub(super) of_role: Option<&'p RoleRow>,
 }
 
-/// The rules of resource and principal policies for tools, whatever version and action they are for.
+impl<'p> RuleOf<'p> {
+    /// The version of its policy.
+    pub(super) fn version(&self, set: &'p PolicySet) -> Option<&'p str> {
+        let policy =
+            self.of_role.map(|row| row.policy).or_else(|| self.rows.first().map(|row| row.policy))?;
+        set.policy(policy).map(|policy| &*policy.version)
+    }
+
+    /// Whether it is about one of the actions that are asked about tools.
+    pub(super) fn is_asked(&self) -> bool {
+        let named = |action: &str| {
+            self.of_role.is_some_and(|row| names_action(row, action))
+                || self.rows.iter().any(|row| row.action.matches(action))
+        };
+        ACTIONS.into_iter().any(named)
+    }
+}
+
+/// Whether a role policy's rule names an action.
+pub(super) fn names_action(row: &RoleRow, action: &str) -> bool {
+    row.allow_actions.iter().any(|allow| allow.as_str() == action || allow.matches(action))
+}
+
+/// The rules for tools, whatever version and action they are for; those of role policies last.
 pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
     let mut rules: Vec<RuleOf<'_>> = Vec::new();
     for row in set.rows() {
@@ -412,8 +492,10 @@ pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
         }
         match rules.iter_mut().find(|known| Arc::ptr_eq(known.rule, &row.rule)) {
             Some(known) => known.rows.push(row),
-            None => rules.push(RuleOf { rule: &row.rule, rows: vec![row] }),
+            None => rules.push(RuleOf { rule: &row.rule, rows: vec![row], of_role: None }),
         }
     }
+    let of_roles = set.role_rows().filter(|row| row.resource.matches(KIND));
+    rules.extend(of_roles.map(|row| RuleOf { rule: &row.rule, rows: Vec::new(), of_role: Some(row) }));
     rules
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::outcome::people;
 use crate::cerbos::{CheckInput, Place};
 
 /// What is to be proven.
@@ -20,9 +21,17 @@ pub enum Property {
     /// names another tenant unlocks what the tenant's own name would not. An argument names a tenant if a condition compares it with
     /// `P.attr.tenant`, with a scope of the set, or if its name has `tenant` in it.
     NothingCrossesTenants,
-    /// Each rule about tools is reached by some request and holds for it. Rules of role policies are left out.
+    /// Each rule about tools is reached by some request and holds for it: of a role policy's rule, its role may do by it what it names.
     NoRuleIsDead,
-    /// Set against an older one, a policy set allows nothing more: what [`diff`](super::diff) proves.
+    /// Each approval of a tool of a classification asks so many people at least. That there is one is [`Property::NeverAuto`].
+    AtLeastApprovers {
+        /// Such as `special_category`.
+        classification: String,
+        /// How many.
+        people: u8,
+    },
+    /// Set against an older one, a policy set allows nothing more, and asks for no less where a person has to approve: what
+    /// [`diff`](super::diff) proves.
     AllowsNothingNew,
 }
 
@@ -31,6 +40,12 @@ impl Property {
     #[must_use]
     pub fn never_auto(classification: &str) -> Self {
         Self::NeverAuto { classification: classification.to_owned() }
+    }
+
+    /// [`Property::AtLeastApprovers`].
+    #[must_use]
+    pub fn at_least_approvers(classification: &str, people: u8) -> Self {
+        Self::AtLeastApprovers { classification: classification.to_owned(), people }
     }
 }
 
@@ -42,7 +57,12 @@ impl fmt::Display for Property {
             }
             Self::NothingCrossesTenants => f.write_str("nothing crosses tenants"),
             Self::NoRuleIsDead => f.write_str("no rule is dead"),
-            Self::AllowsNothingNew => f.write_str("nothing is allowed that was denied"),
+            Self::AtLeastApprovers { classification, people: least } => {
+                write!(f, "every approval of a `{classification}` tool asks {} at least", people(*least))
+            }
+            Self::AllowsNothingNew => {
+                f.write_str("nothing is allowed that was denied, and no approval asks for less than it did")
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::confirm::{self, Reach, Real, rule_of};
+use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
 use super::frames::{Frames, Wanted};
 use super::model::{CellId, Model, rules};
-use super::search::{MOST_CASES, Memo, Search};
+use super::outcome::{Outcome, Reach, people};
+use super::search::{Memo, Search};
 use super::vocabulary::TENANT;
 use super::{Counterexample, Policies, Proof, Property, Reason};
 use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
@@ -19,6 +20,9 @@ pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
         Property::NeverAuto { classification } => never_auto(policies, property, classification),
         Property::NothingCrossesTenants => nothing_crosses_tenants(policies),
         Property::NoRuleIsDead => no_rule_is_dead(policies),
+        Property::AtLeastApprovers { classification, people } => {
+            at_least_approvers(policies, property, classification, *people)
+        }
         Property::AllowsNothingNew => diff(policies, policies),
     }
 }
@@ -26,18 +30,17 @@ pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
 fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str) -> Proof {
     let model = Model::new(&[policies], false);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
-    let declared = policies.tools.map(|tools| &tools.tools).filter(|tools| !tools.is_empty());
-    if declared.is_some_and(|tools| tools.iter().all(|tool| tool.classification != classification)) {
+    if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
     }
-    let mut run = Run::new(property);
+    let mut run = Run::new(property, policies);
     let found = run.each(&frames, &model, |run, search| {
-        if reach(search, 0) < Reach::Alone {
+        if outcome(search, 0) != Outcome::Alone {
             return None;
         }
         run.confirm(search, |search, values| {
             let [real] = one(confirm::decide(search, values))?;
-            (real.reach == Reach::Alone).then(|| {
+            (real.outcome == Outcome::Alone).then(|| {
                 let explanation = format!(
                     "the tool `{}` is `{classification}` and allowed without approval",
                     real.input.resource.id
@@ -49,25 +52,64 @@ fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str
     run.end(&frames, found)
 }
 
+fn at_least_approvers(
+    policies: &Policies<'_>,
+    property: &Property,
+    classification: &str,
+    least: u8,
+) -> Proof {
+    let model = Model::new(&[policies], false);
+    // More roles only ask for more.
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: Some(classification) });
+    if no_tool_is(policies, classification) {
+        return Proof::Proven { property: property.clone(), cases: 0 };
+    }
+    let asks_less = |outcome: &Outcome| match outcome {
+        Outcome::WithApproval { known, .. } if known.approvers < least => Some(known.approvers),
+        Outcome::WithApproval { .. } | Outcome::Nothing | Outcome::Alone => None,
+    };
+    let mut run = Run::new(property, policies);
+    let found = run.each(&frames, &model, |run, search| {
+        asks_less(&outcome(search, 0))?;
+        run.confirm(search, |search, values| {
+            let [real] = one(confirm::decide(search, values))?;
+            asks_less(&real.outcome).map(|asked| {
+                let tool = &real.input.resource.id;
+                let explanation = format!(
+                    "an approval of the tool `{tool}`, which is `{classification}`, asks {}",
+                    people(asked)
+                );
+                counterexample(property, policies.set, &real, INVOKE, explanation)
+            })
+        })
+    });
+    run.end(&frames, found)
+}
+
+/// Whether tools are declared, and none of this classification.
+fn no_tool_is(policies: &Policies<'_>, classification: &str) -> bool {
+    let declared = policies.tools.map(|tools| &tools.tools).filter(|tools| !tools.is_empty());
+    declared.is_some_and(|tools| tools.iter().all(|tool| tool.classification != classification))
+}
+
 pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
     let property = Property::AllowsNothingNew;
     let model = Model::new(&[old, new], false);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
-    let mut run = Run::new(&property);
+    let mut run = Run::new(&property, new);
     let found = run.each(&frames, &model, |run, search| {
-        let after = reach(search, 1);
-        if after == Reach::Nothing || reach(search, 0) >= after {
+        let after = outcome(search, 1);
+        if after == Outcome::Nothing || after.is_at_most(&outcome(search, 0)) {
             return None;
         }
         run.confirm(search, |search, values| {
             let [before, after] = two(confirm::decide(search, values))?;
-            (after.reach > before.reach).then(|| {
-                let action = if after.reach == Reach::Alone && before.reach == Reach::WithApproval {
-                    INVOKE_AUTO
-                } else {
-                    INVOKE
+            (!after.outcome.is_at_most(&before.outcome)).then(|| {
+                let action = match (before.outcome.reach(), after.outcome.reach()) {
+                    (Reach::WithApproval, Reach::Alone) => INVOKE_AUTO,
+                    _ => INVOKE,
                 };
-                let explanation = format!("what was {} is {} now", before.reach.words(), after.reach.words());
+                let explanation = after.outcome.beyond(&before.outcome);
                 counterexample(&property, new.set, &after, action, explanation)
             })
         })
@@ -80,7 +122,7 @@ fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let model = Model::new(&[policies], true);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
     let arguments = model.tenant_arguments();
-    let mut run = Run::new(&property);
+    let mut run = Run::new(&property, policies);
     let found = run.each(&frames, &model, |run, search| {
         other_scope(run, search, policies.set)
             .or_else(|| arguments.iter().find_map(|argument| unlocked(run, search, *argument, policies.set)))
@@ -123,7 +165,7 @@ fn unlocked(
     let tenants = &model.variable(VarId(TENANT as u32))?.cells;
     for other in tenants.iter().filter(|other| **other != own) {
         let foreign = with(search, argument, *other);
-        if foreign == Reach::Nothing || with(search, argument, own) >= foreign {
+        if foreign == Outcome::Nothing || foreign.is_at_most(&with(search, argument, own)) {
             continue;
         }
         search.forced = Some((argument, *other));
@@ -132,12 +174,16 @@ fn unlocked(
             let mut honest = values.clone();
             honest.set(model, argument, model.cell(own));
             let [with_own] = one(confirm::decide(search, &honest))?;
-            (real.reach > with_own.reach).then(|| {
-                let explanation = format!(
-                    "an argument that names another tenant makes {} what the run's own tenant there leaves {}",
-                    real.reach.words(),
-                    with_own.reach.words()
-                );
+            (!real.outcome.is_at_most(&with_own.outcome)).then(|| {
+                let (foreign, own) = (real.outcome.reach().words(), with_own.outcome.reach().words());
+                let explanation = if foreign == own {
+                    "an argument that names another tenant needs less of an approval than the run's own tenant there"
+                        .to_owned()
+                } else {
+                    format!(
+                        "an argument that names another tenant makes {foreign} what the run's own tenant there leaves {own}"
+                    )
+                };
                 counterexample(&Property::NothingCrossesTenants, set, &real, INVOKE, explanation)
             })
         });
@@ -149,11 +195,11 @@ fn unlocked(
     None
 }
 
-fn with(search: &mut Search<'_, '_>, var: VarId, cell: CellId) -> Reach {
+fn with(search: &mut Search<'_, '_>, var: VarId, cell: CellId) -> Outcome {
     search.forced = Some((var, cell));
-    let reach = reach(search, 0);
+    let found = outcome(search, 0);
     search.forced = None;
-    reach
+    found
 }
 
 fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
@@ -179,7 +225,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
     let model = Model::new(&[policies], false);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     let mut waiting: Vec<&Arc<Rule>> = rules(policies.set).into_iter().map(|of| of.rule).collect();
-    let mut run = Run::new(&property);
+    let mut run = Run::new(&property, policies);
     let mut doubtful: BTreeSet<Arc<str>> = BTreeSet::new();
     let done = run.each(&frames, &model, |run, search| {
         let mut decision = Decision::new(search, 0);
@@ -193,7 +239,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
             };
             let free = search.free_atoms();
             let confirmed = free.is_empty()
-                || confirm::find(search, |search, values| {
+                || confirm::find(search, &mut run.tries_left, |search, values| {
                     let frame = search.frame;
                     let scope = frame.scopes.first().map_or("", |scope| &**scope);
                     confirm::holds(search, &values.request(frame, scope), rule).then_some(())
@@ -221,34 +267,31 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
     (certain, dead)
 }
 
-/// How far a call goes in this case, by one of the sets.
-pub(super) fn reach(search: &mut Search<'_, '_>, bundle: usize) -> Reach {
-    of_decision(&mut Decision::new(search, bundle))
-}
-
-/// How far a call goes by a decision.
-pub(super) fn of_decision(decision: &mut Decision<'_, '_, '_>) -> Reach {
-    if !decision.action(0).allows() {
-        return Reach::Nothing;
-    }
-    match decision.action(1) {
-        Answer::Allow { .. } => Reach::Alone,
-        Answer::Deny => Reach::WithApproval,
-        Answer::Failed => Reach::Nothing,
-    }
+/// What a call comes to in this case, by one of the sets.
+pub(super) fn outcome(search: &mut Search<'_, '_>, bundle: usize) -> Outcome {
+    Decision::new(search, bundle).outcome()
 }
 
 /// A search through all frames, and what was met with on the way.
 pub(super) struct Run<'r> {
     property: &'r Property,
     pub(super) cases: u64,
+    limit: u64,
+    tries_left: usize,
     too_many: bool,
     doubt: Option<Reason>,
 }
 
 impl<'r> Run<'r> {
-    pub(super) fn new(property: &'r Property) -> Self {
-        Self { property, cases: 0, too_many: false, doubt: None }
+    pub(super) fn new(property: &'r Property, policies: &Policies<'_>) -> Self {
+        Self {
+            property,
+            cases: 0,
+            limit: policies.most_cases,
+            tries_left: confirm::MOST_IN_ALL,
+            too_many: false,
+            doubt: None,
+        }
     }
 
     /// Visits each case until something is found.
@@ -258,12 +301,12 @@ impl<'r> Run<'r> {
         model: &'m Model<'p>,
         mut visit: impl FnMut(&mut Self, &mut Search<'m, 'p>) -> Option<T>,
     ) -> Option<T> {
-        let mut memo = Memo::new();
+        let mut memo = Memo::default();
         self.too_many = frames.too_many;
         for frame in &frames.all {
             let mut search = Search::new(model, frame, memo);
             loop {
-                if self.cases >= MOST_CASES {
+                if self.cases >= self.limit {
                     self.too_many = true;
                     return None;
                 }
@@ -286,7 +329,7 @@ impl<'r> Run<'r> {
         search: &mut Search<'_, '_>,
         really: impl FnMut(&Search<'_, '_>, &super::witness::Values) -> Option<T>,
     ) -> Option<T> {
-        let found = confirm::find(search, really);
+        let found = confirm::find(search, &mut self.tries_left, really);
         if found.is_none() {
             self.doubt(search);
         }
@@ -314,7 +357,7 @@ impl<'r> Run<'r> {
     /// Whether all that there is was looked at, and nothing remains in doubt.
     pub(super) fn certain(&mut self, frames: &Frames<'_>) -> Result<(), Reason> {
         if self.too_many {
-            return Err(Reason::TooManyCases { limit: MOST_CASES });
+            return Err(Reason::TooManyCases { limit: self.limit });
         }
         if !frames.doubtful.is_empty() {
             return Err(Reason::RolePatterns { patterns: frames.doubtful.clone() });

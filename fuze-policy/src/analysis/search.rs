@@ -1,36 +1,96 @@
 //! Goes through all cases: a variable gets a cell when a condition first looks at it, and no sooner.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::atoms::{Atom, AtomId, Form, VarId};
 use super::cells::{Cell, Subject};
 use super::frames::Frame;
 use super::logic::Truth;
 use super::model::{CellId, Model};
+use super::outcome::Open;
 use super::vocabulary::{ART9_BASIS, ATTRIBUTES, CLASSIFICATION, SPECIAL};
 use super::witness::Values;
 
-/// Cases that are looked at before giving up.
-pub(super) const MOST_CASES: u64 = 1_000_000;
-
 /// What is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Slot {
     Var(VarId),
     Tool,
     /// How an atom comes out that cells do not decide; of those that look at the derived roles, by scope.
     Free(AtomId, u32),
+    /// Whether an output that cannot be looked into says anything that can be read.
+    Says(Open),
+}
+
+/// What was chosen: there is a case for each turn of these, so that looking them up is most of the work.
+#[derive(Clone, Default)]
+struct Chosen {
+    vars: Vec<Option<usize>>,
+    rest: BTreeMap<Slot, usize>,
+}
+
+impl Chosen {
+    fn get(&self, slot: Slot) -> Option<usize> {
+        match slot {
+            Slot::Var(var) => self.vars.get(var.0 as usize).copied().flatten(),
+            Slot::Tool | Slot::Free(..) | Slot::Says(_) => self.rest.get(&slot).copied(),
+        }
+    }
+
+    fn set(&mut self, slot: Slot, chosen: Option<usize>) {
+        match (slot, chosen) {
+            (Slot::Var(var), _) => {
+                let at = var.0 as usize;
+                if self.vars.len() <= at {
+                    self.vars.resize(at + 1, None);
+                }
+                if let Some(place) = self.vars.get_mut(at) {
+                    *place = chosen;
+                }
+            }
+            (_, Some(chosen)) => drop(self.rest.insert(slot, chosen)),
+            (_, None) => drop(self.rest.remove(&slot)),
+        }
+    }
 }
 
 /// Outcomes of atoms by the cells that they look at.
-pub(super) type Memo = HashMap<(AtomId, u32, Vec<CellId>), Truth>;
+#[derive(Default)]
+pub(super) struct Memo(Vec<BTreeMap<Seen, Truth>>);
+
+impl Memo {
+    fn get(&self, atom: AtomId, seen: &Seen) -> Option<Truth> {
+        self.0.get(atom.0 as usize)?.get(seen).copied()
+    }
+
+    fn insert(&mut self, atom: AtomId, seen: Seen, truth: Truth) {
+        let at = atom.0 as usize;
+        if self.0.len() <= at {
+            self.0.resize_with(at + 1, BTreeMap::new);
+        }
+        if let Some(of_atom) = self.0.get_mut(at) {
+            of_atom.insert(seen, truth);
+        }
+    }
+}
+
+/// The frame, if it matters, and the cells that an atom looks at; an atom with more is evaluated each time.
+type Seen = [u32; 8];
+
+fn seen(frame: u32, cells: &[(VarId, CellId)]) -> Option<Seen> {
+    let mut seen = [u32::MAX; 8];
+    let (first, rest) = seen.split_first_mut()?;
+    *first = frame;
+    rest.get_mut(..cells.len())?.iter_mut().zip(cells).for_each(|(place, (_, cell))| *place = cell.0);
+    Some(seen)
+}
 
 /// One case after another, of one frame.
 pub(super) struct Search<'m, 'p> {
     pub(super) model: &'m Model<'p>,
     pub(super) frame: &'m Frame<'p>,
     pub(super) memo: Memo,
-    chosen: HashMap<Slot, usize>,
+    chosen: Chosen,
     /// In the order in which they were chosen, each with how many there are to choose from.
     trail: Vec<(Slot, usize)>,
     /// A variable that is to have this cell, whatever was chosen for it.
@@ -39,33 +99,29 @@ pub(super) struct Search<'m, 'p> {
 
 impl<'m, 'p> Search<'m, 'p> {
     pub(super) fn new(model: &'m Model<'p>, frame: &'m Frame<'p>, memo: Memo) -> Self {
-        Self { model, frame, memo, chosen: HashMap::new(), trail: Vec::new(), forced: None }
+        Self { model, frame, memo, chosen: Chosen::default(), trail: Vec::new(), forced: None }
     }
 
     /// The next case; `false` if there is none.
     pub(super) fn next(&mut self) -> bool {
         while let Some((slot, count)) = self.trail.last().copied() {
-            match self.chosen.get_mut(&slot) {
-                Some(chosen) if *chosen + 1 < count => {
-                    *chosen += 1;
-                    return true;
-                }
-                _ => {
-                    self.chosen.remove(&slot);
-                    self.trail.pop();
-                }
+            let next = self.chosen.get(slot).map(|chosen| chosen + 1).filter(|next| *next < count);
+            self.chosen.set(slot, next);
+            if next.is_some() {
+                return true;
             }
+            self.trail.pop();
         }
         false
     }
 
     fn choose(&mut self, slot: Slot, count: usize) -> usize {
-        if let Some(chosen) = self.chosen.get(&slot) {
-            return *chosen;
+        if let Some(chosen) = self.chosen.get(slot) {
+            return chosen;
         }
         // With one to choose from there is nothing to come back to.
         if count > 1 {
-            self.chosen.insert(slot, 0);
+            self.chosen.set(slot, Some(0));
             self.trail.push((slot, count));
         }
         0
@@ -125,7 +181,7 @@ impl<'m, 'p> Search<'m, 'p> {
 
     /// The tool that this case is about, if something has looked at it and there are several.
     pub(super) fn chosen_tool(&self) -> Option<usize> {
-        self.chosen.get(&Slot::Tool).copied()
+        self.chosen.get(Slot::Tool)
     }
 
     /// How an atom comes out.
@@ -133,10 +189,9 @@ impl<'m, 'p> Search<'m, 'p> {
         let model = self.model;
         let Some(atom) = model.atom(id) else { return Truth::Error };
         if atom.form == Form::Free {
-            let salt = if atom.of_runtime { 1 + bundle * 1000 + level } else { 0 };
-            return self.free(id, atom, u32::try_from(salt).unwrap_or(u32::MAX));
+            return self.free(id, atom, salt(atom, bundle, level));
         }
-        let mut seen: Vec<(VarId, CellId)> = Vec::new();
+        let mut looked_at: Vec<(VarId, CellId)> = Vec::with_capacity(atom.vars.len());
         let mut unknown: Vec<&Cell> = Vec::new();
         for var in &atom.vars {
             let Some(variable) = model.variable(*var) else { continue };
@@ -146,7 +201,7 @@ impl<'m, 'p> Search<'m, 'p> {
                     whole = false;
                     break;
                 };
-                seen.push((*outer, cell));
+                looked_at.push((*outer, cell));
                 // Of what is no mapping, its kind alone decides.
                 whole = model.cell(cell).opens;
                 if !whole {
@@ -154,7 +209,7 @@ impl<'m, 'p> Search<'m, 'p> {
                 }
             }
             if whole && let Some(cell) = self.cell(*var) {
-                seen.push((*var, cell));
+                looked_at.push((*var, cell));
                 if model.cell(cell).region {
                     unknown.push(model.cell(cell));
                 }
@@ -174,18 +229,26 @@ impl<'m, 'p> Search<'m, 'p> {
         }
         let frame = self.frame;
         let frame_id = if atom.of_frame { 1 + frame.id * 2 + bundle as u32 } else { 0 };
-        let key = (id, frame_id, seen.iter().map(|(_, cell)| *cell).collect::<Vec<_>>());
-        if let Some(truth) = self.memo.get(&key) {
-            return *truth;
+        let seen = seen(frame_id, &looked_at);
+        if let Some(truth) = seen.and_then(|seen| self.memo.get(id, &seen)) {
+            return truth;
         }
         let mut values = Values::default();
-        for (var, cell) in &seen {
+        for (var, cell) in &looked_at {
             values.set(model, *var, model.cell(*cell));
         }
         let scope = frame.scopes.get(bundle).map_or("", |scope| &**scope);
         let truth = values.truth_in(atom, scope, &frame.roles);
-        self.memo.insert(key, truth);
+        if let Some(seen) = seen {
+            self.memo.insert(id, seen, truth);
+        }
         truth
+    }
+
+    /// That an output that cannot be looked into says something; `None` where it fails.
+    pub(super) fn speaks(&mut self, id: AtomId, bundle: usize, level: usize) -> Option<Open> {
+        let open = (id, self.model.atom(id).map_or(0, |atom| salt(atom, bundle, level)));
+        (self.choose(Slot::Says(open), 2) == 0).then_some(open)
     }
 
     fn free(&mut self, id: AtomId, atom: &Atom, salt: u32) -> Truth {
@@ -198,7 +261,7 @@ impl<'m, 'p> Search<'m, 'p> {
     /// The atoms of this case that were chosen how to come out.
     pub(super) fn free_atoms(&self) -> Vec<&'m Atom> {
         let atom = |(slot, _): &(Slot, usize)| match slot {
-            Slot::Free(id, _) => self.model.atom(*id),
+            Slot::Free(id, _) | Slot::Says((id, _)) => self.model.atom(*id),
             Slot::Var(_) | Slot::Tool => None,
         };
         self.trail.iter().filter_map(atom).collect()
@@ -215,11 +278,11 @@ impl<'m, 'p> Search<'m, 'p> {
             let looked_at = match variable.subject {
                 Subject::Attribute(_) => true,
                 Subject::Argument(_) => {
-                    self.chosen.contains_key(&Slot::Var(var)) || self.forced.is_some_and(|(f, _)| f == var)
+                    self.chosen.get(Slot::Var(var)).is_some() || self.forced.is_some_and(|(f, _)| f == var)
                 }
             };
             let within = variable.within.iter().all(|outer| {
-                self.chosen.contains_key(&Slot::Var(*outer))
+                self.chosen.get(Slot::Var(*outer)).is_some()
                     && self.cell(*outer).is_some_and(|cell| model.cell(cell).opens)
             });
             if looked_at
@@ -233,4 +296,10 @@ impl<'m, 'p> Search<'m, 'p> {
         self.trail.truncate(trail);
         values
     }
+}
+
+/// Tells apart what looks at the derived roles: they differ by set and scope.
+fn salt(atom: &Atom, bundle: usize, level: usize) -> u32 {
+    let salt = if atom.of_runtime { 1 + bundle * 1000 + level } else { 0 };
+    u32::try_from(salt).unwrap_or(u32::MAX)
 }

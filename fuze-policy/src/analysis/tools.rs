@@ -1,8 +1,8 @@
 //! The declared tools, as the build script and the command read them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::vocabulary;
+use super::vocabulary::words_of;
 
 /// What is declared: the tools of a program, and the roles that its principals can have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,28 @@ impl Tools {
         }
         Ok(Self { tools, roles })
     }
+
+    /// What [`from_json`](Self::from_json) reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let tool = |tool: &ToolDeclaration| {
+            json!({
+                "name": tool.name,
+                "classification": tool.classification,
+                "art9_basis": tool.art9_basis,
+                "residency": tool.residency,
+                "effect": tool.effect,
+                "egress": tool.egress,
+                "args": tool.args,
+            })
+        };
+        let tools: Vec<Value> = self.tools.iter().map(tool).collect();
+        let all = match &self.roles {
+            Some(roles) => json!({ "tools": tools, "roles": roles }),
+            None => json!({ "tools": tools }),
+        };
+        all.to_string()
+    }
 }
 
 fn tool(json: Value) -> Result<ToolDeclaration, String> {
@@ -94,7 +116,7 @@ fn declared(name: &str, mut members: Map<String, Value>) -> Result<ToolDeclarati
 }
 
 fn of_vocabulary(member: &str, value: String) -> Result<String, String> {
-    match vocabulary::values(member) {
+    match words_of(member) {
         Some(known) if !known.contains(&value.as_str()) => {
             Err(format!("`{member}` cannot be `{value}`, only {}", known.join(", ")))
         }

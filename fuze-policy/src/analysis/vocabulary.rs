@@ -18,6 +18,8 @@ pub(super) struct Attribute {
 pub(super) enum Domain {
     /// Any text.
     Text,
+    /// Text; these are all the words there are, for now.
+    Open(&'static [&'static str]),
     /// One of these.
     Closed(&'static [&'static str]),
     /// One of these for a special category, missing else.
@@ -44,6 +46,36 @@ const ART9: &[&str] = &[
     "archiving_research_statistics",
 ];
 
+/// Proofs count with others, too: the Commission may add to Annex III (AI Act, Art. 7).
+const ANNEX_III: &[&str] = &[
+    NONE,
+    "biometrics.remote_identification",
+    "biometrics.sensitive_categorisation",
+    "biometrics.emotion_recognition",
+    "critical_infrastructure.safety_component",
+    "education.admission",
+    "education.learning_outcomes",
+    "education.level_assessment",
+    "education.test_monitoring",
+    "employment.recruitment",
+    "employment.work_relationship_decisions",
+    "essential_services.public_benefits",
+    "essential_services.creditworthiness",
+    "essential_services.life_health_insurance",
+    "essential_services.emergency_dispatch",
+    "law_enforcement.victim_risk",
+    "law_enforcement.polygraph",
+    "law_enforcement.evidence_reliability",
+    "law_enforcement.offending_risk",
+    "law_enforcement.profiling",
+    "migration.polygraph",
+    "migration.entry_risk",
+    "migration.application_examination",
+    "migration.person_detection",
+    "justice_democracy.judicial_assistance",
+    "justice_democracy.election_influence",
+];
+
 const fn of_tool(name: &'static str, domain: Domain) -> Attribute {
     Attribute { root: Root::ResourceAttr, name, domain, of_tool: true }
 }
@@ -58,7 +90,7 @@ pub(super) const ART9_BASIS: usize = 2;
 pub(super) const TENANT: usize = 7;
 pub(super) const PRINCIPAL: usize = 13;
 
-/// All of them but the arguments. Annex III is open: the Commission may add to it (AI Act, Art. 7).
+/// All of them but the arguments.
 pub(super) static ATTRIBUTES: [Attribute; 14] = [
     of_tool("tool_name", Domain::Text),
     of_tool("classification", Domain::Closed(&["public", "confidential", "personal", SPECIAL])),
@@ -80,7 +112,7 @@ pub(super) static ATTRIBUTES: [Attribute; 14] = [
             "legitimate_interests",
         ]),
     ),
-    of_run("annex_iii", Domain::Text),
+    of_run("annex_iii", Domain::Open(ANNEX_III)),
     of_run("art22", Domain::Closed(&[NONE, "contract_necessity", "authorised_by_law", "explicit_consent"])),
     of_run("has_subject", Domain::Flag),
     Attribute { root: Root::PrincipalId, name: "", domain: Domain::Text, of_tool: false },
@@ -100,12 +132,18 @@ pub(super) fn attribute(root: Root, first: Option<&str>) -> Option<usize> {
     }
 }
 
-/// The values that an attribute can have, if they are few.
-pub(super) fn values(name: &str) -> Option<&'static [&'static str]> {
-    let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name == name)?;
-    match attribute.domain {
-        Domain::Closed(values) | Domain::OfSpecial(values) => Some(values),
-        Domain::Text | Domain::Flag | Domain::Count => None,
+/// The words that an attribute of a tool or a run can have, such as those of `classification`; `None` where it has no list of words.
+#[must_use]
+pub fn words_of(attribute: &str) -> Option<&'static [&'static str]> {
+    ATTRIBUTES.iter().find(|known| known.name == attribute)?.domain.words()
+}
+
+impl Domain {
+    pub(super) fn words(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Open(words) | Self::Closed(words) | Self::OfSpecial(words) => Some(words),
+            Self::Text | Self::Flag | Self::Count => None,
+        }
     }
 }
 
@@ -117,5 +155,53 @@ impl Attribute {
             Root::PrincipalAttr => format!("P.attr.{}", self.name),
             _ => format!("R.attr.{}", self.name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::agent_tool::question;
+    use crate::{CallFacts, Request, RunFacts, ToolFacts};
+
+    /// What is asked has these attributes and no other.
+    #[test]
+    fn these_are_the_attributes_of_a_question() {
+        let tool = ToolFacts {
+            name: "t",
+            classification: SPECIAL,
+            art9_basis: Some("explicit_consent"),
+            residency: "eu",
+            effect: "read",
+            egress: "none",
+        };
+        let run = RunFacts {
+            tenant: "acme",
+            principal: "ann",
+            roles: &["a".to_owned()],
+            purpose: "care",
+            lawful_basis: "consent",
+            annex_iii: "none",
+            art22: "none",
+            has_subject: false,
+        };
+        let request = Request { tool, run, call: CallFacts { args: b"{}", depth: 0 } };
+        let asked = question(&request, "").unwrap();
+        let known = |root: Root| -> BTreeSet<&str> {
+            ATTRIBUTES
+                .iter()
+                .filter(|attribute| attribute.root == root)
+                .map(|attribute| attribute.name)
+                .collect()
+        };
+        let mut of_resource = known(Root::ResourceAttr);
+        of_resource.insert(ARGS);
+        assert_eq!(asked.resource.attr.keys().map(String::as_str).collect::<BTreeSet<_>>(), of_resource);
+        assert_eq!(
+            asked.principal.attr.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+            known(Root::PrincipalAttr)
+        );
     }
 }

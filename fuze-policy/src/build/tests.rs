@@ -86,6 +86,19 @@ fn what_holds_is_accepted_with_the_tools_that_it_names() {
 }
 
 #[test]
+fn a_tool_is_named_by_its_id_and_in_lists_too() {
+    let policy =
+        POLICY.replace("R.attr[\"tool_name\"] == C.other", "R.id in [\"send_mail\", \"send_fax\"]").replace(
+            "R.attr.tool_name == \"pay_invoice\"",
+            "(\"pay_invoice\" == request.resource.attr.tool_name)",
+        );
+    let policy = policy.replace("constants:\n    local:\n      other: send_mail\n  ", "");
+    let checked = check(&[("policies/p.yaml", &policy)], &policies()).unwrap();
+    let named: Vec<&str> = checked.named.iter().map(|(tool, _)| tool.as_str()).collect();
+    assert_eq!(named, ["pay_invoice", "send_fax", "send_mail"]);
+}
+
+#[test]
 fn each_mistake_is_told_with_its_file_from_the_package() {
     let suite = SUITE.replace("\"invoke:auto\": EFFECT_DENY", "\"invoke:auto\": EFFECT_ALLOW");
     assert_eq!(

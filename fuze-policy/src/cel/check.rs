@@ -23,6 +23,7 @@ pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
         scope: Vec::new(),
         elements: Vec::new(),
         folds: !folding::asks_for_time(node),
+        patterns: 0,
     };
     checker.expr(node).map(|(expr, _)| expr)
 }
@@ -36,7 +37,12 @@ pub(super) struct Checker<'s> {
     elements: Vec<Ty>,
     /// Whether Cerbos folds the constants of the expression.
     folds: bool,
+    /// What the patterns so far weigh.
+    patterns: u64,
 }
+
+/// What the patterns of one expression may weigh together: each is compiled when the policy is read, and stays in memory.
+const MOST_PATTERNS: u64 = 20_000;
 
 impl Checker<'_> {
     pub(super) fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
@@ -350,7 +356,15 @@ impl Checker<'_> {
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
         let kind = match regexes::precompiled(function, &exprs) {
-            Some(pattern) if !exprs.is_empty() => Kind::Matches(Box::new(exprs.swap_remove(0)), pattern),
+            Some(pattern) if !exprs.is_empty() => {
+                self.patterns = self.patterns.saturating_add(pattern.weight());
+                if self.patterns > MOST_PATTERNS {
+                    let why =
+                        "the patterns of this expression are too large together: write fewer or simpler ones";
+                    return Err(self.error(span, why));
+                }
+                Kind::Matches(Box::new(exprs.swap_remove(0)), pattern)
+            }
             _ => constants::call(function, exprs),
         };
         Ok((kind, result))

@@ -48,6 +48,7 @@ impl<'e> Interpreter<'e> {
             Kind::Index { operand, index, optional } => {
                 let operand = self.eval(operand)?;
                 let index = self.eval(index)?;
+                self.budget.step(ops::text_cost(&index))?;
                 element(&operand, &index, *optional)
             }
             Kind::Not(operand) => match self.eval(operand)? {
@@ -161,6 +162,7 @@ impl<'e> Interpreter<'e> {
             let key = Key::from_value(&key).ok_or_else(|| {
                 EvalError::failed(format!("a map cannot have keys of type {}", key.type_of().name()))
             })?;
+            self.budget.step(ops::key_cost(&key))?;
             match (self.eval(&entry.value)?, entry.optional) {
                 // As cel-go does: an absent value also removes what an entry before put there.
                 (Value::Optional(None), true) => built.retain(|(other, _)| *other != key),
@@ -190,6 +192,8 @@ impl<'e> Interpreter<'e> {
             (Native::OrElse(_), _) => return Err(EvalError::NO_SUCH_OVERLOAD),
         };
         let values = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+        // Each function walks the text it is given once at least.
+        self.budget.step(values.iter().map(ops::text_cost).sum())?;
         native(&mut Context { now: self.activation.now, budget: self.budget }, &values)
     }
 

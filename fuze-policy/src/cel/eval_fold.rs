@@ -151,12 +151,15 @@ impl Collector {
                 values.push(result?);
             }
             Collector::Map { merge: false, entries } => {
+                let key = key(&first)?;
                 interpreter.budget.grow(ops::list_bytes(2))?;
-                entries.push((key(&first)?, result?));
+                interpreter.budget.step(ops::key_cost(&key))?;
+                entries.push((key, result?));
             }
             Collector::Map { merge: true, entries } => {
                 let Value::Map(added) = result? else { return Err(EvalError::NO_SUCH_OVERLOAD) };
                 interpreter.budget.grow(ops::list_bytes(2 * added.len()))?;
+                interpreter.budget.step(added.iter().map(|(key, _)| ops::key_cost(key)).sum())?;
                 entries.extend(added.iter().map(|(key, value)| (key.clone(), value.clone())));
             }
         }
@@ -233,7 +236,8 @@ pub(super) fn sorted(items: &[Value], keys: &[Value], budget: &mut super::Budget
     }
     let count = keys.len() as u64;
     budget.grow(ops::list_bytes(items.len()))?;
-    budget.step(count.saturating_mul(u64::from(count.ilog2() + 1)))?;
+    let all = keys.iter().fold(count, |all, key| all.saturating_add(ops::text_cost(key)));
+    budget.step(all.saturating_mul(u64::from(count.ilog2() + 1)))?;
     let mut pairs: Vec<_> = keys.iter().zip(items).collect();
     pairs.sort_by(|a, b| ops::compare(a.0, b.0).unwrap_or(Ordering::Equal));
     Ok(Value::List(pairs.into_iter().map(|(_, item)| item.clone()).collect()))

@@ -103,6 +103,18 @@ impl Map {
         Map { entries }
     }
 
+    /// Puts an entry in, in the place of one with the same key.
+    pub(crate) fn insert(&mut self, key: Key, value: Value) {
+        match self.entries.binary_search_by(|(candidate, _)| candidate.cmp(&key)) {
+            Ok(at) => {
+                if let Some(entry) = self.entries.get_mut(at) {
+                    entry.1 = value;
+                }
+            }
+            Err(at) => self.entries.insert(at, (key, value)),
+        }
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -8,6 +8,7 @@ use super::budget::Budget;
 use super::error::EvalError;
 use super::functions::spiffe::Spiffe;
 use super::functions::time;
+use super::map::Key;
 use super::value::{Duration, Value};
 
 const INT_OVERFLOW: EvalError = EvalError::Failed(std::borrow::Cow::Borrowed("integer overflow"));
@@ -250,7 +251,8 @@ pub(super) fn equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<Equalit
             };
         }
         (Value::Hierarchy(a), Value::Hierarchy(b)) => {
-            budget.step(a.len().min(b.len()) as u64)?;
+            let shorter = if a.len() < b.len() { a } else { b };
+            budget.step(shorter.iter().map(|part| 1 + text_cost_of(part.len())).sum())?;
             a == b
         }
         (Value::Spiffe(a), b) => return Ok(Spiffe::equality(a, b)),
@@ -279,7 +281,7 @@ pub(super) fn contains(container: &Value, value: &Value, budget: &mut Budget) ->
     match container {
         Value::List(items) => list_contains(items, value, budget).map(Value::Bool),
         Value::Map(map) => {
-            budget.step(1)?;
+            budget.step(1 + text_cost(value))?;
             Ok(Value::Bool(map.get(value).is_some()))
         }
         _ => Err(EvalError::NO_SUCH_OVERLOAD),
@@ -308,11 +310,19 @@ fn incomparable(a: &Value, b: &Value) -> bool {
 }
 
 /// Steps that walking the text of a value takes.
-fn text_cost(value: &Value) -> u64 {
+pub(super) fn text_cost(value: &Value) -> u64 {
     match value {
         Value::String(s) => text_cost_of(s.len()),
         Value::Bytes(b) => text_cost_of(b.len()),
         _ => 0,
+    }
+}
+
+/// Steps that comparing a key with another takes.
+pub(super) fn key_cost(key: &Key) -> u64 {
+    match key {
+        Key::String(s) => text_cost_of(s.len()),
+        Key::Bool(_) | Key::Int(_) | Key::Uint(_) | Key::Double(_) => 0,
     }
 }
 

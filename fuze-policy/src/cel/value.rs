@@ -251,7 +251,12 @@ impl Value {
     /// # Errors
     /// If JSON has no form for it, or it is larger than an output may be.
     pub fn to_json(&self) -> Result<serde_json::Value, EvalError> {
-        encode::to_json(self, &mut Budget::default())
+        self.to_json_within(&mut Budget::default())
+    }
+
+    /// The same, within what is left of a budget.
+    pub(crate) fn to_json_within(&self, budget: &mut Budget) -> Result<serde_json::Value, EvalError> {
+        encode::to_json(self, budget)
     }
 }
 

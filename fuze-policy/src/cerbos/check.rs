@@ -200,12 +200,22 @@ pub enum CheckError {
         /// Which limit it reached.
         limit: Limit,
     },
+    /// The rules for a resource are more than can be looked through.
+    TooManyRules {
+        /// The kind of the resource.
+        resource: Arc<str>,
+    },
 }
 
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooCostly { expression, limit } => write!(f, "`{expression}`: {limit}"),
+            Self::TooManyRules { resource } => write!(
+                f,
+                "the rules for `{resource}` take more steps to look through than allowed: write fewer of them, for fewer roles, \
+                 with simpler patterns"
+            ),
         }
     }
 }

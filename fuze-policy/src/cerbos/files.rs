@@ -1,6 +1,7 @@
 //! Which files of a directory are policies, as Cerbos's disk store sees it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ const MOST_FILES: usize = 20_000;
 const DEEPEST: usize = 64;
 /// Bytes of a file that are read.
 const LARGEST: u64 = 1 << 20;
+/// Bytes of all files together.
+const LARGEST_SET: usize = 64 << 20;
 
 /// A file of a policy set, by its path relative to the directory, `/` between its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +90,18 @@ pub struct Files {
 pub fn read_directory(directory: &Path) -> Result<Files, Problems> {
     let mut out = Collector::default();
     let mut files = Files::default();
-    let mut count = 0;
-    walk(directory, "", 0, &mut files, &mut count, &mut out);
+    walk(directory, "", 0, &mut files, &mut SoFar::default(), &mut out);
     for list in [&mut files.policies, &mut files.schemas, &mut files.tests] {
         list.sort_by(|a, b| a.path.cmp(&b.path));
     }
     out.into_result(files)
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct SoFar {
+    files: usize,
+    bytes: usize,
 }
 
 fn walk(
@@ -100,7 +109,7 @@ fn walk(
     prefix: &str,
     depth: usize,
     files: &mut Files,
-    count: &mut usize,
+    so_far: &mut SoFar,
     out: &mut Collector,
 ) {
     if depth > DEEPEST {
@@ -137,7 +146,7 @@ fn walk(
                 complain(out, &path, format!("`{SCHEMAS}` must stand at the root of the policy directory"));
                 continue;
             }
-            walk(&entry.path(), &path, depth + 1, files, count, out);
+            walk(&entry.path(), &path, depth + 1, files, so_far, out);
             continue;
         }
         let into = match kind_of(&path) {
@@ -154,12 +163,23 @@ fn walk(
             );
             continue;
         }
-        *count += 1;
-        if *count > MOST_FILES {
+        if !kind.is_file() {
+            // To read a pipe waits for whoever writes.
+            complain(out, &path, "it is no file".to_owned());
+            continue;
+        }
+        so_far.files += 1;
+        if so_far.files > MOST_FILES {
             return complain(out, prefix, format!("there are more than {MOST_FILES} files"));
         }
         match read_file(&entry.path()) {
             Ok(text) => {
+                so_far.bytes += text.len();
+                if so_far.bytes > LARGEST_SET {
+                    let message =
+                        format!("the files up to this one have more than {LARGEST_SET} bytes together");
+                    return complain(out, &path, message);
+                }
                 let path = path.strip_prefix(&format!("{SCHEMAS}/")).unwrap_or(&path);
                 into.push(Source { path: path.into(), text });
             }
@@ -172,12 +192,15 @@ fn complain(out: &mut Collector, path: &str, message: String) {
     out.add(&if path.is_empty() { ".".into() } else { path.into() }, Position::START, message);
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
-    if length > LARGEST {
-        return Err(format!("the file has {length} bytes, at most {LARGEST} are read"));
+/// What stands in a file of a policy directory.
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    // One more than allowed: how long a file is, only reading it says for sure.
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    read.map_err(|error| format!("it cannot be read: {error}"))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("the file has more than {LARGEST} bytes, and no more are read"));
     }
-    let bytes = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
     String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
 }
 

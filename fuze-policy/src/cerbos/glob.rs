@@ -110,6 +110,16 @@ impl Pattern {
         }
     }
 
+    /// What [`matches`](Self::matches) costs, in comparisons of short texts: a pattern is run on all its positions at once.
+    pub(crate) fn cost(&self, text: &str) -> usize {
+        match self {
+            Self::Glob(Glob { matcher: Matcher::Machine(machine), .. }) => {
+                1 + text.len().saturating_mul(machine.positions()) / 32
+            }
+            Self::Exact(_) | Self::Glob(_) => 1,
+        }
+    }
+
     /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -84,26 +84,36 @@ impl std::error::Error for Problems {}
 
 /// Collects problems while a set is read; the same problem, met on several ways, is told once.
 #[derive(Debug, Default)]
-pub(crate) struct Collector(BTreeSet<Problem>);
+pub(crate) struct Collector {
+    problems: BTreeSet<Problem>,
+    /// What the patterns of all expressions weigh.
+    patterns: u64,
+}
 
 impl Collector {
     /// Notes a problem.
     pub(crate) fn add(&mut self, file: &Arc<str>, at: Position, message: impl Into<String>) {
-        self.0.insert(Problem { place: Place { file: file.clone(), at }, message: message.into() });
+        self.problems.insert(Problem { place: Place { file: file.clone(), at }, message: message.into() });
     }
 
     /// Notes a problem that is already made.
     pub(crate) fn push(&mut self, problem: Problem) {
-        self.0.insert(problem);
+        self.problems.insert(problem);
     }
 
     /// How many there are so far.
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.problems.len()
+    }
+
+    /// Notes what patterns weigh; gives what all do so far.
+    pub(crate) fn weigh(&mut self, patterns: u64) -> u64 {
+        self.patterns = self.patterns.saturating_add(patterns);
+        self.patterns
     }
 
     /// Ends the collection.
     pub(crate) fn into_result<T>(self, value: T) -> Result<T, Problems> {
-        if self.0.is_empty() { Ok(value) } else { Err(Problems(self.0.into_iter().collect())) }
+        if self.problems.is_empty() { Ok(value) } else { Err(Problems(self.problems.into_iter().collect())) }
     }
 }

@@ -5,6 +5,7 @@ mod definitions;
 mod expressions;
 mod library;
 mod mixed;
+mod named;
 mod parents;
 mod rows;
 mod scopes;

@@ -11,7 +11,7 @@ use crate::cel::{self, BinaryOp, Cidr, Expr, Fold, FoldKind, Kind, Path, Pattern
 
 use super::fact::{Fact, Place, place};
 use super::json::{self, Found};
-use super::value::{List, Ref, Stop};
+use super::value::{List, Members, Ref, Stop};
 
 /// The index of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,29 @@ pub(super) struct At(u32);
 const LOCALS: usize = 4;
 /// Longer text is left to the interpreter, whose budget counts it.
 const LONGEST_TEXT: usize = 4096;
-/// Steps of all comprehensions of one expression, after which the interpreter's budget decides.
-const STEPS: u32 = 4096;
+/// Bytes that one piece of [`Work`] compares, and that it looks over for a key.
+const COMPARED: usize = 32;
+const LOOKED_OVER: usize = 64;
+
+/// What a decision may still do in the flat form, in nodes and as much as a node costs. Where it is done the interpreter decides, which
+/// has a budget of its own: policies and arguments that make one of them slow are errors there.
+#[derive(Debug)]
+pub(super) struct Work(u32);
+
+impl Work {
+    /// Well below a millisecond.
+    const OF_A_DECISION: Self = Self(50_000);
+
+    pub(super) fn new() -> Self {
+        Self::OF_A_DECISION
+    }
+
+    pub(super) fn take(&mut self, pieces: usize) -> Result<(), Stop> {
+        let left = u32::try_from(pieces).ok().and_then(|pieces| self.0.checked_sub(pieces));
+        self.0 = left.ok_or(Stop::Leave)?;
+        Ok(())
+    }
+}
 
 /// A lowered expression's parts.
 #[derive(Debug)]
@@ -98,9 +119,8 @@ impl Arena {
     }
 
     /// Evaluates to a truth value.
-    pub(super) fn truth<'a>(&'a self, at: At, request: &Request<'a>) -> Result<bool, Stop> {
-        let mut run = Run { arena: self, request, locals: [Ref::Null; LOCALS], steps: STEPS };
-        run.eval(at)?.truth()
+    pub(super) fn truth<'a>(&'a self, at: At, request: &Request<'a>, work: &mut Work) -> Result<bool, Stop> {
+        Run { arena: self, request, locals: [Ref::Null; LOCALS], work }.eval(at)?.truth()
     }
 }
 
@@ -284,11 +304,12 @@ struct Run<'a, 'r> {
     arena: &'a Arena,
     request: &'r Request<'a>,
     locals: [Ref<'a>; LOCALS],
-    steps: u32,
+    work: &'r mut Work,
 }
 
 impl<'a> Run<'a, '_> {
     fn eval(&mut self, at: At) -> Result<Ref<'a>, Stop> {
+        self.work.take(1)?;
         let arena = self.arena;
         let node = usize::try_from(at.0).ok().and_then(|at| arena.nodes.get(at)).ok_or(Stop::Leave)?;
         Ok(match node {
@@ -299,12 +320,16 @@ impl<'a> Run<'a, '_> {
             Node::Args(keys) => self.args(keys)?,
             Node::Missing => return Err(Stop::Failed),
             Node::Local(index) => *self.locals.get(*index).ok_or(Stop::Leave)?,
-            Node::Member(of, key) => self.eval(*of)?.member(key)?,
-            Node::Has(of, key) => Ref::Bool(self.eval(*of)?.find(key)?.is_some()),
+            Node::Member(of, key) => self.open(*of)?.member(key)?,
+            Node::Has(of, key) => Ref::Bool(self.open(*of)?.find(key)?.is_some()),
             Node::HasFact(fact) => Ref::Bool(fact.of(self.request).is_some()),
-            Node::HasArgs(keys, last) => Ref::Bool(self.args(keys)?.find(last)?.is_some()),
+            Node::HasArgs(keys, last) => {
+                let of = self.args(keys)?;
+                self.look_over(of)?;
+                Ref::Bool(of.find(last)?.is_some())
+            }
             Node::Element(of, index) => {
-                let (of, index) = (self.eval(*of)?, self.eval(*index)?);
+                let (of, index) = (self.open(*of)?, self.eval(*index)?);
                 element(of, index)?
             }
             Node::Not(of) => Ref::Bool(!self.truth(*of)?),
@@ -315,6 +340,9 @@ impl<'a> Run<'a, '_> {
             },
             Node::Compare(operator, left, right) => {
                 let (left, right) = (self.eval(*left)?, self.eval(*right)?);
+                if let (Ref::Text(left), Ref::Text(right)) = (left, right) {
+                    self.work.take(left.len().min(right.len()) / COMPARED)?;
+                }
                 Ref::Bool(compare(*operator, left, right)?)
             }
             Node::In(element, of) => {
@@ -333,15 +361,22 @@ impl<'a> Run<'a, '_> {
             }
             Node::Text(test, of, by) => {
                 let (of, by) = (self.text(*of)?, self.text(*by)?);
+                self.work.take((of.len() + by.len()) / COMPARED)?;
                 Ref::Bool(match test {
                     TextTest::StartsWith => of.starts_with(by),
                     TextTest::EndsWith => of.ends_with(by),
                     TextTest::Contains => of.contains(by),
                 })
             }
-            Node::Matches(of, pattern) => Ref::Bool(pattern.is_match(self.text(*of)?)),
+            Node::Matches(of, pattern) => {
+                let of = self.text(*of)?;
+                self.work.take(usize::try_from(pattern.cost(of.len())).map_err(|_| Stop::Leave)?)?;
+                Ref::Bool(pattern.is_match(of))
+            }
             Node::InRange(of, range) => {
-                let address = cel::address(self.text(*of)?).map_err(|_| Stop::Leave)?;
+                let of = self.text(*of)?;
+                self.work.take(of.len() / COMPARED)?;
+                let address = cel::address(of).map_err(|_| Stop::Leave)?;
                 Ref::Bool(range.contains(address))
             }
             Node::Size(of) => Ref::Int(self.size(*of)?),
@@ -356,12 +391,33 @@ impl<'a> Run<'a, '_> {
     fn args(&mut self, keys: &[Arc<str>]) -> Result<Ref<'a>, Stop> {
         // A key is looked for without reading what follows it: the loop sends canonical JSON.
         let args = self.request.call.args;
-        let mut value = if keys.is_empty() { json::read(args)? } else { Found::Object(args) };
+        if keys.is_empty() {
+            self.work.take(args.len() / LOOKED_OVER)?;
+            return Ref::of_json(json::read(args)?);
+        }
+        let mut value = Found::Object(args);
         for key in keys {
             let Found::Object(object) = value else { return Err(Stop::Leave) };
+            self.work.take(object.len() / LOOKED_OVER)?;
             value = json::member(object, key)?.ok_or(Stop::Failed)?;
         }
         Ref::of_json(value)
+    }
+
+    /// What will be looked into.
+    fn open(&mut self, at: At) -> Result<Ref<'a>, Stop> {
+        let of = self.eval(at)?;
+        self.look_over(of)?;
+        Ok(of)
+    }
+
+    fn look_over(&mut self, of: Ref<'a>) -> Result<(), Stop> {
+        match of {
+            Ref::Map(Members::Json(bytes)) | Ref::List(List::Json(bytes)) => {
+                self.work.take(bytes.len() / LOOKED_OVER)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn text(&mut self, at: At) -> Result<&'a str, Stop> {
@@ -386,17 +442,23 @@ impl<'a> Run<'a, '_> {
     }
 
     fn contains(&mut self, of: Ref<'a>, element: Ref<'a>) -> Result<bool, Stop> {
+        let compared = if let Ref::Text(text) = element { text.len() / COMPARED } else { 0 };
         match of {
             Ref::List(list) => {
                 let mut found = false;
-                self.each(list, |_, item| {
+                self.each(list, |run, item| {
+                    run.work.take(compared)?;
                     found = item.equals(element)?;
                     Ok(!found)
                 })?;
                 Ok(found)
             }
             Ref::Map(_) => match element {
-                Ref::Text(key) => Ok(of.find(key)?.is_some()),
+                Ref::Text(key) => {
+                    self.work.take(compared)?;
+                    self.look_over(of)?;
+                    Ok(of.find(key)?.is_some())
+                }
                 _ => Err(Stop::Leave),
             },
             _ => Err(Stop::Leave),
@@ -409,8 +471,9 @@ impl<'a> Run<'a, '_> {
         list: List<'a>,
         mut step: impl FnMut(&mut Self, Ref<'a>) -> Result<bool, Stop>,
     ) -> Result<(), Stop> {
+        self.look_over(Ref::List(list))?;
         let mut one = |run: &mut Self, item: Ref<'a>| {
-            run.steps = run.steps.checked_sub(1).ok_or(Stop::Leave)?;
+            run.work.take(1)?;
             step(run, item)
         };
         match list {
@@ -465,7 +528,10 @@ impl<'a> Run<'a, '_> {
 
     fn size(&mut self, at: At) -> Result<i64, Stop> {
         let length = match self.eval(at)? {
-            Ref::Text(text) if text.len() <= LONGEST_TEXT => text.chars().count(),
+            Ref::Text(text) if text.len() <= LONGEST_TEXT => {
+                self.work.take(text.len() / COMPARED)?;
+                text.chars().count()
+            }
             Ref::List(List::Values(values)) => values.len(),
             Ref::List(List::Texts(texts)) => texts.len(),
             Ref::List(list @ List::Json(_)) => {

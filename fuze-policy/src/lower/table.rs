@@ -13,7 +13,7 @@ use crate::cerbos::{
 };
 use crate::decision::{Obligation, RuleId};
 
-use super::expr::{Arena, At, Names};
+use super::expr::{Arena, At, Names, Work};
 use super::value::Stop;
 
 /// So many conditions keep their outcome within a decision; further ones are evaluated each time.
@@ -60,9 +60,9 @@ pub(crate) struct Table {
     /// Numbers of the tools that rules are for alone.
     tools: HashMap<Arc<str>, u32>,
     /// The root's levels, unless it is left to the interpreter.
-    root: Option<Vec<Level>>,
+    root: Option<Vec<Arc<Level>>>,
     /// By scope: its levels, the scope itself first; nothing where it is left to the interpreter.
-    chains: HashMap<Arc<str>, Option<Vec<Level>>>,
+    chains: HashMap<Arc<str>, Option<Vec<Arc<Level>>>>,
     /// Roles that role policies are about: whoever has one is decided by the interpreter.
     role_policies: HashSet<Arc<str>>,
     /// Principals with policies of their own.
@@ -108,11 +108,11 @@ enum RoleTest {
 }
 
 /// What a rule's output says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Said {
     Nothing,
     /// The output looks at nothing, so it was evaluated when the policy was loaded.
-    Obligation(Obligation),
+    Obligation(Arc<Obligation>),
     /// The interpreter has to be asked.
     Leave,
 }
@@ -132,16 +132,16 @@ impl Table {
     /// Lowers what a set says about tools.
     pub(crate) fn new(set: &PolicySet, globals: &Map) -> Self {
         let mut table = Self::default();
-        let mut tests = HashMap::new();
+        let mut seen = Seen::default();
         for (scope, versions) in &set.resources {
             let Some(index) = versions.get(VERSION) else { continue };
             table.role_policies.extend(index.roles.iter().map(|row| Arc::clone(&row.role)));
             // A scope in which a role policy alone is about tools is one, too: the interpreter's.
             let by_role = index.roles.iter().any(|row| row.resource.matches(KIND));
             if index.regular.contains_key(KIND) || by_role {
-                let levels: Option<Vec<Level>> = std::iter::once(&**scope)
+                let levels: Option<Vec<Arc<Level>>> = std::iter::once(&**scope)
                     .chain(crate::cerbos::parents(scope))
-                    .map(|scope| table.level(set, scope, globals, &mut tests))
+                    .map(|scope| table.level_once(set, scope, globals, &mut seen))
                     .collect();
                 if scope.is_empty() {
                     table.root = levels;
@@ -164,7 +164,23 @@ impl Table {
         table
     }
 
-    fn level(&mut self, set: &PolicySet, scope: &str, globals: &Map, tests: &mut Tests) -> Option<Level> {
+    /// The level of a scope, made once for all scopes below it.
+    fn level_once(
+        &mut self,
+        set: &PolicySet,
+        scope: &str,
+        globals: &Map,
+        seen: &mut Seen,
+    ) -> Option<Arc<Level>> {
+        if let Some(level) = seen.levels.get(scope) {
+            return level.clone();
+        }
+        let level = self.level(set, scope, globals, seen).map(Arc::new);
+        seen.levels.insert(scope.to_owned(), level.clone());
+        level
+    }
+
+    fn level(&mut self, set: &PolicySet, scope: &str, globals: &Map, seen: &mut Seen) -> Option<Level> {
         let rows = set.resources.get(scope)?.get(VERSION)?.regular.get(KIND)?;
         let policy = set.policies().iter().find(|policy| {
             policy.kind == PolicyKind::Resource
@@ -172,7 +188,7 @@ impl Table {
                 && &*policy.version == VERSION
                 && &*policy.scope == scope
         })?;
-        let rules = ACTIONS.map(|action| self.rules(set, rows, action, globals, tests));
+        let rules = ACTIONS.map(|action| self.rules(set, rows, action, globals, seen));
         let consent = policy.scope_permissions == ScopePermissions::RequireParentalConsentForAllows;
         Some(Level { policy: rule_id(&policy.key), consent, rules })
     }
@@ -183,7 +199,7 @@ impl Table {
         rows: &[RowId],
         action: &str,
         globals: &Map,
-        tests: &mut Tests,
+        seen: &mut Seen,
     ) -> Rules {
         let mut rules = Rules::default();
         let mut only_for: Vec<Option<Arc<str>>> = Vec::new();
@@ -191,15 +207,15 @@ impl Table {
             let (role, derived) = match &row.whom {
                 Whom::Role(role) => (role_test(role), None),
                 Whom::DerivedRole { parent, role } => {
-                    let test = role.condition.as_ref().map(|c| self.test(c, &role.params, globals, tests));
+                    let test = role.condition.as_ref().map(|c| self.test(c, &role.params, globals, seen));
                     (role_test(parent), test)
                 }
                 Whom::Resource(_) => continue,
             };
             let rule = &row.rule;
-            let condition = rule.condition.as_ref().map(|c| self.test(c, &rule.params, globals, tests));
-            let met = said(rule.output.rule_activated.as_deref(), &rule.params);
-            let not_met = said(rule.output.condition_not_met.as_deref(), &rule.params);
+            let condition = rule.condition.as_ref().map(|c| self.test(c, &rule.params, globals, seen));
+            let mut said = |output: &Option<Arc<Expression>>| seen.said(output.as_deref(), &rule.params);
+            let (met, not_met) = (said(&rule.output.rule_activated), said(&rule.output.condition_not_met));
             // An inverted rule is one whose condition is the opposite, and its outputs follow that.
             let (when_met, when_not_met) = if rule.inverted { (not_met, met) } else { (met, not_met) };
             let row = Row {
@@ -234,15 +250,15 @@ impl Table {
     }
 
     /// Lowers a condition once, however many rows use it.
-    fn test(&mut self, condition: &Condition, params: &Params, globals: &Map, tests: &mut Tests) -> TestId {
+    fn test(&mut self, condition: &Condition, params: &Params, globals: &Map, seen: &mut Seen) -> TestId {
         let key = (std::ptr::from_ref(condition) as usize, params.id);
-        if let Some(id) = tests.get(&key) {
+        if let Some(id) = seen.tests.get(&key) {
             return *id;
         }
         let test = self.lower(condition, params, globals);
         let id = TestId(u32::try_from(self.conditions.len()).unwrap_or(u32::MAX));
         self.conditions.push(test);
-        tests.insert(key, id);
+        seen.tests.insert(key, id);
         id
     }
 
@@ -282,13 +298,30 @@ impl Table {
             return None;
         }
         let tool = self.tools.get(request.tool.name).copied();
-        let mut decision = Decision { table: self, request, tool, kept: [Kept::Unknown; KEPT] };
+        let mut decision =
+            Decision { table: self, request, tool, kept: [Kept::Unknown; KEPT], work: Work::new() };
         let [invoke, auto] = [0, 1].map(|action| decision.action(levels, action));
         Some([invoke.ok()?, auto.ok()?])
     }
 }
 
-type Tests = HashMap<(usize, u32), TestId>;
+/// What was lowered already.
+#[derive(Default)]
+struct Seen {
+    /// By the condition's place in memory and the number of what it can name.
+    tests: HashMap<(usize, u32), TestId>,
+    /// By the output's.
+    said: HashMap<(usize, u32), Said>,
+    levels: HashMap<String, Option<Arc<Level>>>,
+}
+
+impl Seen {
+    fn said(&mut self, output: Option<&Expression>, params: &Params) -> Said {
+        let Some(output) = output else { return Said::Nothing };
+        let key = (std::ptr::from_ref(output) as usize, params.id);
+        self.said.entry(key).or_insert_with(|| said(output, params)).clone()
+    }
+}
 
 #[derive(Clone, Copy)]
 enum Kept {
@@ -303,6 +336,7 @@ struct Decision<'t, 'r> {
     /// The tool's number, if rules are for it alone.
     tool: Option<u32>,
     kept: [Kept; KEPT],
+    work: Work,
 }
 
 /// What one role came to, by which rule.
@@ -314,7 +348,7 @@ enum Role<'t> {
 
 impl<'t> Decision<'t, '_> {
     /// Each role on its own; the first that allows decides, else the first that says something.
-    fn action(&mut self, levels: &'t [Level], action: usize) -> Result<Answer<'t>, Stop> {
+    fn action(&mut self, levels: &'t [Arc<Level>], action: usize) -> Result<Answer<'t>, Stop> {
         let policy = levels.first().map(|level| &level.policy).ok_or(Stop::Leave)?;
         let mut answer = Answer { effect: Effect::Deny, rule: policy, obligations: Obligations::default() };
         let mut denied = None;
@@ -335,7 +369,7 @@ impl<'t> Decision<'t, '_> {
 
     fn role(
         &mut self,
-        levels: &'t [Level],
+        levels: &'t [Arc<Level>],
         action: usize,
         role: &str,
         said: &mut Obligations<'t>,
@@ -349,6 +383,7 @@ impl<'t> Decision<'t, '_> {
             let mut allowed = None;
             for row in rows {
                 let row = usize::try_from(*row).ok().and_then(|at| rules.rows.get(at)).ok_or(Stop::Leave)?;
+                self.work.take(row.role.cost(role))?;
                 if !row.role.is(role) || !self.holds(row.derived)? {
                     continue;
                 }
@@ -388,16 +423,16 @@ impl<'t> Decision<'t, '_> {
     }
 
     /// In order, and no further than decides; an error stops, nothing absorbs it.
-    fn test(&self, test: &'t Test) -> Result<bool, Stop> {
+    fn test(&mut self, test: &'t Test) -> Result<bool, Stop> {
         match test {
-            Test::Expr(at) => self.table.arena.truth(*at, self.request),
+            Test::Expr(at) => self.table.arena.truth(*at, self.request, &mut self.work),
             Test::All(of) => Ok(!self.any(of, false)?),
             Test::Any(of) => self.any(of, true),
             Test::None(of) => Ok(!self.any(of, true)?),
         }
     }
 
-    fn any(&self, of: &'t [Test], wanted: bool) -> Result<bool, Stop> {
+    fn any(&mut self, of: &'t [Test], wanted: bool) -> Result<bool, Stop> {
         for test in of {
             if self.test(test)? == wanted {
                 return Ok(true);
@@ -408,6 +443,14 @@ impl<'t> Decision<'t, '_> {
 }
 
 impl RoleTest {
+    /// The work of [`is`](Self::is).
+    fn cost(&self, role: &str) -> usize {
+        match self {
+            RoleTest::Any | RoleTest::Literal(_) => 1,
+            RoleTest::Pattern(pattern) => pattern.cost(role),
+        }
+    }
+
     fn is(&self, role: &str) -> bool {
         match self {
             RoleTest::Any => true,
@@ -455,19 +498,22 @@ fn named_tool(expr: &Expr) -> Option<Arc<str>> {
 }
 
 /// An output that looks at nothing has one value for all requests.
-fn said(output: Option<&Expression>, params: &Params) -> Said {
-    let Some(output) = output else { return Said::Nothing };
+fn said(output: &Expression, params: &Params) -> Said {
     if !looks_at_nothing(output.program.expr()) {
         return Said::Leave;
     }
     let epoch = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
     let mut nothing = Activation::new(Principal::default(), Resource::default(), epoch);
     nothing.constants = Arc::clone(&params.constants);
-    let value = output.program.eval(&nothing, &mut Budget::default());
-    let read =
-        value.ok().and_then(|value| value.to_json().ok()).and_then(|json| obligation::read(&json).ok());
+    // An obligation is small: what is large is no obligation, or is not worth the time to load.
+    let mut budget = Budget::new(5_000, 64 * 1024);
+    let value = output.program.eval(&nothing, &mut budget);
+    let read = value
+        .and_then(|value| value.to_json_within(&mut budget))
+        .ok()
+        .and_then(|json| obligation::read(&json).ok());
     match read {
-        Some(Some(obligation)) => Said::Obligation(obligation),
+        Some(Some(obligation)) => Said::Obligation(Arc::new(obligation)),
         Some(None) => Said::Nothing,
         None => Said::Leave,
     }

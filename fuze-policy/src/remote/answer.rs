@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::strict::Strict;
 use crate::cerbos::{ActionEffect, CheckInput, CheckOutput, Effect, OutputEntry};
 use crate::{EngineError, RuleId};
 
@@ -43,7 +44,7 @@ pub(super) fn write(input: &CheckInput) -> Vec<u8> {
 /// # Errors
 /// [`EngineError::Malformed`], or [`EngineError::Evaluation`] where a rule's output failed over there.
 pub(super) fn read(body: &[u8], input: &CheckInput) -> Result<CheckOutput, EngineError> {
-    let answer: Value =
+    let Strict(answer) =
         serde_json::from_slice(body).map_err(|error| malformed(format!("it is not JSON: {error}")))?;
     let answer = object(Some(&answer), "the answer")?;
     if text(answer, "requestId", "the answer")? != input.request_id {

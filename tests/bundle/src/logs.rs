@@ -59,7 +59,7 @@ impl World {
     pub fn grow(&mut self, leaves: u64) {
         for n in 0..leaves {
             self.dice += 1;
-            let leaf = Prepared::key(sha256(&n.to_be_bytes()), &mut random(self.dice)).unwrap();
+            let leaf = Prepared::key(sha256(&n.to_be_bytes()), &blinding(self.dice)).unwrap();
             self.log.append(leaf.leaf()).unwrap();
         }
     }
@@ -77,10 +77,7 @@ impl World {
     pub fn anchor(&mut self, run: &Run, cosigned: bool) -> Anchored {
         let roots = signed_roots(run);
         self.dice += 1;
-        let mut random = random(self.dice);
-        let open =
-            Prepared::open(&roots[0], at(86_400_000_000_000), &Blinding::generate(&mut random).unwrap())
-                .unwrap();
+        let open = Prepared::open(&roots[0], at(86_400_000_000_000), &blinding(self.dice)).unwrap();
         let open = self.keep(open);
         self.grow(3);
         let close = run.shape.closed.then(|| {
@@ -108,7 +105,7 @@ impl World {
     /// Puts the last line of a key history into the log, which the witness then sees, and proves it.
     pub fn revoke(&mut self, history: &KeyHistory) -> KeyAnchor {
         self.dice += 1;
-        let line = self.keep(Prepared::key(history.head(), &mut random(self.dice)).unwrap());
+        let line = self.keep(Prepared::key(history.head(), &blinding(self.dice)).unwrap());
         self.grow(2);
         let client = WitnessClient::new(self.witness.vkey().clone(), Direct(self.witness.clone())).unwrap();
         assert_eq!(self.log.cosign(&[client]).unwrap().cosigned.len(), 1);
@@ -120,6 +117,10 @@ impl World {
         let index = self.log.append(prepared.leaf()).unwrap();
         prepared.anchored(index, self.log.origin().clone(), at(1)).unwrap()
     }
+}
+
+fn blinding(dice: u64) -> Blinding {
+    Blinding::generate(&mut random(dice)).unwrap()
 }
 
 /// A run's signed roots, the close last.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use fuze_agent::store::{Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun};
+use fuze_agent::store::{
+    Batch, Claim, ClaimError, Fence, RunStore, Start, Stop, StoreError, StoredRun, Unanchored,
+};
 use fuze_agent::testing::MemoryStore;
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::{Hash, Name, RunId};
@@ -104,7 +106,7 @@ impl RunStore for Fragile {
     async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
         self.write(self.inner.add_anchor(run, line)).await
     }
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
         self.inner.unanchored(after, limit).await
     }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
@@ -160,8 +162,14 @@ impl RunStore for Altered {
     async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
         self.inner.add_anchor(run, line).await
     }
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
-        self.inner.unanchored(after, limit).await
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
+        let mut page = self.inner.unanchored(after, limit).await?;
+        for left in &mut page {
+            let stored = self.load(left.run).await?;
+            left.opened = stored.anchors.first().cloned().unwrap_or_default();
+            left.open_root = stored.open_root.unwrap_or_default();
+        }
+        Ok(page)
     }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {
         self.inner.request_stop(run, stop).await

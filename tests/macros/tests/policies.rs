@@ -1,6 +1,6 @@
 //! What the build checked, held against tools: each way in which the two can disagree.
 
-use fuze_agent::policy::{BuiltPolicy, Bundle, Listed, Named, Tested};
+use fuze_agent::policy::{BuiltPolicy, Bundle, Listed, Named, Tested, Tools};
 use fuze_agent::prelude::*;
 
 const SHORT: Retention = Retention::days("short.v1", 30, 365, 365);
@@ -134,6 +134,11 @@ fn the_tools_are_told_with_the_names_of_their_arguments() {
         tools.iter().map(|tool| tool.art9_basis.as_deref()).collect::<Vec<_>>(),
         [None, Some("explicit_consent")]
     );
+    let mut tools = policy.tools();
+    assert_eq!(Tools::from_json(&tools.to_json()), Ok(tools.clone()));
+    tools.roles = Some(vec!["clerk".to_owned()]);
+    tools.tools[0].args = None;
+    assert_eq!(Tools::from_json(&tools.to_json()), Ok(tools));
     // Nothing was checked here, and no engine comes of it.
     assert!(
         policy.engine().is_err_and(|error| error.to_string().contains("not what the build script checked"))

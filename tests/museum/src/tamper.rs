@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fuze_agent::store::{
-    Batch, Claim, ClaimError, Fence, RunStore, SealedProgress, Start, Stop, StoreError, StoredRun,
+    Batch, Claim, ClaimError, Fence, RunStore, SealedProgress, Start, Stop, StoreError, StoredRun, Unanchored,
 };
 use fuze_agent::testing::MemoryStore;
 use fuze_evidence::anchor::AnchorLine;
@@ -130,7 +130,7 @@ impl RunStore for Tampered {
     async fn add_anchor(&self, run: RunId, line: &AnchorLine) -> Result<(), StoreError> {
         self.inner.add_anchor(run, line).await
     }
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
         self.inner.unanchored(after, limit).await
     }
     async fn request_stop(&self, run: RunId, stop: Stop) -> Result<(), StoreError> {

@@ -27,6 +27,15 @@ pub struct Question {
     pub resources: Vec<Value>,
 }
 
+impl Case {
+    /// Every principal with every resource that it asks about.
+    pub fn asked(&self) -> impl Iterator<Item = (&Value, &Value)> {
+        self.questions.iter().flat_map(|question| {
+            question.resources.iter().map(move |resource| (&question.principal, resource))
+        })
+    }
+}
+
 /// How large a case is.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {

@@ -6,4 +6,5 @@ pub mod generate;
 pub mod ours;
 pub mod pdp;
 pub mod repair;
+pub mod rewrite;
 pub mod tools;

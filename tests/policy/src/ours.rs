@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use fuze_policy::cel::{Budget, Map as CelMap, Timestamp, Value as CelValue};
 use fuze_policy::cerbos::{
-    self, CheckInput, CheckParams, Effect, PolicySet, Principal, Problems, Resource, Source,
+    self, CheckInput, CheckOutput, CheckParams, Effect, PolicySet, Principal, Problems, Resource, Source,
 };
 use serde_json::{Map, Value};
 
-use crate::generate::Case;
+use crate::generate::{self, Case, Size};
 use crate::pdp::{Mode, globals};
+use crate::repair;
 
 /// What was answered about one resource, in a form that two evaluations can be compared by.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,22 +70,43 @@ impl Answer {
 
 /// Loads the policies of a case.
 pub fn load(case: &Case) -> Result<PolicySet, Problems> {
-    let sources: Vec<Source> = case
-        .policies
+    load_policies(&case.policies)
+}
+
+/// Loads policies, each with its file's name without the ending.
+pub fn load_policies(policies: &[(String, Value)]) -> Result<PolicySet, Problems> {
+    let sources: Vec<Source> = policies
         .iter()
         .map(|(name, policy)| Source::new(&format!("{name}.yaml"), &policy.to_string()))
         .collect();
     PolicySet::load(&sources)
 }
 
+/// The case of a seed and its set, where no Cerbos is at hand; none where we refuse the set, because Cerbos decides it by chance.
+pub fn settled(seed: u64, size: Size) -> Option<(Case, PolicySet)> {
+    let mut case = generate::case(seed, size);
+    repair::offline(&mut case);
+    let set = load(&case).ok()?;
+    Some((case, set))
+}
+
 /// Decides about one resource. An error is that the budget was spent.
-pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -> Result<Answer, String> {
+pub fn decide(
+    set: &PolicySet,
+    mode: Mode,
+    principal: &Value,
+    resource: &Value,
+) -> Result<CheckOutput, String> {
     let mut params = CheckParams::at(Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 });
     params.lenient = mode == Mode::Lenient;
     params.budget = Budget::new(100_000_000, 1 << 30);
     params.globals = Arc::new(globals_of(&globals()));
-    let output =
-        cerbos::check(set, &input(principal, resource), &params).map_err(|error| error.to_string())?;
+    cerbos::check(set, &input(principal, resource), &params).map_err(|error| error.to_string())
+}
+
+/// The same in the form in which answers are compared.
+pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -> Result<Answer, String> {
+    let output = decide(set, mode, principal, resource)?;
     let mut outputs: Vec<_> = output
         .outputs
         .iter()
@@ -187,7 +209,8 @@ fn doubles(value: &Value) -> Value {
     }
 }
 
-fn input(principal: &Value, resource: &Value) -> CheckInput {
+/// A request of the API as our evaluation takes it.
+pub fn input(principal: &Value, resource: &Value) -> CheckInput {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let map = |value: &Value| value.as_object().cloned().unwrap_or_else(Map::new);
     let texts = |value: &Value| -> Vec<Arc<str>> {

@@ -1,10 +1,10 @@
 //! Policies and requests about tools: what the flat form decides, the interpreter decides.
 
 use fastrand::Rng;
-use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::agent_tool::{Cerbos, LoadError};
 use fuze_policy::cel::Program;
 use fuze_policy::cerbos::{Files, Source};
-use fuze_policy::{CallFacts, Request, RunFacts, ToolFacts};
+use fuze_policy::{CallFacts, EngineError, Request, RunFacts, ToolFacts, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::expression::{ATTRIBUTES, Names, TEXTS, Writer};
@@ -16,15 +16,35 @@ const DERIVED: [&str; 2] = ["d0", "d1"];
 
 /// A set that loads, by seed.
 pub fn engine(seed: u64) -> Cerbos {
+    set(seed).1
+}
+
+/// Policies that load, each with its file's name, and their engine, by seed.
+pub fn set(seed: u64) -> (Vec<(String, Value)>, Cerbos) {
     let mut rng = Rng::with_seed(seed);
     loop {
         let policies = policies(&mut rng);
-        let sources = policies.iter().map(|(name, policy)| Source::new(name, &policy.to_string())).collect();
-        let files = Files { policies: sources, ..Files::default() };
-        if let Ok(engine) = Cerbos::new(&files, None) {
-            return engine;
+        if let Ok(engine) = load(&policies) {
+            return (policies, engine);
         }
     }
+}
+
+/// Loads policies about tools.
+pub fn load(policies: &[(String, Value)]) -> Result<Cerbos, LoadError> {
+    let sources = policies.iter().map(|(name, policy)| Source::new(name, &policy.to_string())).collect();
+    Cerbos::new(&Files { policies: sources, ..Files::default() }, None)
+}
+
+/// Decides by the interpreter, and makes sure that the flat form says nothing else.
+pub fn decide(engine: &Cerbos, asked: &Asked) -> Result<Verdict, EngineError> {
+    let request = asked.request();
+    let interpreted = engine.decide_interpreted(&request);
+    if let Some(lowered) = engine.decide_lowered(&request) {
+        let interpreted = interpreted.as_ref().map(|verdict| (&verdict.decision, &verdict.rule));
+        assert_eq!(interpreted, Ok((&lowered.decision, &lowered.rule)), "{asked:?}");
+    }
+    interpreted
 }
 
 fn pick<'s>(rng: &mut Rng, from: &[&'s str]) -> &'s str {
@@ -91,7 +111,8 @@ fn rule(rng: &mut Rng, at: usize, scope: &str) -> Value {
     rule
 }
 
-fn condition(rng: &mut Rng) -> Value {
+/// A condition of one to three expressions.
+pub fn condition(rng: &mut Rng) -> Value {
     let of: Vec<Value> = (0..rng.usize(1..4)).map(|_| json!({"expr": truth(rng)})).collect();
     let how = pick(rng, &["all", "all", "any", "none"]);
     json!({"match": {how: {"of": of}}})
@@ -144,7 +165,8 @@ pub struct Asked {
     classification: &'static str,
     art9: bool,
     tenant: &'static str,
-    roles: Vec<String>,
+    /// In the order in which they are asked about.
+    pub roles: Vec<String>,
     args: String,
     depth: u32,
 }

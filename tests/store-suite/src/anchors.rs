@@ -1,7 +1,6 @@
 //! Where a run's roots stand in a log: one line for the open root, one for the close root, and what is still to be done.
 
-use fuze_agent::store::{RunStore, StoreError};
-use fuze_evidence::RunId;
+use fuze_agent::store::{RunStore, StoreError, Unanchored};
 use fuze_evidence::anchor::AnchorLine;
 
 use crate::{Given, Sample, Verdict, Wrong, check, same};
@@ -96,7 +95,7 @@ pub(crate) async fn a_run_is_anchored_once(given: Given) -> Verdict {
 
 pub(crate) async fn what_is_left_to_anchor_is_listed(given: Given) -> Verdict {
     let store = given.store().await?;
-    let mut left: Vec<RunId> = Vec::new();
+    let mut left: Vec<Unanchored> = Vec::new();
     for number in 0..8 {
         let run = begun(&*store).await?;
         let id = run.sample.run;
@@ -109,15 +108,19 @@ pub(crate) async fn what_is_left_to_anchor_is_listed(given: Given) -> Verdict {
             1 => {}
             2 => {
                 run.close(&*store).await?;
-                left.push(id);
+                let (count, _) = store.load(id).await?.head;
+                let close = store.records(id, count - 1, 1).await?.pop().unwrap_or_default();
+                let (open_root, opened) =
+                    (run.sample.open_root().bytes().to_vec(), run.open.bytes().to_vec());
+                left.push(Unanchored { run: id, open_root, opened, close });
             }
             _ => store.add_anchor(id, &run.close(&*store).await?).await?,
         }
     }
-    left.sort_unstable();
+    left.sort_unstable_by_key(|left| left.run);
     same("all", &store.unanchored(None, 100).await?, &left)?;
     let (first, rest) = left.split_first().ok_or_else(|| Wrong::new("none"))?;
-    same("a page", &store.unanchored(None, 1).await?, &vec![*first])?;
-    same("the next", &store.unanchored(Some(*first), 100).await?, &rest.to_vec())?;
-    same("no more", &store.unanchored(left.last().copied(), 100).await?, &vec![])
+    same("a page", &store.unanchored(None, 1).await?, &vec![first.clone()])?;
+    same("the next", &store.unanchored(Some(first.run), 100).await?, &rest.to_vec())?;
+    same("no more", &store.unanchored(left.last().map(|left| left.run), 100).await?, &vec![])
 }

@@ -148,6 +148,12 @@ impl Sample {
         self.recorder.head()
     }
 
+    /// The open root.
+    #[must_use]
+    pub const fn open_root(&self) -> &SignedRoot {
+        &self.open_root
+    }
+
     /// Its keys as they are stored.
     #[must_use]
     pub const fn wrapped(&self) -> &WrappedRunKeys {
@@ -269,7 +275,11 @@ impl Sample {
     /// # Errors
     /// When the machine has no randomness or no clock.
     pub fn anchor_annex(&self, index: u64) -> Result<AnchorLine, Wrong> {
-        self.line(Prepared::annex(sha256(b"annex"), &mut OsRandom::new())?, index, now()?)
+        self.line(
+            Prepared::annex(sha256(b"annex"), &Blinding::generate(&mut OsRandom::new())?)?,
+            index,
+            now()?,
+        )
     }
 
     /// The same leaf at the same place, seen a nanosecond later.

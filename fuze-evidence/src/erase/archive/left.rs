@@ -6,10 +6,9 @@ use super::super::{EraseError, RunFacts};
 use super::under_way::Of;
 use super::{Archive, files, find};
 use crate::annex::{Event, GivenUp};
-use crate::content::KeysLine;
 use crate::name::Name;
 use crate::record::RunId;
-use crate::sink::{self, KEYS, RECORDS, UNBEGUN};
+use crate::sink::{self, RECORDS, UNBEGUN};
 use crate::time::Timestamp;
 
 /// What came of giving up a run.
@@ -115,8 +114,7 @@ impl Archive<'_> {
             let alias = match &first {
                 Some(first) => first.subject.clone(),
                 // Keys are durable before the first record.
-                None => find(&path.join(KEYS), |line| KeysLine::read(line).is_ok())?
-                    .and_then(|line| KeysLine::read(&line).ok()?.subject().cloned()),
+                None => self.alias_of_keys(&path)?.flatten(),
             };
             let theirs = alias.is_some_and(|alias| aliases.contains(&alias));
             if theirs && self.may_go(run, first.as_ref())? {

@@ -7,17 +7,22 @@ use super::super::frames::{Frames, Wanted};
 use super::super::logic::{Closing, each_part};
 use super::super::model::{Model, RuleOf, rules};
 use super::super::search::{Memo, Search};
-use super::super::vocabulary::{ARGS, ATTRIBUTES, Domain, TOOL_NAME, attribute};
+use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
 use super::narrow::{can_hold, tests};
 use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
-use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
+use crate::cerbos::{Condition, Expression, Output, Params, Place, Row, Rule, Whom};
 
 pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
     if let Some(declared) = &tools.roles {
         for of in rules(policies.set) {
             of.rows.iter().for_each(|row| roles(row, declared, found));
+            if let Some(row) = of.of_role
+                && !declared.iter().any(|role| **role == *row.role)
+            {
+                found.add(Lint::UnknownRole, &of.rule.place, format!("nobody has the role `{}`", row.role));
+            }
         }
     }
     each_expression(policies, &mut |expression, params| names(expression, params, tools, found));
@@ -59,22 +64,37 @@ fn each_expression(policies: &Policies<'_>, visit: &mut dyn FnMut(&Expression, &
                 Whom::DerivedRole { role, .. } => Some((role.condition.as_ref(), &role.params)),
                 Whom::Role(_) | Whom::Resource(_) => None,
             };
-            let own = Some((of.rule.condition.as_ref(), &of.rule.params));
-            for (condition, params) in derived.into_iter().chain(own) {
-                let variables = params.variables.iter().map(|variable| &variable.expr);
-                let said = [&of.rule.output.rule_activated, &of.rule.output.condition_not_met];
-                let mut all: Vec<&Arc<Expression>> = variables.chain(said.into_iter().flatten()).collect();
-                if let Some(condition) = condition {
-                    expressions(condition, &mut all);
-                }
-                for expression in all {
+            if let Some((condition, params)) = derived {
+                named(condition, params, &Output::default(), &mut |expression| {
                     if seen.insert(Arc::as_ptr(expression)) {
                         visit(expression, params);
                     }
-                }
+                });
             }
         }
+        let rule = of.rule;
+        named(rule.condition.as_ref(), &rule.params, &rule.output, &mut |expression| {
+            if seen.insert(Arc::as_ptr(expression)) {
+                visit(expression, &rule.params);
+            }
+        });
     }
+}
+
+/// Calls back for the expressions of variables, of outputs and of a condition.
+fn named(
+    condition: Option<&Condition>,
+    params: &Params,
+    output: &Output,
+    of: &mut dyn FnMut(&Arc<Expression>),
+) {
+    let variables = params.variables.iter().map(|variable| &variable.expr);
+    let said = [&output.rule_activated, &output.condition_not_met];
+    let mut all: Vec<&Arc<Expression>> = variables.chain(said.into_iter().flatten()).collect();
+    if let Some(condition) = condition {
+        expressions(condition, &mut all);
+    }
+    all.into_iter().for_each(of);
 }
 
 /// The expressions of a condition.
@@ -225,7 +245,7 @@ fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found
         }
     }
     let Some(attribute) = ATTRIBUTES.get(at) else { return };
-    if let Domain::Closed(values) | Domain::OfSpecial(values) = attribute.domain {
+    if let Some(values) = attribute.domain.words() {
         for text in texts.iter().filter(|text| !values.contains(&&***text)) {
             let message = format!("`{}` is never `{text}`, only {}", attribute.written(), values.join(", "));
             found.add(Lint::UnknownValue, place, message);
@@ -292,10 +312,14 @@ fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, 
 /// The declared tools for which a rule can hold.
 fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<&'p ToolDeclaration> {
     let mut fits: BTreeSet<usize> = BTreeSet::new();
-    for row in &of.rows {
-        let tests = tests(model, row);
+    let of_role = of.of_role.map(|row| {
+        let condition = row.rule.condition.as_ref();
+        let test = condition.and_then(|condition| model.test_of(0, condition, &row.rule.params));
+        test.and_then(|id| model.test(id)).into_iter().collect::<Vec<_>>()
+    });
+    for tests in of.rows.iter().map(|row| tests(model, row)).chain(of_role) {
         for frame in &frames.all {
-            let mut search = Search::new(model, frame, Memo::new());
+            let mut search = Search::new(model, frame, Memo::default());
             loop {
                 if tests.iter().all(|test| can_hold(test, &mut search)) {
                     match search.chosen_tool() {

@@ -3,11 +3,11 @@
 use super::super::atoms::{Atom, AtomId, Form};
 use super::super::frames::{Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
-use super::super::model::{Model, VERSION, rules};
+use super::super::model::{Model, rules};
 use super::super::search::{Memo, Search};
 use super::super::{Lint, Policies};
 use super::Findings;
-use crate::agent_tool::ACTIONS;
+use crate::agent_tool::{ACTIONS, VERSION};
 use crate::cerbos::{Effect, Row, ScopePermissions, Whom};
 
 /// Cases of one condition that are looked at. One with more is taken for one that excludes nothing.
@@ -73,7 +73,7 @@ fn is_for_somebody(row: &Row) -> bool {
 fn excludes(model: &Model<'_>, frames: &Frames<'_>, tests: &[&Test]) -> bool {
     let mut cases = 0;
     for frame in &frames.all {
-        let mut search = Search::new(model, frame, Memo::new());
+        let mut search = Search::new(model, frame, Memo::default());
         loop {
             if tests.iter().any(|test| !can_hold(test, &mut search)) {
                 return true;

@@ -1,15 +1,16 @@
 //! Rules that decide nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::decide::Decision;
 use super::super::frames::{Frames, Wanted};
-use super::super::model::{Model, RuleOf, VERSION, rules};
-use super::super::prove::{Run, lives, of_decision};
+use super::super::model::{Model, RuleOf, rules};
+use super::super::prove::{Run, lives, outcome};
 use super::super::{Lint, Policies, Property};
 use super::Findings;
-use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
-use crate::cerbos::{Effect, Rule};
+use crate::agent_tool::{INVOKE, INVOKE_AUTO, VERSION};
+use crate::cerbos::{Effect, RoleRow, Rule};
 
 pub(super) fn find(open: &Policies<'_>, declared: Option<&Policies<'_>>, found: &mut Findings) {
     let all = rules(open.set);
@@ -44,38 +45,62 @@ pub(super) fn find(open: &Policies<'_>, declared: Option<&Policies<'_>>, found: 
 
 /// Why nobody ever asks what a rule is about.
 fn never_asked(policies: &Policies<'_>, of: &RuleOf<'_>) -> Option<String> {
-    let versions =
-        of.rows.iter().filter_map(|row| policies.set.policy(row.policy)).map(|policy| &policy.version);
-    if let Some(version) = versions.into_iter().find(|version| &***version != VERSION) {
+    if let Some(version) = of.version(policies.set).filter(|version| *version != VERSION) {
         return Some(format!("tools are decided by policies of the version `{VERSION}`, not `{version}`"));
     }
-    let asked = of.rows.iter().any(|row| ACTIONS.iter().any(|action| row.action.matches(action)));
-    (!asked).then(|| {
+    (!of.is_asked()).then(|| {
         format!("about a tool it is asked whether `{INVOKE}` and `{INVOKE_AUTO}` are allowed, nothing else")
     })
 }
 
 /// Rules without which every decision is the same. Where that is not certain, it is no finding.
 fn shadowed<'p>(policies: &Policies<'p>, all: &[RuleOf<'p>], dead: &[*const Rule]) -> Vec<&'p Arc<Rule>> {
+    let is_alive = |of: &&RuleOf<'_>| !dead.contains(&Arc::as_ptr(of.rule));
     let mut waiting: Vec<&'p Arc<Rule>> =
-        all.iter().map(|of| of.rule).filter(|rule| !dead.contains(&Arc::as_ptr(rule))).collect();
+        all.iter().filter(|of| is_alive(of) && of.of_role.is_none()).map(|of| of.rule).collect();
     let model = Model::new(&[policies], false);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: None });
     let property = Property::NoRuleIsDead;
-    let mut run = Run::new(&property);
+    let mut run = Run::new(&property, policies);
     let done = run.each(&frames, &model, |_, search| {
         let mut decision = Decision::new(search, 0);
-        let with = of_decision(&mut decision);
+        let with = decision.outcome();
         let reached = decision.reached;
         waiting.retain(|rule| {
             if !reached.iter().any(|other| std::ptr::eq(*other, rule.as_ref())) {
                 return true;
             }
-            // What it says about approval counts, too.
-            let says = rule.output.rule_activated.is_some() || rule.output.condition_not_met.is_some();
-            !says && of_decision(&mut Decision::without(search, 0, rule)) == with
+            Decision::without(search, 0, rule).outcome() == with
         });
         waiting.is_empty().then_some(())
     });
-    if done.is_some() || run.certain(&frames).is_err() { Vec::new() } else { waiting }
+    if done.is_some() || run.certain(&frames).is_err() {
+        waiting.clear();
+    }
+    let of_roles =
+        all.iter().filter(is_alive).filter(|of| of.of_role.is_some_and(|row| is_needless(policies, row)));
+    waiting.extend(of_roles.map(|of| of.rule));
+    waiting
+}
+
+/// Whether every decision is certainly the same without a role policy's rule. The set without it is looked at as another set, since a role
+/// policy denies what no rule of it names.
+fn is_needless(policies: &Policies<'_>, row: &RoleRow) -> bool {
+    let of_policy = policies.set.role_rows().filter(|other| other.policy == row.policy);
+    if of_policy.count() < 2 {
+        // Without its last rule there is no policy, and no denial.
+        return false;
+    }
+    let mut set = policies.set.clone();
+    for index in set.resources.values_mut().flat_map(BTreeMap::values_mut) {
+        index.roles.retain(|other| !Arc::ptr_eq(&other.rule, &row.rule));
+    }
+    let without = Policies { set: &set, ..policies.clone() };
+    let model = Model::new(&[policies, &without], false);
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let property = Property::NoRuleIsDead;
+    let mut run = Run::new(&property, policies);
+    let differs =
+        run.each(&frames, &model, |_, search| (outcome(search, 0) != outcome(search, 1)).then_some(()));
+    differs.is_none() && run.certain(&frames).is_ok()
 }

@@ -63,6 +63,11 @@ impl Pattern {
         self.compiled.cost(bytes)
     }
 
+    /// About how many states it has.
+    pub(crate) fn weight(&self) -> u64 {
+        self.compiled.weight
+    }
+
     /// The pattern as the policy has it.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -179,19 +184,22 @@ fn replace(context: &mut Context<'_>, args: &[Value]) -> Computed {
     for captures in compiled.regex.captures_iter(s).take(limit) {
         let Some(all) = captures.get(0) else { continue };
         step_of_match(context, &compiled, s.len().saturating_sub(all.end()))?;
-        let new = replacement(&captures, with)?;
         replaced.push_str(s.get(end..all.start()).unwrap_or_default());
-        context.budget.grow(new.len() as u64)?;
-        replaced.push_str(&new);
+        context.budget.grow(with.len() as u64)?;
+        replacement(context, &captures, with, &mut replaced)?;
         end = all.end();
     }
     replaced.push_str(s.get(end..).unwrap_or_default());
     text(context, replaced)
 }
 
-/// The replacement with `\1` and the like resolved.
-fn replacement(captures: &Captures<'_>, with: &str) -> Result<String, EvalError> {
-    let mut out = String::with_capacity(with.len());
+/// The replacement with `\1` and the like resolved. A group may be named many times: each is accounted for before it is written.
+fn replacement(
+    context: &mut Context<'_>,
+    captures: &Captures<'_>,
+    with: &str,
+    out: &mut String,
+) -> Result<(), EvalError> {
     let mut characters = with.chars();
     while let Some(c) = characters.next() {
         if c != '\\' {
@@ -208,7 +216,9 @@ fn replacement(captures: &Captures<'_>, with: &str) -> Result<String, EvalError>
                         "replacement string references group {group} but regex has only {count} group(s)"
                     )));
                 }
-                out.push_str(captures.get(group).map_or("", |group| group.as_str()));
+                let group = captures.get(group).map_or("", |group| group.as_str());
+                context.budget.grow(group.len() as u64)?;
+                out.push_str(group);
             }
             Some(_) => {
                 return Err(EvalError::failed(
@@ -218,5 +228,5 @@ fn replacement(captures: &Captures<'_>, with: &str) -> Result<String, EvalError>
             None => return Err(EvalError::failed(r"invalid replacement string: \ not allowed at end")),
         }
     }
-    Ok(out)
+    Ok(())
 }

@@ -110,6 +110,22 @@ pub(crate) struct Query<'q> {
     pub(crate) action: &'q str,
 }
 
+/// What it costs to find the rules for a resource or a principal, in comparisons.
+pub(crate) fn cost(set: &PolicySet, query: &Query<'_>, roles: &[Arc<str>]) -> u64 {
+    let index = set.resources.get(query.scope).and_then(|versions| versions.get(query.version));
+    let Some(index) = index else { return 0 };
+    let rows = index.regular.get(query.resource).map_or(&[][..], Vec::as_slice);
+    let of_row = |row: &Row| match &row.whom {
+        Whom::Role(pattern) | Whom::DerivedRole { parent: pattern, .. } => {
+            roles.iter().map(|role| pattern.cost(role)).sum()
+        }
+        Whom::Resource(_) => 1_usize,
+    };
+    let rows: usize = rows.iter().filter_map(|id| set.row(*id)).map(of_row).sum();
+    let role_rows = index.roles.len().saturating_mul(roles.len());
+    rows.saturating_add(role_rows) as u64
+}
+
 /// The rules of a principal's policy.
 pub(crate) fn of_principal<'s>(set: &'s PolicySet, query: &Query<'_>, principal: &str) -> Vec<Binding<'s>> {
     let index = set.principals.get(query.scope).and_then(|versions| versions.get(query.version));

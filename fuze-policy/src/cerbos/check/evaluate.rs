@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::model::{Effect, ScopePermissions};
 use super::super::names;
 use super::super::set::{DerivedRole, PolicyKind, PolicySet};
-use super::bindings::{Binding, Query, of_principal, of_resource};
+use super::bindings::{self, Binding, Query, of_principal, of_resource};
 use super::expressions::{activation, told};
 use super::steps::{Outcome, Step};
 use super::{ActionEffect, CheckError, CheckInput, CheckOutput, CheckParams, OutputEntry};
@@ -240,6 +240,8 @@ impl<'s> Evaluation<'s> {
             }
             let resource = std::mem::take(&mut self.resource);
             let query = Query { version: self.resource_version, resource: &resource, scope, action };
+            let cost = bindings::cost(self.set, &query, &roles);
+            self.spend(cost).map_err(|stop| (stop, verdict.clone()))?;
             let bindings = match side.kind {
                 PolicyKind::Principal => of_principal(self.set, &query, &self.input.principal.id),
                 PolicyKind::Resource | PolicyKind::Role => of_resource(self.set, &query, &roles),
@@ -335,7 +337,7 @@ impl<'s> Evaluation<'s> {
         {
             self.bring(&params.constants, &variables);
             let value = match self.value(expression).map_err(Stop::Fatal)? {
-                Ok(value) => told(expression, value.to_json()).map_err(Stop::Fatal)?,
+                Ok(value) => told(expression, value.to_json_within(&mut self.budget)).map_err(Stop::Fatal)?,
                 Err(message) => Err(message),
             };
             self.output.outputs.push(OutputEntry {
@@ -345,6 +347,12 @@ impl<'s> Evaluation<'s> {
             });
         }
         Ok(held)
+    }
+
+    /// Accounts for what is not an expression.
+    fn spend(&mut self, steps: u64) -> Result<(), Stop> {
+        let left = self.budget.step(steps);
+        left.map_err(|_| Stop::Fatal(CheckError::TooManyRules { resource: self.resource.as_str().into() }))
     }
 
     fn note(&mut self, binding: &Binding<'_>, held: bool) {

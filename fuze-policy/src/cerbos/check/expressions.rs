@@ -1,6 +1,5 @@
 //! Expressions of a decision: what they see, variables, conditions, and what becomes of those that fail.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::set::{Condition, DerivedRole, Expression, Params};
@@ -31,7 +30,6 @@ impl Evaluation<'_> {
     }
 
     fn evaluate_variables(&mut self, params: &Params, null_if_failed: bool) -> Result<Arc<Map>, CheckError> {
-        let mut values: BTreeMap<Arc<str>, Value> = BTreeMap::new();
         let mut known: Arc<Map> = Arc::default();
         for variable in &params.variables {
             self.bring(&params.constants, &known);
@@ -43,10 +41,11 @@ impl Evaluation<'_> {
                 }
             };
             let Some(value) = value else { continue };
-            values.insert(variable.name.clone(), value);
-            known = Arc::new(
-                values.iter().map(|(name, value)| (Key::String(name.clone()), value.clone())).collect(),
-            );
+            // Nobody else holds the map then, unless an expression kept it: that copy is accounted for.
+            self.activation.variables = Arc::default();
+            let copied = self.budget.step(known.len() as u64 / 16);
+            told(&variable.expr, copied)?.ok();
+            Arc::make_mut(&mut known).insert(Key::String(variable.name.clone()), value);
         }
         Ok(known)
     }
@@ -87,7 +86,7 @@ impl Evaluation<'_> {
                 Outcome::Failed
             }
         };
-        (self.tell)(Step::Expression { expression, outcome });
+        (self.tell)(Step::Expression { expression, outcome, seen: &self.activation });
         match outcome {
             Outcome::Held => Ok(true),
             Outcome::Failed if !self.params.lenient => Err(Stop::Failed),

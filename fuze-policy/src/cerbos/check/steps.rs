@@ -2,6 +2,7 @@
 
 use super::super::model::Effect;
 use super::super::set::{DerivedRole, Expression, PolicyKind, Rule};
+use crate::cel::Activation;
 
 /// A step on the way to a decision.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub enum Step<'a> {
         expression: &'a Expression,
         /// Whether it held.
         outcome: Outcome,
+        /// What it saw.
+        seen: &'a Activation,
     },
     /// A rule for the action and role was looked at.
     Rule {

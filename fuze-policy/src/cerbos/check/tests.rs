@@ -120,7 +120,7 @@ fn every_step_is_told() {
             Step::Role { kind, role } => format!("{kind:?} {role}"),
             Step::Scope(scope) => format!("scope {scope:?}"),
             Step::DerivedRole { role, outcome } => format!("derived {} {outcome:?}", role.name),
-            Step::Expression { expression, outcome } => format!("{} {outcome:?}", expression.source),
+            Step::Expression { expression, outcome, .. } => format!("{} {outcome:?}", expression.source),
             Step::Rule { policy, effect, outcome, .. } => format!("{policy} {effect:?} {outcome:?}"),
             Step::ConsentNeeded(scope) => format!("consent {scope:?}"),
             Step::Decided(effect) => format!("decided {effect:?}"),
@@ -139,6 +139,30 @@ fn every_step_is_told() {
             "decided Deny",
         ]
     );
+}
+
+/// Whether it holds and whether it does not, and that a derived role does not: each is found out once for all actions and roles.
+#[test]
+fn a_condition_is_evaluated_once() {
+    let roles = "derivedRoles:\n  name: dr\n  definitions:\n    - {name: d, parentRoles: ['*'], condition: {match: {expr: '1 == 2'}}}\n";
+    let rule = |whom: &str, expr: &str| {
+        format!(
+            "    - {{actions: [view, edit], {whom}, effect: EFFECT_ALLOW, condition: {{match: {{expr: '{expr}'}}}}}}\n"
+        )
+    };
+    let rules = rule("roles: ['*']", "2 == 3")
+        + &rule("derivedRoles: [d]", "3 == 4")
+        + &rule("roles: [admin]", "4 == 4");
+    let set = set(&[roles, &doc("  importDerivedRoles: [dr]\n", &rules)]);
+    let mut told: Vec<String> = Vec::new();
+    check_stepwise(&set, &asks(&["user", "admin"], &["view", "edit"]), &params(), &mut |step| {
+        if let Step::Expression { expression, .. } = step {
+            told.push(expression.source.to_string());
+        }
+    })
+    .unwrap();
+    // The derived role's condition twice: for the set of derived roles, and for the rule.
+    assert_eq!(told, ["1 == 2", "2 == 3", "1 == 2", "4 == 4"]);
 }
 
 #[test]

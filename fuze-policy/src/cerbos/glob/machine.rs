@@ -123,6 +123,11 @@ impl Machine {
         }
     }
 
+    /// How many positions there are.
+    pub(super) fn positions(&self) -> usize {
+        self.positions.len()
+    }
+
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut at = self.start;
         for c in text.chars() {

@@ -10,14 +10,27 @@ use super::super::yaml::Text;
 use super::definitions::{Definitions, Usage};
 use crate::cel::{Expr, Kind, Path, Program, Root};
 
+/// What the patterns of a set may weigh together.
+const MOST_PATTERNS: u64 = 100_000;
+/// Problems beyond which no more expressions are read.
+const MOST_PROBLEMS: usize = 200;
+
 /// Reads an expression; what is wrong with it goes into the collector.
 pub(super) fn expression(file: &Arc<str>, text: &Text, out: &mut Collector) -> Option<Arc<Expression>> {
+    if out.count() > MOST_PROBLEMS {
+        return None;
+    }
     let read = Program::parse(&text.value).and_then(|program| match program.misread(&text.value) {
         Some(error) => Err(error),
         None => Ok(program),
     });
     match read {
         Ok(program) => {
+            if out.weigh(patterns(program.expr())) > MOST_PATTERNS {
+                let why = "the patterns of all policies are too large together, as of here: write fewer or simpler ones";
+                out.add(file, text.at, why);
+                return None;
+            }
             let place = Place { file: file.clone(), at: text.at };
             Some(Arc::new(Expression { source: text.value.clone(), place, program }))
         }
@@ -30,6 +43,17 @@ pub(super) fn expression(file: &Arc<str>, text: &Text, out: &mut Collector) -> O
             None
         }
     }
+}
+
+/// What the patterns of an expression weigh.
+fn patterns(expr: &Expr) -> u64 {
+    let mut weight = 0_u64;
+    expr.visit(&mut |expr| {
+        if let Kind::Matches(_, pattern) = &expr.kind {
+            weight = weight.saturating_add(pattern.weight());
+        }
+    });
+    weight
 }
 
 /// Expressions of one policy, with what they can name and what they do name.

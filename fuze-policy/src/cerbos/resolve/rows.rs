@@ -17,11 +17,14 @@ use super::super::yaml::Text;
 use super::chance::{self, Numbered};
 use super::expressions::Expressions;
 use super::library::{Library, roles_or_any};
+use super::named::Called;
 use super::parents::Parents;
 use super::title;
 
 /// Rows that one policy can have: actions times roles multiply.
 const MOST_ROWS: usize = 50_000;
+/// Rows that all policies can have together.
+const MOST_ROWS_OF_ALL: usize = 200_000;
 
 /// Builds a set from policies that come one after another.
 pub(super) struct Builder<'l> {
@@ -29,6 +32,8 @@ pub(super) struct Builder<'l> {
     set: PolicySet,
     parents: Parents,
     outcomes: HashMap<String, u32>,
+    /// Whether there are as many rows as there can be.
+    full: bool,
 }
 
 /// The policy whose rules are being laid out.
@@ -46,7 +51,13 @@ type Read = Option<(Option<Condition>, Output)>;
 
 impl<'l> Builder<'l> {
     pub(super) fn new(library: &'l Library) -> Self {
-        Self { library, set: PolicySet::default(), parents: Parents::default(), outcomes: HashMap::new() }
+        Self {
+            library,
+            set: PolicySet::default(),
+            parents: Parents::default(),
+            outcomes: HashMap::new(),
+            full: false,
+        }
     }
 
     /// Adds a policy; sets that others import add nothing of their own.
@@ -88,19 +99,23 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         let sanitized = names::sanitized(&body.resource.value);
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (i, (rule, read)) in body.rules.iter().zip(read).enumerate() {
             let Some((condition, output)) = read else { continue };
             let name = name_or(rule.name.as_ref(), || format!("rule-{:03}", i + 1));
+            called.add(policy, (&name, rule.at, rule.name.is_some()), out);
             let rule_of_set = current.rule(name, rule.at, rule.effect, condition, output, &params);
             let plain = self.outcome(format!(
                 "resource {sanitized} {} {} {}",
                 body.version.value, body.scope.value, rule_of_set.name
             ));
+            let for_roles: Vec<Pattern> = roles_or_any(&rule.roles)
+                .into_iter()
+                .filter_map(|role| pattern(policy, &role, rule.at, out))
+                .collect();
             for action in patterns(policy, &rule.actions, out) {
-                for role in roles_or_any(&rule.roles) {
-                    let Some(role) = pattern(policy, &role, rule.at, out) else { continue };
-                    let whom = Whom::Role(role);
+                for role in &for_roles {
+                    let whom = Whom::Role(role.clone());
                     rows.extend(self.row(&mut current, &rule_of_set, &action, whom, plain, out));
                 }
                 for derived in rule.derived_roles.iter().filter_map(|name| roles.get(&*name.value)) {
@@ -149,11 +164,12 @@ impl<'l> Builder<'l> {
             body.scope_permissions.unwrap_or_default(),
         );
         chance::tell_names(policy, body, out);
-        let mut rows = Vec::new();
+        let (mut rows, mut called) = (Vec::new(), Called::default());
         for (rules, i, action, read) in all {
             let Some((condition, output)) = read else { continue };
             let name =
                 name_or(action.name.as_ref(), || format!("{}_rule-{:03}", rules.resource.value, i + 1));
+            called.add(policy, (&name, action.at, action.name.is_some()), out);
             let rule = current.rule(name, action.at, action.effect, condition, output, &params);
             let outcome = self.outcome(format!(
                 "principal {} {} {} {}",
@@ -335,6 +351,17 @@ impl<'l> Builder<'l> {
         outcome: u32,
         out: &mut Collector,
     ) -> Option<RowId> {
+        if self.set.rows.len() >= MOST_ROWS_OF_ALL {
+            // Told once: the rows of the policies that follow are none, either.
+            if !std::mem::replace(&mut self.full, true) {
+                let message = format!(
+                    "the policies have more than {MOST_ROWS_OF_ALL} combinations of actions and roles together, as of {}: use patterns",
+                    title(current.policy)
+                );
+                out.add(&current.policy.file, current.policy.at, message);
+            }
+            return None;
+        }
         let Some(left) = current.rows_left.checked_sub(1) else {
             let message = format!(
                 "{} has more than {MOST_ROWS} combinations of actions and roles: use patterns",

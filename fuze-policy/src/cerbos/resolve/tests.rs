@@ -118,6 +118,8 @@ fn names_follow_their_rules() {
     check(
         &policy("", "    - {actions: ['[*', 'a***'], roles: ['{*'], effect: EFFECT_ALLOW}\n"),
         &[
+            "p.yaml:6:7: the pattern `{*` has a `*`, or nothing, among its `{…}`, which Cerbos does not match as it should: \
+             write each alternative as an item of its own",
             "p.yaml:6:18: the pattern `[*` has a `[` that is not the start of `[abc]`, `[a-z]`, `[!abc]` or `[!a-z]`",
             "p.yaml:6:24: the pattern `a***` has three stars in a row: write `*` or `**`",
         ],
@@ -468,4 +470,31 @@ fn the_same_policies_give_the_same_set_whatever_the_files_are_called() {
     let keys = |set: &PolicySet| set.policies().iter().map(|p| p.key.clone()).collect::<Vec<_>>();
     assert_eq!(keys(&one), keys(&two));
     assert_eq!(keys(&one), ["resource.expense.vdefault".into(), "resource.travel.vdefault".into()]);
+}
+
+#[test]
+fn a_rule_that_is_named_like_the_place_of_another() {
+    let unnamed = "    - {actions: [view], roles: [user], effect: EFFECT_DENY}\n";
+    let named =
+        |name: &str| format!("    - {{name: {name}, actions: [view], roles: [user], effect: EFFECT_DENY}}\n");
+    for name in ["rule-001", "rule-2", "rule-003"] {
+        check(&policy("", &format!("{}{unnamed}", named(name))), &[]);
+    }
+    for called in ["rule-001", "rule-002"] {
+        let rules =
+            if called == "rule-002" { [&*named(called), unnamed] } else { [unnamed, &*named(called)] };
+        check(
+            &policy("", &rules.concat()),
+            &[&format!(
+                "p.yaml:7:7: resource policy `expense`: this rule and the one at 6:7 are both called `{called}`, one by its name and the \
+                 other, which has none, by its place; Cerbos evaluates the condition of only one of them: give both names of their own"
+            )],
+        );
+    }
+    let principal = "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: u\n  version: default\n  rules:\n    \
+        - {resource: doc, actions: [{action: view, effect: EFFECT_DENY}]}\n    \
+        - {resource: x, actions: [{name: doc_rule-001, action: view, effect: EFFECT_DENY}]}\n";
+    let found = problems_of(&[("p.yaml", principal)]);
+    assert!(found.len() == 1 && found[0].contains("both called `doc_rule-001`"), "{found:?}");
+    check(&principal.replace("doc_rule-001", "doc_rule-002"), &[]);
 }

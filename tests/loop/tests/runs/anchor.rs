@@ -11,6 +11,8 @@ use fuze_agent::suspend::{Action, Suspended};
 use fuze_agent::{Anchored, RunError};
 use fuze_agent_loop_tests::{Break, Desk, Fragile, Person, SHORT, SetClock, World, agent, person};
 use fuze_evidence::anchor::{Anchor, AnchorError, AnchorLine, Blinding};
+use fuze_evidence::annex::ErasureReason;
+use fuze_evidence::erase::{Done, Order, Registrar, Target};
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::record::Entry;
@@ -20,6 +22,7 @@ use fuze_evidence::{Name, RunId, SignedRoot, Timestamp};
 use fuze_log::monitor::Monitor;
 use fuze_log::proof::verify_anchor;
 use fuze_log::{Log, LogOptions, Policy as LogPolicy};
+use fuze_store::{Eraser, Options, SqliteStore};
 
 use super::{run, suspended, why};
 
@@ -528,6 +531,41 @@ async fn a_close_does_not_go_under_another_runs_tag() {
     let settled = case.on(Arc::new(store)).settle_anchors().await.unwrap();
     assert_eq!((settled.anchored.len(), settled.pending.len(), case.size()), (0, 1, 2));
     assert!(settled.pending[0].1.contains("another's"), "{settled:?}");
+    // Nor with that run's open root beside it.
+    let theirs = case.desk.store.load(other).await.unwrap();
+    let (anchors, open_root) = (theirs.anchors, theirs.open_root);
+    let store = fuze_agent_loop_tests::Altered::new(&case.desk.store, move |stored| {
+        stored.anchors.clone_from(&anchors);
+        stored.open_root.clone_from(&open_root);
+    });
+    let settled = case.on(Arc::new(store)).settle_anchors().await.unwrap();
+    assert_eq!((settled.anchored.len(), settled.pending.len(), case.size()), (0, 1, 2));
     assert_eq!(case.deployment().settle_anchors().await.unwrap().anchored, [id]);
     assert_eq!(case.left(id).lines[1].leaf().run_tag(), case.left(id).lines[0].leaf().run_tag());
+}
+
+/// An erasure takes content and keys, and leaves all that the log needs: the run does not stand there as one that never closed.
+#[tokio::test]
+async fn the_close_of_a_run_that_was_erased_is_anchored_all_the_same() {
+    let case = Case::new();
+    let place = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(place.path(), &Options::default()).unwrap());
+    let deployment = case.on(store.clone());
+    case.mood(Mood::Works, Mood::Refuses);
+    let outcome = case.run(&deployment).await;
+    assert!(matches!(outcome.report().anchored, Anchored::Pending { open: 0, .. }), "{outcome:?}");
+    let id = outcome.report().run_id;
+    let registrar = Registrar::new(Name::new("test.example").unwrap(), case.desk.signer()).unwrap();
+    let order = Order { at: Timestamp::MAX, by: Name::new("dpo").unwrap(), reason: ErasureReason::Request };
+    let eraser = Eraser::new(&store, registrar);
+    assert_eq!(eraser.erase(id, Target::Run, order).await.unwrap(), Done::Erased);
+    assert_eq!(store.load(id).await.map(drop), Err(StoreError::Erased));
+    case.mood(Mood::Works, Mood::Works);
+    assert_eq!(deployment.settle_anchors().await.unwrap().anchored, [id]);
+    assert_eq!(deployment.settle_anchors().await.unwrap(), fuze_agent::Settled::default());
+    assert_eq!((case.size(), case.findings()), (2, vec![]));
+    let lines = std::fs::read(store.run_directory(id).join("anchors.jsonl")).unwrap();
+    let lines = AnchorLine::read_all(&lines).unwrap();
+    assert_eq!(lines.iter().map(AnchorLine::index).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(lines[0].leaf().run_tag(), lines[1].leaf().run_tag());
 }

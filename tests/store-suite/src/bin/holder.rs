@@ -18,7 +18,7 @@ use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sink::{JsonlSink, SinkError};
 use fuze_evidence::{Hash, Name, RunId, Signer, Sink as _, SinkBatch, Timestamp, sha256};
-use fuze_log::{Log, LogOptions, Prepared};
+use fuze_log::{Blinding, Log, LogOptions, Prepared};
 use fuze_store::{Eraser, Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
 use serde::Deserialize;
@@ -225,7 +225,7 @@ async fn log(directory: &Path, key: &Path) -> Fallible<()> {
     let mut log = Log::create(directory, &Name::new("log.example")?, signer.clone(), LogOptions::new())?;
     say("made")?;
     let leaf = |n: u32| -> Fallible<Prepared> {
-        Ok(Prepared::annex(sha256(&n.to_be_bytes()), &mut OsRandom::new())?)
+        Ok(Prepared::annex(sha256(&n.to_be_bytes()), &Blinding::generate(&mut OsRandom::new())?)?)
     };
     let said = |index: u64, leaf: &Prepared| say(&format!("leaf {index} {}", sha256(leaf.leaf().bytes())));
     for n in 0..3 {

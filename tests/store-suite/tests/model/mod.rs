@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use fuze_agent::store::{
     Batch, Claim, ClaimError, EffectEntry, EffectState, Fence, Ground, Progress, RunState, RunStore,
-    SealedProgress, Start, Stop, StoreError, StoredRun, anchor_follows,
+    SealedProgress, Start, Stop, StoreError, StoredRun, Unanchored, anchor_follows,
 };
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::keys::WrappedRunKeys;
@@ -536,17 +536,25 @@ impl RunStore for Memory {
         Ok(())
     }
 
-    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+    async fn unanchored(&self, after: Option<RunId>, limit: u32) -> Result<Vec<Unanchored>, StoreError> {
         let state = self.lock();
         let closed = |run: &Run| run.state == RunState::Closed || self.has(Bug::ListsRunsThatGoOn);
         let left = state.runs.iter().filter(|(_, run)| run.anchors.len() == 1 && closed(run));
-        let mut ids: Vec<RunId> = left.map(|(id, _)| *id).filter(|id| Some(*id) > after).collect();
-        ids.sort_unstable();
+        let mut left: Vec<Unanchored> = left
+            .filter(|(id, _)| Some(**id) > after)
+            .map(|(id, run)| Unanchored {
+                run: *id,
+                open_root: run.roots.first().cloned().unwrap_or_default(),
+                opened: run.anchors.first().map(|line| line.bytes().to_vec()).unwrap_or_default(),
+                close: run.lines.last().cloned().unwrap_or_default(),
+            })
+            .collect();
+        left.sort_unstable_by_key(|left| left.run);
         if self.has(Bug::ListsWithoutOrder) {
-            ids.reverse();
+            left.reverse();
         }
-        ids.truncate(usize::try_from(limit).expect("few runs"));
-        Ok(ids)
+        left.truncate(usize::try_from(limit).expect("few runs"));
+        Ok(left)
     }
 
     async fn request_stop(&self, id: RunId, stop: Stop) -> Result<(), StoreError> {

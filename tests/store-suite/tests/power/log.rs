@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::{Name, sha256};
-use fuze_log::{Checkpoint, Log, LogOptions, Note, Policy, Prepared};
+use fuze_log::{Blinding, Checkpoint, Log, LogOptions, Note, Policy, Prepared};
 
 use crate::disk::{self, Unsynced};
 use crate::trace::Step;
@@ -64,7 +64,8 @@ impl Recorded {
             Err(error) => return Err(words(&error)),
         };
         // A leaf that never was there: whatever is at its place now was there before.
-        let leaf = Prepared::annex(sha256(b"another"), &mut OsRandom::new()).expect("a leaf");
+        let blinding = Blinding::generate(&mut OsRandom::new()).expect("a blinding");
+        let leaf = Prepared::annex(sha256(b"another"), &blinding).expect("a leaf");
         log.append(leaf.leaf()).map_err(|error| words(&error))?;
         let policy = Policy::from_vkeys(&log.vkey().to_string(), [], 0).expect("a policy");
         let mut leaves = Vec::new();

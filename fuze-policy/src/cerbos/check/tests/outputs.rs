@@ -83,3 +83,12 @@ fn a_rule_that_needs_consent_says_what_its_denial_says() {
     assert_eq!(say(true), ["resource.doc.vdefault/acme#r view \"no\""]);
     assert_eq!(say(false), ["resource.doc.vdefault/acme#r view \"yes\""]);
 }
+
+#[test]
+fn a_principal_policy_speaks_once_whatever_the_roles() {
+    let principal = format!(
+        "principalPolicy:\n  principal: anna\n  version: default\n  rules:\n    - resource: doc\n      actions:\n        - {{name: r, action: view, effect: EFFECT_ALLOW, condition: {{match: {{expr: 'false'}}}}, output: {BOTH}}}\n"
+    );
+    let output = decide(&set(&[&principal]), &asks(&["user", "admin"], &["view"]));
+    assert_eq!(said(&output), ["principal.anna.vdefault#r view \"no\""]);
+}

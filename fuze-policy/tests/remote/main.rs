@@ -8,16 +8,19 @@
     reason = "a test"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+mod server;
+mod tls;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::remote::{ConfigError, RemoteCerbos};
 use fuze_policy::{CallFacts, Decision, Engine, EngineError, RemoteEngine, Request, RunFacts, ToolFacts};
 use serde_json::{Value, json};
+use server::{http, serve};
 
 const LIMIT: usize = 4096;
 
@@ -34,48 +37,6 @@ AQH/MAoGCCqGSM49BAMCA0gAMEUCIQD0utA85R311hMeB4mUFIFSfn9Ov7gcqqMa
 0/HblU0fuAIgPDLNhL99u9le3D5ZaNFuIkAT05YHv9Vs5MsfoWaiexo=
 -----END CERTIFICATE-----
 ";
-
-/// What arrived at a server: head and body of each request.
-type Arrived = Arc<Mutex<Vec<(String, Value)>>>;
-
-/// A server on loopback that answers each request by these bytes; `None`: it never answers.
-fn serve(answer: impl Fn(&Value) -> Option<Vec<u8>> + Send + 'static) -> (u16, Arrived) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let arrived = Arrived::default();
-    let seen = Arc::clone(&arrived);
-    std::thread::spawn(move || {
-        let mut kept: Vec<TcpStream> = Vec::new();
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
-            }
-            let length = head.to_lowercase();
-            let length = length.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
-            let mut body = vec![0; length.parse().unwrap()];
-            reader.read_exact(&mut body).unwrap();
-            let body: Value = serde_json::from_slice(&body).unwrap();
-            seen.lock().unwrap().push((head, body.clone()));
-            match answer(&body) {
-                // Who has read enough may have gone.
-                Some(bytes) => drop(stream.write_all(&bytes)),
-                None => kept.push(stream),
-            }
-        }
-    });
-    (port, arrived)
-}
-
-fn http(status: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
 
 /// What a server with the guide's policy for health records answers.
 fn honest(question: &Value) -> Value {
@@ -336,7 +297,9 @@ async fn an_answer_that_is_too_long_is_not_read() {
     assert!(answered(padded(LIMIT)).await.is_ok());
     assert!(words(answered(padded(LIMIT + 1)).await).contains("more than 4096 bytes"));
     // Without a length, for as long as somebody reads.
-    let endless = |_: &Value| [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b' '; 1 << 20]].concat();
+    let endless = |_: &Value| {
+        [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".as_slice(), &[b' '; 1 << 20]].concat()
+    };
     assert!(words(answered(endless).await).contains("more than 4096 bytes"));
 }
 
@@ -357,6 +320,61 @@ async fn an_answer_that_breaks_off_is_an_error() {
 async fn a_server_that_is_slow_is_out_of_time() {
     let (port, _) = serve(|_| None);
     assert_eq!(decide(&engine(port)).await, Err(EngineError::TimedOut { limit_ms: 60_000 }));
+}
+
+/// Not the answer has to begin in time, but to end.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_begins_to_answer_and_does_not_end_is_out_of_time() {
+    for begin in [
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    ] {
+        let (port, _) = server::serve_some(|_| (begin.as_bytes().to_vec(), server::Then::Silence));
+        assert_eq!(decide(&engine(port)).await, Err(EngineError::TimedOut { limit_ms: 60_000 }), "{begin}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_said_to_be_json_is_not_read() {
+    let with = |head: &'static str| {
+        answered(move |question| {
+            let body = honest(question).to_string();
+            format!("HTTP/1.1 200 OK\r\n{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+        })
+    };
+    for head in ["content-type: application/json\r\n", "Content-Type: Application/JSON; charset=utf-8\r\n"] {
+        assert!(with(head).await.is_ok(), "{head}");
+    }
+    for head in [
+        "",
+        "content-type: text/html\r\n",
+        "content-type: application/jsonp\r\n",
+        "content-type: text/html\r\ncontent-type: application/json\r\n",
+        "content-type: application/json\r\ncontent-encoding: gzip\r\n",
+    ] {
+        let error = with(head).await.unwrap_err();
+        assert!(
+            matches!(&error, EngineError::Malformed(why) if why.contains("content-type")),
+            "{head}: {error:?}"
+        );
+    }
+}
+
+/// Which of the two would count is the reader's choice, and the server could have meant the other.
+#[tokio::test]
+async fn an_answer_that_says_something_twice_is_none() {
+    let allow = r#""invoke":"EFFECT_ALLOW""#;
+    for (part, twice) in [
+        (allow, r#""invoke":"EFFECT_DENY","invoke":"EFFECT_ALLOW""#),
+        (allow, r#""invoke":"EFFECT_DENY","\u0069nvoke":"EFFECT_ALLOW""#),
+        (r#""results":"#, r#""results":[],"results":"#),
+    ] {
+        let said = words(
+            answered(move |question| http("200 OK", &honest(question).to_string().replacen(part, twice, 1)))
+                .await,
+        );
+        assert!(said.contains("twice") && !said.contains("EFFECT"), "{twice}: {said}");
+    }
 }
 
 #[tokio::test]

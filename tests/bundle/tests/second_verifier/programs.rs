@@ -1,0 +1,45 @@
+//! The programs as an auditor calls them.
+
+use std::process::Command;
+
+use fuze_agent_bundle_tests::forge::{pack, unpack};
+use fuze_agent_bundle_tests::runs::{Run, Shape};
+use fuze_agent_bundle_tests::tamper::replace;
+use fuze_agent_bundle_tests::tools::{python, workspace};
+use fuze_audit::Selection;
+use fuze_evidence::Hash;
+
+/// The programs as an auditor calls them.
+#[test]
+fn the_programs_exit_as_they_say() {
+    let Some(python) = python() else { return };
+    let run = Run::new(Shape::full(1));
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, bundle: &[u8]| std::fs::write(place.path().join(name), bundle).unwrap();
+    let whole = run.bundle(Selection::all());
+    let mut changed = unpack(&whole);
+    replace(&mut changed, "records.jsonl", "HiringAgent", "FiringAgent");
+    write("good.zip", &whole);
+    write("bad.zip", &pack(&changed));
+    write("open.zip", &Run::new(Shape { closed: false, ..Shape::full(1) }).bundle(Selection::nothing()));
+    let id = run.public_key().id().to_string();
+    let other = Hash([1; 32]).to_string();
+    for (arguments, expected) in [
+        (vec!["--key-id", &id, "good.zip"], 0),
+        (vec!["--key-id", &id, "bad.zip"], 1),
+        (vec!["--key-id", &id], 2),
+        (vec!["good.zip"], 2),
+        (vec!["--key-id", &id, "open.zip"], 3),
+        (vec!["--key-id", &other, "good.zip"], 3),
+        (vec!["--key-id", &id, "absent.zip"], 4),
+        (vec!["--key-id", &id, "good.zip", "bad.zip"], 1),
+    ] {
+        for script in ["docs/verify.py", "docs/verify_bundle.py"] {
+            let script = std::fs::canonicalize(workspace(script)).unwrap();
+            let mut command = Command::new(&python);
+            command.arg("-B").arg(script).args(&arguments).current_dir(place.path());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
+        }
+    }
+}
