@@ -137,7 +137,7 @@ fn role_rows<'a>(asked: &Asked<'a>, told: &[*const Rule], all: &mut Vec<(&'a Arc
             let named: Vec<Arc<str>> = row.allow_actions.iter().map(|allow| allow.as_str().into()).collect();
             (Came::NotAsked, format!("it names {} alone", listed(&named)))
         } else if row.rule.condition.is_none() {
-            (Came::Held, "it names the action, and leaves the decision to the rules below".to_owned())
+            (Came::Held, "its role may do no more than this; other rules decide whether it does".to_owned())
         } else {
             let by = asked.denied_by.unwrap_or("another rule");
             (Came::NotAsked, format!("{by} decided before it"))

@@ -226,11 +226,15 @@ async fn a_run_that_cannot_be_read_stops_for_itself_alone() {
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'records'")
         .and_then(|mut found| found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .unwrap();
-    triggers.iter().for_each(|(name, _)| drop(file.execute(&format!("DROP TRIGGER {name}"), []).unwrap()));
+    for (name, _) in &triggers {
+        file.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
     let harm = "UPDATE records SET line = CAST('{}' AS BLOB)
                 WHERE sequence = 0 AND run = (SELECT id FROM runs WHERE run = ?1)";
     assert_eq!(file.execute(harm, [made[1].run.to_string()]).unwrap(), 1);
-    triggers.iter().for_each(|(_, sql)| drop(file.execute(sql, []).unwrap()));
+    for (_, sql) in &triggers {
+        file.execute_batch(sql).unwrap();
+    }
     drop(file);
     let store = desk.open();
     let tenant = name("acme");

@@ -549,7 +549,7 @@ async fn a_close_does_not_go_under_another_runs_tag() {
 async fn the_close_of_a_run_that_was_erased_is_anchored_all_the_same() {
     let case = Case::new();
     let place = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(place.path(), &Options::default()).unwrap());
+    let store = Arc::new(SqliteStore::open(place.path().join("store"), &Options::default()).unwrap());
     let deployment = case.on(store.clone());
     case.mood(Mood::Works, Mood::Refuses);
     let outcome = case.run(&deployment).await;
