@@ -13,8 +13,9 @@ figure() {
     printf '%-58s %8s  at most %5s  %s\n' "$1" "$2" "$3" "$held"
 }
 
+# edges, features
 tree() {
-    cargo tree --quiet --locked -p fuze-agent -e "$1" --prefix none --format '{p}' | sed 's/ (\*)$//' | sort -u
+    cargo tree --quiet --locked -p fuze-agent -e "$1" --features "${2:-}" --prefix none --format '{p}' | sed 's/ (\*)$//' | sort -u
 }
 
 # Each in a line of its own: where the tree cannot be had, the script ends here instead of counting nothing.
@@ -22,9 +23,13 @@ normal=$(tree normal)
 build=$(tree normal,build)
 figure 'crates of others in fuze-agent, default features' "$(grep -vc ' (/' <<<"$normal")" 75
 figure '  with build scripts and procedural macros' "$(grep -vc ' (/' <<<"$build")" 75
+cerbos=$(tree normal cerbos)
+schema=$(tree normal cerbos-schema)
 c=$(grep -E '^(cc|cmake|bindgen|nasm-rs|autotools|pkg-config|vcpkg|[a-z0-9_-]+-sys) ' <<<"$build" || true)
 [ -z "$c" ] || printf '%s\n' "$c"
 figure '  that build C or link to it' "$(printf '%s' "$c" | grep -c . || true)" 0
+figure '  with the feature cerbos' "$(grep -vc ' (/' <<<"$cerbos")" 115
+figure '  with the feature cerbos-schema' "$(grep -vc ' (/' <<<"$schema")" 150
 
 # Lines that are neither blank nor a plain comment; a tool's doc comment is part of its declaration.
 lines() {

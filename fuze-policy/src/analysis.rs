@@ -108,7 +108,8 @@ pub fn prove<'p>(policies: impl Into<Policies<'p>>, property: &Property) -> Proo
 
 /// Whether the new policies allow nothing that the old ones denied: neither a call that was denied, nor without a person one that needed
 /// approval, nor with fewer people, others, less trained ones or after a longer silence one that needed more. Two obligations are compared
-/// as the engine combines them ([`Obligation::strictest`](crate::Obligation::strictest)): the new one has to imply the old one. What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
+/// as the engine combines them ([`Obligation::strictest`](crate::Obligation::strictest)): the new one has to imply the old one.
+/// What the old ones had no answer for (a condition failed, and the run halted) counts as denied.
 pub fn diff<'o, 'n>(old: impl Into<Policies<'o>>, new: impl Into<Policies<'n>>) -> Proof {
     prove::diff(&old.into(), &new.into())
 }

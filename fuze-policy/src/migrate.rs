@@ -202,7 +202,7 @@ resourcePolicy:
             (format!("\u{feff}{head}{}", rule(THIRD)), true),
             (format!("{head}{}", rule(THIRD)).replace('\n', "\r\n"), true),
             (format!("{head}{}", rule("'EFFECT_REQUIRES_APPROVAL' # ä")), true),
-            (format!("{head}{}{}", rule("&e EFFECT_REQUIRES_APPROVAL"), rule("*e")), true),
+            (format!("{head}{}{}", rule("&e EFFECT_REQUIRES_APPROVAL"), rule("*e")), false),
             (
                 format!("{head}{two}")
                     .replace("}\n    - {", "}, {")
@@ -212,8 +212,8 @@ resourcePolicy:
             ),
             (format!("{head}{}---\n{head}{}", rule(THIRD), rule(THIRD)), true),
             (format!("{head}{}", rule("\"EFFECT\\u005fREQUIRES_APPROVAL\"")), false),
-            (format!("{head}{}", rule("|-\n        EFFECT_REQUIRES_APPROVAL")), true),
-            (format!("{head}{}", rule(">-\n        EFFECT_REQUIRES_APPROVAL")), true),
+            (format!("{head}{}", rule("|-\n        EFFECT_REQUIRES_APPROVAL")), false),
+            (format!("{head}{}", rule(">-\n        EFFECT_REQUIRES_APPROVAL")), false),
             (
                 format!(
                     "\u{feff}{{\"resourcePolicy\": {{\"rules\": [{{\"actions\": [\"invoke\"], \"effect\": \"{THIRD}\"}}]}}}}"

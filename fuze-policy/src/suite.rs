@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::{Effect, Files, Place, PolicySet, Position, Problem, Source};
+use crate::cerbos::{self, Effect, Files, Place, PolicySet, Position, Problem, Source};
 
 pub use run::run;
 
@@ -25,12 +25,18 @@ pub fn fixtures(directory: &Path, suite: &Source) -> Result<Vec<Source>, Problem
         for ending in ["yaml", "yml", "json"] {
             let path = Path::new(beside).join("testdata").join(format!("{stem}.{ending}"));
             let shown = path.to_string_lossy().replace('\\', "/");
-            match std::fs::read_to_string(directory.join(&path)) {
+            let path = directory.join(path);
+            let text = match std::fs::symlink_metadata(&path) {
+                Ok(found) if found.is_file() => cerbos::read_file(&path),
+                Ok(_) => Err("it is no file: put the file itself here".to_owned()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => Err(format!("it cannot be read: {error}")),
+            };
+            match text {
                 Ok(text) => all.push(Source::new(&shown, &text)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => {
+                Err(message) => {
                     let place = Place { file: shown.into(), at: Position::START };
-                    return Err(Problem { place, message: format!("cannot be read: {error}") });
+                    return Err(Problem { place, message });
                 }
             }
         }

@@ -248,8 +248,9 @@ impl<'a> Teller<'a> {
                 Some("it denies, and the tool's policies are not asked")
             }
             (_, Came::Held) if denies => Some("it denies, whatever other rules of this role allow"),
+            (_, Came::Held) if rule.inverted => Some("the scopes above have to allow, too"),
             (_, Came::Held) if turned || effect.is_none() => {
-                Some("it leaves the decision to the rules below")
+                Some("its role may do no more than this; other rules decide whether it does")
             }
             _ => None,
         };

@@ -60,5 +60,9 @@ fn causes(error: &dyn std::error::Error) -> String {
         said.push_str(&cause.to_string());
         next = cause.source();
     }
-    said
+    // A certificate's names are the other side's text: on one line, and not too much of it.
+    said.chars().take(LONGEST_CAUSE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
+
+/// Characters of a cause that are told.
+const LONGEST_CAUSE: usize = 512;

@@ -17,6 +17,9 @@ pub(super) struct Expected {
     pub(super) outputs: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
+/// Combinations of principals, resources and actions that one test can ask for: all three multiply.
+const MOST_CASES: usize = 100_000;
+
 /// A principal, a resource and what is expected.
 #[derive(Clone, Debug)]
 pub(super) struct Element {
@@ -35,6 +38,18 @@ pub(super) fn elements(
     let principals =
         resolve(&table.principals, &fixtures.principal_groups, "principal").map_err(at(table.at))?;
     let resources = resolve(&table.resources, &fixtures.resource_groups, "resource").map_err(at(table.at))?;
+    match principals.len().saturating_mul(resources.len()).saturating_mul(table.actions.len()) {
+        // What expects nothing of nobody holds always.
+        0 => {
+            let why = "`input` names no principal, no resource or no action, so that nothing is tested";
+            return Err((table.at, why.to_owned()));
+        }
+        cases if cases > MOST_CASES => {
+            let why = format!("`input` has {cases} combinations, at most {MOST_CASES} are tested: divide it");
+            return Err((table.at, why));
+        }
+        _ => {}
+    }
     let mut elements = Vec::with_capacity(principals.len().saturating_mul(resources.len()));
     for principal in &principals {
         for resource in &resources {

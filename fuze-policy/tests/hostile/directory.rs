@@ -124,3 +124,54 @@ fn a_billion_laughs_are_cut_short() {
         refused(directory.path(), "b.yaml:", part);
     }
 }
+
+/// A suite that tries nothing, or more than anybody waits for, does not hold.
+#[test]
+fn a_suite_that_tests_nothing_does_not_hold() {
+    let names =
+        |of: &str, count: usize| -> Vec<String> { (0..count).map(|at| format!("{of}{at}")).collect() };
+    let suite = |principals: &[String], resources: &[String], actions: &[String]| {
+        let fixtures = |names: &[String], more: &str| -> String {
+            names.iter().map(|name| format!("{name}: {{id: x, {more}}}, ")).collect()
+        };
+        format!(
+            "name: s\nprincipals: {{{}}}\nresources: {{{}}}\ntests:\n  - name: t\n    input: {{principals: [{}], resources: [{}], actions: [{}]}}\n    \
+             expected: []\n",
+            fixtures(principals, "roles: [a]"),
+            fixtures(resources, "kind: album"),
+            principals.join(", "),
+            resources.join(", "),
+            actions.join(", ")
+        )
+    };
+    let check = |principals: usize, resources: usize, actions: usize, part: &str| {
+        let text = suite(&names("p", principals), &names("r", resources), &names("do", actions));
+        let directory = directory();
+        fs::write(directory.path().join("a_test.yaml"), text).unwrap();
+        let files = fuze_policy::cerbos::read_directory(directory.path()).unwrap();
+        let set = fuze_policy::cerbos::PolicySet::load(&files.policies).unwrap();
+        let results = fuze_policy::suite::run_all(directory.path(), &files, &set);
+        let problems: Vec<String> =
+            results.iter().flat_map(|r| &r.problems).map(ToString::to_string).collect();
+        assert_eq!(results.iter().all(|result| result.holds()), part.is_empty(), "{problems:?}");
+        assert!(part.is_empty() || problems.concat().contains(part), "{part}: {problems:?}");
+    };
+    check(1, 1, 1, "");
+    check(0, 1, 1, "a_test.yaml:");
+    check(1, 0, 1, "a_test.yaml:");
+    check(1, 1, 0, "a_test.yaml:");
+    check(100, 100, 11, "110000 combinations");
+}
+
+#[cfg(unix)]
+#[test]
+fn fixtures_that_are_no_files_are_refused() {
+    let directory = directory();
+    fs::write(directory.path().join("a_test.yaml"), "name: s\ntests: []\n").unwrap();
+    fs::create_dir(directory.path().join("testdata")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", directory.path().join("testdata/principals.yaml")).unwrap();
+    let files = fuze_policy::cerbos::read_directory(directory.path()).unwrap();
+    let set = fuze_policy::cerbos::PolicySet::load(&files.policies).unwrap();
+    let results = fuze_policy::suite::run_all(directory.path(), &files, &set);
+    assert!(results[0].problems[0].message.contains("no file"), "{:?}", results[0].problems);
+}

@@ -1,7 +1,7 @@
 //! A real Cerbos decision point, started for a test: loopback, telemetry off, ended with the test.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -48,13 +48,34 @@ pub fn globals() -> Value {
 impl Pdp {
     /// Starts one over the policies in `directory`.
     pub fn start(binary: &Path, directory: &Path, mode: Mode, scratch: &Path) -> Result<Self, String> {
+        Self::start_on(binary, directory, mode, scratch, None)
+    }
+
+    /// Starts a strict one that speaks TLS, with the PEM files of a certificate for `localhost` and of its key.
+    pub fn start_tls(
+        binary: &Path,
+        directory: &Path,
+        scratch: &Path,
+        certificate: &Path,
+        key: &Path,
+    ) -> Result<Self, String> {
+        Self::start_on(binary, directory, Mode::Strict, scratch, Some((certificate, key)))
+    }
+
+    fn start_on(
+        binary: &Path,
+        directory: &Path,
+        mode: Mode,
+        scratch: &Path,
+        tls: Option<(&Path, &Path)>,
+    ) -> Result<Self, String> {
         // Somebody else may take the port between our looking and its binding it.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0")
                 .and_then(|l| l.local_addr())
                 .map_err(|e| e.to_string())?
                 .port();
-            match Self::start_at(binary, directory, mode, scratch, port) {
+            match Self::start_at(binary, directory, mode, (scratch, port), tls) {
                 Err(said) if said.contains("address already in use") => {}
                 ended => return ended,
             }
@@ -66,10 +87,10 @@ impl Pdp {
         binary: &Path,
         directory: &Path,
         mode: Mode,
-        scratch: &Path,
-        port: u16,
+        (scratch, port): (&Path, u16),
+        tls: Option<(&Path, &Path)>,
     ) -> Result<Self, String> {
-        let config = json!({
+        let mut config = json!({
             "server": {
                 "httpListenAddr": format!("127.0.0.1:{port}"),
                 "grpcListenAddr": format!("unix:{}", scratch.join(format!("{port}.sock")).display()),
@@ -81,6 +102,9 @@ impl Pdp {
             "schema": {"enforcement": "none"},
             "storage": {"driver": "disk", "disk": {"directory": directory, "watchForChanges": false}},
         });
+        if let Some((certificate, key)) = tls {
+            config["server"]["tls"] = json!({"cert": certificate, "key": key});
+        }
         let path = scratch.join(format!("{port}.yaml"));
         fs::write(&path, config.to_string()).map_err(|error| error.to_string())?;
         let log = fs::File::create(scratch.join(format!("{port}.log"))).map_err(|error| error.to_string())?;
@@ -98,15 +122,22 @@ impl Pdp {
             .timeout_global(Some(Duration::from_secs(120)))
             .build()
             .into();
-        let mut pdp = Self { child, url: format!("http://127.0.0.1:{port}"), agent };
+        let url = match tls {
+            None => format!("http://127.0.0.1:{port}"),
+            Some(_) => format!("https://localhost:{port}"),
+        };
+        let mut pdp = Self { child, url, agent };
         let until = Instant::now() + Duration::from_secs(120);
         loop {
-            if pdp
-                .agent
-                .get(format!("{}/_cerbos/health", pdp.url))
-                .call()
-                .is_ok_and(|answer| answer.status() == 200)
-            {
+            let ready = match tls {
+                None => {
+                    let answer = pdp.agent.get(format!("{}/_cerbos/health", pdp.url)).call();
+                    answer.is_ok_and(|answer| answer.status() == 200)
+                }
+                // It listens once it has read its policies; whoever asks sees whether it answers.
+                Some(_) => TcpStream::connect(("127.0.0.1", port)).is_ok(),
+            };
+            if ready {
                 return Ok(pdp);
             }
             let ended = pdp.child.try_wait().map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ use fuze_agent_policy_tests::pdp::{self, Mode, Pdp};
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::remote::RemoteCerbos;
 use fuze_policy::{CallFacts, Decision, Engine, EngineError, RemoteEngine, Request, RunFacts, ToolFacts};
+use rcgen::{CertificateParams, KeyPair};
 
 fn guide(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuze-policy/guide").join(name)
@@ -196,5 +197,35 @@ fn a_server_that_is_gone_is_an_error() {
     QUESTIONS[0].each(|request| {
         let decided = runtime.block_on(remote.decide(request)).map(|verdict| verdict.decision);
         assert!(matches!(decided, Err(EngineError::Unreachable(_))), "{decided:?}");
+    });
+}
+
+#[test]
+fn a_real_server_answers_over_tls_to_whoever_trusts_it() {
+    let Some(binary) = pdp::binary() else { return };
+    let (scratch, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let key = KeyPair::generate().unwrap();
+    let of = |name: &str, key: &KeyPair| {
+        CertificateParams::new([name.to_owned()]).unwrap().self_signed(key).unwrap().pem()
+    };
+    let (certificate, key_file) = (scratch.path().join("c.pem"), scratch.path().join("k.pem"));
+    fs::write(&certificate, of("localhost", &key)).unwrap();
+    fs::write(&key_file, key.serialize_pem()).unwrap();
+    let directory = guide("public");
+    let server = Pdp::start_tls(&binary, &directory, scratch.path(), &certificate, &key_file).unwrap();
+    let trusting = |roots: String| {
+        let pinned = Cerbos::load(&directory).unwrap();
+        let limit = std::time::Duration::from_secs(60);
+        RemoteCerbos::at(server.url(), pinned).time_limit(limit).roots(roots).build().unwrap()
+    };
+    let (local, remote) =
+        (Cerbos::load(&directory).unwrap(), trusting(fs::read_to_string(&certificate).unwrap()));
+    let another = trusting(of("localhost", &KeyPair::generate().unwrap()));
+    QUESTIONS[0].each(|request| {
+        let ours = local.decide(request).map(|verdict| (verdict.decision, verdict.rule));
+        let theirs = runtime.block_on(remote.decide(request)).map(|verdict| (verdict.decision, verdict.rule));
+        assert_eq!(ours, theirs, "{request:?}");
+        let refused = runtime.block_on(another.decide(request)).map(|verdict| verdict.decision);
+        assert!(matches!(refused, Err(EngineError::Unreachable(_))), "{refused:?}");
     });
 }

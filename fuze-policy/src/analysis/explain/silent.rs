@@ -42,7 +42,7 @@ pub(super) fn lines(asked: &Asked<'_>, told: &[*const Rule]) -> Vec<Line> {
 pub(super) fn nothing(asked: &Asked<'_>) -> Option<Line> {
     let none = asked.kind == PolicyKind::Principal && principal_rows(asked).is_empty();
     let text = "there are none for this principal".to_owned();
-    none.then(|| Line { depth: 2, about: About::Note, text, came: Came::Heads, why: None })
+    none.then_some(Line { depth: 2, about: About::Note, text, came: Came::Heads, why: None })
 }
 
 fn principal_rows<'a>(asked: &Asked<'a>) -> Vec<&'a Row> {
@@ -137,7 +137,7 @@ fn role_rows<'a>(asked: &Asked<'a>, told: &[*const Rule], all: &mut Vec<(&'a Arc
             let named: Vec<Arc<str>> = row.allow_actions.iter().map(|allow| allow.as_str().into()).collect();
             (Came::NotAsked, format!("it names {} alone", listed(&named)))
         } else if row.rule.condition.is_none() {
-            (Came::Held, "it names the action, and leaves the decision to the rules below".to_owned())
+            (Came::Held, "its role may do no more than this; other rules decide whether it does".to_owned())
         } else {
             let by = asked.denied_by.unwrap_or("another rule");
             (Came::NotAsked, format!("{by} decided before it"))

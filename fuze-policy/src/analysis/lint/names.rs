@@ -12,7 +12,7 @@ use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
 use super::narrow::{can_hold, tests};
 use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
-use crate::cerbos::{Condition, Expression, Output, Params, Place, Row, Rule, Whom};
+use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
 
 pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
     if let Some(declared) = &tools.roles {
@@ -58,43 +58,27 @@ pub(in super::super) fn named_tools(policies: &Policies<'_>) -> BTreeSet<(Place,
 /// Each expression about tools, once, with what its names stand for.
 fn each_expression(policies: &Policies<'_>, visit: &mut dyn FnMut(&Expression, &Params)) {
     let mut seen: BTreeSet<*const Expression> = BTreeSet::new();
-    for of in rules(policies.set) {
-        for row in &of.rows {
-            let derived = match &row.whom {
-                Whom::DerivedRole { role, .. } => Some((role.condition.as_ref(), &role.params)),
-                Whom::Role(_) | Whom::Resource(_) => None,
-            };
-            if let Some((condition, params)) = derived {
-                named(condition, params, &Output::default(), &mut |expression| {
-                    if seen.insert(Arc::as_ptr(expression)) {
-                        visit(expression, params);
-                    }
-                });
+    for RuleOf { rule, rows, .. } in rules(policies.set) {
+        let derived = rows.iter().filter_map(|row| match &row.whom {
+            Whom::DerivedRole { role, .. } => Some((role.condition.as_ref(), &role.params, None)),
+            Whom::Role(_) | Whom::Resource(_) => None,
+        });
+        let own = (rule.condition.as_ref(), &rule.params, Some(&rule.output));
+        for (condition, params, output) in derived.chain([own]) {
+            let variables = params.variables.iter().map(|variable| &variable.expr);
+            let said = output.map(|output| [&output.rule_activated, &output.condition_not_met]);
+            let mut all: Vec<&Arc<Expression>> =
+                variables.chain(said.into_iter().flatten().flatten()).collect();
+            if let Some(condition) = condition {
+                expressions(condition, &mut all);
+            }
+            for expression in all {
+                if seen.insert(Arc::as_ptr(expression)) {
+                    visit(expression, params);
+                }
             }
         }
-        let rule = of.rule;
-        named(rule.condition.as_ref(), &rule.params, &rule.output, &mut |expression| {
-            if seen.insert(Arc::as_ptr(expression)) {
-                visit(expression, &rule.params);
-            }
-        });
     }
-}
-
-/// Calls back for the expressions of variables, of outputs and of a condition.
-fn named(
-    condition: Option<&Condition>,
-    params: &Params,
-    output: &Output,
-    of: &mut dyn FnMut(&Arc<Expression>),
-) {
-    let variables = params.variables.iter().map(|variable| &variable.expr);
-    let said = [&output.rule_activated, &output.condition_not_met];
-    let mut all: Vec<&Arc<Expression>> = variables.chain(said.into_iter().flatten()).collect();
-    if let Some(condition) = condition {
-        expressions(condition, &mut all);
-    }
-    all.into_iter().for_each(of);
 }
 
 /// The expressions of a condition.
