@@ -38,7 +38,8 @@ fn an_attribute_less_is_the_same_decision_or_a_failure() {
     for seed in 0..sets(200) {
         let Some((mut case, _)) = ours::settled(seed, SIZE) else { continue };
         rewrite::replace(&mut case.policies, "R.attr.flag", |text| rewrite::sees_absence(text, "attr"));
-        let set = ours::load(&case).unwrap();
+        // Rules that have come to look alike are refused.
+        let Ok(set) = ours::load(&case) else { continue };
         let mut rng = Rng::with_seed(!seed);
         for (principal, resource) in case.asked() {
             let (mut less, mut of) = (principal.clone(), resource.clone());

@@ -154,6 +154,29 @@ fn role_policies_are_mixed_up() {
 }
 
 #[test]
+fn principal_policies_are_mixed_up_among_themselves() {
+    let principal = |name: &str, matching: &str| {
+        format!(
+            "{{apiVersion: api.cerbos.dev/v1, principalPolicy: {{principal: {name}, version: default, rules: [\
+             {{resource: {name}, actions: [{{action: x, effect: EFFECT_ALLOW, condition: {{match: {matching}}}}}]}}]}}}}"
+        )
+    };
+    assert_eq!(mixed(&principal("anna", ANY), &principal("ben", NONE), &[]), 1);
+    assert_eq!(mixed(&principal("anna", ANY), &allow("mail", NONE), &[]), 0);
+}
+
+#[test]
+fn other_constants_keep_rules_apart() {
+    let rule = |kind: &str, value: &str, how: &str| {
+        let matching = format!("{{{how}: {{of: [{{expr: C.c}}, {{expr: R.attr.b}}]}}}}");
+        let rule = format!("effect: EFFECT_ALLOW, condition: {{match: {matching}}},");
+        policy(kind, &format!("constants: {{local: {{c: {value}}}}},"), &rule)
+    };
+    assert_eq!(mixed(&rule("doc", "1", "any"), &rule("mail", "1", "none"), &[]), 1);
+    assert_eq!(mixed(&rule("doc", "1", "any"), &rule("mail", "2", "none"), &[]), 0);
+}
+
+#[test]
 fn constants_are_mixed_up() {
     let constant = |kind: &str, name: &str, value: &str| {
         let rule =
