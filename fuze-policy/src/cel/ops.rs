@@ -164,20 +164,10 @@ pub(super) fn compare(a: &Value, b: &Value) -> Result<Ordering, EvalError> {
 }
 
 /// The order of two numbers; nothing inside if one is not a number.
-#[expect(clippy::cast_precision_loss, reason = "as cel-go compares: in doubles, after the bounds")]
+#[expect(clippy::cast_precision_loss, reason = "as cel-go compares: in doubles")]
 fn numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    const TWO_64: f64 = 18_446_744_073_709_551_616.0;
-    let double_int = |d: f64, i: i64| match d {
-        d if d < -TWO_63 => Some(Ordering::Less),
-        d if d > TWO_63 => Some(Ordering::Greater),
-        d => d.partial_cmp(&(i as f64)),
-    };
-    let double_uint = |d: f64, u: u64| match d {
-        d if d < 0.0 => Some(Ordering::Less),
-        d if d > TWO_64 => Some(Ordering::Greater),
-        d => d.partial_cmp(&(u as f64)),
-    };
+    let double_int = |d: f64, i: i64| d.partial_cmp(&(i as f64));
+    let double_uint = |d: f64, u: u64| d.partial_cmp(&(u as f64));
     let int_uint = |i: i64, u: u64| u64::try_from(i).map_or(Ordering::Less, |i| i.cmp(&u));
     Some(match (a, b) {
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),

@@ -180,7 +180,6 @@ impl Lowering<'_, '_> {
             },
             Kind::Index { operand, index, optional: false } => match (&operand.kind, &index.kind) {
                 (Kind::Path(path), Kind::Literal(Value::String(key))) => return self.path(&with(path, key)),
-                (_, Kind::Literal(Value::String(key))) => Node::Member(self.expr(operand), Arc::clone(key)),
                 _ => Node::Element(self.expr(operand), self.expr(index)),
             },
             Kind::Not(operand) => Node::Not(self.expr(operand)),
@@ -195,22 +194,16 @@ impl Lowering<'_, '_> {
                 let [left, right] = &**operands;
                 return self.binary(*operator, left, right);
             }
-            Kind::List(items) => {
-                let constants: Option<Vec<Value>> = items
-                    .iter()
-                    .map(|item| match &item.value.kind {
-                        Kind::Literal(value) if !item.optional => Some(value.clone()),
-                        _ => None,
-                    })
-                    .collect();
-                Node::Literal(Value::List(constants?.into()))
-            }
             Kind::Call(function, arguments) => return self.call(function.name(), arguments),
             Kind::Fold(fold) => return self.fold(fold),
             Kind::Matches(of, pattern) => Node::Matches(self.expr(of), pattern.clone()),
-            Kind::Select { .. } | Kind::Index { .. } | Kind::Map(_) | Kind::Bind(_) | Kind::OptMap { .. } => {
-                return None;
-            }
+            // A list or map of constants alone is a literal by now.
+            Kind::Select { .. }
+            | Kind::Index { .. }
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Bind(_)
+            | Kind::OptMap { .. } => return None,
         })
     }
 

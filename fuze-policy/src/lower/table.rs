@@ -103,7 +103,6 @@ struct Row {
 #[derive(Debug)]
 enum RoleTest {
     Any,
-    Literal(Arc<str>),
     Pattern(Pattern),
 }
 
@@ -446,7 +445,7 @@ impl RoleTest {
     /// The work of [`is`](Self::is).
     fn cost(&self, role: &str) -> usize {
         match self {
-            RoleTest::Any | RoleTest::Literal(_) => 1,
+            RoleTest::Any => 1,
             RoleTest::Pattern(pattern) => pattern.cost(role),
         }
     }
@@ -454,20 +453,13 @@ impl RoleTest {
     fn is(&self, role: &str) -> bool {
         match self {
             RoleTest::Any => true,
-            RoleTest::Literal(literal) => **literal == *role,
             RoleTest::Pattern(pattern) => pattern.matches(role),
         }
     }
 }
 
 fn role_test(pattern: &Pattern) -> RoleTest {
-    match pattern.as_str() {
-        "*" => RoleTest::Any,
-        text if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) => {
-            RoleTest::Literal(text.into())
-        }
-        _ => RoleTest::Pattern(pattern.clone()),
-    }
+    if pattern.as_str() == "*" { RoleTest::Any } else { RoleTest::Pattern(pattern.clone()) }
 }
 
 /// The only tool for which a condition can hold, if not to hold is all that it does for another: the test of the name has to come

@@ -5,7 +5,7 @@
 //! ALLOW. So nothing goes further, and nothing is silently decided otherwise.
 //!
 //! Not covered: conditions that ask (`has`, an optional, the map as a whole: its size, its keys, a comparison), which may let a call go
-//! further without the attribute, and are meant to; and lenient evaluation, where a DENY that fails does not deny. Both are shown below.
+//! further without the attribute, and are meant to; and lenient evaluation, where a DENY that fails does not deny. `breaks` shows both.
 
 use fastrand::Rng;
 use fuze_agent_policy_tests::generate::Size;
@@ -34,7 +34,7 @@ fn without_one(principal: &mut Value, resource: &mut Value, rng: &mut Rng) {
 
 #[test]
 fn an_attribute_less_is_the_same_decision_or_a_failure() {
-    let (mut same, mut failed, mut lenient) = (0_u64, 0_u64, 0_u64);
+    let (mut same, mut failed) = (0_u64, 0_u64);
     for seed in 0..sets(200) {
         let Some((mut case, _)) = ours::settled(seed, SIZE) else { continue };
         rewrite::replace(&mut case.policies, "R.attr.flag", |text| rewrite::sees_absence(text, "attr"));
@@ -56,16 +56,9 @@ fn an_attribute_less_is_the_same_decision_or_a_failure() {
                     same += 1;
                 }
             }
-            let leniently =
-                |principal, resource| ours::decide(&set, Mode::Lenient, principal, resource).unwrap();
-            for (before, after) in pairs(&leniently(principal, resource), &leniently(&less, &of)) {
-                lenient += u64::from(before.effect == Effect::Deny && after.effect == Effect::Allow);
-            }
         }
     }
     assert!(same > failed && failed > same / 200, "{same} the same, {failed} failed");
-    // What strictness is for.
-    assert!(lenient > 0);
 }
 
 /// The verdict about a Cerbos request, which unlike a call of the loop can lack what is always declared.

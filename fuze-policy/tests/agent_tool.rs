@@ -1,0 +1,172 @@
+//! The engine for tools as a whole: what it refuses and says of it, what its hash is over, what globals are, and which outputs it takes.
+#![cfg(feature = "cerbos")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST};
+use fuze_policy::cerbos::{Files, Source};
+use fuze_policy::{CallFacts, Decision, Engine, EngineError, Request, RunFacts, ToolFacts, Verdict};
+
+const HEAD: &str = "apiVersion: api.cerbos.dev/v1\n";
+
+/// A policy for tools with one rule.
+fn policy(rule: &str) -> String {
+    format!("{HEAD}resourcePolicy: {{resource: agent.tool, version: default, rules: [{{{rule}}}]}}")
+}
+
+const ALLOW: &str = "actions: [invoke], effect: EFFECT_ALLOW, roles: [a]";
+
+fn load(policies: &[(&str, &str)], manifest: Option<&str>) -> Result<Cerbos, LoadError> {
+    let policies = policies.iter().map(|(name, text)| Source::new(name, text)).collect();
+    Cerbos::new(
+        &Files { policies, ..Files::default() },
+        manifest.map(|text| Source::new(MANIFEST, text)).as_ref(),
+    )
+}
+
+fn decide(engine: &Cerbos) -> Result<Verdict, EngineError> {
+    let roles = ["a".to_owned()];
+    engine.decide(&Request {
+        tool: ToolFacts {
+            name: "pay",
+            classification: "public",
+            art9_basis: None,
+            residency: "eu",
+            effect: "once",
+            egress: "none",
+        },
+        run: RunFacts {
+            tenant: "acme",
+            principal: "agent-1",
+            roles: &roles,
+            purpose: "care",
+            lawful_basis: "consent",
+            annex_iii: "none",
+            art22: "none",
+            has_subject: false,
+        },
+        call: CallFacts { args: b"{}", depth: 0 },
+    })
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_a_line_each() {
+    let (some, glob) = (
+        policy("actions: [invoke], effect: EFFECT_DENY, roles: [a]"),
+        policy("actions: ['*'], effect: EFFECT_ALLOW, roles: [a]").replace("default", "v2"),
+    );
+    let error = load(&[("a.yaml", &some), ("b.yaml", &glob)], None).unwrap_err();
+    let told = error.to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), error.problems().len(), "{told}");
+    assert_eq!(error.problems().len(), 3, "{told}");
+    for (line, problem) in lines.iter().zip(error.problems()) {
+        assert_eq!(*line, problem.to_string());
+    }
+    for part in ["`default`", "deny-for-some-roles", "auto-by-glob"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(!told.starts_with('\n') && !told.ends_with('\n'));
+}
+
+#[test]
+fn the_hash_is_over_names_and_texts() {
+    let allow = policy(ALLOW);
+    let hash = |policies: &[(&str, &str)], manifest| load(policies, manifest).unwrap().bundle_hash();
+    let base = hash(&[("a.yaml", &allow)], None);
+    let engine = load(&[("a.yaml", &allow)], None).unwrap();
+    assert_eq!(base, engine.bundle_hash());
+    assert_eq!(base, engine.identity().bundle_hash);
+    let with_space = format!("{allow}\n");
+    let globals = "format: 1\nglobals: {n: 1}\n";
+    let mut all = vec![
+        base,
+        hash(&[("b.yaml", &allow)], None),
+        hash(&[("a.yaml", &with_space)], None),
+        hash(&[("a.yaml", &allow)], Some("format: 1\n")),
+        hash(&[("a.yaml", &allow)], Some(globals)),
+        hash(&[], None),
+        // Where one file ends and the next begins counts.
+        hash(&[("a.yaml", &allow), ("b.yaml", "")], None),
+        hash(&[("a.yaml", ""), ("b.yaml", &allow)], None),
+        hash(&[("a", ""), (".yaml", &allow)], None),
+    ];
+    let schema = |directory: &str, text: &str| {
+        let files = Files {
+            policies: vec![Source::new("a.yaml", &allow)],
+            schemas: vec![Source::new(directory, text)],
+            ..Files::default()
+        };
+        Cerbos::new(&files, None).unwrap().bundle_hash()
+    };
+    all.extend([schema("x.json", "{}"), schema("x.json", "{ }"), schema("y.json", "{}")]);
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
+
+#[test]
+fn whole_globals_are_integers() {
+    let manifest = "format: 1\nglobals: {n: 1, neg: -3, half: 1.5, most: 9007199254740991, more: 9007199254740992, less: -9007199254740992, \
+                    huge: 1e300, l: [1, 1.5, a], m: {x: 2, y: {z: 3}}, s: text, t: true}\n";
+    for condition in [
+        "type(G.n) == int && G.n == 1 && type(G.neg) == int && G.neg == -3 && type(G.most) == int && G.most == 9007199254740991",
+        "type(G.half) == double && type(G.more) == double && type(G.less) == double && type(G.huge) == double && G.huge == 1e300",
+        "type(G.l[0]) == int && type(G.l[1]) == double && G.l[2] == 'a' && type(G.m.x) == int && type(G.m.y.z) == int",
+        "G.s == 'text' && G.t == true",
+    ] {
+        let text = policy(&format!("{ALLOW}, condition: {{match: {{expr: \"{condition}\"}}}}"));
+        let engine = load(&[("a.yaml", &text)], Some(manifest)).unwrap();
+        assert_ne!(decide(&engine).unwrap().decision, Decision::Deny, "{condition}");
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_no_missing_one() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.yaml"), policy(ALLOW)).unwrap();
+    assert!(Cerbos::load(directory.path()).is_ok());
+    std::fs::create_dir(directory.path().join(MANIFEST)).unwrap();
+    let error = Cerbos::load(directory.path()).unwrap_err().to_string();
+    assert!(error.starts_with(MANIFEST), "{error}");
+}
+
+/// What an output says is told where it cannot be taken, and no approval is asked for in its place.
+#[test]
+fn an_output_that_is_no_obligation_is_an_engine_error() {
+    let with = |output: &str| {
+        let text = policy(&format!("name: r, {ALLOW}, output: {{when: {{ruleActivated: '{output}'}}}}"));
+        decide(&load(&[("a.yaml", &text)], None).unwrap())
+    };
+    for (output, said) in [
+        (r#"{"approval": 2}"#, "`approval` must be a map"),
+        (r#"{"aproval": {}}"#, "`aproval` is not known here, only approval"),
+        (r#"{"approval": {"approvers": 0}}"#, "`approvers` must be a whole number from 1 to 255"),
+        (r#"{"approval": {"trainings": []}}"#, "`trainings` must be a list of names, at least one"),
+        (r#"{"approval": {"approvers": R.attr.args.n}}"#, "no such key: n"),
+    ] {
+        let error = with(output).unwrap_err().to_string();
+        assert!(
+            error.contains("resource.agent.tool.vdefault#r") && error.contains(said),
+            "{output}: {error}"
+        );
+    }
+    let Decision::RequiresApproval(obligation) = with(r#"{"approval": {"approvers": 3}}"#).unwrap().decision
+    else {
+        panic!()
+    };
+    assert_eq!(obligation.approvers, 3);
+    assert!(matches!(with("{}").unwrap().decision, Decision::RequiresApproval(_)));
+    // Who may approve is nobody, once two rules exclude each other: that is a denial.
+    let only = |who: &str| {
+        format!(
+            "{{name: {who}, {ALLOW}, output: {{when: {{ruleActivated: '{{\"approval\": {{\"may_approve\": [\"{who}\"]}}}}'}}}}}}"
+        )
+    };
+    let text = format!(
+        "{HEAD}resourcePolicy: {{resource: agent.tool, version: default, rules: [{}, {}]}}",
+        only("x"),
+        only("y")
+    );
+    assert_eq!(decide(&load(&[("a.yaml", &text)], None).unwrap()).unwrap().decision, Decision::Deny);
+}

@@ -1,0 +1,183 @@
+//! What the flat form decides itself of rules, roles, policies and outputs, and what it leaves to the interpreter.
+#![cfg(feature = "cerbos")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::cerbos::{Files, Source};
+use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts, Verdict};
+
+/// The rules of the policy of a scope.
+fn rules(scope: &str, rules: &str) -> String {
+    let scope = match scope {
+        "" => String::new(),
+        scope => format!(
+            "scope: {scope}, scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS, "
+        ),
+    };
+    format!(
+        "resourcePolicy: {{resource: agent.tool, version: default, {scope}constants: {{local: {{n: 2, t: seen, empty: ''}}}}, rules: [{rules}]}}"
+    )
+}
+
+fn engine(policies: &[&str]) -> Cerbos {
+    let source = |(at, text): (usize, &&str)| {
+        Source::new(&format!("p{at}.yaml"), &format!("apiVersion: api.cerbos.dev/v1\n{text}"))
+    };
+    let files = Files { policies: policies.iter().enumerate().map(source).collect(), ..Files::default() };
+    Cerbos::new(&files, None).unwrap_or_else(|error| panic!("{policies:?}: {error}"))
+}
+
+/// What the flat form says about a call of `pay`; where it says something, the interpreter says the same.
+fn lowered(engine: &Cerbos, roles: &[&str], tenant: &str) -> Option<Verdict> {
+    let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+    let request = Request {
+        tool: ToolFacts {
+            name: "pay",
+            classification: "public",
+            art9_basis: None,
+            residency: "eu",
+            effect: "once",
+            egress: "none",
+        },
+        run: RunFacts {
+            tenant,
+            principal: "agent-1",
+            roles: &roles,
+            purpose: "care",
+            lawful_basis: "consent",
+            annex_iii: "none",
+            art22: "none",
+            has_subject: false,
+        },
+        call: CallFacts { args: b"{}", depth: 0 },
+    };
+    let found = engine.decide_lowered(&request)?;
+    let interpreted = engine.decide_interpreted(&request).unwrap();
+    assert_eq!((&found.decision, &found.rule), (&interpreted.decision, &interpreted.rule));
+    Some(found)
+}
+
+const BOTH: &str = "actions: [invoke, 'invoke:auto']";
+
+#[test]
+fn roles_are_literal_or_patterns() {
+    for (rule, role, allowed) in [
+        ("a", "a", true),
+        ("a", "ab", false),
+        ("'*'", "a:b", true),
+        ("'a*'", "ab", true),
+        ("'a*'", "ba", false),
+        ("'a:*'", "a:b", true),
+        ("'a:*'", "a:b:c", false),
+        ("'{a,b}'", "a", false),
+        ("'{a,b}'", "{a,b}", true),
+    ] {
+        let engine = engine(&[&rules("", &format!("{{{BOTH}, effect: EFFECT_ALLOW, roles: [{rule}]}}"))]);
+        let found = lowered(&engine, &[role], "").unwrap();
+        assert_eq!(found.decision == Decision::Allow, allowed, "{rule} {role}");
+    }
+}
+
+#[test]
+fn other_policies_and_other_people_are_left() {
+    let allow = rules("", &format!("{{{BOTH}, effect: EFFECT_ALLOW, roles: [a, b]}}"));
+    let rest = "rules: [{resource: agent.tool, actions: [{action: other, effect: EFFECT_DENY}]}]";
+    let of = |name: &str| format!("principalPolicy: {{principal: {name}, version: default, {rest}}}");
+    assert!(lowered(&engine(&[&allow, &of("someone")]), &["a"], "").is_some());
+    assert!(lowered(&engine(&[&allow, &of("agent-1")]), &["a"], "").is_none());
+    let role = "rolePolicy: {role: b, version: default, rules: [{resource: agent.tool, allowActions: [invoke, 'invoke:auto']}]}";
+    let with_role = engine(&[&allow, role]);
+    assert!(lowered(&with_role, &["a"], "").is_some());
+    assert!(lowered(&with_role, &["b"], "").is_none());
+    assert!(lowered(&with_role, &["a", "b"], "").is_none());
+    assert!(lowered(&engine(&[&allow]), &[], "").is_none());
+}
+
+/// A denial by no rule is the policy's own, whatever other policies stand before it.
+#[test]
+fn a_denial_by_nobody_names_the_policy_for_tools() {
+    let allow = rules("", &format!("{{{BOTH}, effect: EFFECT_ALLOW, roles: [a]}}"));
+    let acme = rules("acme", &format!("{{{BOTH}, effect: EFFECT_ALLOW, roles: [a]}}"));
+    let other = |head: &str| {
+        format!(
+            "resourcePolicy: {{resource: aaa, {head}, rules: [{{actions: [view], effect: EFFECT_DENY, roles: ['*']}}]}}"
+        )
+    };
+    let (root, second) = (other("version: default"), other("version: v2"));
+    let someone = "principalPolicy: {principal: someone, version: default, rules: [{resource: doc, actions: [{action: view, effect: EFFECT_DENY}]}]}";
+    let engine = engine(&[&allow, &acme, &root, &second, someone]);
+    for (tenant, named) in
+        [("", "resource.agent.tool.vdefault"), ("acme", "resource.agent.tool.vdefault/acme")]
+    {
+        let found = lowered(&engine, &["b"], tenant).unwrap();
+        assert_eq!((found.decision, found.rule.as_str()), (Decision::Deny, named));
+        assert_eq!(lowered(&engine, &["a"], tenant).unwrap().decision, Decision::Allow);
+    }
+}
+
+#[test]
+fn an_output_that_looks_at_nothing_is_read_beforehand() {
+    let with = |output: &str| {
+        let rule = format!(
+            "{{name: r, actions: [invoke], effect: EFFECT_ALLOW, roles: [a], output: {{when: {{ruleActivated: '{output}'}}}}}}"
+        );
+        lowered(&engine(&[&rules("", &rule)]), &["a"], "").map(|verdict| match verdict.decision {
+            Decision::RequiresApproval(obligation) => (obligation.approvers, obligation.trainings.len()),
+            other => panic!("{output}: {other:?}"),
+        })
+    };
+    for (output, wanted) in [
+        (r#"{"approval": {"approvers": 2}}"#, (2, 0)),
+        (r#"{"approval": {"approvers": C.n}}"#, (2, 0)),
+        (r#"{"approval": {"trainings": [C.t, "other"]}}"#, (1, 2)),
+        ("{}", (1, 0)),
+        ("null", (1, 0)),
+    ] {
+        assert_eq!(with(output), Some(wanted), "{output}");
+    }
+    // Without a request these would be read, as something else.
+    for output in [
+        r#"{"approval": {"approvers": P.id == "" ? 1 : 2}}"#,
+        r#"P.id == "" ? {} : {"approval": {"approvers": 2}}"#,
+        r#"{"approval": {"approvers": 1 + size(P.roles)}}"#,
+        r#"{"approval": {"approvers": 2, "trainings": [R.kind]}}"#,
+    ] {
+        assert_eq!(with(output), None, "{output}");
+    }
+}
+
+/// To pass over a rule that names another tool is to find that it does not hold, and nothing that could fail is passed over.
+#[test]
+fn rules_for_another_tool() {
+    let decided = |condition: &str, effect: &str| {
+        let allow = format!("{{name: all, {BOTH}, effect: EFFECT_ALLOW, roles: [a]}}");
+        let rule = format!(
+            "{{name: r, {BOTH}, effect: EFFECT_{effect}, roles: ['*'], condition: {{match: {condition}}}}}"
+        );
+        lowered(&engine(&[&rules("", &format!("{rule}, {allow}"))]), &["a"], "").map(|found| found.decision)
+    };
+    for (condition, denied) in [
+        (r#"{expr: 'R.attr.tool_name == "pay"'}"#, true),
+        (r#"{expr: '"pay" == R.attr.tool_name'}"#, true),
+        (r#"{expr: 'R.attr.tool_name == "mail"'}"#, false),
+        (r#"{expr: 'R.attr.tool_name == "mail" && R.attr.nothing == 1'}"#, false),
+        (r#"{expr: 'R.attr.nothing == 1 && R.attr.tool_name == "mail"'}"#, false),
+        (r#"{all: {of: [{expr: 'R.attr.tool_name == "mail"'}, {expr: R.attr.nothing}]}}"#, false),
+        (r#"{any: {of: [{expr: 'R.attr.tool_name == "mail"'}, {expr: 'true'}]}}"#, true),
+        (r#"{none: {of: [{expr: 'R.attr.tool_name == "mail"'}]}}"#, true),
+        (r#"{expr: 'R.attr.tool_name != "mail"'}"#, true),
+        (r#"{expr: 'R.attr.classification == "mail"'}"#, false),
+    ] {
+        let wanted = if denied { Decision::Deny } else { Decision::Allow };
+        assert_eq!(decided(condition, "DENY"), Some(wanted), "{condition}");
+    }
+    for condition in [
+        r#"{expr: 'P.attr.tool_name == "mail"'}"#,
+        r#"{expr: 'R.attr.tool_name.x == "mail"'}"#,
+        r#"{all: {of: [{expr: R.attr.nothing}, {expr: 'R.attr.tool_name == "mail"'}]}}"#,
+        r#"{any: {of: [{expr: 'R.attr.tool_name == "mail"'}, {expr: R.attr.nothing}]}}"#,
+        r#"{none: {of: [{expr: 'R.attr.tool_name == "mail"'}, {expr: R.attr.nothing}]}}"#,
+    ] {
+        assert_eq!(decided(condition, "DENY"), None, "{condition}");
+    }
+}
