@@ -31,6 +31,8 @@ pub(super) struct Interpreter<'e> {
     pub(super) activation: &'e Activation,
     pub(super) budget: &'e mut Budget,
     pub(super) locals: Vec<Slot>,
+    /// Without, whatever looks at the request fails.
+    pub(super) sees: bool,
 }
 
 impl<'e> Interpreter<'e> {
@@ -209,6 +211,7 @@ impl<'e> Interpreter<'e> {
 
     /// Whether a declared field of the request is set: strings, lists and maps are if they are not empty.
     fn has_declared(&mut self, root: Root, field: &str) -> Result<Option<bool>, EvalError> {
+        self.look()?;
         let kind = match root {
             Root::Request => ObjectKind::Request,
             Root::Principal => ObjectKind::Principal,
@@ -233,7 +236,12 @@ impl<'e> Interpreter<'e> {
         }))
     }
 
+    fn look(&self) -> Result<(), EvalError> {
+        if self.sees { Ok(()) } else { Err(EvalError::NO_SUCH_OVERLOAD) }
+    }
+
     fn path(&mut self, path: &'e Path) -> Evaluated {
+        self.look()?;
         let activation = self.activation;
         let aux = activation.aux_data.as_ref();
         let map = match path.root {

@@ -32,7 +32,13 @@ pub(super) fn asks_for_time(node: &Node) -> bool {
 /// What `left in right` is, whatever is asked. `locals` variables of enclosing macros are around it.
 pub(super) fn membership(left: &Expr, right: &Expr, locals: usize) -> Option<bool> {
     let right = chosen(right, locals);
-    if let Some(all) = constant(right, locals) {
+    let all = constant(right, locals).or_else(|| match right.kind {
+        // A macro that is left over is tried last of all, whatever it names: what it does not come to look at cannot fail. Only an empty
+        // list makes a difference then.
+        Kind::Fold(_) | Kind::Bind(_) => blindly(right, locals),
+        _ => None,
+    });
+    if let Some(all) = all {
         return matches!(all, Value::List(items) if items.is_empty()).then_some(false);
     }
     let Kind::List(items) = &right.kind else { return None };
@@ -72,14 +78,17 @@ fn constant(expr: &Expr, locals: usize) -> Option<Value> {
                 _ => false,
             }
     });
-    if looks {
-        return None;
-    }
+    if looks { None } else { blindly(expr, locals) }
+}
+
+/// The value of an expression, if it comes to one without looking at anything.
+fn blindly(expr: &Expr, locals: usize) -> Option<Value> {
     let now = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
     let activation = Activation::new(Principal::default(), Resource::default(), now);
     let around = || Slot::Failed(EvalError::NO_SUCH_OVERLOAD);
     let locals = std::iter::repeat_with(around).take(locals).collect();
-    Interpreter { activation: &activation, budget: &mut Budget::new(STEPS, BYTES), locals }.eval(expr).ok()
+    let budget = &mut Budget::new(STEPS, BYTES);
+    Interpreter { activation: &activation, budget, locals, sees: false }.eval(expr).ok()
 }
 
 /// A macro of which Cerbos makes `null`: `all`, `exists`, `filter` or `map` over a constant that is not empty, where a literal predicate

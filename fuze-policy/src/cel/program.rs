@@ -63,6 +63,6 @@ impl Program {
     /// # Errors
     /// Errors of the language, and a spent budget.
     pub fn eval(&self, activation: &Activation, budget: &mut Budget) -> Result<Value, EvalError> {
-        Interpreter { activation, budget, locals: Vec::new() }.eval(&self.expr)
+        Interpreter { activation, budget, locals: Vec::new(), sees: true }.eval(&self.expr)
     }
 }

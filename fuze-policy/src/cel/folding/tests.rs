@@ -27,6 +27,16 @@ fn who_looks_into_constants_looks_at_nothing_else() {
         "R.attr.l.exists(i, i in [])",
         "!(1 in [1, R.attr.x])",
         "R.attr.x in [] && now() > timestamp('2021-04-20T10:05:20.021-05:00')",
+        "R.attr.x in [].map(x, R.attr.x)",
+        "R.attr.x in [].map(x, x).map(x, R.attr.x)",
+        "R.attr.x in [].map(x, R.attr.x).map(y, y)",
+        "R.attr.x in [].filter(x, R.id == '1')",
+        "R.attr.x in [].sortBy(e, R.attr.x)",
+        "R.attr.x in {}.transformList(k, v, R.attr.x)",
+        "R.attr.x in cel.bind(a, [], a)",
+        "R.attr.x in [1].filter(y, y > 1 && R.attr.x)",
+        "R.attr.l.exists(i, R.attr.x in [].map(y, i))",
+        "R.attr.x in (true ? [].map(x, R.attr.x) : [1])",
         "R.attr.x in (true ? [] : [1])",
         "R.attr.x in (1 == 2 ? [1] : [])",
     ] {
@@ -56,6 +66,9 @@ fn who_looks_into_constants_looks_at_nothing_else() {
 fn all_else_is_looked_at() {
     for source in [
         "R.attr.x in {}",
+        "R.attr.x in [].map(x, R.attr.x) + []",
+        "R.attr.x in [1].filter(y, has(R.attr.x))",
+        "R.attr.x in [1].map(y, R.attr.s)",
         "R.attr.x in [1, 2]",
         "'a' in [R.attr.x, 'b']",
         "[1] in [[1], R.attr.x]",
