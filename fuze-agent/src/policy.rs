@@ -129,10 +129,12 @@ impl BuiltPolicy {
     }
 }
 
-/// The names of a schema's properties.
+/// The names of a schema's properties, sorted, whatever order this build of `serde_json` keeps.
 fn names(schema: &Value) -> Vec<String> {
     let properties = schema.get("properties").and_then(Value::as_object);
-    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+    let mut names: Vec<String> = properties.map(|all| all.keys().cloned().collect()).unwrap_or_default();
+    names.sort_unstable();
+    names
 }
 
 /// Writes what does not fit, a line for each; without room it only counts.
