@@ -29,6 +29,12 @@ pub(super) fn plain(text: &str) -> Result<Option<Value>, &'static str> {
     if !is_decimal_fraction(unsigned) {
         return Ok(None);
     }
+    if !unsigned.contains('.') {
+        return Err(
+            "Cerbos 0.55 takes a number with an exponent and no point for text: write a point, as in `1.0e+6`, or put it in quotes \
+                    if it is text",
+        );
+    }
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(Some(Value::Float(number))),
         _ => Err("the number is too large"),
@@ -93,7 +99,7 @@ mod tests {
         assert_eq!(plain("-7"), int("-7", -7.0));
         assert_eq!(plain("0"), int("0", 0.0));
         assert_eq!(plain("18446744073709551615"), int("18446744073709551615", 18_446_744_073_709_551_615.0));
-        for (text, number) in [("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("1e3", 1000.0), ("-1.5E-1", -0.15)]
+        for (text, number) in [("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("1.e3", 1000.0), ("-1.5E-1", -0.15)]
         {
             assert_eq!(plain(text), Ok(Some(Value::Float(number))), "{text}");
         }
@@ -138,7 +144,10 @@ mod tests {
             "-.INF",
             ".nan",
             "18446744073709551616",
-            "1e999",
+            "1.0e999",
+            "1e3",
+            "-1E+3",
+            "12e-3",
         ] {
             assert!(plain(text).is_err(), "{text}");
         }
