@@ -38,6 +38,7 @@ impl Work {
         Self::OF_A_DECISION
     }
 
+    #[inline]
     pub(super) fn take(&mut self, pieces: usize) -> Result<(), Stop> {
         let left = u32::try_from(pieces).ok().and_then(|pieces| self.0.checked_sub(pieces));
         self.0 = left.ok_or(Stop::Leave)?;

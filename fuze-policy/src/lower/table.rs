@@ -103,6 +103,8 @@ struct Row {
 #[derive(Debug)]
 enum RoleTest {
     Any,
+    /// The plain case of a pattern, which most roles are: a decision tests every role of every rule.
+    Literal(Arc<str>),
     Pattern(Pattern),
 }
 
@@ -445,7 +447,7 @@ impl RoleTest {
     /// The work of [`is`](Self::is).
     fn cost(&self, role: &str) -> usize {
         match self {
-            RoleTest::Any => 1,
+            RoleTest::Any | RoleTest::Literal(_) => 1,
             RoleTest::Pattern(pattern) => pattern.cost(role),
         }
     }
@@ -453,13 +455,20 @@ impl RoleTest {
     fn is(&self, role: &str) -> bool {
         match self {
             RoleTest::Any => true,
+            RoleTest::Literal(literal) => **literal == *role,
             RoleTest::Pattern(pattern) => pattern.matches(role),
         }
     }
 }
 
 fn role_test(pattern: &Pattern) -> RoleTest {
-    if pattern.as_str() == "*" { RoleTest::Any } else { RoleTest::Pattern(pattern.clone()) }
+    match pattern.as_str() {
+        "*" => RoleTest::Any,
+        text if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) => {
+            RoleTest::Literal(text.into())
+        }
+        _ => RoleTest::Pattern(pattern.clone()),
+    }
 }
 
 /// The only tool for which a condition can hold, if not to hold is all that it does for another: the test of the name has to come
