@@ -516,7 +516,7 @@ impl Generator {
             json!(0.1),
             json!(-2.5),
             json!(42),
-            json!(1e300),
+            json!(1.5e300),
             json!(9_007_199_254_740_993_i64),
             json!(-0.0),
             json!(5e-324),
