@@ -519,7 +519,7 @@ impl Generator {
             json!(1.5e300),
             json!(9_007_199_254_740_993_i64),
             json!(-0.0),
-            json!(5e-324),
+            json!(2.5e-310),
             json!(i64::MAX),
         ][self.rng.usize(..12)]
         .clone()
