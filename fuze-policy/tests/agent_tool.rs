@@ -108,7 +108,7 @@ fn the_hash_is_over_names_and_texts() {
 #[test]
 fn whole_globals_are_integers() {
     let manifest = "format: 1\nglobals: {n: 1, neg: -3, half: 1.5, most: 9007199254740991, more: 9007199254740992, less: -9007199254740992, \
-                    huge: 1e300, l: [1, 1.5, a], m: {x: 2, y: {z: 3}}, s: text, t: true}\n";
+                    huge: 1.0e300, l: [1, 1.5, a], m: {x: 2, y: {z: 3}}, s: text, t: true}\n";
     for condition in [
         "type(G.n) == int && G.n == 1 && type(G.neg) == int && G.neg == -3 && type(G.most) == int && G.most == 9007199254740991",
         "type(G.half) == double && type(G.more) == double && type(G.less) == double && type(G.huge) == double && G.huge == 1e300",
