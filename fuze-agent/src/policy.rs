@@ -254,6 +254,9 @@ impl Text<'_> {
     }
 
     const fn tools(&mut self, tools: &[Listed]) {
+        if tools.is_empty() {
+            self.add("nothing: none is listed");
+        }
         let mut left = tools;
         while let [tool, rest @ ..] = left {
             self.all(&["`", tool.facts.name, if rest.is_empty() { "`" } else { "`, " }]);

@@ -41,8 +41,8 @@ impl<'l> Frame<'l> {
     pub(super) fn check_hashes(frames: &[Self]) -> impl Iterator<Item = Result<(), What>> {
         let hashes = line_hashes(frames.iter().map(|frame| frame.line));
         frames.iter().zip(hashes).map(|(frame, hash)| {
-            // A line that has a frame has a hash.
-            let hash = hash.unwrap_or(Hash::ZERO).to_hex();
+            // A line that has a frame has a hash; without one, nothing that a line can state is right.
+            let hash = hash.map_or([0; 64], |hash| hash.to_hex());
             if hash == *frame.hash { Ok(()) } else { Err(differs("hash", &hash, frame.hash)) }
         })
     }
