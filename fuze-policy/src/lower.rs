@@ -7,7 +7,9 @@
 mod expr;
 mod fact;
 mod json;
+mod run;
 mod table;
 mod value;
+mod work;
 
 pub(crate) use table::{Answer, Table};

@@ -16,7 +16,9 @@ use super::{check_literals, check_macros, constants, folding};
 pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
-pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
+///
+/// With what is checked comes the place of a part that makes the whole fail, whatever is asked, before Cerbos evaluates it.
+pub(super) fn check(source: &str, node: &Node) -> Result<(Expr, Option<Span>), ParseError> {
     let mut checker = Checker {
         source,
         types: Unifier::default(),
@@ -24,8 +26,10 @@ pub(super) fn check(source: &str, node: &Node) -> Result<Expr, ParseError> {
         elements: Vec::new(),
         folds: !folding::asks_for_time(node),
         patterns: 0,
+        hopeless: None,
     };
-    checker.expr(node).map(|(expr, _)| expr)
+    let (expr, _) = checker.expr(node)?;
+    Ok((expr, checker.hopeless))
 }
 
 pub(super) struct Checker<'s> {
@@ -39,6 +43,8 @@ pub(super) struct Checker<'s> {
     folds: bool,
     /// What the patterns so far weigh.
     patterns: u64,
+    /// The first part that fails whatever is asked.
+    hopeless: Option<Span>,
 }
 
 /// What the patterns of one expression may weigh together: each is compiled when the policy is read, and stays in memory.
@@ -355,6 +361,9 @@ impl Checker<'_> {
         let result = self
             .resolve(fitting, &types)
             .ok_or_else(|| self.no_overload(function.name(), &types, member, span))?;
+        if self.hopeless.is_none() && folding::is_hopeless(function, &exprs, self.scope.len()) {
+            self.hopeless = Some(span);
+        }
         let kind = match regexes::precompiled(function, &exprs) {
             Some(pattern) if !exprs.is_empty() => {
                 self.patterns = self.patterns.saturating_add(pattern.weight());

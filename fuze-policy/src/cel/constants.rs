@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ast::{Entry, Expr, Item, Kind};
 use super::budget::Budget;
+use super::error::EvalError;
 use super::functions::{Context, Function, Native};
 use super::map::{Key, Map};
 use super::value::{Timestamp, Value};
@@ -45,17 +46,18 @@ pub(super) fn call(function: Function, args: Vec<Expr>) -> Kind {
     if folding::is_of_time(function.name()) {
         return Kind::Call(function, args);
     }
-    match computed(function, &args) {
-        Some(value) => Kind::Literal(value),
-        None => Kind::Call(function, args),
+    let values = args.iter().map(|arg| literal(arg).cloned()).collect::<Option<Vec<_>>>();
+    match values.and_then(|values| computed(function, &values)) {
+        Some(Ok(value)) => Kind::Literal(value),
+        Some(Err(_)) | None => Kind::Call(function, args),
     }
 }
 
-fn computed(function: Function, args: &[Expr]) -> Option<Value> {
+/// What a function gives for these, if it is one that looks at its operands alone.
+pub(super) fn computed(function: Function, values: &[Value]) -> Option<Result<Value, EvalError>> {
     const STEPS: u64 = 10_000;
     const BYTES: u64 = 4 * 1024;
-    let values = args.iter().map(|arg| literal(arg).cloned()).collect::<Option<Vec<_>>>()?;
     let Native::Eager(native) = signatures::decl(function)?.native else { return None };
     let now = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
-    native(&mut Context { now, budget: &mut Budget::new(STEPS, BYTES) }, &values).ok()
+    Some(native(&mut Context { now, budget: &mut Budget::new(STEPS, BYTES) }, values))
 }

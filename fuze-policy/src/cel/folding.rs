@@ -9,9 +9,10 @@ use super::ast::{Expr, FoldKind, Kind, Span};
 use super::budget::Budget;
 use super::error::EvalError;
 use super::eval::{Interpreter, Slot};
-use super::ops;
+use super::functions::{Function, regexes};
 use super::raw::{Node, Raw};
 use super::value::{Timestamp, Value};
+use super::{constants, ops};
 
 /// What a constant may cost while an expression is read.
 const STEPS: u64 = 10_000;
@@ -61,6 +62,23 @@ fn chosen(expr: &Expr, locals: usize) -> &Expr {
 /// Lists and maps are no literals to cel-go, and names of types are not either.
 fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::List(_) | Value::Map(_) | Value::Type(_))
+}
+
+/// Whether a function of these operands fails whatever is asked, and Cerbos finds that out before it evaluates: a conversion of a
+/// constant, or a pattern that is none. cel-go then makes no program of the expression, which fails as a whole, whatever would have
+/// decided it: `true` in `R.attr.ok || int("x") > 1`, and `none` around it.
+pub(super) fn is_hopeless(function: Function, operands: &[Expr], locals: usize) -> bool {
+    match (function.name(), operands) {
+        ("bool" | "bytes" | "double" | "duration" | "int" | "string" | "timestamp" | "uint", [operand]) => {
+            constant(operand, locals).is_some_and(|value| {
+                matches!(constants::computed(function, &[value]), Some(Err(EvalError::Failed(_))))
+            })
+        }
+        ("matches", [_, Expr { kind: Kind::Literal(Value::String(pattern)), .. }]) => {
+            regexes::compile(pattern).is_err()
+        }
+        _ => false,
+    }
 }
 
 /// The value of an expression that looks at nothing.

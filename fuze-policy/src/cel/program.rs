@@ -1,7 +1,7 @@
 //! An expression that was read and checked.
 
 use super::activation::Activation;
-use super::ast::Expr;
+use super::ast::{Expr, Span};
 use super::budget::Budget;
 use super::error::{EvalError, ParseError};
 use super::eval::Interpreter;
@@ -27,6 +27,8 @@ use super::{check, folding, parser};
 #[derive(Clone, Debug)]
 pub struct Program {
     expr: Expr,
+    /// Where it fails whatever is asked, before Cerbos evaluates it.
+    hopeless: Option<Span>,
 }
 
 impl Program {
@@ -36,7 +38,8 @@ impl Program {
     /// If it is not CEL, names what is not declared, applies a function to kinds it is not for, or is too large.
     pub fn parse(source: &str) -> Result<Program, ParseError> {
         let node = parser::parse(source)?;
-        Ok(Program { expr: check::check(source, &node)? })
+        let (expr, hopeless) = check::check(source, &node)?;
+        Ok(Program { expr, hopeless })
     }
 
     /// The expression, for lowering, lint and proofs.
@@ -45,8 +48,13 @@ impl Program {
         &self.expr
     }
 
-    /// A macro that Cerbos 0.55 gets wrong, which it would be wrong to decide by.
+    /// What Cerbos 0.55 gets wrong or fails at, which it would be wrong to decide by.
     pub(crate) fn misread(&self, source: &str) -> Option<ParseError> {
+        if let Some(span) = self.hopeless {
+            let message = "this conversion or pattern of a constant fails whatever is asked, and on Cerbos 0.55 the whole expression \
+                           with it: write a constant that can be converted";
+            return Some(parser::error(source, span.start as usize, message));
+        }
         let span = folding::lost(&self.expr)?;
         let message = "this macro walks a constant with `true` or `false` for all of it, and Cerbos 0.55 makes `null` of that \
                        instead of its value: write the value";
@@ -55,7 +63,7 @@ impl Program {
 
     /// A part of an expression that was checked, on its own: it may name no variable of a macro around it.
     pub(crate) fn of_part(expr: Expr) -> Program {
-        Program { expr }
+        Program { expr, hopeless: None }
     }
 
     /// Evaluates the expression.

@@ -13,8 +13,10 @@ use crate::cerbos::{
 };
 use crate::decision::{Obligation, RuleId};
 
-use super::expr::{Arena, At, Names, Work};
+use super::expr::{Arena, At, Names};
+use super::run;
 use super::value::Stop;
+use super::work::Work;
 
 /// So many conditions keep their outcome within a decision; further ones are evaluated each time.
 const KEPT: usize = 256;
@@ -123,7 +125,8 @@ struct TestId(u32);
 
 #[derive(Debug)]
 enum Test {
-    Expr(At),
+    /// With the number of its nodes.
+    Expr(At, usize),
     All(Vec<Test>),
     Any(Vec<Test>),
     None(Vec<Test>),
@@ -276,7 +279,8 @@ impl Table {
                 let constants = |name: &str| params.constants.get_str(name).cloned();
                 let globals = |name: &str| globals.get_str(name).cloned();
                 let names = Names { variables: &variables, constants: &constants, globals: &globals };
-                Test::Expr(self.arena.lower(expression.program.expr(), &names))
+                let (at, nodes) = self.arena.lower(expression.program.expr(), &names);
+                Test::Expr(at, nodes)
             }
         }
     }
@@ -381,10 +385,13 @@ impl<'t> Decision<'t, '_> {
                 self.tool.and_then(|tool| rules.by_tool.binary_search_by_key(&tool, |(tool, _)| *tool).ok());
             let own = own.and_then(|at| rules.by_tool.get(at)).map(|(_, rows)| rows);
             let rows = own.unwrap_or(&rules.for_others);
+            self.work.take(rows.len())?;
             let mut allowed = None;
             for row in rows {
                 let row = usize::try_from(*row).ok().and_then(|at| rules.rows.get(at)).ok_or(Stop::Leave)?;
-                self.work.take(row.role.cost(role))?;
+                if let RoleTest::Pattern(pattern) = &row.role {
+                    self.work.take(pattern.cost(role))?;
+                }
                 if !row.role.is(role) || !self.holds(row.derived)? {
                     continue;
                 }
@@ -410,12 +417,13 @@ impl<'t> Decision<'t, '_> {
     fn holds(&mut self, id: Option<TestId>) -> Result<bool, Stop> {
         let Some(TestId(id)) = id else { return Ok(true) };
         let at = usize::try_from(id).map_err(|_| Stop::Leave)?;
+        let test = self.table.conditions.get(at).ok_or(Stop::Leave)?;
         match self.kept.get(at) {
             Some(Kept::Holds) => return Ok(true),
             Some(Kept::DoesNot) => return Ok(false),
-            Some(Kept::Unknown) | None => {}
+            Some(Kept::Unknown) => {}
+            None => self.work.take(test.nodes())?,
         }
-        let test = self.table.conditions.get(at).ok_or(Stop::Leave)?;
         let holds = self.test(test)?;
         if let Some(kept) = self.kept.get_mut(at) {
             *kept = if holds { Kept::Holds } else { Kept::DoesNot };
@@ -426,7 +434,7 @@ impl<'t> Decision<'t, '_> {
     /// In order, and no further than decides; an error stops, nothing absorbs it.
     fn test(&mut self, test: &'t Test) -> Result<bool, Stop> {
         match test {
-            Test::Expr(at) => self.table.arena.truth(*at, self.request, &mut self.work),
+            Test::Expr(at, _) => run::truth(&self.table.arena, *at, self.request, &mut self.work),
             Test::All(of) => Ok(!self.any(of, false)?),
             Test::Any(of) => self.any(of, true),
             Test::None(of) => Ok(!self.any(of, true)?),
@@ -443,15 +451,19 @@ impl<'t> Decision<'t, '_> {
     }
 }
 
-impl RoleTest {
-    /// The work of [`is`](Self::is).
-    fn cost(&self, role: &str) -> usize {
+impl Test {
+    /// How many nodes its expressions have, itself one more.
+    fn nodes(&self) -> usize {
         match self {
-            RoleTest::Any | RoleTest::Literal(_) => 1,
-            RoleTest::Pattern(pattern) => pattern.cost(role),
+            Test::Expr(_, nodes) => *nodes,
+            Test::All(of) | Test::Any(of) | Test::None(of) => {
+                of.iter().fold(1, |sum, test| sum.saturating_add(test.nodes()))
+            }
         }
     }
+}
 
+impl RoleTest {
     fn is(&self, role: &str) -> bool {
         match self {
             RoleTest::Any => true,

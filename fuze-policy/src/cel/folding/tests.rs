@@ -97,6 +97,57 @@ fn variables_around_a_constant_are_none_of_its_own() {
     assert_eq!(answer("[1].map(a, R.attr.x in [1].filter(b, b == 2))"), Ok("[false]".to_owned()));
 }
 
+/// Each fails as a whole in a Cerbos 0.55 server, where `R.attr.n` is 1.
+#[test]
+fn a_conversion_that_always_fails_is_told() {
+    let told = |source: &str| Program::parse(source).unwrap().misread(source).map(|error| error.column);
+    for part in [
+        "int('x') > 1",
+        "int('x' + 'y') > 1",
+        "int([1].size() == 1 ? 'x' : '1') > 1",
+        "int(['x'][0]) > 1",
+        "int(1e300) > 1",
+        "int(null) > 1",
+        "int(dyn(true)) == 1",
+        "uint(0 - 1) > 1u",
+        "bool('x')",
+        "bool(dyn(1))",
+        "double('1e999') > 1.0",
+        "bytes(dyn(1)) == b''",
+        "string(b'\\xff') == ''",
+        "string(dyn([1])) == ''",
+        "duration(string('x')) > duration('1s')",
+        "timestamp(string('x')) > timestamp('2021-05-01T00:00:00Z')",
+        "R.attr.s.matches(string('(a'))",
+    ] {
+        let source = format!("R.attr.n == 1 || {part}");
+        assert_eq!(told(&source), Some(18), "{source}");
+    }
+    for source in [
+        "[1, 2].all(x, timestamp(string('1')) > timestamp('2021-05-01T00:00:00Z'))",
+        "R.attr.l.exists(x, x == 1 && [1].exists(y, int('x') == y))",
+        "R.attr.s in [1, int('x')]",
+        "has({'a': int('x')}.a)",
+        "dyn(string(b'\\xff')) == ''",
+        "int('x') > now().getSeconds()",
+    ] {
+        assert!(told(source).is_some(), "{source}");
+    }
+    for source in [
+        "R.attr.n == 1 || int(R.attr.s) > 1",
+        "R.attr.n == 1 || int(R.attr.s + 'y') > 1",
+        "R.attr.n == 1 || int('1') > 1",
+        "R.attr.n == 1 || 1 / 0 > 1",
+        "R.attr.n == 1 || [1][3] > 1",
+        "R.attr.n == 1 || ['x'].exists(x, int(x) > 1)",
+        "R.attr.n == 1 || [1, 2].exists(x, int('x' + string(x)) > x)",
+        "R.attr.n == 1 || cel.bind(x, 'x', int(x) > 1)",
+        "R.attr.n == 1 || base64.decode(string('?')) == b''",
+    ] {
+        assert_eq!(told(source), None, "{source}");
+    }
+}
+
 #[test]
 fn macros_of_which_cerbos_makes_null_are_told() {
     let told = |source: &str| Program::parse(source).unwrap().misread(source).map(|error| error.column);
