@@ -512,17 +512,19 @@ impl Recorder {
         let mut bytes = Vec::with_capacity(1024 + self.common.len() + signature.map_or(0, <[u8]>::len));
         bytes.extend_from_slice(LINE_START);
         bytes.extend_from_slice(&[b'0'; 64]);
-        bytes.extend_from_slice(b"\",");
-        bytes.extend_from_slice(b"\"payload\":");
+        // The brace stands where the comma will: so what is hashed lies in one piece.
+        let hashed = bytes.len() + 1;
+        bytes.extend_from_slice(b"\"{\"payload\":");
         self.write_payload(&mut bytes, step, signature)?;
         bytes.extend_from_slice(b",\"prevHash\":\"");
         self.state.head.push_hex(&mut bytes);
         bytes.extend_from_slice(b"\",\"sequence\":");
         push_integer(&mut bytes, self.state.next);
         bytes.push(b'}');
-        let hash = line_hash(&bytes).ok_or(AppendError::Range)?;
-        if let Some(place) = bytes.get_mut(LINE_START.len()..LINE_START.len() + 64) {
+        let hash = sha256(bytes.get(hashed..).unwrap_or_default());
+        if let Some([place @ .., _, comma]) = bytes.get_mut(LINE_START.len()..=hashed) {
             place.copy_from_slice(&hash.to_hex());
+            *comma = b',';
         }
         Ok(Record { sequence: self.state.next, hash, prev_hash: self.state.head, bytes })
     }

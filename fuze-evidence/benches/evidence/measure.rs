@@ -39,10 +39,6 @@ impl Figures {
         Self { rounds: if in_earnest { 41 } else { 1 }, missed: false }
     }
 
-    pub(crate) const fn rounds(&self) -> usize {
-        self.rounds
-    }
-
     pub(crate) const fn in_earnest(&self) -> bool {
         self.rounds > 1
     }

@@ -125,11 +125,10 @@ impl<'o> AttrWriter<'o> {
     }
 
     fn raw_key(&mut self, prefix: &str, key: &str) -> &mut Vec<u8> {
-        if !self.first {
-            self.out.push(b',');
-        }
+        let before: &[u8] = if self.first { b"\"" } else { b",\"" };
         self.first = false;
-        self.out.push(b'"');
+        self.out.reserve(before.len() + prefix.len() + key.len() + 2);
+        self.out.extend_from_slice(before);
         self.out.extend_from_slice(prefix.as_bytes());
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
