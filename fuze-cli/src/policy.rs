@@ -6,14 +6,15 @@ mod migrate;
 mod review;
 mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fuze_policy::cerbos::Problem as PolicyProblem;
+use fuze_policy::agent_tool::{self, Cerbos};
+use fuze_policy::cerbos::{PolicySet, Problem as PolicyProblem, Schemas};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::outcome::Result;
+use crate::outcome::{Problem, Result};
 use crate::output::Output;
 use crate::text::{BAD, plain};
 
@@ -58,6 +59,45 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
         Command::Diff(diff) => review::diff(&diff, output),
         Command::Migrate(migration) => migrate::run(&migration, output),
     }
+}
+
+/// Loads a directory: its policies, and the schemas that they name.
+fn read(directory: &Path) -> std::result::Result<Cerbos, Vec<PolicyProblem>> {
+    let (files, manifest) = agent_tool::read(directory).map_err(|error| error.problems().to_vec())?;
+    let unusable = |set: &PolicySet| match Schemas::load(set, &files.schemas) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.all().to_vec(),
+    };
+    let (engine, mut problems) = match Cerbos::new(&files, manifest.as_ref()) {
+        Ok(engine) => {
+            let unusable = unusable(engine.set());
+            (Some(engine), unusable)
+        }
+        // What an engine refuses may well be a set, whose schemas are looked at all the same.
+        Err(error) => {
+            let more = PolicySet::load(&files.policies).map(|set| unusable(&set)).unwrap_or_default();
+            (None, error.problems().iter().cloned().chain(more).collect())
+        }
+    };
+    match engine {
+        Some(engine) if problems.is_empty() => Ok(engine),
+        _ => {
+            problems.sort();
+            problems.dedup();
+            Err(problems)
+        }
+    }
+}
+
+/// As [`read`], with everything that is wrong in one text, each with the directory before it.
+fn load(directory: &Path) -> Result<Cerbos> {
+    read(directory).map_err(|problems| {
+        let told = problems.iter().map(|problem| match &*problem.place.file {
+            "." => format!("{}: {}", directory.display(), problem.message),
+            _ => format!("{}/{problem}", directory.display()),
+        });
+        Problem::failed(told.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// One thing to mend.

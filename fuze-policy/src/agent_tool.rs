@@ -10,8 +10,8 @@ mod question;
 mod unasked;
 mod widening;
 
-pub use engine::{Cerbos, LoadError, verdict};
-pub(crate) use engine::{decide_lowered, hash, identity, read};
+pub use engine::{Cerbos, LoadError, read, verdict};
+pub(crate) use engine::{decide_lowered, hash, identity};
 
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;

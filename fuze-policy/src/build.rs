@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent_tool::{self, Cerbos, LoadError};
 use crate::analysis::{self, Lint, Proof, Property, Reason, Tools};
-use crate::cerbos::{Files, Place, Position, Problem, Source};
+use crate::cerbos::{Files, Place, Position, Problem, SchemaRef, Source};
 use crate::suite::{self, Outcome, SuiteResult};
 
 pub use bundle::{Built, Bundle, Named, Tested};
@@ -68,7 +68,8 @@ impl Checked {
 impl Policies {
     /// The policies of a directory; a relative one starts at the package. It is the name by which `policy!` finds them.
     ///
-    /// They have to load, pass their `*_test.yaml` suites and every lint that needs no tools, and three properties are proven of them: no
+    /// They have to load, with the schemas that they name if the feature `cerbos-schema` is on (else each is a warning), pass their
+    /// `*_test.yaml` suites and every lint that needs no tools, and three properties are proven of them: no
     /// `special_category` tool is ever allowed without approval, nothing crosses tenants, no rule is dead.
     pub fn in_directory(directory: impl Into<String>) -> Self {
         Self {
@@ -175,8 +176,12 @@ impl Policies {
         if files.tests.is_empty() {
             warnings.push(about(".", "there is no test suite (`*_test.yaml`): nobody has written down what these policies shall do"));
         }
-        for result in suite::run_all(&path, &files, engine.set()) {
-            judge(&result, &mut wrong, &mut warnings);
+        match suite::run_all(&path, &files, engine.set()) {
+            Ok(results) => results.iter().for_each(|result| judge(result, &mut wrong, &mut warnings)),
+            Err(problems) => wrong.extend(problems.all().iter().cloned()),
+        }
+        if !cfg!(feature = "cerbos-schema") {
+            warnings.extend(engine.set().named_schemas().map(unlooked));
         }
         self.review(&engine, &mut wrong);
         let (tested, unread) = tested::fixtures(&path, &files);
@@ -219,6 +224,16 @@ impl Policies {
     }
 }
 
+/// A schema that this build cannot look at.
+fn unlooked(schema: &SchemaRef) -> Problem {
+    let message = format!(
+        "the schema `{}` is not looked at, also not in tests: that needs the feature `cerbos-schema` of fuze-policy under \
+         `[build-dependencies]`",
+        schema.reference
+    );
+    Problem { place: schema.place.clone(), message }
+}
+
 /// What keeps a property from being proven.
 fn unproven(property: &Property, proof: &Proof) -> Option<Problem> {
     let place = match proof {
@@ -253,8 +268,9 @@ fn judge(result: &SuiteResult, wrong: &mut Vec<Problem>, warnings: &mut Vec<Prob
                 warnings.push(Problem { place: place(case.at), message });
                 continue;
             }
-            Outcome::Effect { expected, actual } => {
-                format!("{} was expected and it is {}", expected.as_str(), actual.as_str())
+            Outcome::Effect { expected, actual, unfit } => {
+                let told = format!("{} was expected and it is {}", expected.as_str(), actual.as_str());
+                unfit.iter().fold(told, |told, error| format!("{told}; {error}"))
             }
             Outcome::Outputs(failures) => {
                 let one = |failure: &suite::OutputFailure| {

@@ -1,5 +1,9 @@
 //! Cerbos's policy tests: suites beside the policies, with the results that `cerbos compile` gives.
+//!
+//! As there, a request whose attributes do not follow the schemas of its policies is denied. That needs the feature `cerbos-schema`:
+//! without it, schemas are not looked at.
 
+mod against;
 mod matrix;
 mod read;
 mod run;
@@ -10,8 +14,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::{self, Effect, Files, Place, PolicySet, Position, Problem, Source};
+use crate::cerbos::{self, Effect, Files, Place, PolicySet, Position, Problem, Problems, Source, ValidationError};
 
+pub use against::Against;
 pub use run::run;
 
 /// The fixture files beside a suite: those of the directory `testdata` next to it.
@@ -44,14 +49,17 @@ pub fn fixtures(directory: &Path, suite: &Source) -> Result<Vec<Source>, Problem
     Ok(all)
 }
 
-/// Runs every suite of a directory against its policies.
-#[must_use]
-pub fn run_all(directory: &Path, files: &Files, set: &PolicySet) -> Vec<SuiteResult> {
+/// Runs every suite of a directory against its policies and their schemas.
+///
+/// # Errors
+/// See [`Against::new`].
+pub fn run_all(directory: &Path, files: &Files, set: &PolicySet) -> Result<Vec<SuiteResult>, Problems> {
+    let against = Against::new(set, &files.schemas)?;
     let one = |source: &Source| match fixtures(directory, source) {
-        Ok(beside) => run(set, source, &beside),
+        Ok(beside) => run(&against, source, &beside),
         Err(problem) => SuiteResult { problems: vec![problem], ..SuiteResult::of(source) },
     };
-    files.tests.iter().map(one).collect()
+    Ok(files.tests.iter().map(one).collect())
 }
 
 /// What came of one suite.
@@ -101,6 +109,8 @@ pub enum Outcome {
         expected: Effect,
         /// Found.
         actual: Effect,
+        /// What of the attributes does not follow its schema, which alone denies.
+        unfit: Vec<ValidationError>,
     },
     /// Other outputs.
     Outputs(Vec<OutputFailure>),

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use fuze_policy::agent_tool::Cerbos;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,7 +28,7 @@ impl Document for Checked {
 }
 
 pub(super) fn run(at: &Directory, output: &Output) -> Result {
-    let checked = match Cerbos::load(&at.directory) {
+    let checked = match super::read(&at.directory) {
         Ok(engine) => Checked {
             valid: true,
             bundle_hash: Some(engine.bundle_hash().iter().fold(String::new(), |mut text, byte| {
@@ -39,11 +38,11 @@ pub(super) fn run(at: &Directory, output: &Output) -> Result {
             policies: engine.set().policies().iter().map(|policy| plain(&policy.key)).collect(),
             problems: Vec::new(),
         },
-        Err(error) => Checked {
+        Err(problems) => Checked {
             valid: false,
             bundle_hash: None,
             policies: Vec::new(),
-            problems: Mend::all(error.problems()),
+            problems: Mend::all(&problems),
         },
     };
     output.data(&checked, || text(&checked))?;

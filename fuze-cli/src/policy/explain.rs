@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fuze_policy::agent_tool::{Cerbos, verdict};
+use fuze_policy::agent_tool::verdict;
 use fuze_policy::analysis::{self, About, ActionExplained, Came, Line};
 use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts};
 use schemars::JsonSchema;
@@ -110,7 +110,7 @@ impl Document for Explained {
 }
 
 pub(super) fn run(explain: &Explain, output: &Output) -> Result {
-    let engine = Cerbos::load(&explain.directory).map_err(Problem::failed)?;
+    let engine = super::load(&explain.directory)?;
     let text =
         std::fs::read_to_string(&explain.request).map_err(|error| Problem::file(&explain.request, error))?;
     let asked: Asked = serde_json::from_str(&text)

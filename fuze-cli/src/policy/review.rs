@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Directory;
+use super::{Directory, load};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, GOOD, UNSURE, plain};
@@ -156,10 +155,6 @@ pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
     let (old, new) = (load(&diff.old)?, load(&diff.new)?);
     let proof = analysis::diff(&old, Policies::from(&new).within(diff.cases.most));
     report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof)], output)
-}
-
-fn load(directory: &Path) -> Result<Cerbos> {
-    Cerbos::load(directory).map_err(Problem::failed)
 }
 
 fn tools(file: Option<&Path>) -> Result<Tools> {

@@ -61,7 +61,7 @@ pub(super) fn run(at: &Directory, output: &Output) -> Result {
             at.directory.display()
         )));
     }
-    let results = suite::run_all(&at.directory, &files, &set);
+    let results = suite::run_all(&at.directory, &files, &set).map_err(Problem::failed)?;
     let suites: Vec<Suite> = results.iter().map(suite_of).collect();
     let count = |result: &str| {
         suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.result == result).count()
@@ -92,8 +92,9 @@ fn case_of(case: &CaseResult) -> Case {
         Outcome::Passed => ("passed", None),
         Outcome::Skipped(reason) => ("skipped", Some(reason.clone())),
         Outcome::Errored(error) => ("errored", Some(error.clone())),
-        Outcome::Effect { expected, actual } => {
-            ("failed", Some(format!("expected {}, found {}", expected.as_str(), actual.as_str())))
+        Outcome::Effect { expected, actual, unfit } => {
+            let told = format!("expected {}, found {}", expected.as_str(), actual.as_str());
+            ("failed", Some(unfit.iter().fold(told, |told, error| format!("{told}; {error}"))))
         }
         Outcome::Outputs(failures) => {
             let told = failures.iter().map(|failure| match &failure.actual {

@@ -263,8 +263,11 @@ fn whole(value: &Json) -> cel::Value {
     }
 }
 
-/// What of a directory makes a policy set, and its manifest if it has one.
-pub(crate) fn read(directory: &Path) -> Result<(Files, Option<Source>), LoadError> {
+/// What of a directory makes a policy set, and its manifest if it has one: what [`Cerbos::new`] takes.
+///
+/// # Errors
+/// What cannot be read, or changes while it is read.
+pub fn read(directory: &Path) -> Result<(Files, Option<Source>), LoadError> {
     settled(|| read_once(directory))
 }
 

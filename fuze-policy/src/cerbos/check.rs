@@ -180,6 +180,16 @@ pub struct ValidationError {
     pub message: String,
 }
 
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, path, message } = self;
+        match of {
+            AttributesOf::Principal => write!(f, "the principal's `{path}`: {message}"),
+            AttributesOf::Resource => write!(f, "the resource's `{path}`: {message}"),
+        }
+    }
+}
+
 /// Whose attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttributesOf {

@@ -60,15 +60,13 @@ impl Schemas {
         }
         let directory = Directory(Arc::new(documents));
         let mut compiled: BTreeMap<Arc<str>, Result<Validator, String>> = BTreeMap::new();
-        for (_, refs) in set.schemas() {
-            for schema in [&refs.principal, &refs.resource].into_iter().flatten() {
-                let found = compiled
-                    .entry(schema.reference.clone())
-                    .or_insert_with(|| directory.compile(&schema.reference));
-                if let Err(why) = found {
-                    let message = format!("the schema `{}` cannot be used: {why}", schema.reference);
-                    out.add(&schema.place.file, schema.place.at, message);
-                }
+        for schema in set.named_schemas() {
+            let found = compiled
+                .entry(schema.reference.clone())
+                .or_insert_with(|| directory.compile(&schema.reference));
+            if let Err(why) = found {
+                let message = format!("the schema `{}` cannot be used: {why}", schema.reference);
+                out.add(&schema.place.file, schema.place.at, message);
             }
         }
         let usable = compiled.into_iter().filter_map(|(reference, found)| Some((reference, found.ok()?)));

@@ -24,6 +24,8 @@ pub struct PolicySet {
     pub(crate) derived_roles: BTreeMap<Arc<str>, Vec<Arc<DerivedRole>>>,
     /// By the key of a resource policy: the schemas that hold for it, which are those of its root scope.
     pub(crate) schemas: BTreeMap<Arc<str>, SchemaRefs>,
+    /// Schemas that policies below a root scope name, where they are not in force.
+    pub(crate) idle_schemas: Vec<SchemaRef>,
 }
 
 /// All roles above each role, by scope, then role.
@@ -282,6 +284,12 @@ impl PolicySet {
     /// The schemas in force, by the key of the resource policy.
     pub fn schemas(&self) -> impl Iterator<Item = (&Arc<str>, &SchemaRefs)> {
         self.schemas.iter()
+    }
+
+    /// Every schema that a policy names, also below a root scope: those are not in force, and have to be there for `cerbos compile`.
+    pub fn named_schemas(&self) -> impl Iterator<Item = &SchemaRef> {
+        let in_force = self.schemas.values().flat_map(|refs| [&refs.principal, &refs.resource]);
+        in_force.flatten().chain(&self.idle_schemas)
     }
 
     /// Scopes of the set's policies.

@@ -12,11 +12,12 @@ use crate::cerbos::{
 };
 
 use super::matrix::{self, Element, Expected};
-use super::{CaseResult, Options, Outcome, OutputFailure, Suite, SuiteResult, Table, read};
+use super::{Against, CaseResult, Options, Outcome, OutputFailure, Suite, SuiteResult, Table, read};
 
-/// Runs a suite against a set. `beside` are the files of the `testdata` directory next to the suite.
+/// Runs a suite. `beside` are the files of the `testdata` directory next to it.
 #[must_use]
-pub fn run(set: &PolicySet, source: &Source, beside: &[Source]) -> SuiteResult {
+pub fn run<'s>(against: impl Into<Against<'s>>, source: &Source, beside: &[Source]) -> SuiteResult {
+    let against = against.into();
     let mut result = SuiteResult::of(source);
     let suite = match read::suite(source, beside) {
         Ok(suite) => suite,
@@ -40,7 +41,7 @@ pub fn run(set: &PolicySet, source: &Source, beside: &[Source]) -> SuiteResult {
         if names.insert(&table.name, ()).is_some() {
             result.problems.push(problem(format!("another test is called `{}`, too", table.name)));
         }
-        match Runner::new(set, &suite, table) {
+        match Runner::new(&against, &suite, table) {
             Ok(runner) => result.cases.extend(runner.run()),
             Err((at, message)) => {
                 let place = Place { file: Arc::clone(&source.path), at };
@@ -63,9 +64,14 @@ struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    fn new(set: &'s PolicySet, suite: &Suite, table: &'s Table) -> Result<Self, (cerbos::Position, String)> {
+    fn new(
+        against: &Against<'s>,
+        suite: &Suite,
+        table: &'s Table,
+    ) -> Result<Self, (cerbos::Position, String)> {
         let at = |message| (table.at, message);
-        let params = params(table.options.as_ref().unwrap_or(&suite.options)).map_err(at)?;
+        let mut params = params(table.options.as_ref().unwrap_or(&suite.options)).map_err(at)?;
+        against.enforce(&mut params);
         let aux_data = match &table.aux_data {
             None => None,
             Some(key) => {
@@ -95,7 +101,7 @@ impl<'s> Runner<'s> {
             };
             cases.push((element, input));
         }
-        Ok(Self { set, table, params, cases })
+        Ok(Self { set: against.set, table, params, cases })
     }
 
     fn run(self) -> Vec<CaseResult> {
@@ -131,7 +137,11 @@ fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
     };
     let effect = expected.effects.get(action).copied().unwrap_or(Effect::Deny);
     if effect != found.effect {
-        return Outcome::Effect { expected: effect, actual: found.effect };
+        return Outcome::Effect {
+            expected: effect,
+            actual: found.effect,
+            unfit: output.validation_errors.clone(),
+        };
     }
     let mut failures = Vec::new();
     for (source, wanted) in expected.outputs.get(action).into_iter().flatten() {

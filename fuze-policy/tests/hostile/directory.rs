@@ -150,7 +150,7 @@ fn a_suite_that_tests_nothing_does_not_hold() {
         fs::write(directory.path().join("a_test.yaml"), text).unwrap();
         let files = fuze_policy::cerbos::read_directory(directory.path()).unwrap();
         let set = fuze_policy::cerbos::PolicySet::load(&files.policies).unwrap();
-        let results = fuze_policy::suite::run_all(directory.path(), &files, &set);
+        let results = fuze_policy::suite::run_all(directory.path(), &files, &set).unwrap();
         let problems: Vec<String> =
             results.iter().flat_map(|r| &r.problems).map(ToString::to_string).collect();
         assert_eq!(results.iter().all(|result| result.holds()), part.is_empty(), "{problems:?}");
@@ -172,6 +172,6 @@ fn fixtures_that_are_no_files_are_refused() {
     std::os::unix::fs::symlink("/dev/zero", directory.path().join("testdata/principals.yaml")).unwrap();
     let files = fuze_policy::cerbos::read_directory(directory.path()).unwrap();
     let set = fuze_policy::cerbos::PolicySet::load(&files.policies).unwrap();
-    let results = fuze_policy::suite::run_all(directory.path(), &files, &set);
+    let results = fuze_policy::suite::run_all(directory.path(), &files, &set).unwrap();
     assert!(results[0].problems[0].message.contains("no file"), "{:?}", results[0].problems);
 }

@@ -306,7 +306,12 @@ impl<'l> Builder<'l> {
         };
         // INVARIANT: keys are added in their order, so that a root scope comes before the scopes below it.
         let root = names::resource_key(&body.resource.value, &body.version.value, "");
-        let effective = if *root == **key { Some(own) } else { self.set.schemas.get(root.as_str()).cloned() };
+        let effective = if *root == **key {
+            Some(own)
+        } else {
+            self.set.idle_schemas.extend(own.principal.into_iter().chain(own.resource));
+            self.set.schemas.get(root.as_str()).cloned()
+        };
         if let Some(schemas) = effective.filter(|s| s.principal.is_some() || s.resource.is_some()) {
             self.set.schemas.insert(key.clone(), schemas);
         }
