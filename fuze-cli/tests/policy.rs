@@ -138,6 +138,9 @@ fn a_wider_version_is_shown_by_a_request() {
     let called = json(&fuze(&["policy", "diff", "--json", text(&guide("payment")), text(wider.path())], 1));
     assert_eq!((&called["holds"], &called["properties"][0]["result"]), (&value!(false), &value!("broken")));
     assert!(called["properties"][0]["detail"].as_str().unwrap().contains("amount_eur"));
+    let shown = &called["properties"][0]["counterexample"];
+    assert!(shown["request"]["resource"]["attr"]["args"]["amount_eur"].is_number(), "{shown}");
+    assert!(shown["place"].as_str().unwrap().starts_with("pay_invoice.yaml:"), "{shown}");
     let called = json(&fuze(&["policy", "diff", "--json", text(wider.path()), text(&guide("payment"))], 0));
     assert_eq!(called["properties"][0]["result"], "proven");
     // One approver less is wider, too.
@@ -223,4 +226,153 @@ fn the_third_effect_is_rewritten_when_asked_to() {
     let original = fs::read_to_string(guide("special").join("health_record.yaml")).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), original);
     json(&fuze(&["policy", "test", "--json", text(set.path())], 0));
+}
+
+/// A set beside which a schema lies, and a suite about it.
+fn album(schema: Option<&str>, attributes: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write(
+        "album.yaml",
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: album\n  version: default\n  schemas:\n    resourceSchema:\n      ref: \
+         cerbos:///album.json\n  rules:\n    - {actions: [view], roles: [user], effect: EFFECT_ALLOW}\n",
+    );
+    write(
+        "album_test.yaml",
+        &format!(
+            "name: s\nprincipals: {{u: {{id: u, roles: [user]}}}}\nresources: {{a: {{id: a, kind: album, attr: {attributes}}}}}\ntests:\n  \
+             - name: t\n    input: {{principals: [u], resources: [a], actions: [view]}}\n    expected: [{{principal: u, resource: a, \
+             actions: {{view: EFFECT_ALLOW}}}}]\n"
+        ),
+    );
+    fs::create_dir(directory.path().join("_schemas")).unwrap();
+    if let Some(schema) = schema {
+        write("_schemas/album.json", schema);
+    }
+    directory
+}
+
+#[test]
+fn schemas_are_held_against_requests_and_have_to_be_there() {
+    let number = r#"{"type": "object", "properties": {"n": {"type": "number"}}}"#;
+    let good = album(Some(number), "{n: 1}");
+    json(&fuze(&["policy", "check", "--json", text(good.path())], 0));
+    json(&fuze(&["policy", "test", "--json", text(good.path())], 0));
+    let unfit = album(Some(number), "{n: text}");
+    json(&fuze(&["policy", "check", "--json", text(unfit.path())], 0));
+    let called = json(&fuze(&["policy", "test", "--json", text(unfit.path())], 1));
+    assert_eq!(
+        called["suites"][0]["cases"][0]["detail"],
+        "expected EFFECT_ALLOW, found EFFECT_DENY; the resource's `/n`: expected number, but got string"
+    );
+    for (schema, part) in
+        [(None, "there is no `_schemas/album.json`"), (Some("5"), "cannot be used"), (Some("{"), "not JSON")]
+    {
+        let set = album(schema, "{n: 1}");
+        let called = json(&fuze(&["policy", "check", "--json", text(set.path())], 1));
+        let told = called["problems"].as_array().unwrap();
+        assert!(told.iter().any(|told| told["message"].as_str().unwrap().contains(part)), "{told:?}");
+        for command in ["test", "lint", "prove"] {
+            let called = fuze(&["policy", command, text(set.path())], 1);
+            assert!(called.stderr.contains(part), "{command}: {}", called.stderr);
+        }
+        let called = fuze(&["policy", "diff", text(good.path()), text(set.path())], 1);
+        assert!(called.stderr.contains(&format!("{}/", set.path().display())), "{}", called.stderr);
+    }
+    // What an engine refuses does not hide what is wrong with a schema.
+    let both = album(None, "{n: 1}");
+    let tools = fs::read_to_string(guide("payment").join("pay_invoice.yaml")).unwrap();
+    let wide = tools.replacen("actions: [\"invoke:auto\"]", "actions: [\"*\"]", 1);
+    fs::write(both.path().join("pay.yaml"), wide).unwrap();
+    let called = json(&fuze(&["policy", "check", "--json", text(both.path())], 1));
+    let files: Vec<&str> =
+        called["problems"].as_array().unwrap().iter().map(|told| told["file"].as_str().unwrap()).collect();
+    assert_eq!(files, ["album.yaml", "pay.yaml"]);
+}
+
+#[test]
+fn a_request_of_words_that_do_not_exist_is_not_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let request = directory.path().join("request.json");
+    let right = asked(value!(700)).to_string();
+    for (from, to, part) in [
+        ("\"confidential\"", "\"publik\"", "there are public, confidential, personal, special_category"),
+        ("\"once\"", "\"twice\"", "`tool.effect` is `twice`"),
+        ("\"hosts\"", "\"host\"", "`tool.egress`"),
+        ("\"residency\":\"eu\"", "\"residency\":\"uk\"", "`tool.residency`"),
+        ("\"legal_obligation\"", "\"law\"", "`run.lawful_basis`"),
+        ("\"art22\":\"none\"", "\"art22\":\"no\"", "`run.art22`"),
+        ("\"annex_iii\":\"none\"", "\"annex_iii\":\"no\"", "`run.annex_iii`"),
+    ] {
+        assert!(right.contains(from), "{from} in {right}");
+        fs::write(&request, right.replacen(from, to, 1)).unwrap();
+        let called = fuze(&["policy", "explain", text(&guide("payment")), "--request", text(&request)], 2);
+        assert!(called.stderr.contains(part), "{}", called.stderr);
+    }
+}
+
+#[test]
+fn the_whole_obligation_is_explained() {
+    let set = changed(
+        "payment",
+        "pay_invoice.yaml",
+        "\"deadline_seconds\": 86400",
+        "\"trainings\": [\"aml\"], \"deadline_seconds\": 86400",
+    );
+    let request = set.path().join("request.txt");
+    fs::write(&request, asked(value!(700)).to_string()).unwrap();
+    let called =
+        json(&fuze(&["policy", "explain", "--json", text(set.path()), "--request", text(&request)], 0));
+    assert_eq!(
+        (&called["approvers"], &called["mayApprove"], &called["trainings"], &called["deadlineSeconds"]),
+        (&value!(2), &value!(["finance-1", "finance-2", "finance-3"]), &value!(["aml"]), &value!(86400))
+    );
+    let shown = fuze(&["policy", "explain", text(set.path()), "--request", text(&request)], 0).stdout;
+    assert!(
+        shown.contains(
+            "may approve: finance-1, finance-2, finance-3\n  trainings: aml\n  deadline: 86400 s\n"
+        ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_kind_that_is_nearly_a_tool_is_objected_to() {
+    let set = changed("payment", "pay_invoice.yaml", "resource: agent.tool", "resource: agent.tools");
+    let called = json(&fuze(&["policy", "lint", "--json", text(set.path())], 1));
+    let found = called["findings"].as_array().unwrap();
+    assert!(
+        found.iter().any(|found| found["lint"] == "unknown-kind"
+            && found["message"].as_str().unwrap().contains("did you mean `agent.tool`?")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_a_migration_would_widen_is_left_as_it_is() {
+    let set = changed("special", "health_record.yaml", "EFFECT_ALLOW", "EFFECT_REQUIRES_APPROVAL");
+    let album = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: album\n  version: default\n  rules:\n    - {actions: [view], \
+                 roles: [user], effect: EFFECT_REQUIRES_APPROVAL}\n";
+    fs::write(set.path().join("album.yaml"), album).unwrap();
+    let before = fs::read_to_string(set.path().join("health_record.yaml")).unwrap();
+    let called = json(&fuze(&["policy", "migrate", "--json", "--write", text(set.path())], 1));
+    assert_eq!((&called["written"], &called["rewritten"]), (&value!(false), &value!([])));
+    assert_eq!(
+        (&called["problems"][0]["file"], &called["problems"][0]["line"]),
+        (&value!("album.yaml"), &value!(6))
+    );
+    assert_eq!(fs::read_to_string(set.path().join("health_record.yaml")).unwrap(), before);
+    assert_eq!(fs::read_to_string(set.path().join("album.yaml")).unwrap(), album);
+    // An ALLOW of `invoke:auto` in another file takes the approval away.
+    fs::write(
+        set.path().join("album.yaml"),
+        "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: root\n  version: default\n  rules:\n    - {resource: agent.tool, \
+         actions: [{action: \"invoke:auto\", effect: EFFECT_ALLOW}]}\n",
+    )
+    .unwrap();
+    let called = json(&fuze(&["policy", "migrate", "--json", text(set.path())], 0));
+    assert_eq!(
+        (&called["toDecide"][0]["file"], &called["toDecide"][0]["line"]),
+        (&value!("album.yaml"), &value!(6))
+    );
 }

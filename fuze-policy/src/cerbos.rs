@@ -35,5 +35,5 @@ pub(crate) use check::bindings;
 // For what else is written in YAML beside policies: manifests and test suites.
 pub(crate) use files::read_file;
 pub(crate) use model::fields::{Fields, list_of, text_of};
-pub(crate) use names::{parents, role_key};
+pub(crate) use names::{is_scope, is_word, parents, role_key};
 pub(crate) use problem::Collector;

@@ -1,136 +1,200 @@
 //! Rewrites policies that were written for a third effect, `EFFECT_REQUIRES_APPROVAL`, which Cerbos does not have.
 //!
-//! The rewriting is of the text, so that comments and layout stay. A rule that asked for approval becomes an ALLOW of `invoke` alone, and a
-//! rule of the same file that allowed `invoke` outright is named: whether it meant "without a person" its author has to say.
+//! The rewriting is of the text, so that comments and layout stay. A rule that asked for approval of `invoke` on a tool becomes an ALLOW of
+//! `invoke` alone. Any other rule with that effect, of another kind, another action or a pattern, would become wider: it is named, and
+//! nothing of the set is rewritten. What the rewritten rules come to rests on the rest of the set, so that every rule of it is named which
+//! allowed `invoke` outright, or allows `invoke:auto` and so takes an approval away: what those meant their author has to say.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::agent_tool::{INVOKE, INVOKE_AUTO};
-use crate::cerbos::yaml::{self, Limits, Node, Value};
-use crate::cerbos::{Place, Position, Problem, Source};
+use crate::agent_tool::{INVOKE, INVOKE_AUTO, KIND};
+use crate::cerbos::yaml::{self, Limits, Node, Text, Value};
+use crate::cerbos::{Glob, Pattern, Place, Position, Problem, Source};
 
 const THIRD: &str = "EFFECT_REQUIRES_APPROVAL";
 const ALLOW: &str = "EFFECT_ALLOW";
 
-/// What became of a file.
+/// What became of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
-    /// The new text; the old one if there was nothing to do.
-    pub text: String,
+    /// The files that have another text now.
+    pub files: Vec<Source>,
     /// Where an effect was rewritten.
     pub rewritten: Vec<Place>,
-    /// What its author has to look at.
+    /// What its author has to look at; nothing if nothing was rewritten.
     pub to_decide: Vec<Problem>,
 }
 
-/// Rewrites a file.
+/// Rewrites the policies of a set.
 ///
 /// # Errors
-/// When it cannot be read, or has the third effect where it cannot be rewritten: each place with what to do by hand.
-pub fn migrate(source: &Source) -> Result<Migrated, Vec<Problem>> {
-    let documents =
-        yaml::read(&source.path, &source.text, Limits::default()).map_err(|problem| vec![problem])?;
-    let mut found = Found { file: Arc::clone(&source.path), ..Found::default() };
-    for document in &documents {
-        found.look(document);
-    }
-    if found.effects.is_empty() && found.problems.is_empty() {
-        return Ok(Migrated { text: source.text.clone(), rewritten: Vec::new(), to_decide: Vec::new() });
-    }
-    let mut lines: Vec<String> = source.text.split('\n').map(str::to_owned).collect();
-    // An alias stands where its anchor does; and of two in one line the first would move the second.
-    found.effects.sort_unstable();
-    found.effects.dedup();
-    for at in found.effects.clone().into_iter().rev() {
-        if !replace(&mut lines, at, THIRD, ALLOW) {
-            found.problem(
-                at,
-                format!("write `effect: {ALLOW}` here by hand: the text could not be found in this line"),
-            );
+/// When one cannot be read, or has the third effect where it cannot be rewritten without a change of its meaning: each place with what to
+/// do by hand.
+pub fn migrate(sources: &[Source]) -> Result<Migrated, Vec<Problem>> {
+    let mut done = Migrated { files: Vec::new(), rewritten: Vec::new(), to_decide: Vec::new() };
+    let mut problems = Vec::new();
+    for source in sources {
+        let documents = match yaml::read(&source.path, &source.text, Limits::default()) {
+            Ok(documents) => documents,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        let mut found = Found { file: Arc::clone(&source.path), ..Found::default() };
+        documents.iter().for_each(|document| found.look(document, None));
+        if !found.effects.is_empty() {
+            let text = found.rewrite(&source.text);
+            done.files.push(Source { path: Arc::clone(&source.path), text });
         }
+        let place = |at: &Position| Place { file: Arc::clone(&source.path), at: *at };
+        done.rewritten.extend(found.effects.iter().map(place));
+        done.to_decide.extend(found.told);
+        problems.extend(found.problems);
     }
-    for at in &found.reaching {
-        found.problems.push(Problem {
-            place: Place { file: Arc::clone(&found.file), at: *at },
-            message: format!(
-                "this rule asks for approval and reaches `{INVOKE_AUTO}`; name `{INVOKE}` alone here, then run this again"
-            ),
-        });
+    if !problems.is_empty() {
+        problems.sort();
+        problems.dedup();
+        return Err(problems);
     }
-    if !found.problems.is_empty() {
-        return Err(found.problems);
+    if done.rewritten.is_empty() {
+        done.to_decide.clear();
     }
-    let place = |at: &Position| Place { file: Arc::clone(&source.path), at: *at };
-    Ok(Migrated {
-        text: lines.join("\n"),
-        rewritten: found.effects.iter().map(place).collect(),
-        to_decide: found
-            .outright
-            .iter()
-            .map(|at| Problem {
-                place: place(at),
-                message: format!(
-                    "this ALLOW of `{INVOKE}` now asks for approval, too; add `{INVOKE_AUTO}` to its actions if it may run without a person"
-                ),
-            })
-            .collect(),
-    })
+    Ok(done)
 }
 
 #[derive(Default)]
 struct Found {
     file: Arc<str>,
-    /// Values of `effect` that are the third.
-    effects: Vec<Position>,
-    /// Actions of such rules that reach `invoke:auto`.
-    reaching: Vec<Position>,
-    /// Rules that allow `invoke` and not `invoke:auto`.
-    outright: Vec<Position>,
+    /// Values of `effect` that are the third; an alias stands where its anchor does.
+    effects: BTreeSet<Position>,
+    /// Rules whose meaning rests on what is rewritten.
+    told: Vec<Problem>,
     problems: Vec<Problem>,
 }
 
 impl Found {
-    /// Every mapping with an `effect` is a rule, wherever it stands.
-    fn look(&mut self, node: &Node) {
+    /// Every mapping with an `effect` is a rule, wherever it stands; what it is about, the nearest `resource` says.
+    fn look(&mut self, node: &Node, about: Option<&Text>) {
         match &node.value {
-            Value::List(items) => items.iter().for_each(|item| self.look(item)),
+            Value::List(items) => items.iter().for_each(|item| self.look(item, about)),
             Value::Map(entries) => {
-                self.rule(node);
-                entries.iter().for_each(|entry| self.look(&entry.value));
+                let about = node.entry("resource").and_then(|entry| text(&entry.value)).or(about);
+                self.rule(node, about);
+                self.role_rule(node, about);
+                entries.iter().for_each(|entry| self.look(&entry.value, about));
             }
             Value::Null | Value::Bool(_) | Value::Int { .. } | Value::Float(_) | Value::Text(_) => {}
         }
     }
 
-    fn rule(&mut self, node: &Node) {
-        let Some(Value::Text(effect)) = node.entry("effect").map(|entry| &entry.value.value) else { return };
-        let actions: Vec<&yaml::Text> = match (node.entry("actions"), node.entry("action")) {
-            (Some(actions), _) => match &actions.value.value {
-                Value::List(items) => items.iter().filter_map(text).collect(),
-                _ => Vec::new(),
-            },
-            (None, Some(action)) => text(&action.value).into_iter().collect(),
-            (None, None) => Vec::new(),
-        };
-        let reaches = |action: &yaml::Text| &*action.value == INVOKE_AUTO || action.value.contains('*');
+    fn rule(&mut self, node: &Node, about: Option<&Text>) {
+        let Some(effect) = node.entry("effect").and_then(|entry| text(&entry.value)) else { return };
+        let actions = actions(node, ["actions", "action"]);
         match &*effect.value {
-            THIRD => {
-                self.effects.push(effect.at);
-                self.reaching.extend(actions.iter().filter(|action| reaches(action)).map(|action| action.at));
-            }
-            ALLOW if actions.iter().any(|a| &*a.value == INVOKE) && !actions.iter().any(|a| reaches(a)) => {
-                self.outright.push(node.at);
+            THIRD => self.third(effect.at, about, &actions),
+            ALLOW if about.is_none_or(|about| matches(about, KIND)) => {
+                if actions.iter().any(|action| matches(action, INVOKE_AUTO)) {
+                    self.tell(node.at, TAKES_AWAY);
+                } else if actions.iter().any(|action| matches(action, INVOKE)) {
+                    self.tell(node.at, OUTRIGHT);
+                }
             }
             _ => {}
         }
     }
 
+    /// The third effect means an ALLOW of `invoke` on a tool, and of nothing else.
+    fn third(&mut self, effect: Position, about: Option<&Text>, actions: &[&Text]) {
+        self.effects.insert(effect);
+        match about {
+            Some(about) if &*about.value == KIND => {}
+            Some(about) => {
+                let message = format!(
+                    "approval is asked for tools (`{KIND}`) alone, and this rule is about `{}`, where an ALLOW would need nobody: write \
+                     `{ALLOW}` or `EFFECT_DENY` here by hand, or a rule of its own for `{KIND}`",
+                    about.value
+                );
+                self.problem(effect, message);
+            }
+            None => self.problem(
+                effect,
+                format!("nothing says that this rule is about `{KIND}`: write the effect by hand"),
+            ),
+        }
+        if actions.is_empty() {
+            self.problem(effect, format!("this rule names no action: name `{INVOKE}`, then run this again"));
+        }
+        for action in actions.iter().filter(|action| &*action.value != INVOKE) {
+            let message = if matches(action, INVOKE_AUTO) {
+                format!(
+                    "this rule asks for approval and reaches `{INVOKE_AUTO}`; name `{INVOKE}` alone here, then run this again"
+                )
+            } else {
+                format!(
+                    "approval is asked for `{INVOKE}` alone, and an ALLOW of `{}` would need nobody: name `{INVOKE}` alone here and put `{}` \
+                     into a rule of its own, then run this again",
+                    action.value, action.value
+                )
+            };
+            self.problem(action.at, message);
+        }
+    }
+
+    /// A rule of a role policy allows without an `effect`.
+    fn role_rule(&mut self, node: &Node, about: Option<&Text>) {
+        let reaches = |action: &&Text| Glob::new(&action.value).is_ok_and(|glob| glob.matches(INVOKE_AUTO));
+        if about.is_none_or(|about| matches(about, KIND))
+            && actions(node, ["allowActions", "allow_actions"]).iter().any(reaches)
+        {
+            self.tell(node.at, TAKES_AWAY);
+        }
+    }
+
+    fn tell(&mut self, at: Position, message: &str) {
+        let place = Place { file: Arc::clone(&self.file), at };
+        self.told.push(Problem { place, message: message.to_owned() });
+    }
+
     fn problem(&mut self, at: Position, message: String) {
         self.problems.push(Problem { place: Place { file: Arc::clone(&self.file), at }, message });
     }
+
+    fn rewrite(&mut self, text: &str) -> String {
+        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        // Of two in one line the first would move the second.
+        for at in self.effects.clone().into_iter().rev() {
+            if !replace(&mut lines, at, THIRD, ALLOW) {
+                let message =
+                    format!("write `effect: {ALLOW}` here by hand: the text could not be found in this line");
+                self.problem(at, message);
+            }
+        }
+        lines.join("\n")
+    }
 }
 
-fn text(node: &Node) -> Option<&yaml::Text> {
+const OUTRIGHT: &str = "this ALLOW of `invoke` now asks for approval, too; add `invoke:auto` to its actions if it may run without a person";
+const TAKES_AWAY: &str = "this reaches `invoke:auto`: where it holds, nobody is asked, whatever a rewritten rule says of the same call; \
+    leave `invoke:auto` out here, or see that it holds for no call that needs approval";
+
+/// The actions under the first of these names that is there: a list, or one.
+fn actions<'n>(node: &'n Node, names: [&str; 2]) -> Vec<&'n Text> {
+    let entry = names.into_iter().find_map(|name| node.entry(name));
+    match entry.map(|entry| &entry.value) {
+        Some(Node { value: Value::List(items), .. }) => items.iter().filter_map(text).collect(),
+        Some(one) => text(one).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Whether a policy's text, which may be a pattern, means a name. What is no pattern is taken to mean everything.
+fn matches(text: &Text, name: &str) -> bool {
+    Pattern::new(&text.value).map_or(true, |pattern| pattern.matches(name))
+}
+
+fn text(node: &Node) -> Option<&Text> {
     match &node.value {
         Value::Text(text) => Some(text),
         _ => None,
@@ -152,93 +216,4 @@ fn replace(lines: &mut [String], at: Position, from: &str, to: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OLD: &str = "\
-# Mail goes out after approval.
-apiVersion: api.cerbos.dev/v1
-resourcePolicy:
-  resource: agent.tool
-  version: default
-  rules:
-    - actions: [\"invoke\"] # one
-      effect: EFFECT_REQUIRES_APPROVAL # a person
-      roles: [\"support\"]
-    - actions: [\"invoke\"]
-      effect: \"EFFECT_REQUIRES_APPROVAL\"
-      roles: [\"sales\"]
-    - actions: [\"invoke\"]
-      effect: EFFECT_ALLOW
-      roles: [\"admin\"]
-    - actions: [\"invoke\", \"invoke:auto\"]
-      effect: EFFECT_ALLOW
-      roles: [\"robot\"]
-";
-
-    #[test]
-    fn the_third_effect_becomes_an_allow_of_invoke_alone() {
-        let done = migrate(&Source::new("mail.yaml", OLD)).unwrap();
-        assert_eq!(done.text, OLD.replace("EFFECT_REQUIRES_APPROVAL", "EFFECT_ALLOW"));
-        let rewritten: Vec<String> = done.rewritten.iter().map(ToString::to_string).collect();
-        assert_eq!(rewritten, ["mail.yaml:8:15", "mail.yaml:11:15"]);
-        let to_decide: Vec<String> = done.to_decide.iter().map(|problem| problem.place.to_string()).collect();
-        assert_eq!(to_decide, ["mail.yaml:13:7"], "the robot's rule says what it means");
-        assert!(crate::cerbos::PolicySet::load(&[Source::new("mail.yaml", &done.text)]).is_ok());
-        assert!(crate::cerbos::PolicySet::load(&[Source::new("mail.yaml", OLD)]).is_err());
-        let again = migrate(&Source::new("mail.yaml", &done.text)).unwrap();
-        assert!(again.rewritten.is_empty() && again.text == done.text);
-    }
-
-    /// However it is written down: either nothing of the third effect is left, or its author is told.
-    #[test]
-    fn nothing_is_half_migrated() {
-        let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n";
-        let rule =
-            |effect: &str| format!("    - actions: [invoke]\n      effect: {effect}\n      roles: [a]\n");
-        let two = "    - {effect: EFFECT_REQUIRES_APPROVAL, actions: [invoke], roles: [a]}\n".repeat(2);
-        for (text, done) in [
-            (format!("{head}{}", rule(THIRD)), true),
-            (format!("\u{feff}{head}{}", rule(THIRD)), true),
-            (format!("{head}{}", rule(THIRD)).replace('\n', "\r\n"), true),
-            (format!("{head}{}", rule("'EFFECT_REQUIRES_APPROVAL' # ä")), true),
-            (format!("{head}{}{}", rule("&e EFFECT_REQUIRES_APPROVAL"), rule("*e")), false),
-            (
-                format!("{head}{two}")
-                    .replace("}\n    - {", "}, {")
-                    .replace("    - {", "    [{")
-                    .replace("}\n", "}]\n"),
-                true,
-            ),
-            (format!("{head}{}---\n{head}{}", rule(THIRD), rule(THIRD)), true),
-            (format!("{head}{}", rule("\"EFFECT\\u005fREQUIRES_APPROVAL\"")), false),
-            (format!("{head}{}", rule("|-\n        EFFECT_REQUIRES_APPROVAL")), false),
-            (format!("{head}{}", rule(">-\n        EFFECT_REQUIRES_APPROVAL")), false),
-            (
-                format!(
-                    "\u{feff}{{\"resourcePolicy\": {{\"rules\": [{{\"actions\": [\"invoke\"], \"effect\": \"{THIRD}\"}}]}}}}"
-                ),
-                false,
-            ),
-        ] {
-            match migrate(&Source::new("a.yaml", &text)) {
-                Ok(migrated) => {
-                    let left = yaml::read(&"a.yaml".into(), &migrated.text, Limits::default()).unwrap();
-                    assert!(!format!("{left:?}").contains(THIRD), "{}", migrated.text);
-                    assert!(!migrated.rewritten.is_empty(), "{text}");
-                }
-                Err(problems) => assert!(!done, "{text}: {problems:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_pattern_that_reaches_auto_is_left_to_the_author() {
-        for action in ["*", "invoke:*", "invoke:auto", "invoke*"] {
-            let text = OLD.replacen("[\"invoke\"]", &format!("[\"{action}\"]"), 1);
-            let problems = migrate(&Source::new("mail.yaml", &text)).unwrap_err();
-            assert_eq!(problems.len(), 1, "{action}: {problems:?}");
-            assert_eq!(problems[0].place.to_string(), "mail.yaml:7:17");
-        }
-    }
-}
+mod tests;

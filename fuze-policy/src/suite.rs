@@ -4,19 +4,22 @@
 //! without it, schemas are not looked at.
 
 mod against;
+mod fixtures;
 mod matrix;
 mod read;
 mod run;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::{self, Effect, Files, Place, PolicySet, Position, Problem, Problems, Source, ValidationError};
+use crate::cerbos::{
+    self, Effect, Files, Place, PolicySet, Position, Problem, Problems, Source, ValidationError,
+};
 
 pub use against::Against;
+use fixtures::Fixtures;
 pub use run::run;
 
 /// The fixture files beside a suite: those of the directory `testdata` next to it.
@@ -171,16 +174,6 @@ struct Options {
     globals: serde_json::Map<String, Value>,
     default_policy_version: Option<Arc<str>>,
     default_scope: Option<Arc<str>>,
-}
-
-/// Who and what tests speak of. Values are as the API takes them.
-#[derive(Clone, Debug, Default)]
-struct Fixtures {
-    principals: BTreeMap<String, Value>,
-    resources: BTreeMap<String, Value>,
-    aux_data: BTreeMap<String, Value>,
-    principal_groups: BTreeMap<String, Vec<String>>,
-    resource_groups: BTreeMap<String, Vec<String>>,
 }
 
 /// One entry of `tests`.

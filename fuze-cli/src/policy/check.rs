@@ -38,12 +38,9 @@ pub(super) fn run(at: &Directory, output: &Output) -> Result {
             policies: engine.set().policies().iter().map(|policy| plain(&policy.key)).collect(),
             problems: Vec::new(),
         },
-        Err(problems) => Checked {
-            valid: false,
-            bundle_hash: None,
-            policies: Vec::new(),
-            problems: Mend::all(&problems),
-        },
+        Err(problems) => {
+            Checked { valid: false, bundle_hash: None, policies: Vec::new(), problems: Mend::all(&problems) }
+        }
     };
     output.data(&checked, || text(&checked))?;
     Ok(if checked.valid { Ended::Well } else { Ended::Failed })

@@ -1,5 +1,6 @@
 //! `fuze policy explain`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -67,9 +68,18 @@ pub(crate) struct Explained {
     decision: &'static str,
     /// The deciding rule, or why there is no decision.
     by: String,
-    /// The obligation of an approval.
+    /// The obligation of an approval: how many people.
     #[serde(skip_serializing_if = "Option::is_none")]
     approvers: Option<u32>,
+    /// Who of the overseers may; without it, all may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_approve: Option<Vec<String>>,
+    /// What each of them must be trained in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trainings: Vec<String>,
+    /// Seconds after which silence is a denial; without it, the deployment's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_seconds: Option<u64>,
     /// The scope in which it was decided.
     scope: String,
     /// Each action with the rules that were looked at, in order.
@@ -115,6 +125,7 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
         std::fs::read_to_string(&explain.request).map_err(|error| Problem::file(&explain.request, error))?;
     let asked: Asked = serde_json::from_str(&text)
         .map_err(|error| Problem::usage(format_args!("`{}`: {error}", explain.request.display())))?;
+    known(&asked).map_err(|why| Problem::usage(format_args!("`{}`: {why}", explain.request.display())))?;
     let args = serde_json::Value::Object(asked.args.clone()).to_string();
     let request = request(&asked, &args);
     let scope = engine.scope_of(&asked.run.tenant).to_owned();
@@ -122,23 +133,56 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     let (answer, explanation) = analysis::explain(&engine, &input).map_err(Problem::failed)?;
     let actions = explanation.actions.iter().map(action).collect();
     let decided = verdict(&input, &answer);
-    let (decision, by, approvers) = match &decided {
+    let (decision, by, obligation) = match &decided {
         Ok(verdict) => {
-            let (word, approvers) = match &verdict.decision {
+            let (word, obligation) = match &verdict.decision {
                 Decision::Allow => ("allow", None),
-                Decision::RequiresApproval(obligation) => {
-                    ("requires_approval", Some(u32::from(obligation.approvers)))
-                }
+                Decision::RequiresApproval(obligation) => ("requires_approval", Some(obligation)),
                 Decision::Deny => ("deny", None),
             };
-            (word, verdict.rule.to_string(), approvers)
+            (word, verdict.rule.to_string(), obligation)
         }
         Err(error) => ("error", error.to_string(), None),
     };
-    let explained = Explained { decision, by: plain(&by), approvers, scope: plain(&scope), actions };
+    let all = |names: &BTreeSet<String>| names.iter().map(|name| plain(name)).collect();
+    let explained = Explained {
+        decision,
+        by: plain(&by),
+        approvers: obligation.map(|asked| u32::from(asked.approvers)),
+        may_approve: obligation.and_then(|asked| asked.may_approve.as_ref()).map(all),
+        trainings: obligation.map(|asked| all(&asked.trainings)).unwrap_or_default(),
+        deadline_seconds: obligation.and_then(|asked| asked.deadline_seconds),
+        scope: plain(&scope),
+        actions,
+    };
     output.data(&explained, || shown(&explained))?;
     // An explanation is well even if what it explains is a denial.
     Ok(Ended::Well)
+}
+
+/// Whether the facts are words that a tool or a run can have: of another one nothing would be told but that no rule holds.
+fn known(asked: &Asked) -> std::result::Result<(), String> {
+    let (tool, run) = (&asked.tool, &asked.run);
+    let facts = [
+        ("tool", "classification", Some(&tool.classification)),
+        ("tool", "art9_basis", tool.art9_basis.as_ref()),
+        ("tool", "residency", Some(&tool.residency)),
+        ("tool", "effect", Some(&tool.effect)),
+        ("tool", "egress", Some(&tool.egress)),
+        ("run", "lawful_basis", Some(&run.lawful_basis)),
+        ("run", "annex_iii", Some(&run.annex_iii)),
+        ("run", "art22", Some(&run.art22)),
+    ];
+    for (of, name, word) in facts {
+        let (Some(word), Some(words)) = (word, analysis::words_of(name)) else { continue };
+        if !words.contains(&word.as_str()) {
+            return Err(format!(
+                "`{of}.{name}` is `{word}`, which does not exist; there are {}",
+                words.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn request<'a>(asked: &'a Asked, args: &'a str) -> Request<'a> {
@@ -204,6 +248,15 @@ fn shown(explained: &Explained) -> String {
     let mut text = format!("{style}{}{style:#} by {}\n", explained.decision, explained.by);
     if let Some(approvers) = explained.approvers {
         text += &format!("  approvers: {approvers}\n");
+    }
+    if let Some(may) = &explained.may_approve {
+        text += &format!("  may approve: {}\n", may.join(", "));
+    }
+    if !explained.trainings.is_empty() {
+        text += &format!("  trainings: {}\n", explained.trainings.join(", "));
+    }
+    if let Some(seconds) = explained.deadline_seconds {
+        text += &format!("  deadline: {seconds} s\n");
     }
     for action in &explained.actions {
         let style = if action.effect == "EFFECT_ALLOW" { GOOD } else { BAD };

@@ -1,7 +1,7 @@
 //! `fuze policy migrate`.
 
 use clap::Args;
-use fuze_policy::cerbos::{Source, read_directory};
+use fuze_policy::cerbos::read_directory;
 use fuze_policy::migrate::migrate;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,24 +43,19 @@ pub(super) fn run(migration: &Migrate, output: &Output) -> Result {
     let files = read_directory(directory).map_err(Problem::failed)?;
     let mut done =
         Migrated { written: false, rewritten: Vec::new(), to_decide: Vec::new(), problems: Vec::new() };
-    let mut changed: Vec<(&Source, String)> = Vec::new();
-    for source in &files.policies {
-        match migrate(source) {
-            Ok(one) if one.rewritten.is_empty() => {}
-            Ok(one) => {
-                done.rewritten.extend(one.rewritten.iter().map(|place| plain(&place.to_string())));
-                done.to_decide.extend(Mend::all(&one.to_decide));
-                changed.push((source, one.text));
+    match migrate(&files.policies) {
+        Ok(migrated) => {
+            done.rewritten = migrated.rewritten.iter().map(|place| plain(&place.to_string())).collect();
+            done.to_decide = Mend::all(&migrated.to_decide);
+            if migration.write {
+                for source in &migrated.files {
+                    let path = directory.join(&*source.path);
+                    std::fs::write(&path, &source.text).map_err(|error| Problem::file(&path, error))?;
+                }
+                done.written = true;
             }
-            Err(problems) => done.problems.extend(Mend::all(&problems)),
         }
-    }
-    if migration.write && done.problems.is_empty() {
-        for (source, text) in changed {
-            let path = directory.join(&*source.path);
-            std::fs::write(&path, text).map_err(|error| Problem::file(&path, error))?;
-        }
-        done.written = true;
+        Err(problems) => done.problems = Mend::all(&problems),
     }
     output.data(&done, || text(&done))?;
     Ok(if done.problems.is_empty() { Ended::Well } else { Ended::Failed })

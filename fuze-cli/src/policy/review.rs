@@ -103,6 +103,23 @@ struct Judged {
     result: &'static str,
     /// How it was found, a counterexample, or why nothing can be said.
     detail: String,
+    /// What shows that it is broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counterexample: Option<Shown>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    /// The policy's key, `#` and the rule's name.
+    rule: String,
+    /// `file:line:column` of the rule; none if a decision was made by no rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    explanation: String,
+    /// The `principal` and the `resource`, as a suite would write them; none for a rule that no request reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<serde_json::Value>,
 }
 
 impl Document for Proven {
@@ -169,7 +186,13 @@ fn judged(property: &str, proof: &Proof) -> Judged {
         Proof::Counterexample(_) => "broken",
         Proof::Unknown { .. } => "unknown",
     };
-    Judged { property: plain(property), result, detail: plain(&proof.to_string()) }
+    let counterexample = proof.counterexample().map(|found| Shown {
+        rule: plain(&found.rule),
+        place: found.place.as_ref().map(|place| plain(&place.to_string())),
+        explanation: plain(&found.explanation),
+        request: found.request_json(),
+    });
+    Judged { property: plain(property), result, detail: plain(&proof.to_string()), counterexample }
 }
 
 fn report(properties: Vec<Judged>, output: &Output) -> Result {
@@ -182,7 +205,7 @@ fn report(properties: Vec<Judged>, output: &Output) -> Result {
     let proven = Proven { holds: ended == Ended::Well, properties };
     output.data(&proven, || {
         let mut text = String::new();
-        for Judged { property, result, detail } in &proven.properties {
+        for Judged { property, result, detail, .. } in &proven.properties {
             let style = match *result {
                 "proven" => GOOD,
                 "broken" => BAD,

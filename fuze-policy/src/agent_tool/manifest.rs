@@ -107,12 +107,22 @@ fn read(fields: &mut Fields<'_>, out: &mut Collector) -> Manifest {
     }
 }
 
+/// A day as RFC 3339 writes it (`full-date`).
+fn is_day(text: &str) -> bool {
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
+}
+
 fn allowed(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Allowed> {
     let name = fields.required_text("name", out);
     let policy = fields.required_text("policy", out);
     // Not used by the machine, and not to be left out: somebody answers for it.
-    for written in ["because", "approved_by", "on"] {
+    for written in ["because", "approved_by"] {
         fields.required_text(written, out);
+    }
+    if let Some(on) = fields.required_text("on", out)
+        && !is_day(&on.value)
+    {
+        fields.refuse(on.at, format!("`{}` is no day: write one such as `2026-11-02`", on.value), out);
     }
     let name = name?;
     let widening = Widening::ALL.into_iter().find(|widening| widening.name() == &*name.value);
@@ -121,4 +131,25 @@ fn allowed(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Allowed> {
         fields.refuse(name.at, format!("`{}` is not known here, only {}", name.value, known.join(", ")), out);
     }
     Some(Allowed { at: fields.at, widening: widening?, policy: policy?.value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_day_on_which_somebody_answered_for_it() {
+        let read = |on: &str| {
+            let text = format!(
+                "format: 1\nallow:\n  - name: deny-for-some-roles\n    policy: p\n    because: b\n    approved_by: d\n    on: {on}\n"
+            );
+            Manifest::read(&Source::new(FILE, &text)).map_err(|problems| problems.to_string())
+        };
+        assert!(read("2026-11-02").is_ok() && read("\"2024-02-29\"").is_ok());
+        for wrong in ["someday", "2026-13-02", "2026-02-29", "20261102", "2026-11-02T00:00:00Z", "02.11.2026"]
+        {
+            let told = read(wrong).unwrap_err();
+            assert!(told.starts_with(&format!("{FILE}:7:9: `{wrong}` is no day")), "{told}");
+        }
+    }
 }

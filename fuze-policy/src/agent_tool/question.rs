@@ -1,5 +1,7 @@
 //! What is asked about a call: the same words to the engine in the process and to a Cerbos server.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::cerbos::{CheckInput, Principal, Resource};
@@ -11,7 +13,7 @@ use super::{ACTIONS, KIND};
 /// under `R.attr.args` and nowhere else.
 ///
 /// # Errors
-/// When the run has no roles, without which Cerbos takes no request; when the arguments are not a JSON object, which the loop never sends.
+/// When the run has no roles, one without a name or one twice, with which Cerbos takes no request; when the arguments are not a JSON object, which the loop never sends.
 pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, EngineError> {
     let (tool, run, call) = (&request.tool, &request.run, &request.call);
     let args: Map<String, Value> = serde_json::from_slice(call.args)
@@ -19,6 +21,18 @@ pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, Engine
     if run.roles.is_empty() {
         let why = "the run's principal has no role, and Cerbos decides by roles: give the run some (`roles`)";
         return Err(EngineError::Evaluation(why.to_owned()));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(role) = run.roles.iter().find(|role| role.is_empty() || !seen.insert(role.as_str())) {
+        let what = if role.is_empty() {
+            "a role without a name".to_owned()
+        } else {
+            format!("the role `{role}` twice")
+        };
+        let why = format!(
+            "the run's principal has {what}, and Cerbos takes no such request: give each role once, by its name (`roles`)"
+        );
+        return Err(EngineError::Evaluation(why));
     }
     let mut resource = members([
         ("tool_name", tool.name.into()),

@@ -25,11 +25,13 @@ pub enum Lint {
     UnknownValue,
     /// A tool that is not declared.
     UnknownTool,
+    /// A kind of resource that is nearly `agent.tool`.
+    UnknownKind,
 }
 
 impl Lint {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RestsOnArguments,
         Self::AllowsEverything,
         Self::DeadRule,
@@ -39,6 +41,7 @@ impl Lint {
         Self::UnknownArgument,
         Self::UnknownValue,
         Self::UnknownTool,
+        Self::UnknownKind,
     ];
 
     /// The name of the finding.
@@ -54,6 +57,7 @@ impl Lint {
             Self::UnknownArgument => "unknown-argument",
             Self::UnknownValue => "unknown-value",
             Self::UnknownTool => "unknown-tool",
+            Self::UnknownKind => "unknown-kind",
         }
     }
 }

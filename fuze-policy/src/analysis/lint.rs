@@ -1,5 +1,6 @@
 //! Lint: what a reviewer would object to, although it loads.
 
+mod kinds;
 mod names;
 mod narrow;
 mod rules;
@@ -22,6 +23,7 @@ pub(super) fn lint(policies: &Policies<'_>, tools: &Tools) -> Vec<Finding> {
     let of_tools = open.clone().for_tools(&tools_alone);
     rules::find(&open, Some(&of_tools).filter(|_| !tools.tools.is_empty()), &mut found);
     names::find(&declared, tools, &mut found);
+    kinds::find(policies.set, &mut found);
     found.0.into_iter().collect()
 }
 

@@ -121,6 +121,14 @@ pub struct Counterexample {
     pub explanation: String,
 }
 
+impl Counterexample {
+    /// The request as JSON, with the members of a test suite.
+    #[must_use]
+    pub fn request_json(&self) -> Option<Json> {
+        self.request.as_ref().map(shown)
+    }
+}
+
 /// Why it is not known whether a property holds.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

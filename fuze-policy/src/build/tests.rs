@@ -157,6 +157,26 @@ fn what_cannot_be_proven_is_not_taken_for_proven() {
     assert!(all.iter().any(|one| one.contains("special_category")), "{all:#?}");
 }
 
+/// With the feature a schema has to be there; without it the build says that nobody looks.
+#[test]
+fn schemas_are_looked_at_or_it_is_said_that_they_are_not() {
+    let album = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: album\n  version: default\n  schemas:\n    resourceSchema:\n      \
+                 ref: cerbos:///album.json\n  rules:\n    - {actions: [view], roles: [accounting], effect: EFFECT_ALLOW}\n";
+    let found = check(
+        &[("policies/pay.yaml", POLICY), ("policies/pay_test.yaml", SUITE), ("policies/album.yaml", album)],
+        &policies(),
+    );
+    let told: Vec<String> = match found {
+        Ok(checked) => checked.warnings.iter().map(ToString::to_string).collect(),
+        Err(problems) => problems,
+    };
+    let part = if cfg!(feature = "cerbos-schema") { "no `_schemas/album.json`" } else { "`cerbos-schema`" };
+    assert!(
+        matches!(&told[..], [one] if one.starts_with("policies/album.yaml:7:12: ") && one.contains(part)),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn roles_that_nobody_has_and_rules_that_say_nothing_new_are_errors() {
     let all = check(&[("policies/p.yaml", POLICY)], &policies().roles(["support"])).unwrap_err();

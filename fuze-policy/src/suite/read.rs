@@ -1,22 +1,22 @@
 //! Reads suites and the fixtures beside them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cerbos::yaml::{self, Entry, Limits, Node};
+use crate::cerbos::yaml::{self, Limits, Node};
 use crate::cerbos::{Collector, Effect, Fields, list_of, text_of};
 use crate::cerbos::{Place, Position, Problem, Source};
 
-use super::{Expectation, Fixtures, Names, Options, Suite, Table};
+use super::fixtures::Fixtures;
+use super::{Expectation, Names, Options, Suite, Table};
 
 /// Reads a suite. `beside` are the files of the `testdata` directory next to it.
 pub(super) fn suite(source: &Source, beside: &[Source]) -> Result<Suite, Vec<Problem>> {
     let mut out = Collector::default();
     let mut fixtures = Fixtures::default();
     for file in beside {
-        fixture_file(file, &mut fixtures, &mut out);
+        fixtures.file(file, &mut out);
     }
     let suite = one_document(source, &mut out).and_then(|node| {
         let mut fields = Fields::of(&source.path, &node, "a test suite", &mut out)?;
@@ -34,7 +34,7 @@ pub(super) fn suite(source: &Source, beside: &[Source]) -> Result<Suite, Vec<Pro
     }
 }
 
-fn one_document(source: &Source, out: &mut Collector) -> Option<Node> {
+pub(super) fn one_document(source: &Source, out: &mut Collector) -> Option<Node> {
     match yaml::read(&source.path, &source.text, Limits::default()) {
         Ok(mut documents) => {
             if documents.len() > 1 {
@@ -60,14 +60,7 @@ fn read_suite(fields: &mut Fields<'_>, mut fixtures: Fixtures, out: &mut Collect
     let description = text(fields, "description", out);
     let skip = skip(fields, out);
     let options = fields.mapping("options", "options", out).map(|fields| options(fields, out));
-    let mut own = Fixtures::default();
-    read_fixtures(fields, &mut own, out);
-    // What the suite itself defines goes before what stands in `testdata`.
-    fixtures.principals.extend(own.principals);
-    fixtures.resources.extend(own.resources);
-    fixtures.aux_data.extend(own.aux_data);
-    fixtures.principal_groups.extend(own.principal_groups);
-    fixtures.resource_groups.extend(own.resource_groups);
+    fixtures.suite(fields, out);
     let file = fields.file.clone();
     let tests = list_of(fields, "tests", out, |node, out| {
         let mut fields = Fields::of(&file, node, "a test", out)?;
@@ -117,67 +110,8 @@ fn options(mut fields: Fields<'_>, out: &mut Collector) -> Options {
     options
 }
 
-fn read_fixtures(fields: &mut Fields<'_>, into: &mut Fixtures, out: &mut Collector) {
-    into.principals = values(fields, "principals", out);
-    into.resources = values(fields, "resources", out);
-    into.aux_data = values(fields, "auxData", out);
-    into.principal_groups = groups(fields, "principalGroups", "principals", out);
-    into.resource_groups = groups(fields, "resourceGroups", "resources", out);
-}
-
-fn values(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> BTreeMap<String, Value> {
-    let all = fields.named(name, out, |node| match node.value {
-        yaml::Value::Map(_) => Ok(node.to_json()),
-        _ => Err("a mapping"),
-    });
-    all.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect()
-}
-
-fn groups(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    members: &'static str,
-    out: &mut Collector,
-) -> BTreeMap<String, Vec<String>> {
-    let file = fields.file.clone();
-    let Some(Entry { value: Node { value: yaml::Value::Map(entries), .. }, .. }) = fields.take(name) else {
-        return BTreeMap::new();
-    };
-    let mut all = BTreeMap::new();
-    for entry in entries {
-        if let Some(mut group) = Fields::of(&file, &entry.value, "a group", out) {
-            let names = strings(group.required_texts(members, out));
-            group.finish(out);
-            all.insert(entry.key.as_ref().to_owned(), names);
-        }
-    }
-    all
-}
-
-fn strings(texts: Vec<yaml::Text>) -> Vec<String> {
+pub(super) fn strings(texts: Vec<yaml::Text>) -> Vec<String> {
     texts.into_iter().map(|text| text.value.as_ref().to_owned()).collect()
-}
-
-fn fixture_file(source: &Source, into: &mut Fixtures, out: &mut Collector) {
-    let stem = source.path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
-    if !matches!(stem, "principals" | "resources" | "auxdata" | "auxData" | "aux_data") {
-        return;
-    }
-    let Some(node) = one_document(source, out) else { return };
-    let Some(mut fields) = Fields::of(&source.path, &node, "test fixtures", out) else { return };
-    fields.take("$schema");
-    match stem {
-        "principals" => {
-            into.principals = values(&mut fields, "principals", out);
-            into.principal_groups = groups(&mut fields, "principalGroups", "principals", out);
-        }
-        "resources" => {
-            into.resources = values(&mut fields, "resources", out);
-            into.resource_groups = groups(&mut fields, "resourceGroups", "resources", out);
-        }
-        _ => into.aux_data = values(&mut fields, "auxData", out),
-    }
-    fields.finish(out);
 }
 
 fn table(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Table> {
@@ -217,6 +151,14 @@ fn table(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Table> {
         expectation
     });
     let expected = expected.unwrap_or_default();
+    if expected.is_empty() && !fields.reported("expected") {
+        let at = fields.key_at("expected");
+        fields.refuse(
+            at,
+            "a test needs `expected` with at least one expectation, else whatever is decided holds",
+            out,
+        );
+    }
     Some(Table {
         name: name?.value.as_ref().to_owned(),
         at,
@@ -240,6 +182,10 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
             Some("EFFECT_DENY") => Ok(Effect::Deny),
             _ => Err("`EFFECT_ALLOW` or `EFFECT_DENY`"),
         });
+    if actions.is_empty() && !fields.reported("actions") {
+        let at = fields.key_at("actions");
+        fields.refuse(at, "an expectation needs `actions` with at least one action", out);
+    }
     let file = fields.file.clone();
     let outputs = list_of(fields, "outputs", out, |node, out| {
         let mut fields = Fields::of(&file, node, "an expected output", out)?;
@@ -252,8 +198,13 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
             fields.finish(out);
             Some((source?.value.as_ref().to_owned(), value))
         });
+        let expected = expected.unwrap_or_default();
+        if expected.is_empty() && !fields.reported("expected") {
+            let at = fields.key_at("expected");
+            fields.refuse(at, "an expected output needs `expected` with at least one output", out);
+        }
         fields.finish(out);
-        Some((action?.value.as_ref().to_owned(), expected.unwrap_or_default()))
+        Some((action?.value.as_ref().to_owned(), expected))
     });
     Some(Expectation {
         at,
@@ -276,8 +227,11 @@ fn names(
         fields.text(one, out).map(|text| text.value).filter(|text| !text.is_empty());
     let mut keys = strings(fields.texts(several, out));
     let groups = strings(fields.texts(groups, out));
-    // As Cerbos: the one key replaces the list.
     if let Some(single) = single {
+        if !keys.is_empty() {
+            let at = fields.key_at(several);
+            fields.refuse(at, format!("`{one}` and `{several}` cannot stand together"), out);
+        }
         keys = vec![single.as_ref().to_owned()];
     }
     if keys.is_empty() && groups.is_empty() {

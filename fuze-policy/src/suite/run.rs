@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map as JsonMap, Value};
+use serde_json::Value;
 
 use crate::cel::{self, Map, Timestamp};
-use crate::cerbos::{
-    self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Principal, Problem,
-    Resource, Source,
-};
+use crate::cerbos::{self, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Problem, Source};
 
 use super::matrix::{self, Element, Expected};
 use super::{Against, CaseResult, Options, Outcome, OutputFailure, Suite, SuiteResult, Table, read};
@@ -75,26 +72,18 @@ impl<'s> Runner<'s> {
         let aux_data = match &table.aux_data {
             None => None,
             Some(key) => {
-                let value = suite
-                    .fixtures
-                    .aux_data
-                    .get(key)
-                    .ok_or_else(|| at(format!("there is no auxData `{key}`")))?;
-                Some(aux_data(value).map_err(|why| at(format!("auxData `{key}`: {why}")))?)
+                let found = suite.fixtures.aux_data.get(key).cloned();
+                Some(found.ok_or_else(|| at(format!("there is no auxData `{key}`")))?)
             }
         };
         let mut cases = Vec::new();
         for element in matrix::elements(table, &suite.fixtures)? {
-            let find = |of: &BTreeMap<String, Value>, what: &str, key: &str| {
-                of.get(key).cloned().ok_or_else(|| at(format!("there is no {what} `{key}`")))
-            };
-            let principal = find(&suite.fixtures.principals, "principal", &element.principal)?;
-            let resource = find(&suite.fixtures.resources, "resource", &element.resource)?;
+            let missing = |what: &str, key: &str| at(format!("there is no {what} `{key}`"));
+            let principal = suite.fixtures.principals.get(&element.principal).cloned();
+            let resource = suite.fixtures.resources.get(&element.resource).cloned();
             let input = CheckInput {
-                principal: self::principal(&principal)
-                    .map_err(|why| at(format!("principal `{}`: {why}", element.principal)))?,
-                resource: self::resource(&resource)
-                    .map_err(|why| at(format!("resource `{}`: {why}", element.resource)))?,
+                principal: principal.ok_or_else(|| missing("principal", &element.principal))?,
+                resource: resource.ok_or_else(|| missing("resource", &element.resource))?,
                 actions: table.actions.iter().map(|action| action.as_str().into()).collect(),
                 aux_data: aux_data.clone(),
                 ..CheckInput::default()
@@ -184,95 +173,3 @@ fn params(options: &Options) -> Result<CheckParams, String> {
 
 /// Go's zero time, 0001-01-01T00:00:00Z, which Cerbos takes where a suite names none.
 const ZERO_TIME: i64 = -62_135_596_800;
-
-fn principal(value: &Value) -> Result<Principal, String> {
-    let mut members = Members::of(value)?;
-    let principal = Principal {
-        id: members.text("id")?,
-        policy_version: members.text("policyVersion")?,
-        scope: members.text("scope")?,
-        roles: members.texts("roles")?,
-        attr: members.map("attr")?,
-    };
-    members.finish()?;
-    if principal.id.is_empty() {
-        return Err("`id` is missing".to_owned());
-    }
-    if principal.roles.is_empty() {
-        return Err("`roles` needs one role at least".to_owned());
-    }
-    Ok(principal)
-}
-
-fn resource(value: &Value) -> Result<Resource, String> {
-    let mut members = Members::of(value)?;
-    let resource = Resource {
-        kind: members.text("kind")?,
-        id: members.text("id")?,
-        policy_version: members.text("policyVersion")?,
-        scope: members.text("scope")?,
-        attr: members.map("attr")?,
-    };
-    members.finish()?;
-    if resource.kind.is_empty() || resource.id.is_empty() {
-        return Err("`kind` and `id` are needed".to_owned());
-    }
-    Ok(resource)
-}
-
-fn aux_data(value: &Value) -> Result<AuxData, String> {
-    let mut members = Members::of(value)?;
-    let jwt = members.map("jwt")?;
-    let mut jwts = BTreeMap::new();
-    for (name, claims) in members.map("jwts")? {
-        match claims {
-            Value::Object(claims) => drop(jwts.insert(name, claims)),
-            _ => return Err(format!("`jwts.{name}` must be a mapping")),
-        }
-    }
-    members.finish()?;
-    Ok(AuxData { jwt, jwts })
-}
-
-/// Reads a fixture member by member, so that a misspelt one is found.
-struct Members(JsonMap<String, Value>);
-
-impl Members {
-    fn of(value: &Value) -> Result<Self, String> {
-        value.as_object().cloned().map(Self).ok_or_else(|| "must be a mapping".to_owned())
-    }
-
-    fn text(&mut self, name: &str) -> Result<String, String> {
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(String::new()),
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(format!("`{name}` must be text")),
-        }
-    }
-
-    fn texts(&mut self, name: &str) -> Result<Vec<Arc<str>>, String> {
-        let wrong = || format!("`{name}` must be a list of texts");
-        match self.0.remove(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => {
-                items.iter().map(|item| item.as_str().map(Arc::from).ok_or_else(wrong)).collect()
-            }
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    fn map(&mut self, name: &str) -> Result<JsonMap<String, Value>, String> {
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(JsonMap::new()),
-            Some(Value::Object(members)) => Ok(members),
-            Some(_) => Err(format!("`{name}` must be a mapping")),
-        }
-    }
-
-    fn finish(self) -> Result<(), String> {
-        match self.0.keys().next() {
-            None => Ok(()),
-            Some(name) => Err(format!("`{name}` is not known here")),
-        }
-    }
-}

@@ -136,7 +136,7 @@ fn a_suite_that_tests_nothing_does_not_hold() {
         };
         format!(
             "name: s\nprincipals: {{{}}}\nresources: {{{}}}\ntests:\n  - name: t\n    input: {{principals: [{}], resources: [{}], actions: [{}]}}\n    \
-             expected: []\n",
+             expected: [{{principal: p0, resource: r0, actions: {{do0: EFFECT_DENY}}}}]\n",
             fixtures(principals, "roles: [a]"),
             fixtures(resources, "kind: album"),
             principals.join(", "),

@@ -71,13 +71,28 @@ fn a_role_policy_narrows_whoever_has_its_role_and_nobody_else() {
         (&["B"], true, Decision::Deny),
         (&["b "], true, Decision::Deny),
         (&["*"], true, Decision::Deny),
-        (&[""], true, Decision::Deny),
     ] {
         let asked = Asked::roles(roles);
         assert_eq!(engine.decide_lowered(&asked.request()).is_some(), lowered, "{roles:?}");
         assert_eq!(engine.decide_interpreted(&asked.request()).unwrap().decision, decision, "{roles:?}");
     }
     assert!(engine.decide_lowered(&Asked::roles(&[]).request()).is_none());
+    // Cerbos takes no request with these: neither form decides.
+    for (roles, part) in [
+        (&["support", "support"][..], "the role `support` twice"),
+        (&["support", "sales", "support"], "the role `support` twice"),
+        (&["support", ""], "a role without a name"),
+        (&[""], "a role without a name"),
+    ] {
+        let asked = Asked::roles(roles);
+        assert!(engine.decide_lowered(&asked.request()).is_none(), "{roles:?}");
+        let error = engine.decide_interpreted(&asked.request()).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let many: Vec<String> = (0..1000).map(|at| format!("r{at}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(engine.decide_lowered(&Asked::roles(&many).request()).is_none());
+    assert!(engine.decide_interpreted(&Asked::roles(&many).request()).is_ok());
     let error = engine.decide_interpreted(&Asked::roles(&[]).request());
     assert!(matches!(error, Err(EngineError::Evaluation(_))), "{error:?}");
 }

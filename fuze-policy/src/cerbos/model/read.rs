@@ -337,7 +337,8 @@ fn effect(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Effect> {
             fields.refuse(
                 text.at,
                 "`EFFECT_REQUIRES_APPROVAL` is not an effect of Cerbos: allow the action `invoke` and leave \
-                 `invoke:auto` unallowed, or let `fuze policy migrate` rewrite the rule",
+                 `invoke:auto` unallowed; `fuze policy migrate` does so where a rule names `invoke` of a tool alone, and says what to do \
+                 elsewhere",
                 out,
             );
             None
