@@ -131,6 +131,8 @@ pub(super) fn activation(input: &CheckInput, params: &CheckParams) -> Activation
         let entries = attributes.iter().map(|(name, value)| (name.as_str(), Value::from(value.clone())));
         Arc::new(entries.collect())
     };
+    // A token by its name has its claims under `claims`, as one alone has not.
+    let token = |claims| Value::Map(Arc::new([("claims", Value::Map(map(claims)))].into_iter().collect()));
     let principal = cel::Principal {
         id: input.principal.id.as_str().into(),
         roles: input.principal.roles.iter().cloned().map(Value::String).collect(),
@@ -148,9 +150,7 @@ pub(super) fn activation(input: &CheckInput, params: &CheckParams) -> Activation
     let mut activation = Activation::new(principal, resource, params.now);
     activation.aux_data = input.aux_data.as_ref().map(|data| cel::AuxData {
         jwt: map(&data.jwt),
-        jwts: Arc::new(
-            data.jwts.iter().map(|(name, claims)| (name.as_str(), Value::Map(map(claims)))).collect(),
-        ),
+        jwts: Arc::new(data.jwts.iter().map(|(name, claims)| (name.as_str(), token(claims))).collect()),
     });
     activation.globals = params.globals.clone();
     activation
