@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::verify::{Broken, UNSIGNED};
 use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
@@ -50,7 +51,7 @@ pub(crate) struct Replayed {
     duration_nanos: String,
     steps: Vec<Told>,
     /// What is against the rules of the loop, though the chain may hold.
-    findings: Vec<Found>,
+    findings: Vec<Broken>,
 }
 
 impl Document for Replayed {
@@ -93,13 +94,6 @@ struct ToldField {
     /// How many leaves this stands for, decoys included, if they cannot be told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     leaves: Option<u64>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Found {
-    sequence: u64,
-    rule: &'static str,
-    message: String,
 }
 
 /// How much is told.
@@ -155,7 +149,13 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
                 Some(format!("{} leaves of content are missing", report.content.missing)),
                 Ended::Failed,
             ),
-            (Chain::NotClosed, 0) => ("not_closed", None, Ended::Cannot),
+            // An intact chain that tells of something forbidden is no proof that all was well.
+            _ if !replay.findings.is_empty() => {
+                ("failed", Some("intact, and against the rules".to_owned()), Ended::Failed)
+            }
+            (Chain::NotClosed, 0) => {
+                ("not_closed", (report.signed_records == 0).then(|| UNSIGNED.to_owned()), Ended::Cannot)
+            }
             (Chain::Closed(_), 0) => ("verified", None, Ended::Well),
         },
         Err(error @ VerifyError::Cannot { .. }) => {
@@ -163,7 +163,6 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
         }
         Err(error) => ("failed", Some(plain(&error.to_string())), Ended::Failed),
     };
-    // An intact chain that tells of something forbidden is no proof that all was well.
     let ended = if replay.findings.is_empty() { ended } else { Ended::Failed };
     let opened = replay.opened.as_ref();
     let document = Replayed {
@@ -175,15 +174,7 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
         status: replay.status.map(|status| status.to_string()),
         duration_nanos: replay.duration_nanos().to_string(),
         steps: replay.steps.iter().map(step).collect(),
-        findings: replay
-            .findings
-            .iter()
-            .map(|found| Found {
-                sequence: found.sequence,
-                rule: found.rule.as_str(),
-                message: found.rule.describe().to_owned(),
-            })
-            .collect(),
+        findings: replay.findings.iter().map(Broken::from).collect(),
     };
     (document, ended)
 }
