@@ -152,6 +152,8 @@ def check_payloads(payloads):
         optional = {"content", "parentStepId"} | ({"signature"} if p["span"] == "run.close" else set())
         need(set(p) - optional == RECORD and ROLES[p["span"]] == p["role"], where + "members or role")
         need(set(p.get("content", {"leaves", "root"})) == {"leaves", "root"}, where + "content")
+        need(p["span"] != "oversight.suspend"
+             or (p["attrs"]["fuze.oversight.reason"] == "requested") == ("content" in p), where + "content")
         check_attributes(tables[p["span"]], p["attrs"], where)
         check_time(p["startedAt"], first["startedAt"])
         check_time(p["endedAt"], p["startedAt"])

@@ -182,6 +182,17 @@ impl Trust {
         believed.revocations.iter().cloned().fold(trust, fuze_audit::Trust::revocation)
     }
 
+    /// A bundle discloses what it discloses: no key opens more of it.
+    pub(crate) fn opens_no_bundle(&self) -> Result<()> {
+        match &self.master {
+            None => Ok(()),
+            Some(_) => Err(Problem::usage(
+                "`--master-key` opens nothing of a bundle, which holds what was disclosed and no more; \
+                 name the run's directory or its store",
+            )),
+        }
+    }
+
     /// The history of keys, if one was given.
     pub(crate) const fn history(&self) -> Option<&KeyHistory> {
         self.history.as_ref()

@@ -260,3 +260,66 @@ fn a_failure_says_what_was_expected_and_what_was_found() {
     let text = fuze(&["audit", "verify", &run, "--key", &site.key], 1).stdout;
     assert!(text.contains("recovery") && !text.contains("`recover`"), "{text}");
 }
+
+/// What is named and would not be looked at is refused, with why.
+#[test]
+fn no_option_is_ignored_in_silence() {
+    let site = Site::new();
+    let (run, bundle, signing) = (site.run(0), site.path("run.zip"), site.path("keys/signing.key"));
+    let (annex, master) = (site.path("no-such-annex"), site.path("keys/master.key"));
+    fuze(&["audit", "export", &run, "--out", &bundle, "--key", &site.key, "--signing-key", &signing], 0);
+    for what in ["verify", "show", "replay"] {
+        let call = |path: &str, more: &[&str], code| {
+            fuze(&[["audit", what, path, "--key", &site.key].as_slice(), more].concat(), code)
+        };
+        let refused = call(&bundle, &["--annex", &annex], 2);
+        assert!(refused.stderr.contains("a bundle brings its own annex"), "{}", refused.stderr);
+        call(&bundle, &["--master-key", &master], 2);
+        // Where it is looked at it must be there.
+        call(&run, &["--annex", &annex], 4);
+    }
+    for side in ["--left-annex", "--right-annex"] {
+        fuze(&["audit", "diff", &run, &site.run(1), "--key", &site.key, side, &annex], 4);
+        fuze(&["audit", "diff", &bundle, &bundle, "--key", &site.key, side, &annex], 2);
+    }
+    // A run that lies elsewhere than its annex is explained by it where that is named, and by no other tenant's.
+    site.erase(&["--run", &site.runs[0]], 0);
+    site.erase(&["--tenant", "clinic-8", "--hold", "legal-claims"], 0);
+    let annexes: Vec<String> = fs::read_dir(site.path("store/annex"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .collect();
+    let [own, other] = ["clinic-7", "clinic-8"].map(|tenant| {
+        annexes.iter().find(|path| fs::read_to_string(path).unwrap().contains(tenant)).unwrap()
+    });
+    let moved = site.path("moved");
+    fs::rename(&run, &moved).unwrap();
+    let call = |what: &str, more: &[&str], code| {
+        fuze(&[["audit", what, &moved, "--key", &site.key].as_slice(), more].concat(), code)
+    };
+    for what in ["verify", "show", "replay"] {
+        call(what, &[], 1);
+        call(what, &["--annex", own], 0);
+        let refused = call(what, &["--annex", other], 2);
+        assert!(refused.stderr.contains("`clinic-8`") && refused.stderr.contains("`clinic-7`"));
+    }
+}
+
+/// A message says what is wrong, where, and what would be right.
+#[test]
+fn messages_name_what_they_are_about() {
+    let site = Site::new();
+    let (run, store) = (site.run(0), site.path("store"));
+    let says = |arguments: &[&str], code, parts: &[&str]| {
+        let said = fuze(arguments, code).stderr;
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    };
+    says(&["audit", "verify", &run, "--key", "nonsense"], 4, &["nonsense", "64 hexadecimal digits", "--key"]);
+    let stranger = "01a1ffe0-5b80-72ec-8aea-5ec1eadfffe1";
+    says(&["audit", "verify", &store, "--run", stranger, "--key", &site.key], 4, &[&store, stranger]);
+    let corrupt = site.path("corrupt");
+    fs::create_dir(&corrupt).unwrap();
+    fs::write(format!("{corrupt}/fuze.sqlite"), b"no database").unwrap();
+    says(&["audit", "query", &corrupt], 4, &[&corrupt]);
+    says(&["audit", "verify", &corrupt, "--run", stranger, "--key", &site.key], 4, &[&corrupt]);
+}

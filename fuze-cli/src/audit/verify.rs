@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{Place, Source};
+use crate::place::{AnnexArgs, Place, Source};
 use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
@@ -22,9 +22,8 @@ use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
 pub(crate) struct Args {
     /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`.
     path: PathBuf,
-    /// The tenant's annex, which explains erasures; found beside `runs/` without this.
-    #[arg(long, value_name = "FILE")]
-    annex: Option<PathBuf>,
+    #[command(flatten)]
+    annex: AnnexArgs,
     /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
     #[arg(long)]
     any_exporter: bool,
@@ -193,7 +192,7 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
         return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
     }
     let anchors = args.anchors.read()?.ask(source, trust)?;
-    let annex = source.annex(args.annex.as_deref(), &trust.keys())?;
+    let annex = args.annex.of(source, &trust.keys())?;
     let keys = trust.keys_with(annex.as_ref(), &args.expect);
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
     let progress = Progress::reading("verifying", source.octets());
@@ -213,6 +212,8 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
 }
 
 fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+    args.annex.not_for_bundles()?;
+    trust.opens_no_bundle()?;
     let file = File::open(path).map_err(|error| Problem::file(path, error))?;
     let believed = args.anchors.read()?;
     let mut trust = trust.for_bundles(&believed);
