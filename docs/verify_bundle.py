@@ -6,7 +6,8 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
                      [--overseer PUBLIC-KEY]... BUNDLE...
 
 Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
-must lie beside it. Where a key was revoked (14) it says that it cannot verify.
+must lie beside it. Where a key was revoked (14) it says that it cannot verify. It does not hold what records tell
+against the rules of the loop (17).
 """
 import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime, timedelta
