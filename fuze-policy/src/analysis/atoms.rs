@@ -46,6 +46,10 @@ pub(super) struct Atom {
     pub(super) of_frame: bool,
     /// Whether it looks at the derived roles in force, which differ by scope.
     pub(super) of_runtime: bool,
+    /// Whether it looks at the time.
+    pub(super) of_time: bool,
+    /// Whether it takes hold of more than one attribute at once.
+    pub(super) whole: bool,
     pub(super) points: Vec<Point>,
 }
 
@@ -56,6 +60,8 @@ pub(super) struct Looks {
     pub(super) of_args: bool,
     pub(super) of_frame: bool,
     pub(super) of_runtime: bool,
+    pub(super) of_time: bool,
+    pub(super) whole: bool,
     pub(super) points: Vec<Point>,
     /// Roles that are looked for in `P.roles`.
     pub(super) roles: Vec<Arc<str>>,
@@ -69,6 +75,8 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
         of_args: false,
         of_frame: false,
         of_runtime: false,
+        of_time: is_of_time(expr),
+        whole: false,
         points: Vec::new(),
         roles: Vec::new(),
     };
@@ -92,7 +100,8 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
         _ => {}
     });
     let membership = role_membership(expr);
-    let exact = exact && !is_of_time(expr);
+    looks.whole = whole;
+    let exact = exact && !looks.of_time;
     looks.form = match (exact && !whole, looks.subjects.as_slice()) {
         (false, _) => Form::Free,
         (true, []) if mentions(expr, Root::PrincipalRoles) => match membership {
@@ -103,8 +112,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
             None => Form::Free,
         },
         (true, []) => Form::Cells,
-        // An attribute is equal to itself, whatever it is.
-        (true, [_]) if compares(expr) || equates(expr) => Form::Cells,
+        (true, [_]) if compares(expr) || equates(expr) && is_of_cells(expr) => Form::Cells,
         (true, [_, _]) if equates(expr) => Form::Equality,
         (true, _) if mentions(expr, Root::PrincipalRoles) => Form::Free,
         (true, _) => Form::Points,
@@ -129,8 +137,11 @@ impl Looks {
             (Root::ResourceAttr | Root::PrincipalAttr | Root::ResourceId | Root::PrincipalId, _) => {
                 match attribute(path.root, first) {
                     Some(known) => self.subject(Subject::Attribute(known)),
-                    // One that no request has, or all of them.
-                    None => return first.is_some(),
+                    // One that no request has, or all of them; the arguments are among those of the resource.
+                    None => {
+                        self.of_args |= path.root == Root::ResourceAttr && first.is_none();
+                        return first.is_some();
+                    }
                 }
                 true
             }
@@ -236,6 +247,25 @@ fn equates(expr: &Expr) -> bool {
     }
 }
 
+/// Whether all that is compared is cut into cells: an attribute, which is equal to itself, and the scope, of which each name is a cell of
+/// what it is compared with. Of the rest of a request, such as `R.kind` or `P.roles`, nothing is.
+fn is_of_cells(expr: &Expr) -> bool {
+    let mut all = true;
+    each_part(expr, &mut |part| {
+        if let Kind::Path(path) = &part.kind {
+            all &= matches!(
+                path.root,
+                Root::ResourceAttr
+                    | Root::PrincipalAttr
+                    | Root::ResourceId
+                    | Root::PrincipalId
+                    | Root::ResourceScope
+            );
+        }
+    });
+    all
+}
+
 fn is_scalar(value: &Value) -> bool {
     matches!(
         value,
@@ -284,6 +314,8 @@ impl Atom {
             of_args: looks.of_args,
             of_frame: looks.of_frame,
             of_runtime: looks.of_runtime,
+            of_time: looks.of_time,
+            whole: looks.whole,
             points: looks.points,
             program: Program::of_part(expr),
         }
