@@ -20,7 +20,7 @@ impl<'s> Against<'s> {
     ///
     /// # Errors
     /// Schemas that are not there, are no schemas, or would have to be fetched; none without the feature `cerbos-schema`.
-    #[cfg_attr(not(feature = "cerbos-schema"), expect(unused_variables, clippy::unnecessary_wraps))]
+    #[cfg_attr(not(feature = "cerbos-schema"), expect(unused_variables, reason = "there are no schemas"))]
     pub fn new(set: &'s PolicySet, schemas: &[Source]) -> Result<Self, Problems> {
         Ok(Self {
             set,
