@@ -276,10 +276,13 @@ impl<'s> Eraser<'s> {
         let say = move |keeper: &mut Keeper| {
             keeper.project_annex(tenant.as_str())?;
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
-                if let Some(run) = event.run_id() {
-                    event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
+                let run = event.run_id();
+                let facts = run.map(|run| begins(connection, run)).transpose()?.flatten();
+                if let Some(run) = run {
+                    event.check_whose(&tenant, run, facts.as_ref().map(|facts| facts.tenant.clone()))?;
                 }
                 let mut annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
+                desk.check_heard(connection, &annex, at, facts.as_ref())?;
                 desk.state(connection, &mut annex, at, &by, event.clone())
             });
             ended(stated)?;
@@ -308,6 +311,29 @@ impl SqliteStore {
 impl Desk {
     fn annex(&self, tenant: &Name, lines: &[u8]) -> Result<Annex, EraserError> {
         self.registrar.annex(tenant, lines).map_err(|error| EraseError::AnnexBroken(error).into())
+    }
+
+    /// Whether a line made at `at` in `annex`, about `run` if it is about one, will be heard.
+    fn check_heard(
+        &self,
+        connection: &Connection,
+        annex: &Annex,
+        at: Timestamp,
+        run: Option<&RunFacts>,
+    ) -> Result<(), EraserError> {
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT line FROM summaries JOIN records ON records.run = summaries.run AND sequence = 0
+                 WHERE tenant = ?1 ORDER BY opened DESC",
+            )
+            .map_err(sql)?;
+        let lines = statement.query_map([annex.tenant().as_str()], |row| row.get(0)).map_err(sql)?;
+        let here = lines.filter_map(|line: rusqlite::Result<Vec<u8>>| match line {
+            // What cannot be read speaks for nobody.
+            Ok(line) => RunFacts::read([Ok(line)]).ok().map(Ok),
+            Err(error) => Some(Err(EraserError::Store(sql(error)))),
+        });
+        self.registrar.check_heard(annex, at, run, here)
     }
 
     /// Signs a statement and writes its row.
@@ -355,18 +381,13 @@ impl Desk {
             if lines.is_empty() {
                 return Err(EraseError::UnknownRun(run).into());
             }
-            // It stops this run alone: of a person or tenant others are erased all the same.
-            let facts = RunFacts::read(lines.into_iter().map(Ok)).map_err(|why| {
-                let path = Path::new("runs").join(run.to_string()).join(Stream::Records.file_name());
-                EraserError::Erase(EraseError::Line { path, why })
-            })?;
-            if facts.origin != *self.registrar.origin() {
-                return Err(EraseError::OtherOrigin { found: facts.origin }.into());
-            }
+            let facts = facts_of(run, lines)?;
+            self.registrar.check_origin(&facts)?;
             let Some(close) = facts.close else {
                 return Err(EraseError::NotClosed { run, waiting: facts.waiting, stored: true }.into());
             };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
+            self.check_heard(connection, &annex, close.not_before(at), Some(&facts))?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
             if plan.subject_key().is_some() && self.subjects.is_none() {
                 return Err(EraseError::KeysNeeded.into());
@@ -477,6 +498,24 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
         )
         .optional()
         .map_err(|error| sql(error).into())
+}
+
+/// What a run's first record says, if the run is here.
+fn begins(connection: &Connection, run: RunId) -> Result<Option<RunFacts>, EraserError> {
+    let Some(row) = rows::find(connection, run)? else { return Ok(None) };
+    let lines = read::lines(connection, row.id, 0, 1)?;
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(facts_of(run, lines)?))
+}
+
+/// A run's facts. What is wrong with its records stops it alone: of a person or tenant others are erased all the same.
+fn facts_of(run: RunId, lines: Vec<Vec<u8>>) -> Result<RunFacts, EraseError> {
+    RunFacts::read(lines.into_iter().map(Ok)).map_err(|why| {
+        let path = Path::new("runs").join(run.to_string()).join(Stream::Records.file_name());
+        EraseError::Line { path, why }
+    })
 }
 
 /// Whose a run is, if it is here.

@@ -404,7 +404,10 @@ fn an_intent_of_a_revoked_key_is_refused() {
 /// What lies in `erasures/` and is nobody's intent is in nobody's way; one that a tenant's erasure left is in that tenant's alone.
 #[test]
 fn what_is_under_way_stops_its_own_tenant_alone() {
-    let desk = Desk::new();
+    let mut desk = Desk::new();
+    desk.tenant = name("other");
+    make(&desk);
+    desk.tenant = name("acme");
     let (made, later) = (make(&desk), make(&desk));
     let erasures = desk.place.path().join("erasures");
     fs::create_dir_all(&erasures).unwrap();

@@ -3,4 +3,5 @@
 mod cut_off;
 mod desk;
 mod gone;
+mod orders;
 mod refused;
