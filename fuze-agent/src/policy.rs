@@ -15,7 +15,7 @@ use crate::law::residency::Residency;
 use crate::tool::{Arguments, Tool};
 
 pub use fuze_policy::analysis::{Finding, Tools};
-pub use fuze_policy::build::{self, Bundle, Named, Tested};
+pub use fuze_policy::build::{self, Built, Bundle, Named, Tested};
 
 /// Policies in a program, which the build has loaded, tested and proven, with the tools that they are about. [`policy!`](crate::policy!)
 /// makes one; [`engine`](Self::engine) is what a [`Deployment`](crate::Deployment) takes.
@@ -64,6 +64,7 @@ impl BuiltPolicy {
             schemas: &[],
             manifest: None,
             hash: [0; 32],
+            flat_form: &[],
             named: &[],
             tested: &[],
         };
@@ -90,12 +91,20 @@ impl BuiltPolicy {
         misfits(bundle, tools, &mut [])
     }
 
-    /// The engine that decides by these policies.
+    /// The engine that decides by these policies, in the flat form that the build made of them.
     ///
     /// # Errors
     /// When they are not what the build checked: see [`Bundle::engine`].
-    pub fn engine(&self) -> Result<Cerbos, LoadError> {
+    pub fn engine(&self) -> Result<Built, LoadError> {
         self.bundle.engine()
+    }
+
+    /// The policies themselves, with the flat form held against what they come to: see [`Bundle::policies`].
+    ///
+    /// # Errors
+    /// When they are not what the build checked.
+    pub fn policies(&self) -> Result<Cerbos, LoadError> {
+        self.bundle.policies()
     }
 
     /// SHA-256 over the policies, as it stands in the record of each decision.
@@ -123,9 +132,9 @@ impl BuiltPolicy {
     /// Worth a test of the program's own, because a constant cannot see the names of arguments.
     ///
     /// # Errors
-    /// See [`engine`](Self::engine).
+    /// See [`policies`](Self::policies), which it calls.
     pub fn review(&self) -> Result<Vec<Finding>, LoadError> {
-        Ok(analysis::lint(&self.engine()?, &self.tools()))
+        Ok(analysis::lint(&self.policies()?, &self.tools()))
     }
 }
 
@@ -156,6 +165,10 @@ const fn misfits(bundle: &Bundle, tools: &[Listed], out: &mut [u8]) -> usize {
     }
     let mut left = tools;
     while let [tool, rest @ ..] = left {
+        if find(rest, tool.facts.name).is_some() {
+            text.all(&["\n", bundle.directory, ": two of the listed tools are called `", tool.facts.name]);
+            text.add("`, and a policy could not tell them apart");
+        }
         if let Some(test) = only_otherwise(bundle.tested, &tool.facts) {
             text.all(&["\n", test.place, ": no test takes the tool `", test.tool, "` as it is declared: "]);
             text.facts(&tool.facts);

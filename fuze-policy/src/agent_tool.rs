@@ -10,10 +10,9 @@ mod question;
 mod unasked;
 mod widening;
 
-#[cfg(feature = "cerbos-reload")]
-pub(crate) use engine::hash;
-pub(crate) use engine::read;
 pub use engine::{Cerbos, LoadError, verdict};
+pub(crate) use engine::{decide_lowered, hash, identity, read};
+
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

@@ -8,6 +8,7 @@ mod expr;
 mod fact;
 mod json;
 mod run;
+mod stored;
 mod table;
 mod value;
 mod work;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::build::{Built, Bundle};
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts};
 use serde_json::{Value, json};
@@ -57,11 +58,29 @@ fn lowered(condition: &str, variables: &Value, args: &Value) -> Option<bool> {
     };
     let allowed = |decision: &Decision| *decision != Decision::Deny;
     let found = engine.decide_lowered(&request).map(|verdict| allowed(&verdict.decision));
+    let stored = built(&engine, &policy.to_string()).decide_lowered(&request);
+    assert_eq!(stored.map(|verdict| allowed(&verdict.decision)), found, "{condition}, stored");
     let interpreted = engine.decide_interpreted(&request).map(|verdict| allowed(&verdict.decision));
     if let Some(found) = found {
         assert_eq!(interpreted, Ok(found), "{condition}");
     }
     found
+}
+
+/// The engine as a program has it that was built with this policy.
+fn built(engine: &Cerbos, policy: &str) -> Built {
+    let bundle = Bundle {
+        directory: "",
+        policies: vec![("p.yaml", &*policy.to_owned().leak())].leak(),
+        schemas: &[],
+        manifest: Some(MANIFEST),
+        hash: engine.bundle_hash(),
+        flat_form: engine.flat_form().leak(),
+        named: &[],
+        tested: &[],
+    };
+    assert!(bundle.policies().is_ok(), "the same policies are the same bytes");
+    bundle.engine().unwrap()
 }
 
 fn none() -> Value {

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use fuze_policy::agent_tool::Cerbos;
+use fuze_policy::build::{Built, Bundle};
 use fuze_policy::cerbos::{Files, Source};
-use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts, Verdict};
+use fuze_policy::{CallFacts, Decision, Engine as _, Request, RuleId, RunFacts, ToolFacts, Verdict};
 
 /// The rules of the policy of a scope.
 fn rules(scope: &str, rules: &str) -> String {
@@ -19,16 +20,37 @@ fn rules(scope: &str, rules: &str) -> String {
     )
 }
 
-fn engine(policies: &[&str]) -> Cerbos {
+/// An engine, and the same as a program has it that was built with its policies.
+struct Both {
+    loaded: Cerbos,
+    built: Built,
+}
+
+fn engine(policies: &[&str]) -> Both {
     let source = |(at, text): (usize, &&str)| {
         Source::new(&format!("p{at}.yaml"), &format!("apiVersion: api.cerbos.dev/v1\n{text}"))
     };
     let files = Files { policies: policies.iter().enumerate().map(source).collect(), ..Files::default() };
-    Cerbos::new(&files, None).unwrap_or_else(|error| panic!("{policies:?}: {error}"))
+    let loaded = Cerbos::new(&files, None).unwrap_or_else(|error| panic!("{policies:?}: {error}"));
+    let text = |source: &Source| -> (&'static str, &'static str) {
+        (source.path.to_string().leak(), source.text.to_string().leak())
+    };
+    let bundle = Bundle {
+        directory: "",
+        policies: files.policies.iter().map(text).collect::<Vec<_>>().leak(),
+        schemas: &[],
+        manifest: None,
+        hash: loaded.bundle_hash(),
+        flat_form: loaded.flat_form().leak(),
+        named: &[],
+        tested: &[],
+    };
+    assert!(bundle.policies().is_ok(), "the same policies are the same bytes: {policies:?}");
+    Both { loaded, built: bundle.engine().unwrap() }
 }
 
 /// What the flat form says about a call of `pay`; where it says something, the interpreter says the same.
-fn lowered(engine: &Cerbos, roles: &[&str], tenant: &str) -> Option<Verdict> {
+fn lowered(engine: &Both, roles: &[&str], tenant: &str) -> Option<Verdict> {
     let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
     let request = Request {
         tool: ToolFacts {
@@ -51,10 +73,20 @@ fn lowered(engine: &Cerbos, roles: &[&str], tenant: &str) -> Option<Verdict> {
         },
         call: CallFacts { args: b"{}", depth: 0 },
     };
-    let found = engine.decide_lowered(&request)?;
-    let interpreted = engine.decide_interpreted(&request).unwrap();
-    assert_eq!((&found.decision, &found.rule), (&interpreted.decision, &interpreted.rule));
-    Some(found)
+    let found = engine.loaded.decide_lowered(&request);
+    let stored = engine.built.decide_lowered(&request);
+    assert_eq!(parts(&stored), parts(&found));
+    let interpreted = engine.loaded.decide_interpreted(&request).ok();
+    if found.is_some() {
+        assert_eq!(parts(&interpreted), parts(&found));
+    }
+    // What is left to the interpreter is decided all the same.
+    assert_eq!(parts(&engine.built.decide(&request).ok()), parts(&interpreted));
+    found
+}
+
+fn parts(verdict: &Option<Verdict>) -> Option<(&Decision, &RuleId)> {
+    verdict.as_ref().map(|verdict| (&verdict.decision, &verdict.rule))
 }
 
 const BOTH: &str = "actions: [invoke, 'invoke:auto']";

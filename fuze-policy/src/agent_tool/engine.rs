@@ -141,14 +141,28 @@ impl Cerbos {
     /// Decides by the flat form alone; `None` where it leaves the decision to the interpreter.
     #[must_use]
     pub fn decide_lowered(&self, request: &Request<'_>) -> Option<Verdict> {
-        let [invoke, auto] = self.table.decide(request)?;
-        Some(lowered(&invoke, &auto))
+        decide_lowered(&self.table, request)
     }
+
+    /// The flat form as bytes, of the same policies the same: what a [`Bundle`](crate::build::Bundle) has in it.
+    #[must_use]
+    pub fn flat_form(&self) -> Vec<u8> {
+        self.table.to_bytes(&self.hash)
+    }
+}
+
+pub(crate) fn decide_lowered(table: &Table, request: &Request<'_>) -> Option<Verdict> {
+    let [invoke, auto] = table.decide(request)?;
+    Some(lowered(&invoke, &auto))
+}
+
+pub(crate) fn identity(bundle_hash: [u8; 32]) -> EngineIdentity {
+    EngineIdentity { name: NAME.to_owned(), bundle_hash, permissive: false }
 }
 
 impl Engine for Cerbos {
     fn identity(&self) -> EngineIdentity {
-        EngineIdentity { name: NAME.to_owned(), bundle_hash: self.hash, permissive: false }
+        identity(self.hash)
     }
 
     fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {

@@ -1,7 +1,11 @@
 //! Policies inside a program: constants alone, so that they can be held against types while the program is compiled.
 
-use crate::agent_tool::{Cerbos, LoadError, MANIFEST};
+use std::sync::OnceLock;
+
+use crate::agent_tool::{self, Cerbos, LoadError, MANIFEST};
 use crate::cerbos::{Files, Source};
+use crate::lower::Table;
+use crate::{Engine, EngineError, EngineIdentity, Request, Verdict};
 
 /// What goes before the directory in the name of the variable that says where a bundle lies. `policy!` looks for the same name.
 pub(super) const VARIABLE: &str = "FUZE_POLICY:";
@@ -19,6 +23,8 @@ pub struct Bundle {
     pub manifest: Option<&'static str>,
     /// [`Cerbos::bundle_hash`] of all of it.
     pub hash: [u8; 32],
+    /// [`Cerbos::flat_form`] of all of it.
+    pub flat_form: &'static [u8],
     /// The tools that policies name.
     pub named: &'static [Named],
     /// The tools that tests are about.
@@ -54,23 +60,95 @@ pub struct Tested {
 }
 
 impl Bundle {
-    /// The engine that decides by these policies.
+    /// The engine that decides by these policies: by the flat form that the build made, without reading a policy.
     ///
     /// # Errors
-    /// When they are not what the build checked: the engine in the program is of another version than the build script's.
-    pub fn engine(&self) -> Result<Cerbos, LoadError> {
+    /// When the policies or the flat form are not what the build checked: the engine in the program is of another version than the build
+    /// script's, or somebody has put the bundle together.
+    pub fn engine(&self) -> Result<Built, LoadError> {
+        let (files, manifest) = self.files();
+        if agent_tool::hash(&files, manifest.as_ref()) != self.hash {
+            return Err(self.other());
+        }
+        let table = Table::from_bytes(self.flat_form, &self.hash).ok_or_else(|| self.other())?;
+        Ok(Built { bundle: *self, table, policies: OnceLock::new() })
+    }
+
+    /// The policies themselves, read, with the flat form held against what they come to: that it is theirs.
+    ///
+    /// # Errors
+    /// See [`engine`](Self::engine).
+    pub fn policies(&self) -> Result<Cerbos, LoadError> {
+        let (files, manifest) = self.files();
+        let engine = Cerbos::new(&files, manifest.as_ref())?;
+        if engine.bundle_hash() != self.hash || engine.flat_form() != self.flat_form {
+            return Err(self.other());
+        }
+        Ok(engine)
+    }
+
+    fn files(&self) -> (Files, Option<Source>) {
         let sources = |of: &[(&str, &str)]| of.iter().map(|(path, text)| Source::new(path, text)).collect();
         let files =
             Files { policies: sources(self.policies), schemas: sources(self.schemas), tests: Vec::new() };
-        let manifest = self.manifest.map(|text| Source::new(MANIFEST, text));
-        let engine = Cerbos::new(&files, manifest.as_ref())?;
-        if engine.bundle_hash() != self.hash {
-            let message =
-                "this is not what the build script checked: take the same version of fuze-policy under \
-                 `[build-dependencies]` and `[dependencies]`"
-                    .to_owned();
-            return Err(LoadError::about(self.directory, message));
+        (files, self.manifest.map(|text| Source::new(MANIFEST, text)))
+    }
+
+    fn other(&self) -> LoadError {
+        let message =
+            "this is not what the build script checked: take the same version of fuze-policy under \
+                       `[build-dependencies]` and `[dependencies]`"
+                .to_owned();
+        LoadError::about(self.directory, message)
+    }
+}
+
+/// The engine of a program's own policies.
+///
+/// The flat form decides as the build made it. What that leaves (see [`Cerbos::decide_lowered`]) the policies decide, which are read when
+/// the first such decision comes, and held against the hash and the flat form: should they not be what the build checked, that
+/// decision and each later one of its kind is an error, and halts its run.
+#[derive(Debug)]
+pub struct Built {
+    bundle: Bundle,
+    table: Table,
+    policies: OnceLock<Result<Cerbos, LoadError>>,
+}
+
+impl Built {
+    /// [`Cerbos::bundle_hash`] of the policies.
+    #[must_use]
+    pub fn bundle_hash(&self) -> [u8; 32] {
+        self.bundle.hash
+    }
+
+    /// See [`Cerbos::decide_lowered`].
+    #[must_use]
+    pub fn decide_lowered(&self, request: &Request<'_>) -> Option<Verdict> {
+        agent_tool::decide_lowered(&self.table, request)
+    }
+
+    /// The policies themselves.
+    ///
+    /// # Errors
+    /// See [`Bundle::policies`].
+    pub fn policies(&self) -> Result<&Cerbos, &LoadError> {
+        self.policies.get_or_init(|| self.bundle.policies()).as_ref()
+    }
+}
+
+impl Engine for Built {
+    fn identity(&self) -> EngineIdentity {
+        agent_tool::identity(self.bundle.hash)
+    }
+
+    fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
+        match self.decide_lowered(request) {
+            Some(verdict) => Ok(verdict),
+            None => match self.policies() {
+                Ok(policies) => policies.decide_interpreted(request),
+                Err(error) => Err(EngineError::Evaluation(error.to_string())),
+            },
         }
-        Ok(engine)
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::Engine as _;
 
 const POLICY: &str = r#"apiVersion: api.cerbos.dev/v1
 resourcePolicy:
@@ -222,16 +223,61 @@ fn the_bundle_is_the_set_that_was_checked() {
     ] {
         assert!(source.contains(part), "{part}: {source}");
     }
+    let form: &'static [u8] = checked.engine().flat_form().leak();
     let bundle = Bundle {
         directory: "policies",
         policies: &[("p.yaml", POLICY)],
         schemas: &[],
         manifest: Some(manifest),
         hash: checked.engine().bundle_hash(),
+        flat_form: form,
         named: &[],
         tested: &[],
     };
-    assert_eq!(bundle.engine().unwrap().bundle_hash(), checked.engine().bundle_hash());
-    let other = Bundle { manifest: Some("format: 1\nglobals: {limit: 6}\n"), ..bundle };
-    assert!(other.engine().unwrap_err().to_string().contains("not what the build script checked"));
+    assert_eq!(bundle.engine().unwrap().identity(), checked.engine().identity());
+    assert_eq!(bundle.policies().unwrap().bundle_hash(), checked.engine().bundle_hash());
+
+    let refused = |bundle: &Bundle| {
+        let told = bundle.engine().unwrap_err().to_string();
+        assert!(told.contains("not what the build script checked"), "{told}");
+        assert!(bundle.policies().is_err());
+    };
+    let other_manifest = Some("format: 1\nglobals: {limit: 6}\n");
+    refused(&Bundle { manifest: other_manifest, ..bundle });
+    // A form that was made of other policies, a cut one, and one with something after it.
+    let files = [("policies/p.yaml", POLICY), ("policies/p_test.yaml", SUITE)];
+    let others = check(&files, &policies()).unwrap();
+    refused(&Bundle { flat_form: others.engine().flat_form().leak(), ..bundle });
+    refused(&Bundle { manifest: None, hash: others.engine().bundle_hash(), ..bundle });
+    for cut in 0..form.len() {
+        refused(&Bundle { flat_form: &form[..cut], ..bundle });
+    }
+    refused(&Bundle { flat_form: [form, b"\0"].concat().leak(), ..bundle });
+}
+
+/// The flat form of other policies under the hash of these: it decides what it decides, and whoever looks finds it.
+#[test]
+fn a_flat_form_of_other_policies_is_found_out() {
+    let engine = |text: &str| {
+        let files = Files { policies: vec![Source::new("p.yaml", text)], ..Files::default() };
+        Cerbos::new(&files, None).unwrap()
+    };
+    let (honest, wide) =
+        (engine(POLICY), engine(&POLICY.replace("[\"invoke\"]", "[\"invoke\", \"invoke:auto\"]")));
+    let mut form = wide.flat_form();
+    let at = form.windows(32).position(|part| part == wide.bundle_hash()).unwrap();
+    form[at..at + 32].copy_from_slice(&honest.bundle_hash());
+    let bundle = Bundle {
+        directory: "policies",
+        policies: &[("p.yaml", POLICY)],
+        schemas: &[],
+        manifest: None,
+        hash: honest.bundle_hash(),
+        flat_form: form.leak(),
+        named: &[],
+        tested: &[],
+    };
+    let built = bundle.engine().unwrap();
+    assert!(built.policies().unwrap_err().to_string().contains("not what the build script checked"));
+    assert!(bundle.policies().is_err());
 }

@@ -54,9 +54,10 @@ pub(super) fn source(directory: &str, checked: &Checked) -> String {
     let manifest = checked.manifest.as_ref().map(|source| &source.text);
     format!(
         "{{\nuse ::fuze_agent::policy::{{Bundle, Named, Tested}};\nBundle {{\ndirectory: {directory:?},\npolicies: &[{}],\n\
-         schemas: &[{}],\nmanifest: {manifest:?},\nhash: {:?},\nnamed: &[{named}],\ntested: &[{tested}],\n}}\n}}\n",
+         schemas: &[{}],\nmanifest: {manifest:?},\nhash: {:?},\nflat_form: b\"{}\",\nnamed: &[{named}],\ntested: &[{tested}],\n}}\n}}\n",
         list(&checked.files.policies),
         list(&checked.files.schemas),
         checked.engine.bundle_hash(),
+        checked.engine.flat_form().escape_ascii(),
     )
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::cel::{self, BinaryOp, Cidr, Expr, Fold, FoldKind, Kind, Path, Pattern, Root, Value};
 
 use super::fact::{Fact, Place, place};
+use super::stored::{Plain, Reader, Stored, stored};
 
 /// The index of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) const LOCALS: usize = 4;
 /// A lowered expression's parts.
 #[derive(Debug)]
 pub(super) enum Node {
-    Literal(Value),
+    Literal(Plain),
     Fact(Fact),
     /// The arguments of the call, and keys within.
     Args(Vec<Arc<str>>),
@@ -48,6 +49,62 @@ pub(super) enum Node {
     /// What another node is.
     Same(At),
     Leave,
+}
+
+stored!(enum Node {
+    0: Literal { 0: value }, 1: Fact { 0: fact }, 2: Args { 0: keys }, 3: Missing {}, 4: Local { 0: index }, 5: Member { 0: of, 1: key },
+    6: Has { 0: of, 1: key }, 7: HasFact { 0: fact }, 8: HasArgs { 0: keys, 1: last }, 9: Element { 0: of, 1: index }, 10: Not { 0: of },
+    11: Compare { 0: operator, 1: left, 2: right }, 12: Is { 0: fact, 1: text }, 13: In { 0: element, 1: of },
+    14: Arithmetic { 0: operator, 1: left, 2: right }, 15: Negate { 0: of }, 16: And { 0: operands }, 17: Or { 0: operands },
+    18: Conditional { 0: condition, 1: then, 2: otherwise }, 19: Text { 0: test, 1: of, 2: by }, 20: Matches { 0: of, 1: pattern },
+    21: InRange { 0: of, 1: range }, 22: Size { 0: of }, 23: Fold { 0: each }, 24: Same { 0: at }, 25: Leave {},
+});
+
+impl Node {
+    /// The nodes that it is made of.
+    fn parts(&self) -> Vec<At> {
+        match self {
+            Node::Literal(_)
+            | Node::Fact(_)
+            | Node::Args(_)
+            | Node::Missing
+            | Node::Local(_)
+            | Node::HasFact(_)
+            | Node::HasArgs(..)
+            | Node::Is(..)
+            | Node::Leave => Vec::new(),
+            Node::Member(of, _)
+            | Node::Has(of, _)
+            | Node::Not(of)
+            | Node::Negate(of)
+            | Node::Matches(of, _)
+            | Node::InRange(of, _)
+            | Node::Size(of)
+            | Node::Same(of) => vec![*of],
+            Node::Element(one, two)
+            | Node::Compare(_, one, two)
+            | Node::In(one, two)
+            | Node::Arithmetic(_, one, two)
+            | Node::Text(_, one, two) => vec![*one, *two],
+            Node::Conditional(one, two, three) => vec![*one, *two, *three],
+            Node::And(all) | Node::Or(all) => all.clone(),
+            Node::Fold(each) => vec![each.range, each.body],
+        }
+    }
+}
+
+stored!(struct Each { kind, range, body, nodes, local });
+
+stored!(enum TextTest { 0: StartsWith {}, 1: EndsWith {}, 2: Contains {} });
+
+impl Stored for At {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        u32::read(from).map(Self)
+    }
 }
 
 /// A macro over a list.
@@ -87,6 +144,28 @@ pub(super) struct Arena {
 
 /// Variables that stand in variables are written out; beyond this many nodes an expression is left to the interpreter.
 const MOST_NODES: usize = 50_000;
+
+impl Stored for Arena {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.nodes.write(out);
+    }
+
+    /// The parts of a node come before it, and are parts of no other, as they were lowered: so an evaluation ends, and soon.
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let nodes: Vec<Node> = Stored::read(from)?;
+        let mut free = vec![false; nodes.len()];
+        for (at, node) in nodes.iter().enumerate() {
+            for part in node.parts() {
+                let part = free.get_mut(usize::try_from(part.0).ok()?)?;
+                if !std::mem::take(part) {
+                    return None;
+                }
+            }
+            *free.get_mut(at)? = true;
+        }
+        Some(Self { nodes })
+    }
+}
 
 impl Arena {
     /// Lowers an expression; with it comes the number of its nodes.
@@ -142,7 +221,7 @@ impl Lowering<'_, '_> {
     /// `None` for what is not lowered.
     fn node(&mut self, expr: &Expr) -> Option<Node> {
         Some(match &expr.kind {
-            Kind::Literal(value) => Node::Literal(value.clone()),
+            Kind::Literal(value) => Node::Literal(Plain::new(value.clone())?),
             Kind::Path(path) => return self.path(path),
             Kind::Local(index) => {
                 Node::Local(self.base.checked_add(*index).filter(|local| *local < self.locals)?)
@@ -156,9 +235,9 @@ impl Lowering<'_, '_> {
                     Place::Args(keys) => match keys.split_last() {
                         Some((last, keys)) => Node::HasArgs(keys.to_vec(), Arc::clone(last)),
                         // The arguments are always there.
-                        None => Node::Literal(Value::Bool(true)),
+                        None => Node::Literal(Plain::new(Value::Bool(true))?),
                     },
-                    Place::Missing => Node::Literal(Value::Bool(false)),
+                    Place::Missing => Node::Literal(Plain::new(Value::Bool(false))?),
                 },
                 _ => Node::Has(self.expr(operand), Arc::clone(field)),
             },
@@ -212,11 +291,11 @@ impl Lowering<'_, '_> {
             }
             Root::Constants => {
                 let value = (self.names.constants)(first)?;
-                self.arena.push(Node::Literal(value))
+                self.arena.push(Node::Literal(Plain::new(value)?))
             }
             _ => {
                 let value = (self.names.globals)(first)?;
-                self.arena.push(Node::Literal(value))
+                self.arena.push(Node::Literal(Plain::new(value)?))
             }
         };
         for key in rest {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::Request;
 use crate::cel::{Path, Root};
 
+use super::stored::stored;
 use super::value::{List, Ref};
 
 /// One trusted fact of a request.
@@ -26,6 +27,11 @@ pub(super) enum Fact {
     Principal,
     Roles,
 }
+
+stored!(enum Fact {
+    0: ToolName {}, 1: Classification {}, 2: Art9Basis {}, 3: Residency {}, 4: Effect {}, 5: Egress {}, 6: Depth {}, 7: Tenant {},
+    8: Purpose {}, 9: LawfulBasis {}, 10: AnnexIii {}, 11: Art22 {}, 12: HasSubject {}, 13: Principal {}, 14: Roles {},
+});
 
 /// Where a path leads.
 #[derive(Clone, Debug)]

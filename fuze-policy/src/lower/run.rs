@@ -43,7 +43,7 @@ impl<'a> Run<'a, '_> {
     #[inline]
     fn operand(&mut self, at: At) -> Result<Ref<'a>, Stop> {
         match self.node(at)? {
-            Node::Literal(value) => Ref::of(value),
+            Node::Literal(literal) => Ref::of(literal.value()),
             Node::Fact(fact) => fact.of(self.request).ok_or(Stop::Failed),
             _ => self.eval(at),
         }
@@ -53,7 +53,7 @@ impl<'a> Run<'a, '_> {
         Ok(match self.node(at)? {
             Node::Leave => return Err(Stop::Leave),
             Node::Same(at) => self.eval(*at)?,
-            Node::Literal(value) => Ref::of(value)?,
+            Node::Literal(literal) => Ref::of(literal.value())?,
             Node::Fact(fact) => fact.of(self.request).ok_or(Stop::Failed)?,
             Node::Args(keys) => self.args(keys)?,
             Node::Missing => return Err(Stop::Failed),

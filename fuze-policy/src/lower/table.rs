@@ -1,6 +1,6 @@
 //! Rules about tools, by scope and action, in the order in which Cerbos evaluates them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Request;
@@ -15,6 +15,7 @@ use crate::decision::{Obligation, RuleId};
 
 use super::expr::{Arena, At, Names};
 use super::run;
+use super::stored::{Reader, Stored, stored};
 use super::value::Stop;
 use super::work::Work;
 
@@ -132,7 +133,98 @@ enum Test {
     None(Vec<Test>),
 }
 
+stored!(struct Level { policy, consent, rules });
+
+stored!(struct Rules { rows, by_tool, for_others });
+
+stored!(struct Row { source, role, derived, condition, allows, inverted, when_met, when_not_met });
+
+stored!(enum RoleTest { 0: Any {}, 1: Literal { 0: role }, 2: Pattern { 0: pattern } });
+
+stored!(enum Said { 0: Nothing {}, 1: Obligation { 0: obligation }, 2: Leave {} });
+
+stored!(enum Test { 0: Expr { 0: at, 1: nodes }, 1: All { 0: of }, 2: Any { 0: of }, 3: None { 0: of } });
+
+impl Stored for TestId {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        u32::read(from).map(Self)
+    }
+}
+
+/// Levels are shared by the scopes below them: each is written once, and then named by its number.
+impl Stored for Table {
+    fn write(&self, out: &mut Vec<u8>) {
+        let Self { arena, conditions, tools, root, chains, role_policies, principals } = self;
+        let mut levels: Vec<Arc<Level>> = Vec::new();
+        let mut numbers: HashMap<*const Level, u32> = HashMap::new();
+        let mut numbered = |chain: &Option<Vec<Arc<Level>>>| -> Option<Vec<u32>> {
+            let number = |level: &Arc<Level>| {
+                *numbers.entry(Arc::as_ptr(level)).or_insert_with(|| {
+                    levels.push(Arc::clone(level));
+                    number(levels.len() - 1)
+                })
+            };
+            chain.as_ref().map(|chain| chain.iter().map(number).collect())
+        };
+        let root = numbered(root);
+        let sorted: BTreeMap<_, _> = chains.iter().collect();
+        let chains: Vec<(Arc<str>, Option<Vec<u32>>)> =
+            sorted.into_iter().map(|(scope, chain)| (Arc::clone(scope), numbered(chain))).collect();
+        arena.write(out);
+        conditions.write(out);
+        tools.write(out);
+        levels.write(out);
+        root.write(out);
+        chains.write(out);
+        role_policies.write(out);
+        principals.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let arena = Stored::read(from)?;
+        let conditions = Stored::read(from)?;
+        let tools = Stored::read(from)?;
+        let levels: Vec<Arc<Level>> = Stored::read(from)?;
+        let named = |chain: Option<Vec<u32>>| -> Option<Option<Vec<Arc<Level>>>> {
+            let level = |number: u32| levels.get(usize::try_from(number).ok()?).cloned();
+            match chain {
+                Some(chain) => Some(Some(chain.into_iter().map(level).collect::<Option<_>>()?)),
+                None => Some(None),
+            }
+        };
+        let root = named(Stored::read(from)?)?;
+        let chains: Vec<(Arc<str>, Option<Vec<u32>>)> = Stored::read(from)?;
+        let chains = chains.into_iter().map(|(scope, chain)| Some((scope, named(chain)?)));
+        let chains = chains.collect::<Option<_>>()?;
+        let role_policies = Stored::read(from)?;
+        let principals = Stored::read(from)?;
+        Some(Self { arena, conditions, tools, root, chains, role_policies, principals })
+    }
+}
+
+/// What stored bytes begin with: another layout is another number.
+const LAYOUT: &[u8] = concat!("fuze-policy ", env!("CARGO_PKG_VERSION"), " flat form 1\n").as_bytes();
+
 impl Table {
+    /// The flat form of the policies of this hash as bytes; of the same policies the same bytes.
+    pub(crate) fn to_bytes(&self, bundle_hash: &[u8; 32]) -> Vec<u8> {
+        let mut bytes = LAYOUT.to_vec();
+        bytes.extend_from_slice(bundle_hash);
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) gave. `None` for bytes of another version, of other policies, or cut.
+    pub(crate) fn from_bytes(bytes: &[u8], bundle_hash: &[u8; 32]) -> Option<Self> {
+        let mut from = Reader::new(bytes.strip_prefix(LAYOUT)?.strip_prefix(bundle_hash)?);
+        let table = Self::read(&mut from)?;
+        from.is_at_end().then_some(table)
+    }
+
     /// Lowers what a set says about tools.
     pub(crate) fn new(set: &PolicySet, globals: &Map) -> Self {
         let mut table = Self::default();
@@ -238,8 +330,7 @@ impl Table {
             only_for.push(rule.condition.as_ref().filter(|_| skippable).and_then(only_tool));
             rules.rows.push(row);
         }
-        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let tools: HashSet<&Arc<str>> = only_for.iter().flatten().collect();
+        let tools: BTreeSet<&Arc<str>> = only_for.iter().flatten().collect();
         for tool in tools {
             let fits = |(_, only): &(usize, &Option<Arc<str>>)| only.as_ref().is_none_or(|only| only == tool);
             let rows = only_for.iter().enumerate().filter(fits).map(|(at, _)| number(at)).collect();
@@ -308,6 +399,11 @@ impl Table {
         let [invoke, auto] = [0, 1].map(|action| decision.action(levels, action));
         Some([invoke.ok()?, auto.ok()?])
     }
+}
+
+/// Of what there is far less than this.
+fn number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// What was lowered already.

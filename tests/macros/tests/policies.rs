@@ -40,7 +40,16 @@ const RECORD: Tested =
     Tested { tool: "record", classification: "special_category", art9_basis: "explicit_consent", ..LOOKUP };
 
 const fn bundle(named: &'static [Named], tested: &'static [Tested]) -> Bundle {
-    Bundle { directory: "p", policies: &[], schemas: &[], manifest: None, hash: [0; 32], named, tested }
+    Bundle {
+        directory: "p",
+        policies: &[],
+        schemas: &[],
+        manifest: None,
+        hash: [0; 32],
+        flat_form: &[],
+        named,
+        tested,
+    }
 }
 
 /// What does not fit, as the compiler would say it.
@@ -94,6 +103,19 @@ fn each_name_that_no_tool_has_is_told_with_its_place() {
         )
     };
     assert_eq!(misfits(NAMED, &[]), [line("1:1", "look"), line("3:1", "lookups"), line("4:1", "")].concat());
+}
+
+#[test]
+fn two_tools_of_one_name_are_told() {
+    const TWICE: &[Listed] =
+        &[Listed::of::<lookup>(), Listed::of::<record>(), Listed::of::<lookup>(), Listed::of::<lookup>()];
+    static BUNDLE: Bundle = bundle(&[], &[]);
+    let line = "\np: two of the listed tools are called `lookup`, and a policy could not tell them apart";
+    assert_eq!(BuiltPolicy::length(&BUNDLE, TWICE), 2 * line.len());
+    let told = std::panic::catch_unwind(|| BuiltPolicy::new::<200>(&BUNDLE, TWICE));
+    let text = told.unwrap_err().downcast::<String>().unwrap();
+    assert_eq!(text.trim_end_matches('\0'), line.repeat(2));
+    assert_eq!(BuiltPolicy::length(&BUNDLE, TOOLS), 0);
 }
 
 #[test]

@@ -51,6 +51,12 @@ impl Compiled {
 }
 
 impl Pattern {
+    /// Compiles what [`source`](Self::source) gave.
+    pub(crate) fn compile(source: &str) -> Option<Self> {
+        let compiled = compile(source).ok()?;
+        Some(Self { source: source.into(), compiled: Arc::new(compiled) })
+    }
+
     /// Whether the pattern is found anywhere in the text.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
