@@ -5,3 +5,4 @@ mod desk;
 mod gone;
 mod orders;
 mod refused;
+mod room;
