@@ -253,7 +253,7 @@ impl fmt::Display for EraseError {
             Self::UnknownTenant { tenant } => write!(
                 f,
                 "no run of the tenant `{tenant}` is here, so that nobody would ever hear of it; expected the name that the runs have \
-                 (`fuze.tenant` in their first record): check the spelling, and that this is their directory"
+                 (`fuze.tenant.id` in their first record): check the spelling, and that this is their directory"
             ),
             Self::OtherSigner { tenant, given, expected } => write!(
                 f,
