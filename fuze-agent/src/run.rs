@@ -4,6 +4,7 @@ mod error;
 pub(crate) mod expire;
 mod settle;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fuze_evidence::anchor::Blinding;
@@ -142,9 +143,11 @@ impl<A: Agent, M, S> Run<A, M, S> {
         self
     }
 
-    /// The principal's roles, for the policy.
+    /// The principal's roles, for the policy. They are a set: policies are asked about them in alphabetical order, each once, because the
+    /// order in which they are listed must change nothing (a rule of the first role that allows may be the one that says who approves).
     pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
-        self.roles = roles.into_iter().map(Into::into).collect();
+        let roles: BTreeSet<String> = roles.into_iter().map(Into::into).collect();
+        self.roles = roles.into_iter().collect();
         self
     }
 

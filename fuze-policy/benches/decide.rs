@@ -56,15 +56,15 @@ fn main() {
     }
 }
 
-/// The set, with so many policies: those beyond it are about other kinds of resource.
+/// The set, with so many policies: those beyond it are of tenants, in scopes of their own.
 fn load(policies: usize) -> Cerbos {
     let mut sources: Vec<Source> =
         bundle::files().iter().map(|(name, text)| Source::new(name, text)).collect();
     for at in 1..policies {
         let text = format!(
-            "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: kind_{at}\n  version: default\n  rules:\n    - actions: [\"view\", \"edit:*\"]\n      effect: EFFECT_ALLOW\n      roles: [\"user\"]\n      condition:\n        match:\n          all:\n            of:\n              - expr: R.attr.owner == P.id\n              - expr: R.attr.tags.exists(t, t in [\"a\", \"b\"]) || R.attr.level > {at}\n"
+            "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  scope: tenant_{at}\n  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n  rules:\n    - actions: [\"invoke\", \"invoke:auto\"]\n      effect: EFFECT_ALLOW\n      roles: [\"support\"]\n      condition:\n        match:\n          all:\n            of:\n              - expr: R.attr.tool_name == \"tool_{at}\"\n              - expr: R.attr.args.tags.exists(t, t in [\"a\", \"b\"]) || R.attr.args.level > {at}\n"
         );
-        sources.push(Source::new(&format!("kind_{at}.yaml"), &text));
+        sources.push(Source::new(&format!("tenant_{at}.yaml"), &text));
     }
     let files = Files { policies: sources, ..Files::default() };
     match Cerbos::new(&files, None) {

@@ -80,16 +80,51 @@ fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
     of[rng.usize(..of.len())]
 }
 
+/// What any comparison may bring together.
+const OPERANDS: [&str; 19] = [
+    "R.attr.tool_name",
+    "R.attr.classification",
+    "R.attr.art9_basis",
+    "R.attr.residency",
+    "R.attr.effect",
+    "R.attr.egress",
+    "R.attr.depth",
+    "P.attr.tenant",
+    "P.attr.purpose",
+    "P.attr.lawful_basis",
+    "P.attr.art22",
+    "P.attr.has_subject",
+    "P.id",
+    "R.scope",
+    "P.roles",
+    "R.attr.args.x",
+    "R.attr.args.x",
+    "R.attr.args.y",
+    "R.attr.args.y.z",
+];
+
+fn atom(rng: &mut Rng) -> String {
+    if rng.u8(..3) > 0 {
+        return pick(rng, &ATOMS).to_owned();
+    }
+    let (left, right) = (pick(rng, &OPERANDS), pick(rng, &OPERANDS));
+    match rng.u8(..4) {
+        0 | 1 => format!("{left} == {right}"),
+        2 => format!("{left} != {right}"),
+        _ => format!("{left} in [{right}, {}]", pick(rng, &OPERANDS)),
+    }
+}
+
 fn condition(rng: &mut Rng, depth: u32) -> String {
     if depth == 0 || rng.u8(..3) == 0 {
-        return pick(rng, &ATOMS).to_owned();
+        return atom(rng);
     }
     let (a, b) = (condition(rng, depth - 1), condition(rng, depth - 1));
     match rng.u8(..6) {
         0 | 1 => format!("({a} && {b})"),
         2 | 3 => format!("({a} || {b})"),
         4 => format!("!({a})"),
-        _ => format!("({a} ? {b} : {})", pick(rng, &ATOMS)),
+        _ => format!("({a} ? {b} : {})", atom(rng)),
     }
 }
 
@@ -270,16 +305,10 @@ fn request(rng: &mut Rng) -> CheckInput {
     let classification =
         pick(rng, &["public", "confidential", "personal", "special_category", "special_category"]);
     let tool = pick(rng, &["t", "u", "tt", "w"]);
-    let mut args = Map::new();
-    for name in ["x", "y"] {
-        if rng.u8(..5) > 0 {
-            args.insert(name.to_owned(), argument(rng));
-        }
-    }
     let mut resource = object(json!({
         "tool_name": tool, "classification": classification, "residency": pick(rng, &["eu", "eea", "adequate", "us", "other"]),
         "effect": pick(rng, &["read", "idempotent", "once"]), "egress": pick(rng, &["none", "eu", "eea", "hosts", "any"]),
-        "depth": rng.u8(..4), "args": args,
+        "depth": rng.u8(..4),
     }));
     if classification == "special_category" {
         let basis = pick(rng, &["explicit_consent", "public_health", "legal_claims"]);
@@ -290,6 +319,19 @@ fn request(rng: &mut Rng) -> CheckInput {
         "lawful_basis": pick(rng, &["consent", "contract", "public_task"]), "annex_iii": "none",
         "art22": pick(rng, &["none", "explicit_consent"]), "has_subject": rng.bool(),
     }));
+    let mut args = Map::new();
+    for name in ["x", "y"] {
+        match rng.u8(..8) {
+            0 => {}
+            // What something else in the request is.
+            1..=3 => {
+                let all: Vec<&Json> = resource.values().chain(principal.values()).collect();
+                args.insert(name.to_owned(), all[rng.usize(..all.len())].clone());
+            }
+            _ => drop(args.insert(name.to_owned(), argument(rng))),
+        }
+    }
+    resource.insert("args".to_owned(), args.into());
     let mut roles: Vec<Arc<str>> = ["a", "b", "c", "g:x", "zz"].iter().map(|role| (*role).into()).collect();
     rng.shuffle(&mut roles);
     roles.truncate(rng.usize(1..=3));

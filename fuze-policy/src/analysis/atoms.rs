@@ -103,8 +103,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
             None => Form::Free,
         },
         (true, []) => Form::Cells,
-        // An attribute is equal to itself, whatever it is.
-        (true, [_]) if compares(expr) || equates(expr) => Form::Cells,
+        (true, [_]) if compares(expr) || equates(expr) && is_of_cells(expr) => Form::Cells,
         (true, [_, _]) if equates(expr) => Form::Equality,
         (true, _) if mentions(expr, Root::PrincipalRoles) => Form::Free,
         (true, _) => Form::Points,
@@ -234,6 +233,25 @@ fn equates(expr: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether all that is compared is cut into cells: an attribute, which is equal to itself, and the scope, of which each name is a cell of
+/// what it is compared with. Of the rest of a request, such as `R.kind` or `P.roles`, nothing is.
+fn is_of_cells(expr: &Expr) -> bool {
+    let mut all = true;
+    each_part(expr, &mut |part| {
+        if let Kind::Path(path) = &part.kind {
+            all &= matches!(
+                path.root,
+                Root::ResourceAttr
+                    | Root::PrincipalAttr
+                    | Root::ResourceId
+                    | Root::PrincipalId
+                    | Root::ResourceScope
+            );
+        }
+    });
+    all
 }
 
 fn is_scalar(value: &Value) -> bool {

@@ -333,6 +333,24 @@ impl<'p> Model<'p> {
                 atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
             }
         }
+        // What is a cell of one variable is a cell of whatever is compared with it: beside a region it would never seem to be equal.
+        for (at, variable) in self.vars.iter().enumerate() {
+            if let Subject::Attribute(known) = variable.subject
+                && let Some(attribute) = ATTRIBUTES.get(known)
+            {
+                attribute.domain.points().into_iter().for_each(|point| note(at, point));
+            }
+        }
+        for tool in tools.into_iter().flat_map(|tools| &tools.tools) {
+            for (at, value) in values_of(tool).into_iter().enumerate() {
+                value.into_iter().for_each(|value| note(at, Point::Text(value.into())));
+            }
+        }
+        for atom in self.atoms.iter().filter(|atom| atom.of_frame) {
+            for scope in self.bundles.iter().flat_map(|bundle| scopes(bundle.set)).chain([&Arc::default()]) {
+                atom.vars.iter().for_each(|var| note(var.0 as usize, Point::Text(Arc::clone(scope))));
+            }
+        }
         for bundle in &self.bundles {
             scopes(bundle.set)
                 .filter(|scope| !scope.is_empty())
@@ -361,16 +379,8 @@ impl<'p> Model<'p> {
             }
         }
         for tool in tools.into_iter().flat_map(|tools| &tools.tools) {
-            let values = [
-                Some(&tool.name),
-                Some(&tool.classification),
-                tool.art9_basis.as_ref(),
-                Some(&tool.residency),
-                Some(&tool.effect),
-                Some(&tool.egress),
-            ];
-            let cells = values.into_iter().enumerate().map(|(at, value)| {
-                let cell = value.map_or(Cell::MISSING, |value| Cell::point(value.as_str()));
+            let cells = values_of(tool).into_iter().enumerate().map(|(at, value)| {
+                let cell = value.map_or(Cell::MISSING, Cell::point);
                 (VarId(at as u32), self.cell_id(cell))
             });
             let cells = cells.collect();
@@ -425,6 +435,19 @@ impl<'p> Model<'p> {
         };
         cells.into_iter().filter(|cell| seen.insert(told_apart(cell))).collect()
     }
+}
+
+/// What the first attributes of a declared tool are, in their order.
+fn values_of(tool: &ToolDeclaration) -> [Option<&str>; 6] {
+    [
+        Some(&tool.name),
+        Some(&tool.classification),
+        tool.art9_basis.as_ref(),
+        Some(&tool.residency),
+        Some(&tool.effect),
+        Some(&tool.egress),
+    ]
+    .map(|value| value.map(String::as_str))
 }
 
 /// Texts that are not among the points.

@@ -1,5 +1,6 @@
 //! The attributes that a condition about a tool can see, and the values they can have: the tables of `docs/policy.md`.
 
+use super::cells::Point;
 use crate::cel::Root;
 
 /// An attribute of a request about a tool.
@@ -143,6 +144,18 @@ impl Domain {
         match self {
             Self::Open(words) | Self::Closed(words) | Self::OfSpecial(words) => Some(words),
             Self::Text | Self::Flag | Self::Count => None,
+        }
+    }
+
+    /// Values that are cells of their own, whatever conditions name, and so have to be cells of all that is compared with them.
+    pub(super) fn points(self) -> Vec<Point> {
+        match self {
+            Self::Closed(words) | Self::OfSpecial(words) => {
+                words.iter().map(|word| Point::Text((*word).into())).collect()
+            }
+            Self::Count => vec![Point::number(0.0)],
+            // The other words of an open list are a region, and truth values are cells of everything that can be one.
+            Self::Text | Self::Open(_) | Self::Flag => Vec::new(),
         }
     }
 }

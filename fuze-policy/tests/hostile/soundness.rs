@@ -88,9 +88,37 @@ fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
     of[rng.usize(..of.len())]
 }
 
+/// What may be compared with one another.
+const OPERANDS: [&str; 16] = [
+    "R.attr.tool_name",
+    "R.attr.classification",
+    "R.attr.art9_basis",
+    "R.attr.residency",
+    "R.attr.effect",
+    "R.attr.depth",
+    "P.attr.tenant",
+    "P.attr.purpose",
+    "P.attr.lawful_basis",
+    "P.attr.art22",
+    "P.attr.has_subject",
+    "P.id",
+    "R.scope",
+    "P.roles",
+    "R.attr.args.x",
+    "R.attr.args.y",
+];
+
+fn atom(rng: &mut Rng) -> String {
+    if rng.u8(..3) > 0 {
+        return pick(rng, &ATOMS).to_owned();
+    }
+    let operator = pick(rng, &["==", "!="]);
+    format!("{} {operator} {}", pick(rng, &OPERANDS), pick(rng, &OPERANDS))
+}
+
 fn condition(rng: &mut Rng, depth: u32) -> String {
     if depth == 0 || rng.u8(..3) == 0 {
-        return format!("({})", pick(rng, &ATOMS));
+        return format!("({})", atom(rng));
     }
     let (a, b) = (condition(rng, depth - 1), condition(rng, depth - 1));
     match rng.u8(..5) {
@@ -168,6 +196,12 @@ fn load(policies: &[String]) -> Result<PolicySet, String> {
 
 fn argument(rng: &mut Rng) -> Json {
     let all = [
+        json!("special_category"),
+        json!("eu"),
+        json!("read"),
+        json!("consent"),
+        json!("explicit_consent"),
+        json!(["a"]),
         json!("a"),
         json!("t"),
         json!("tenant"),
@@ -197,7 +231,7 @@ fn argument(rng: &mut Rng) -> Json {
 }
 
 fn request(rng: &mut Rng, set: &PolicySet) -> CheckInput {
-    let tool = pick(rng, &["t", "u", "tt", "zu", "mail"]);
+    let tool = pick(rng, &["t", "u", "tt", "zu", "mail", "special_category", "acme"]);
     let mut args = Map::new();
     for name in ["x", "y"] {
         if rng.u8(..6) > 0 {
@@ -211,7 +245,7 @@ fn request(rng: &mut Rng, set: &PolicySet) -> CheckInput {
     });
     let tenant = pick(rng, &["acme", "acme", "globex", "t"]);
     let principal = json!({
-        "tenant": tenant, "purpose": pick(rng, &["care", "t", "acme"]), "lawful_basis": "consent", "annex_iii": "none",
+        "tenant": tenant, "purpose": pick(rng, &["care", "t", "acme", "special_category", "eu"]), "lawful_basis": "consent", "annex_iii": "none",
         "art22": pick(rng, &["none", "explicit_consent"]), "has_subject": rng.bool(),
     });
     let mut roles: Vec<Arc<str>> =
@@ -256,7 +290,7 @@ fn reach(set: &PolicySet, input: &CheckInput, params: &CheckParams) -> u8 {
 #[test]
 fn what_is_proven_of_hostile_sets_is_never_seen_to_fail() {
     let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(11);
-    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6_u64);
+    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(30_u64);
     let special = Property::never_auto("special_category");
     let (mut proven, mut broken, mut refused) = (0, 0, 0_u64);
     for round in 0..rounds {

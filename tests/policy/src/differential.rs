@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fuze_policy::cel::Program;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::generate::{self, Case, Question, Size};
@@ -126,7 +127,8 @@ pub fn compare(
 }
 
 /// Whether Cerbos, started again with these policies alone, also gives our answer: it compiles some policies in an order that changes from
-/// start to start, and shares the outcome of a rule's condition between its derived roles.
+/// start to start, and shares the outcome of a rule's condition between its derived roles. What it makes of a map is in no order at all: its
+/// answers then differ among themselves, and from ours in nothing else.
 fn unstable(
     binary: &Path,
     scratch: &Path,
@@ -137,12 +139,17 @@ fn unstable(
 ) -> Result<bool, String> {
     let question = Question { principal: principal.clone(), resources: vec![resource.clone()] };
     let alone = Case { questions: vec![question], ..case.clone() };
+    let mut unordered: Vec<Answer> = Vec::new();
     for _ in 0..6 {
-        if !differs(binary, scratch, &alone, mode)? {
+        let Some((ours, theirs)) = once(binary, scratch, &alone, mode)? else { return Ok(true) };
+        if ours.as_ref().is_ok_and(|ours| ours.agrees(&theirs)) {
             return Ok(true);
         }
+        if ours.is_ok_and(|ours| ours.in_any_order().agrees(&theirs.in_any_order())) {
+            unordered.push(theirs);
+        }
     }
-    Ok(false)
+    Ok(unordered.len() == 6 && unordered.iter().any(|answer| answer != &unordered[0]))
 }
 
 /// Makes a difference smaller, part by part, as long as both engines take the policies and still differ.
@@ -184,20 +191,84 @@ fn size(case: &Case) -> usize {
 }
 
 fn differs(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<bool, String> {
+    let answers = once(binary, scratch, case, mode)?;
+    Ok(answers.is_some_and(|(ours, theirs)| !ours.is_ok_and(|ours| ours.agrees(&theirs))))
+}
+
+/// Our answer and that of a Cerbos with these policies alone to the first question; none where one of the two takes the policies or the
+/// question for wrong.
+fn once(
+    binary: &Path,
+    scratch: &Path,
+    case: &Case,
+    mode: Mode,
+) -> Result<Option<(Result<Answer, String>, Answer)>, String> {
     let directory: PathBuf = scratch.join("shrink");
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     repair::write(std::slice::from_ref(case), &directory)?;
     let (Ok(set), Ok(pdp)) = (ours::load(case), Pdp::start(binary, &directory, mode, scratch)) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let Some(question) = case.questions.first() else { return Ok(false) };
-    let Ok(answer) = pdp.check(&question.principal, &question.resources) else { return Ok(false) };
-    let Some((resource, theirs)) = question.resources.first().zip(ours::theirs(&answer).into_iter().next())
-    else {
-        return Ok(false);
-    };
-    Ok(!ours::check(&set, mode, &question.principal, resource).is_ok_and(|ours| ours.agrees(&theirs)))
+    let Some(question) = case.questions.first() else { return Ok(None) };
+    let Ok(answer) = pdp.check(&question.principal, &question.resources) else { return Ok(None) };
+    let first = question.resources.first().zip(ours::theirs(&answer).into_iter().next());
+    Ok(first.map(|(resource, theirs)| (ours::check(&set, mode, &question.principal, resource), theirs)))
+}
+
+/// A difference that was found, made small and kept: both have to agree on it now, or we refuse its policies.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// What was decided otherwise.
+    pub about: String,
+    /// Whether it is decided by a mistake of Cerbos's, so that we take no such policies.
+    pub refused: bool,
+    /// The policies by their files' names.
+    pub policies: BTreeMap<String, Value>,
+    /// Who asks.
+    pub principal: Value,
+    /// About what: `{"resource": …, "actions": […]}`.
+    pub resource: Value,
+}
+
+impl Found {
+    /// A case with one question about one resource.
+    pub fn new(case: &Case, about: String) -> Option<Self> {
+        let Question { principal, resources } = case.questions.first()?;
+        let [resource] = &resources[..] else { return None };
+        let policies = case.policies.iter().cloned().collect();
+        Some(Self {
+            about,
+            refused: false,
+            policies,
+            principal: principal.clone(),
+            resource: resource.clone(),
+        })
+    }
+
+    /// What still differs, in either mode.
+    pub fn hold(&self, binary: &Path, scratch: &Path) -> Result<(), String> {
+        let question = Question { principal: self.principal.clone(), resources: vec![self.resource.clone()] };
+        let policies = self.policies.clone().into_iter().collect();
+        let case = Case { seed: 0, policies, questions: vec![question] };
+        if self.refused {
+            return match ours::load(&case) {
+                Err(problems) if problems.to_string().contains("Cerbos 0.55") => Ok(()),
+                Err(problems) => Err(format!("refused for another reason: {problems}")),
+                Ok(_) => Err("these policies are taken now: say what they come to".to_owned()),
+            };
+        }
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let (ours, theirs) =
+                once(binary, scratch, &case, mode)?.ok_or("nobody answers: the case has rotted")?;
+            let ours = ours?;
+            if !ours.agrees(&theirs) {
+                return Err(format!("{mode:?}: {}", ours.unlike(&theirs).join("; ")));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Cases with one part less.

@@ -40,6 +40,17 @@ impl Answer {
             })
     }
 
+    /// With the lists of all outputs sorted.
+    #[must_use]
+    pub fn in_any_order(&self) -> Self {
+        let mut answer = self.clone();
+        for (_, _, value) in &mut answer.outputs {
+            value.iter_mut().for_each(sort_lists);
+        }
+        sort(&mut answer.outputs);
+        answer
+    }
+
     /// What is not the same in both, a line each.
     pub fn unlike(&self, other: &Self) -> Vec<String> {
         let mut parts = Vec::new();
@@ -65,6 +76,17 @@ impl Answer {
             ));
         }
         parts
+    }
+}
+
+fn sort_lists(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(sort_lists);
+            items.sort_by_key(ToString::to_string);
+        }
+        Value::Object(members) => members.values_mut().for_each(sort_lists),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -1,6 +1,8 @@
 //! Ten thousand generated decisions against real Cerbos, strict and lenient, and every seed that ever showed a difference.
 
-use fuze_agent_policy_tests::differential;
+use std::path::Path;
+
+use fuze_agent_policy_tests::differential::{self, Found};
 use fuze_agent_policy_tests::generate::Size;
 use fuze_agent_policy_tests::pdp;
 
@@ -21,5 +23,28 @@ fn generated_decisions_are_those_of_cerbos() {
     }
     assert!(differences.is_empty());
     assert!(tally.decisions >= 10_000, "{tally:?}");
+    // What is forgiven stays rare.
+    assert!(
+        tally.unstable <= tally.decisions / 1_000 && tally.by_chance * 2 <= seeds.len() as u64,
+        "{tally:?}"
+    );
     assert!(tally.allowed >= 1_000 && tally.outputs >= 100 && tally.refused >= 10, "{tally:?}");
+}
+
+/// Differences that were found once, made small and stored by the command of the same name (`FUZE_SHRINK=tests/policy/tests/found`).
+#[test]
+fn what_was_found_once_holds() {
+    let Some(binary) = pdp::binary() else { return };
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let found: Found = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        if let Err(differs) = found.hold(&binary, scratch.path()) {
+            panic!("{}: {}\n{differs}", path.display(), found.about);
+        }
+        count += 1;
+    }
+    assert!(count >= 6, "{count} cases are stored");
 }

@@ -27,6 +27,12 @@ resourcePolicy:
       roles: ["accounting"]
       condition: {match: {expr: R.attr.tool_name == "pay" && R.attr.args.amount_eur <= 1000}}
       output: {when: {ruleActivated: '{"approval": {"approvers": 2}}'}}
+    - name: pay-as-clerk
+      actions: ["invoke"]
+      effect: EFFECT_ALLOW
+      roles: ["clerk"]
+      condition: {match: {expr: R.attr.tool_name == "pay" && R.attr.args.amount_eur <= 1000}}
+      output: {when: {ruleActivated: '{"approval": {"approvers": 1}}'}}
     - name: pay-little
       actions: ["invoke:auto"]
       effect: EFFECT_ALLOW
@@ -74,6 +80,19 @@ async fn the_first_alone_waits_for_as_many_persons_as_the_output_says() {
     let suspended = super::suspended(outcome);
     let case = suspended.cases().first().unwrap();
     assert_eq!(case.token().claims().obligation.approvers, 2);
+}
+
+/// A policy asks about roles until one allows, so the first could say who approves: the order in which a program lists them is none.
+#[tokio::test]
+async fn the_order_of_roles_decides_nothing() {
+    for roles in
+        [&["clerk", "accounting"][..], &["accounting", "clerk"], &["accounting", "clerk", "accounting"]]
+    {
+        let (outcome, _, _) = paying(json!(20), roles).await;
+        let suspended = super::suspended(outcome);
+        let case = suspended.cases().first().unwrap();
+        assert_eq!(case.token().claims().obligation.approvers, 2, "{roles:?}");
+    }
 }
 
 #[tokio::test]

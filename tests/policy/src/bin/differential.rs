@@ -4,6 +4,7 @@
 //!
 //! With FUZE_SHRINK set, the first difference is made as small as it goes.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use fuze_agent_policy_tests::differential::{self, Tally};
@@ -21,7 +22,8 @@ fn main() -> Result<ExitCode, String> {
     let Some(binary) = pdp::binary() else { return Ok(ExitCode::FAILURE) };
     let scratch = std::env::temp_dir().join(format!("fuze-differential-{}", std::process::id()));
     // To make a difference small, its case alone is decided.
-    let shrink = std::env::var_os("FUZE_SHRINK").is_some();
+    let into = std::env::var_os("FUZE_SHRINK").unwrap_or_default();
+    let shrink = !into.is_empty();
     let at_once = if shrink { 1 } else { AT_ONCE };
     let mut sum = Tally::default();
     let mut bad = 0;
@@ -48,10 +50,11 @@ fn main() -> Result<ExitCode, String> {
             std::fs::create_dir_all(&repaired).map_err(|error| error.to_string())?;
             fuze_agent_policy_tests::repair::repair(&binary, &repaired, &mut cases)?;
             let small = differential::shrink(&binary, &scratch, &cases[0], first)?;
-            for (name, policy) in &small.policies {
-                println!("{name}: {policy}");
-            }
-            println!("{:?}", small.questions);
+            let found = differential::Found::new(&small, first.told()).ok_or("no question is left")?;
+            let text = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
+            let path = Path::new(&into).join(format!("seed-{}.json", first.seed));
+            std::fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
+            println!("stored as {}", path.display());
         }
         println!(
             "seeds {seed} to {}: {} decisions ({} allowed), {} outputs, {} expressions refused by both, {} answers unstable in Cerbos, {} sets refused as decided by chance or mistake there; {bad} differences",
