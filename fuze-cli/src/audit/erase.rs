@@ -78,8 +78,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["hold", "release"])]
     given_up: bool,
 
-    /// Of a store: do not write its database anew afterwards, which takes as long as copying it. Until `fuze audit compact` does, it shows
-    /// how long what was erased was.
+    /// Of a store: do not write its database anew afterwards, which takes as long as copying it while whoever else writes to it waits. Until
+    /// `fuze audit compact` does, it shows how long what was erased was.
     #[arg(long, conflicts_with_all = ["hold", "release"])]
     compact_later: bool,
 
