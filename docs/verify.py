@@ -10,7 +10,7 @@ Exit: 0 verified, 1 refused, 2 usage, 3 cannot be verified, 4 not readable; of s
 How to read it: what is not as it must be raises, and what raises is a refusal (`judge`). So a missing member
 or a wrong type needs no line of its own. Where it can, a check builds what must stand there and compares.
 
-What it does not look at: what records say beyond what the chain rests on (2, 4), witnesses' cosignatures
+What it does not look at: what records say beyond what the chain rests on (2, 4, 17), witnesses' cosignatures
 (13), anchors without --log, and what is wrapped around the evidence: the zip's form, the manifest, decisions,
 copies for people. With an annex (12) or a key history (14) the answer is 3 once all else holds: an annex may
 say that what is here was erased or what is missing was not, a history that the key was not in force, and who

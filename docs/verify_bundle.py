@@ -6,7 +6,8 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
                      [--overseer PUBLIC-KEY]... BUNDLE...
 
 Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
-must lie beside it. Where a key was revoked (14) it says that it cannot verify.
+must lie beside it. Where a key was revoked (14) it says that it cannot verify. It does not hold what records tell
+against the rules of the loop (17).
 """
 import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime, timedelta
@@ -152,6 +153,8 @@ def check_payloads(payloads):
         optional = {"content", "parentStepId"} | ({"signature"} if p["span"] == "run.close" else set())
         need(set(p) - optional == RECORD and ROLES[p["span"]] == p["role"], where + "members or role")
         need(set(p.get("content", {"leaves", "root"})) == {"leaves", "root"}, where + "content")
+        need(p["span"] != "oversight.suspend"
+             or (p["attrs"]["fuze.oversight.reason"] == "requested") == ("content" in p), where + "content")
         check_attributes(tables[p["span"]], p["attrs"], where)
         check_time(p["startedAt"], first["startedAt"])
         check_time(p["endedAt"], p["startedAt"])

@@ -139,6 +139,7 @@ const LIMITS: &str = "
 WHAT THIS DOES NOT PROVE
 
 - That what was recorded is true: the records are consistent, their inputs may be false.
+- That what was done was allowed: these commands do not read what records say. `fuze audit verify` holds it against the rules.
 - That nothing else happened: what was never recorded is not found.
 - That no other history exists: whoever holds the run's key can sign another one, unless a log, a witness or an earlier bundle
   in somebody else's hands says what was signed first.

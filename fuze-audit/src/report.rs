@@ -29,6 +29,7 @@ pub(crate) fn html(outline: &Outline, inspected: &Inspected, made: &Made) -> Str
     sections::head(&mut page, outline, inspected);
     page.open("main");
     sections::verdict(&mut page, outline, inspected);
+    sections::findings(&mut page, outline, inspected);
     sections::facts(&mut page, outline, inspected, made);
     timeline::section(&mut page, outline);
     sections::decisions(&mut page, outline);

@@ -11,6 +11,7 @@ use fuze_evidence::keys::{MasterKeyFile, Signer};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::{Hash, Name, Timestamp};
+use fuze_log::{Algorithm, KeyName, VerifierKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     Show {
         /// A signing key, a file with a public key (hexadecimal or PEM), or a history.
         path: PathBuf,
+        /// The name of a log that it signs: prints its verifier key (c2sp.org/signed-note), which `--log-key` takes.
+        #[arg(long, value_name = "NAME")]
+        log_name: Option<String>,
     },
 }
 
@@ -120,6 +124,9 @@ pub(crate) struct Shown {
     /// The raw public key in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
+    /// The verifier key of the log that it signs, where the log's name was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verifier_key: Option<String>,
     /// The lines of a history. Its first key counts only for who knows its id from elsewhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     history: Vec<Line>,
@@ -155,7 +162,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
             };
             rotate(&history, &current, &change, output)
         }
-        Command::Show { path } => show(&path, output),
+        Command::Show { path, log_name } => show(&path, log_name.as_deref(), output),
     }
 }
 
@@ -321,53 +328,64 @@ fn put(path: &Path, bytes: &[u8], there: bool) -> Result<()> {
         .map_err(|error| Problem::file(path, error))
 }
 
-fn show(path: &Path, output: &Output) -> Result {
-    if signing::is_in_device(path) {
-        return shown_signer(signing::open(path)?.as_ref(), output);
-    }
-    let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
-    let key = |key: &PublicKey| (Some(key.id().to_string()), Some(Hash(key.to_bytes()).to_string()));
-    let text = String::from_utf8_lossy(&bytes);
-    let shown = if let Ok(public) = PublicKey::from_text(&text) {
-        let (key_id, public_key) = key(&public);
-        Shown { key_id, public_key, history: Vec::new() }
-    } else if text.starts_with('{') {
-        let history = own_history(path, &bytes)?;
-        let (key_id, public_key) = history.current().as_ref().map(key).unwrap_or_default();
-        let entries = history.entries().map_err(Problem::failed)?;
-        let lines = entries.iter().map(|entry| {
-            Ok(Line {
-                at: entry.at.to_string(),
-                event: entry.event.to_string(),
-                role: entry.role.to_string(),
-                origin: entry.origin.to_string(),
-                key_id: entry.subject().map_err(Problem::failed)?.to_string(),
-                signed_by: entry.key_id.to_string(),
-                compromised_since: entry.compromised_since.map(|at| at.to_string()),
-            })
-        });
-        Shown { key_id, public_key, history: lines.collect::<Result<Vec<_>>>()? }
-    } else {
-        return shown_signer(signing::open(path)?.as_ref(), output);
+fn show(path: &Path, log_name: Option<&str>, output: &Output) -> Result {
+    let (key, history) = read_public(path)?;
+    let verifier = |name: &str| {
+        let wrong =
+            |error: &dyn std::fmt::Display| Problem::usage(format_args!("`--log-name {name}`: {error}"));
+        let key = key.ok_or_else(|| wrong(&"the history has no key in force"))?;
+        let name = KeyName::new(name).map_err(|error| wrong(&error))?;
+        Ok(VerifierKey::new(name, Algorithm::Ed25519, key).to_string())
+    };
+    let shown = Shown {
+        key_id: key.map(|key| key.id().to_string()),
+        public_key: key.map(|key| Hash(key.to_bytes()).to_string()),
+        verifier_key: log_name.map(verifier).transpose()?,
+        history,
     };
     output.data(&shown, || shown_text(&shown))?;
     Ok(Ended::Well)
 }
 
-fn shown_signer(signer: &dyn Signer, output: &Output) -> Result {
-    let shown = Shown {
-        key_id: Some(signer.key_id().to_string()),
-        public_key: Some(Hash(signer.public_key()).to_string()),
-        history: Vec::new(),
+/// The public key of what lies at `path`, and the lines if that is a history.
+fn read_public(path: &Path) -> Result<(Option<PublicKey>, Vec<Line>)> {
+    let of_signer = || -> Result<_> {
+        let signer = signing::open(path)?;
+        let key = PublicKey::from_bytes(signer.public_key()).map_err(|error| Problem::file(path, error))?;
+        Ok((Some(key), Vec::new()))
     };
-    output.data(&shown, || shown_text(&shown))?;
-    Ok(Ended::Well)
+    if signing::is_in_device(path) {
+        return of_signer();
+    }
+    let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if let Ok(public) = PublicKey::from_text(&text) {
+        return Ok((Some(public), Vec::new()));
+    }
+    if !text.starts_with('{') {
+        return of_signer();
+    }
+    let history = own_history(path, &bytes)?;
+    let entries = history.entries().map_err(Problem::failed)?;
+    let lines = entries.iter().map(|entry| {
+        Ok(Line {
+            at: entry.at.to_string(),
+            event: entry.event.to_string(),
+            role: entry.role.to_string(),
+            origin: entry.origin.to_string(),
+            key_id: entry.subject().map_err(Problem::failed)?.to_string(),
+            signed_by: entry.key_id.to_string(),
+            compromised_since: entry.compromised_since.map(|at| at.to_string()),
+        })
+    });
+    Ok((history.current(), lines.collect::<Result<Vec<_>>>()?))
 }
 
 fn shown_text(shown: &Shown) -> String {
     let mut text = Table::default()
         .row_if("key id", shown.key_id.as_ref())
         .row_if("public key", shown.public_key.as_ref())
+        .row_if("verifier key", shown.verifier_key.as_ref())
         .into_text();
     for line in &shown.history {
         let style = if line.event == KeyEvent::Revoked.as_str() { BAD } else { GOOD };

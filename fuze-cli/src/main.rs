@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::outcome::Ended;
+use crate::outcome::{Ended, Problem};
 use crate::output::Output;
 
 /// Verify, show and export the evidence of agent runs; keep keys and logs; check and test policies.
@@ -58,7 +58,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let output = Output::new(cli.json);
     let ended = match cli.command {
         Command::Audit(command) => audit::run(*command, &output),
@@ -74,6 +77,20 @@ fn main() -> ExitCode {
             problem.ended().into()
         }
     }
+}
+
+/// What the reader of the arguments says: help, or that they are wrong, which a reader of JSON is told as JSON, too.
+fn refused(error: &clap::Error) -> ExitCode {
+    let json =
+        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    // There is nobody to tell that nothing can be told.
+    drop(error.print());
+    if !error.use_stderr() {
+        return Ended::Well.into();
+    }
+    let said = error.to_string();
+    Output::new(json).document(&Problem::usage(said.trim_end().trim_start_matches("error: ")));
+    Ended::Usage.into()
 }
 
 impl From<Ended> for ExitCode {

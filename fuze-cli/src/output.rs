@@ -58,13 +58,34 @@ impl Output {
 
     /// Says why nothing came of it; as JSON on standard output too, so that a reader of JSON always finds one object.
     pub(crate) fn problem(&self, problem: &Problem) {
+        self.document(problem);
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        self.say(&format!("{red}fuze:{red:#} {problem}"));
+    }
+}
+
+impl Output {
+    /// The document of a problem, where JSON is wanted.
+    pub(crate) fn document(&self, problem: &Problem) {
         if self.json {
             let said = Said { result: problem.ended().word(), message: problem.to_string() };
             drop(self.data(&said, String::new));
         }
-        let red = anstyle::AnsiColor::Red.on_default().bold();
-        self.say(&format!("{red}fuze:{red:#} {problem}"));
     }
+}
+
+/// What `fuze schema` prints with `--json`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Schemas {
+    /// The names of the documents that commands print.
+    names: Vec<&'static str>,
+    /// The JSON Schema of the one that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Value>,
+}
+
+impl Document for Schemas {
+    const SCHEMA: &'static str = "fuze.schema/1";
 }
 
 /// Why nothing came of a command.
@@ -118,11 +139,13 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
         schema::<policy::Linted>(),
         // `fuze policy diff` prints the same.
         schema::<policy::Proven>(),
+        schema::<Schemas>(),
         schema::<Said>(),
     ];
     let Some(command) = command else {
-        let names: String = all.iter().map(|(name, _)| format!("{name}\n")).collect();
-        output.raw(&names)?;
+        let names = all.iter().map(|(name, _)| *name).collect();
+        let schemas = Schemas { names, definition: None };
+        output.data(&schemas, || schemas.names.iter().map(|name| format!("{name}\n")).collect())?;
         return Ok(Ended::Well);
     };
     // Commands that print the same.
@@ -139,11 +162,12 @@ pub(crate) fn schemas(command: Option<&str>, output: &Output) -> Result {
                 .and_then(|rest| rest.split_once('/'))
                 .is_some_and(|(n, _)| n == command)
     };
-    let Some((_, schema)) = all.iter().find(|(name, _)| wanted(name)) else {
+    let Some((name, schema)) = all.iter().find(|(name, _)| wanted(name)) else {
         return Err(Problem::usage(format_args!(
             "no command `{command}` prints JSON; `fuze schema` lists those that do"
         )));
     };
-    output.raw(&format!("{schema:#}\n"))?;
+    let schemas = Schemas { names: vec![name], definition: Some(schema.clone()) };
+    output.data(&schemas, || format!("{schema:#}\n"))?;
     Ok(Ended::Well)
 }

@@ -22,6 +22,39 @@ const RECORDS: &str = "records.jsonl";
 /// Longer is no annex that this command reads into memory.
 const MAX_ANNEX_BYTES: u64 = 256 << 20;
 
+/// Which annex explains what is gone of a run.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct AnnexArgs {
+    /// The annex of the run's tenant, which explains erasures; found beside `runs/` or in the store without this. A bundle brings its
+    /// own.
+    #[arg(long, value_name = "FILE")]
+    annex: Option<PathBuf>,
+}
+
+impl AnnexArgs {
+    /// The file that was named, if one was.
+    pub(crate) const fn named(path: Option<PathBuf>) -> Self {
+        Self { annex: path }
+    }
+
+    /// The annex of the run's tenant, verified with `keys`.
+    pub(crate) fn of(&self, source: &Source, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
+        source.annex(self.annex.as_deref(), keys)
+    }
+
+    /// What a bundle does not bring, nothing from elsewhere can put there.
+    pub(crate) fn not_for_bundles(&self) -> Result<()> {
+        match &self.annex {
+            None => Ok(()),
+            Some(path) => Err(Problem::usage(format_args!(
+                "a bundle brings its own annex, so `{}` would not be looked at; verify the run where it lies with it, \
+                 or ask for a bundle of today",
+                path.display()
+            ))),
+        }
+    }
+}
+
 /// One run, or the octets that stand for one.
 pub(crate) enum Place {
     /// A run's directory.
@@ -65,10 +98,10 @@ impl Place {
     /// All runs that lie at `path`: of a store, of a sink's directory, or the one that it is.
     pub(crate) fn all(path: &Path) -> Result<Places> {
         if path.join(STORE).exists() {
-            let reader = StoreReader::open(path).map_err(Problem::io)?;
+            let reader = open_store(path)?;
             let (mut runs, mut query) = (Vec::new(), Query::new().limit(Query::MAX_PAGE));
             loop {
-                let page = reader.query(&query).map_err(Problem::io)?;
+                let page = reader.query(&query).map_err(|error| Problem::file(path, error))?;
                 let stored = |run: &RunSummary| Self::Stored { store: path.to_owned(), run: run.run };
                 runs.extend(page.runs.iter().map(stored));
                 match page.next {
@@ -102,12 +135,18 @@ impl Place {
             Self::Run(path) => Ok(Source::Directory(RunDirectory(path.clone()))),
             Self::Records(path) => Ok(Source::Records(path.clone())),
             Self::Stored { store, run } => {
-                let reader = StoreReader::open(store).map_err(Problem::io)?;
-                Ok(Source::Stored(Box::new(reader.evidence(*run).map_err(Problem::io)?)))
+                let reader = open_store(store)?;
+                let of_run = |error| Problem::file(store, format_args!("run {run}: {error}"));
+                Ok(Source::Stored(Box::new(reader.evidence(*run).map_err(of_run)?)))
             }
             Self::Bundle(path) => Err(Problem::usage(format_args!("`{}` is a bundle", path.display()))),
         }
     }
+}
+
+/// Opens a store to be read; what is wrong is said with its place.
+pub(crate) fn open_store(path: &Path) -> Result<StoreReader> {
+    StoreReader::open(path).map_err(|error| Problem::file(path, error))
 }
 
 /// What lies at a path.
@@ -229,12 +268,25 @@ impl Source {
     }
 
     /// The annex of the run's tenant, verified with `keys`.
-    pub(crate) fn annex(&self, named: Option<&Path>, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
+    fn annex(&self, named: Option<&Path>, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
         let octets = self.annex_octets(named)?;
-        octets.map(|octets| Annex::read(&octets, keys)).transpose().map_err(|error| match error {
-            VerifyError::Cannot { .. } => Problem::cannot(format_args!("the tenant's annex: {error}")),
-            other => Problem::failed(format_args!("the tenant's annex: {other}")),
-        })
+        let annex =
+            octets.map(|octets| Annex::read(&octets, keys)).transpose().map_err(|error| match error {
+                VerifyError::Cannot { .. } => Problem::cannot(format_args!("the tenant's annex: {error}")),
+                other => Problem::failed(format_args!("the tenant's annex: {other}")),
+            })?;
+        if let (Some(path), Some(annex), Some(first)) = (named, &annex, self.first())
+            && (annex.tenant() != &first.common.tenant)
+        {
+            // Another tenant's would explain nothing, and nobody would be told.
+            return Err(Problem::usage(format_args!(
+                "`{}` is the annex of the tenant `{}`, and the run is of `{}`",
+                path.display(),
+                annex.tenant(),
+                first.common.tenant
+            )));
+        }
+        Ok(annex)
     }
 
     /// The first record, unverified: enough to find the annex, which is verified with it.

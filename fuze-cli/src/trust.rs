@@ -102,20 +102,26 @@ pub(crate) struct ExpectArgs {
 }
 
 impl ExpectArgs {
+    /// What of a run is another than was asked for: which, what was asked for, and what it is.
+    pub(crate) fn differs(&self, run: &Report) -> Option<(&'static str, String, String)> {
+        let other =
+            |what, expected: String, found: String| (expected != found).then_some((what, expected, found));
+        let asked = |what, asked: Option<String>, found: String| other(what, asked?, found);
+        asked("run", self.run.map(|run| run.to_string()), run.run_id.to_string())
+            .or_else(|| asked("tenant", self.tenant.as_ref().map(Name::to_string), run.tenant.to_string()))
+            .or_else(|| {
+                asked("deployment", self.origin.as_ref().map(Name::to_string), run.origin.to_string())
+            })
+    }
+
     /// Whether a run that verified is the one that was asked for.
     pub(crate) fn check(&self, run: &Report) -> Result<()> {
-        let differs = |what: &str, expected: String, found: String| {
-            let said =
-                format!("this is another {what} than was asked for: expected {expected}, found {found}");
-            if expected == found { Ok(()) } else { Err(Problem::failed(said)) }
-        };
-        self.run.map_or(Ok(()), |run_id| differs("run", run_id.to_string(), run.run_id.to_string()))?;
-        self.tenant
-            .as_ref()
-            .map_or(Ok(()), |name| differs("tenant", name.to_string(), run.tenant.to_string()))?;
-        self.origin
-            .as_ref()
-            .map_or(Ok(()), |name| differs("deployment", name.to_string(), run.origin.to_string()))
+        match self.differs(run) {
+            None => Ok(()),
+            Some((what, expected, found)) => Err(Problem::failed(format_args!(
+                "this is another {what} than was asked for: expected {expected}, found {found}"
+            ))),
+        }
     }
 }
 
@@ -176,6 +182,17 @@ impl Trust {
         believed.revocations.iter().cloned().fold(trust, fuze_audit::Trust::revocation)
     }
 
+    /// A bundle discloses what it discloses: no key opens more of it.
+    pub(crate) fn opens_no_bundle(&self) -> Result<()> {
+        match &self.master {
+            None => Ok(()),
+            Some(_) => Err(Problem::usage(
+                "`--master-key` opens nothing of a bundle, which holds what was disclosed and no more; \
+                 name the run's directory or its store",
+            )),
+        }
+    }
+
     /// The history of keys, if one was given.
     pub(crate) const fn history(&self) -> Option<&KeyHistory> {
         self.history.as_ref()
@@ -232,6 +249,15 @@ pub(crate) fn public_key(option: &str, text: &str) -> Result<PublicKey> {
         return PublicKey::from_bytes(octets.0).map_err(|error| named(&error));
     }
     let path = Path::new(text);
+    if !path.exists() {
+        return Err(Problem::file(
+            path,
+            format_args!(
+                "expected 64 hexadecimal digits of a public key, or a file with them or with a PEM public key, for `{option}`; \
+                 found neither"
+            ),
+        ));
+    }
     let contents = read(path, 4096)?;
     let contents = String::from_utf8(contents).map_err(|_| named(&"the file is no text"))?;
     PublicKey::from_text(&contents).map_err(|error| named(&error))

@@ -13,10 +13,14 @@ use common::{fuze, json};
 fn check(lines: &[(&[&str], i32)]) {
     for (arguments, code) in lines {
         fuze(arguments, *code);
-        let documented = fuze(&[["--json"].as_slice(), arguments].concat(), *code);
-        // What the arguments' own reader refuses is said in its words alone.
-        if *code != 2 || !documented.stdout.is_empty() {
-            json(&documented);
+        let document = json(&fuze(&[["--json"].as_slice(), arguments].concat(), *code));
+        // Whoever called wrongly is told so, by the reader of the arguments as by the command.
+        if *code == 2 {
+            assert_eq!(
+                (&document["schema"], &document["result"]),
+                (&"fuze.problem/1".into(), &"usage".into())
+            );
+            assert!(!document["message"].as_str().unwrap().is_empty());
         }
     }
 }
@@ -108,6 +112,29 @@ fn of_key_and_schema() {
         let [a, b] = same.map(|name| fuze(&["schema", name], 0).stdout);
         assert_eq!(a, b);
     }
+}
+
+/// `fuze schema` prints text for people and, asked for JSON, a document like every other command.
+#[test]
+fn of_schemas_and_of_arguments_that_nobody_knows() {
+    check(&[
+        (&[], 2),
+        (&["no-such-command"], 2),
+        (&["audit", "verify"], 2),
+        (&["audit", "verify", "--no-such-option", "x"], 2),
+        (&["schema", "audit.verify"], 0),
+        (&["schema"], 0),
+    ]);
+    let all = json(&fuze(&["schema", "--json"], 0));
+    let text = fuze(&["schema"], 0).stdout;
+    assert_eq!(all["names"].as_array().unwrap().len(), text.lines().count());
+    let one = json(&fuze(&["schema", "--json", "audit.verify"], 0));
+    assert_eq!(one["names"], serde_json::json!(["fuze.audit.verify/1"]));
+    let alone: serde_json::Value =
+        serde_json::from_str(&fuze(&["schema", "audit.verify"], 0).stdout).unwrap();
+    assert_eq!(one["definition"], alone);
+    // A path of that name is no wish for JSON.
+    assert!(fuze(&["audit", "verify", "--", "--json", "more"], 2).stdout.is_empty());
 }
 
 /// Where a command was called without what it needs, the reader of its arguments says what.

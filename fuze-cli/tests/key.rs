@@ -167,3 +167,29 @@ fn a_history_is_never_there_in_part() {
     fuze(&again, 4);
     assert_eq!(lines(0), 3);
 }
+
+/// What `--log-key` takes is printed by a command: from the secret key, the public one, or the history of the log's keys.
+#[test]
+fn a_key_is_shown_as_the_verifier_key_of_a_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (key, public, history) = (path("log.key"), path("log.hex"), path("log.history.jsonl"));
+    let new = ["key", "new", "--json", "--role", "log", "--out", &key, "--history", &history];
+    let made = json(&fuze(&[new.as_slice(), &["--origin", "log.example.eu"]].concat(), 0));
+    let hex = made["publicKey"].as_str().unwrap();
+    fs::write(&public, format!("{hex}\n")).unwrap();
+    let octets = hex.parse::<fuze_evidence::Hash>().unwrap().0;
+    let expected = fuze_log::VerifierKey::new(
+        fuze_log::KeyName::new("log.example.eu/runs").unwrap(),
+        fuze_log::Algorithm::Ed25519,
+        fuze_evidence::sign::PublicKey::from_bytes(octets).unwrap(),
+    );
+    for path in [&key, &public, &history] {
+        let show = ["key", "show", path, "--log-name", "log.example.eu/runs"];
+        let shown = json(&fuze(&[show.as_slice(), &["--json"]].concat(), 0));
+        assert_eq!(shown["verifierKey"].as_str(), Some(expected.to_string().as_str()));
+        assert!(fuze(&show, 0).stdout.contains(&expected.to_string()));
+        assert_eq!(json(&fuze(&["key", "show", path, "--json"], 0)).get("verifierKey"), None);
+        fuze(&["key", "show", path, "--log-name", "no name"], 2);
+    }
+}

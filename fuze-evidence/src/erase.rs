@@ -269,7 +269,11 @@ impl fmt::Display for EraseError {
                 }
             }
             Self::UnknownContent { root } => write!(f, "no record of the run commits to the content {root}"),
-            Self::NoSuchField { index } => write!(f, "nothing stands at pointer number {index}"),
+            Self::NoSuchField { index } => write!(
+                f,
+                "the content has no field, or no more, where pointer number {} of those named points",
+                index.saturating_add(1)
+            ),
             Self::NothingNamed => f.write_str("no field is named; give a pointer, or erase the record"),
             Self::OtherTenant { found } => {
                 write!(f, "the run belongs to the tenant `{found}`; say it in that one's annex")

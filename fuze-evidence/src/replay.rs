@@ -7,7 +7,8 @@
 mod calls;
 mod capture;
 mod diff;
-mod rules;
+pub(crate) mod rules;
+mod told;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ use crate::vocab::RunStatus;
 
 pub use calls::{Call, Decided, Ended, Person};
 pub use diff::{Change, Difference, diff};
+use rules::Rules;
 pub use rules::{Finding, Rule};
 
 /// How far a step can be relied on.
@@ -60,7 +62,7 @@ pub struct Replay {
     pub status: Option<RunStatus>,
     /// The records in their order.
     pub steps: Vec<Step>,
-    /// What is against the rules.
+    /// What is against the rules: the first [`Report::MAX_FINDINGS`].
     pub findings: Vec<Finding>,
 }
 
@@ -176,6 +178,7 @@ impl Replay {
 pub fn replay(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Replay, VerifyError> {
     let (verdict, captured) = capture::verify(files, keys)?;
     let mut replay = Replay { verdict, opened: None, status: None, steps: Vec::new(), findings: Vec::new() };
+    let mut rules = Rules::default();
     let mut content = match &replay.verdict {
         Ok(report) => captured.content(keys, report)?,
         Err(_) => None,
@@ -185,9 +188,10 @@ pub fn replay(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Replay, Ver
     for (at, line) in captured.records().enumerate() {
         let sequence = u64::try_from(at).unwrap_or(u64::MAX);
         let Ok(entry) = Entry::read(line) else {
-            replay.findings.push(Finding { sequence, rule: Rule::Readable });
+            rules.unreadable(sequence);
             continue;
         };
+        rules.take(&entry);
         let opened = match (&mut content, entry.content) {
             (Some(check), Some(reference)) => Some(check.open(&reference)?),
             (None, Some(reference)) => Some((withheld(reference.leaves), None, FieldStatus::Withheld)),
@@ -200,7 +204,7 @@ pub fn replay(files: RunFiles<'_>, keys: &TrustedKeys<'_>) -> Result<Replay, Ver
         };
         replay.take(entry, opened, trust);
     }
-    replay.findings.extend(rules::check(&replay));
+    replay.findings = rules.into_findings();
     Ok(replay)
 }
 

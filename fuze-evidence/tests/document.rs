@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use common::{Counter, Host, Sample};
 use fuze_evidence::Span;
+use fuze_evidence::replay::Rule;
 use fuze_evidence::vocab::*;
 
 fn document() -> String {
@@ -110,4 +111,16 @@ fn the_worked_example_is_what_the_code_writes() {
         return;
     }
     assert_eq!(found, example, "run again with FUZE_BLESS=1 if the change is meant");
+}
+
+#[test]
+fn every_rule_of_the_loop_is_in_the_document() {
+    let document = document();
+    let rows = document.split("## 17. ").nth(1).unwrap().lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<&str> = rows.take_while(|line| !line.contains("fuze audit")).collect();
+    let rules: Vec<String> = Rule::ALL
+        .iter()
+        .map(|rule| format!("| `{}` | {} | {} |", rule.as_str(), rule.describe(), rule.expected()))
+        .collect();
+    assert_eq!(rows, rules);
 }

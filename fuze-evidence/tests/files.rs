@@ -275,7 +275,7 @@ async fn a_run_without_its_open_root_is_put_aside() {
     fs::write(run.join("roots.jsonl"), b"").unwrap();
     let keys = TrustedKeys::new().run_key(host.public_key());
     let failed = verify(&run, &keys).unwrap_err().to_string();
-    assert!(failed.contains("`recover`"), "{failed}");
+    assert!(failed.contains("recovery puts aside"), "{failed}");
     let recovered = recover(&run).unwrap();
     assert!(recovered.cut.is_empty());
     assert!(recovered.unbegun.unwrap().join("records.jsonl").exists());

@@ -7,9 +7,11 @@ use common::{
     Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
 };
 use fuze_evidence::annex::{Annex, Erased, Erasure, ErasureReason, Event};
+use fuze_evidence::content::history;
+use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
-use fuze_evidence::span::{Guardrail, RunCancel};
+use fuze_evidence::span::{Guardrail, ModelGenerate, RunCancel};
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
 use fuze_evidence::{Common, Hash, Span, sha256};
@@ -69,6 +71,7 @@ impl Story {
     }
 
     fn told(self) -> Sample {
+        let last = self.spans.len() as u64 + 1;
         let (mut sample, mut recorder) =
             Sample::begin_as(Host::with(Box::new(Counter(1))), self.common, |start| {
                 if self.refused {
@@ -76,11 +79,36 @@ impl Story {
                     start.refusal = Some(Refusal::SubjectMissing);
                 }
             });
-        for (step, span) in (1..).zip(&self.spans) {
-            let record = recorder.append(step, 0, times(step * 10), span, None).unwrap();
-            sample.add(&record, None);
+        // What the model was told: an answer and its one call's result come in turn, and a step's content is its number.
+        let entry = Entry::read(sample.files.records.strip_suffix(b"\n").unwrap()).unwrap();
+        let mut told = history(Hash::ZERO, entry.content.unwrap().root);
+        let (mut answer, mut result) = (0, None);
+        for (step, span) in (1..).zip(self.spans) {
+            let said = match &span {
+                Span::ModelGenerate(_) | Span::PolicyEvaluate(_) | Span::ToolExecute(_) => true,
+                Span::OversightSuspend(suspend) => suspend.reason == SuspendReason::Requested,
+                _ => false,
+            };
+            let (content, sealed) = said.then(|| sample.commit(json!({ "step": step }))).unzip();
+            let span = match span {
+                Span::ModelGenerate(asked) => {
+                    told = result.take().map_or(told, |root| history(told, root));
+                    let right = if asked.history_hash == Hash::ZERO { told } else { asked.history_hash };
+                    told = history(told, content.as_ref().unwrap().root());
+                    answer = step;
+                    Span::ModelGenerate(ModelGenerate { history_hash: right, ..asked })
+                }
+                Span::PolicyEvaluate(_) | Span::ToolExecute(_) => {
+                    result = content.as_ref().map(|content| content.root());
+                    span
+                }
+                other => other,
+            };
+            let parent = if matches!(span, Span::PolicyEvaluate(_)) { answer } else { 0 };
+            let record = recorder.append(step, parent, times(step * 10), &span, content.as_ref()).unwrap();
+            sample.add(&record, sealed.as_ref());
         }
-        let last = self.spans.len() as u64 + 1;
+
         let closed = recorder.close(last, 0, times(last * 10), self.status, &sample.host.signer).unwrap();
         sample.add(closed.record(), None);
         sample
@@ -104,6 +132,11 @@ fn token(span: &mut Span, slot: u32) {
 fn tool(span: &mut Span) -> &mut fuze_evidence::span::ToolExecute {
     let Span::ToolExecute(tool) = span else { panic!() };
     tool
+}
+
+fn asked(span: &mut Span) -> &mut ModelGenerate {
+    let Span::ModelGenerate(asked) = span else { panic!() };
+    asked
 }
 
 fn human(span: &mut Span) -> &mut fuze_evidence::span::HumanDecision {
@@ -160,6 +193,8 @@ const BROKEN: &[(Rule, Change)] = &[
         s.spans.drain(ASKED..RESUME);
         s.common = Box::new(|common| common.art22 = Art22::None);
         *tool(&mut s.spans[ASKED]) = unapproved();
+        // What it answered was told to nobody.
+        s.spans.truncate(ASKED + 1);
     }),
     (Rule::Allowed, |s| {
         policy(&mut s.spans[ALLOWED]).decision = PolicyDecision::RequiresApproval;
@@ -221,6 +256,16 @@ const BROKEN: &[(Rule, Change)] = &[
         s.status = RunStatus::Cancelled;
     }),
     (Rule::CompletedAfterStop, |s| s.spans.push(stop())),
+    (Rule::ExpiredWaiting, |s| {
+        s.spans.push(RunCancel { cancelled_by: CancelledBy::Expired }.into());
+        s.status = RunStatus::Cancelled;
+    }),
+    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).history_hash = sha256(b"other messages")),
+    (Rule::ToldHistory, |s| asked(&mut s.spans[EXECUTE + 1]).history_hash = sha256(b"other messages")),
+    // More calls than have a result.
+    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 2),
+    // An answer without calls was followed by words of the framework, not by a result.
+    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 0),
     (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::Engine))),
     (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::StepLimit))),
     (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
@@ -347,6 +392,12 @@ fn what_is_allowed_is_not_found() {
     tool(&mut proposes.spans[EXECUTE]).effect = Effect::Read;
     policy(&mut proposes.spans[ALLOWED]).approval_by_tool = true;
     assert_eq!(broken(proposes), []);
+    // Who waits may expire.
+    let mut expired = Story::approved();
+    expired.spans.truncate(FIRST_PERSON);
+    expired.spans.push(RunCancel { cancelled_by: CancelledBy::Expired }.into());
+    expired.status = RunStatus::Cancelled;
+    assert_eq!(broken(expired), []);
     // What had begun before the stop may still end.
     let mut stopped = Story::approved();
     stopped.spans.push(stop());
@@ -475,7 +526,8 @@ fn another_run_than_was_asked_for_fails() {
     ] {
         let Err(VerifyError::Failed(failure)) = check(keys) else { panic!("{what}") };
         assert!(
-            matches!(failure.what, What::Differs { what: found, .. } if found.contains(what)),
+            matches!(failure.what, What::Other { what: found, .. } if found == what)
+                && failure.last_good.is_none(),
             "{failure}"
         );
         assert_eq!(failure.line, 0);

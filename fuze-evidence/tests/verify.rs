@@ -8,9 +8,9 @@ use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::chain::{AppendError, Times};
 use fuze_evidence::keys::{FileSigner, MasterKey, Signer as _};
 use fuze_evidence::sink::MemoryRun;
-use fuze_evidence::span::{AttrError, RunClose};
+use fuze_evidence::span::{AttrError, OversightSuspend, RunClose};
 use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What, verify_files};
-use fuze_evidence::vocab::{PolicyDecision, Refusal, RunStatus, StartOutcome};
+use fuze_evidence::vocab::{PolicyDecision, Refusal, RunStatus, StartOutcome, SuspendReason};
 use fuze_evidence::{Annex, Hash, Recorder, Span, jcs, sha256};
 use serde_json::{Value, json};
 
@@ -459,6 +459,39 @@ fn a_run_that_waits_or_crashed_is_not_closed() {
     let report = check(&sample, &sample.files).unwrap();
     assert_eq!((report.chain, report.signed_records), (Chain::NotClosed, 3));
     assert!(!report.is_verified());
+}
+
+/// Section 4: what a tool asks people stands in the record of each slot, and nothing does where arguments wait. Section 2: no two
+/// records commit to one content.
+#[test]
+fn a_question_has_content_and_no_content_has_two_records() {
+    let judge = |reason: SuspendReason, content: bool, twice: bool| {
+        let (mut sample, mut recorder) = Sample::begin(Host::new());
+        let (asked, sealed) = sample.commit(json!({"question": "which?"}));
+        let allow = evaluate(PolicyDecision::Allow, sha256(b"arguments"));
+        sample.add(&recorder.append(1, 0, times(1), &allow, None).unwrap(), None);
+        let Span::OversightSuspend(suspend) = suspend(sha256(b"arguments"), 0, 1) else { panic!() };
+        let span = OversightSuspend { reason, ..suspend }.into();
+        let record = recorder.append(2, 0, times(2), &span, content.then_some(&asked)).unwrap();
+        sample.add(&record, content.then_some(&sealed));
+        if twice {
+            let first: Value = serde_json::from_slice(&lines(&sample.files.records)[0]).unwrap();
+            sample.files.records = rehash(&sample.files.records, 2, |record| {
+                record["payload"]["content"] = first["payload"]["content"].clone();
+            });
+        }
+        check(&sample, &sample.files)
+    };
+    assert!(judge(SuspendReason::Requested, true, false).is_ok());
+    assert!(judge(SuspendReason::Law, false, false).is_ok());
+    for (reason, content, twice, expected) in [
+        (SuspendReason::Requested, false, false, "content"),
+        (SuspendReason::Law, true, false, "none"),
+        (SuspendReason::Requested, true, true, "one that no earlier record commits to"),
+    ] {
+        let (line, what, file) = failure(judge(reason, content, twice));
+        assert_eq!((line, file, what.sides().0.as_str()), (2, "records.jsonl", expected), "{what}");
+    }
 }
 
 #[test]

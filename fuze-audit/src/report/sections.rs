@@ -39,6 +39,9 @@ fn agent(outline: &Outline) -> String {
 pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected) {
     let run = &inspected.run;
     let (class, sign, title) = match run.chain {
+        _ if !run.findings.is_empty() => {
+            ("stop", "✗", "Against the rules: what the records tell was not allowed")
+        }
         Chain::Closed(RunStatus::Completed) => ("fine", "✓", "Intact, and the run completed"),
         Chain::Closed(_) => ("notice", "!", "Intact; the run ended otherwise than completed"),
         Chain::NotClosed => ("stop", "?", "Not closed: that this is all cannot be said"),
@@ -52,6 +55,9 @@ pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected)
     if let Chain::Closed(status) = run.chain {
         page.raw(" Ended as <strong>").text(status.as_str().replace('_', " ")).raw("</strong>.");
     }
+    if !run.findings.is_empty() {
+        page.raw(" That nothing was changed afterwards does not make it right.");
+    }
     let stops = outline.rows().iter().filter(|row| words::mark(&row.entry.span) == Mark::Stop).count();
     if stops > 0 {
         page.raw(" <strong>")
@@ -63,6 +69,35 @@ pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected)
         page.raw(" UTC</strong>: it counts only if a log that you know had it before, and you were told where that log has the revocation.");
     }
     page.raw("</p>\n<p>This was found when the bundle was made. This page is no proof: check the bundle yourself, as <code>README.txt</code> beside it says, with a key that you know from elsewhere.</p></div>\n</section>\n");
+}
+
+/// Findings that are shown.
+const MAX_FINDINGS: usize = 100;
+
+/// What is against the rules of the loop, record by record.
+pub(super) fn findings(page: &mut Page, outline: &Outline, inspected: &Inspected) {
+    let findings = &inspected.run.findings;
+    if findings.is_empty() {
+        return;
+    }
+    page.raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Against the rules</h2>\n<p>The records are as they were written and signed. What they tell breaks rules that hold for every run.</p>\n");
+    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Broken rules\"><table>\n<thead><tr><th scope=\"col\">Record</th><th scope=\"col\">What is wrong</th><th scope=\"col\">What must hold</th></tr></thead>\n<tbody>\n");
+    for finding in findings.iter().take(MAX_FINDINGS) {
+        page.raw("<tr><td>");
+        if outline.rows().iter().any(|row| row.entry.sequence == finding.sequence) {
+            page.raw("<a href=\"#r").text(finding.sequence).raw("\">").text(finding.sequence).raw("</a>");
+        } else {
+            page.text(finding.sequence);
+        }
+        page.raw("</td><td><span class=\"mark stop\" aria-hidden=\"true\">").text(Mark::Stop.sign());
+        page.raw("</span> ").text(finding.rule.describe()).raw("</td><td>").text(finding.rule.expected());
+        page.raw("</td></tr>\n");
+    }
+    page.raw("</tbody></table></div>\n");
+    if findings.len() > MAX_FINDINGS {
+        page.raw("<p>").text(findings.len() - MAX_FINDINGS).raw(" more are not shown.</p>\n");
+    }
+    page.raw("</section>\n");
 }
 
 pub(super) fn facts(page: &mut Page, outline: &Outline, inspected: &Inspected, made: &Made) {
@@ -265,7 +300,12 @@ fn content(page: &mut Page, row: &Row) {
 pub(super) fn checked(page: &mut Page, inspected: &Inspected, made: &Made) {
     let run = &inspected.run;
     page.raw("<section aria-labelledby=\"checked\">\n<h2 id=\"checked\">What was checked</h2>\n<ul>\n<li>Each of the ");
-    page.text(run.records).raw(" records is canonical, complete and of a known kind, and holds the hash of the one before.</li>\n<li>");
+    page.text(run.records).raw(" records is canonical, complete and of a known kind, and holds the hash of the one before.</li>\n<li>The rules of the loop: ");
+    match run.findings.len() {
+        0 => page.raw("no record breaks one."),
+        broken => page.text(broken).raw(" times one is broken, see above."),
+    };
+    page.raw("</li>\n<li>");
     page.text(run.roots).raw(" signatures by the key <span class=\"mono\">").text(inspected.run_key.id()).raw("</span> hold. Whether that key is the deployment’s, you must know from elsewhere.</li>\n<li>Content: ");
     page.text(run.content.verified)
         .raw(" leaves are disclosed and are what the records commit to; ")

@@ -60,7 +60,7 @@ pub enum Anchoring {
 
 /// A bundle whose every octet is accounted for. Whether the run is whole says [`BundleReport::verdict`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a report can say that the run has not closed"]
+#[must_use = "a report can say that the run has not closed or broke the rules"]
 pub struct BundleReport {
     /// The run. Compare it with the run that was asked for: another run's bundle verifies as well.
     pub run: Report,
@@ -81,19 +81,22 @@ pub struct BundleReport {
 /// What can be said of a bundle in which nothing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The run has ended, its close is signed by a trusted key, no content is missing.
+    /// The run has ended, its close is signed by a trusted key, no content is missing, no rule is broken.
     Verified,
     /// What is there is intact; whether it is all cannot be said.
     NotClosed,
+    /// It is intact, and tells of something that is against the rules of the loop: [`Report::findings`].
+    AgainstRules,
 }
 
 impl Verdict {
-    /// What a command exits with: 0 or 3, which is "could not be verified".
+    /// What a command exits with: 0, 3, which is "could not be verified", or 1: what broke the rules is not valid.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Verified => 0,
             Self::NotClosed => 3,
+            Self::AgainstRules => 1,
         }
     }
 }
@@ -103,6 +106,7 @@ impl BundleReport {
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self.run.chain {
+            _ if !self.run.findings.is_empty() => Verdict::AgainstRules,
             Chain::Closed(_) => Verdict::Verified,
             Chain::NotClosed => Verdict::NotClosed,
         }

@@ -152,6 +152,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     if close_not_anchored {
         output.say("The run's close is anchored in no log yet, so only the open's proof went along: nobody can tell from the log that the run ended.");
     }
+    if !report.run.findings.is_empty() {
+        output.say("The run was exported as it is. What it tells is against the rules of the loop: `fuze audit verify` says which.");
+    }
     output.data(&exported, || text(&exported))?;
     Ok(Ended::Well)
 }

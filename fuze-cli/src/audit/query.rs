@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use fuze_agent::store::RunState;
 use fuze_evidence::vocab::RunStatus;
 use fuze_evidence::{Name, RunId, Timestamp};
-use fuze_store::{Cursor, Query, RunSummary, StoreReader};
+use fuze_store::{Cursor, Query, RunSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
+use crate::place::open_store;
 use crate::text::{BAD, FAINT, GOOD, UNSURE};
 
 #[derive(Debug, clap::Args)]
@@ -90,8 +91,8 @@ struct Run {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let reader = StoreReader::open(&args.store).map_err(Problem::io)?;
-    let page = reader.query(&query(args)?).map_err(Problem::io)?;
+    let reader = open_store(&args.store)?;
+    let page = reader.query(&query(args)?).map_err(|error| Problem::file(&args.store, error))?;
     let listed = Listed {
         runs: page.runs.iter().map(told).collect(),
         next: page.next.map(|cursor| cursor.to_string()),

@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::verify::{Broken, UNSIGNED};
 use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::Place;
+use crate::place::{AnnexArgs, Place};
 use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs};
@@ -22,6 +23,8 @@ use crate::trust::{ExpectArgs, Trust, TrustArgs};
 pub(crate) struct Args {
     /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`. A bundle that does not verify is not shown.
     path: PathBuf,
+    #[command(flatten)]
+    annex: AnnexArgs,
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
@@ -50,7 +53,7 @@ pub(crate) struct Replayed {
     duration_nanos: String,
     steps: Vec<Told>,
     /// What is against the rules of the loop, though the chain may hold.
-    findings: Vec<Found>,
+    findings: Vec<Broken>,
 }
 
 impl Document for Replayed {
@@ -95,13 +98,6 @@ struct ToldField {
     leaves: Option<u64>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct Found {
-    sequence: u64,
-    rule: &'static str,
-    message: String,
-}
-
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -114,16 +110,26 @@ pub(crate) enum Detail {
 pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let trust = args.trust.read()?;
     let place = Place::find(&args.path, args.expect.run)?;
-    let replay = read(&place, &trust, &args.expect, &args.anchors)?;
+    if let Place::Bundle(_) = place {
+        trust.opens_no_bundle()?;
+    }
+    let replay = read(&place, &trust, &args.annex, &args.expect, &args.anchors)?;
     let (document, ended) = told(&replay);
     output.data(&document, || text(&replay, &document, detail))?;
     Ok(ended)
 }
 
 /// Reads a run again, wherever it is. What lies in a bundle is verified as a whole before anything of it is shown.
-fn read(place: &Place, trust: &Trust, expect: &ExpectArgs, anchors: &AnchorArgs) -> Result<Replay> {
+fn read(
+    place: &Place,
+    trust: &Trust,
+    annex: &AnnexArgs,
+    expect: &ExpectArgs,
+    anchors: &AnchorArgs,
+) -> Result<Replay> {
     let believed = anchors.read()?;
     if let Place::Bundle(path) = place {
+        annex.not_for_bundles()?;
         let file = File::open(path).map_err(|error| Problem::file(path, error))?;
         let progress = Progress::reading("reading", None);
         let (report, replay) =
@@ -135,7 +141,7 @@ fn read(place: &Place, trust: &Trust, expect: &ExpectArgs, anchors: &AnchorArgs)
     }
     let source = place.source()?;
     let anchors = believed.ask(&source, trust)?;
-    let annex = source.annex(None, &trust.keys())?;
+    let annex = annex.of(&source, &trust.keys())?;
     let keys = trust.keys_with(annex.as_ref(), expect);
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
     let progress = Progress::reading("reading", source.octets());
@@ -155,7 +161,13 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
                 Some(format!("{} leaves of content are missing", report.content.missing)),
                 Ended::Failed,
             ),
-            (Chain::NotClosed, 0) => ("not_closed", None, Ended::Cannot),
+            // An intact chain that tells of something forbidden is no proof that all was well.
+            _ if !replay.findings.is_empty() => {
+                ("failed", Some("intact, and against the rules".to_owned()), Ended::Failed)
+            }
+            (Chain::NotClosed, 0) => {
+                ("not_closed", (report.signed_records == 0).then(|| UNSIGNED.to_owned()), Ended::Cannot)
+            }
             (Chain::Closed(_), 0) => ("verified", None, Ended::Well),
         },
         Err(error @ VerifyError::Cannot { .. }) => {
@@ -163,7 +175,6 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
         }
         Err(error) => ("failed", Some(plain(&error.to_string())), Ended::Failed),
     };
-    // An intact chain that tells of something forbidden is no proof that all was well.
     let ended = if replay.findings.is_empty() { ended } else { Ended::Failed };
     let opened = replay.opened.as_ref();
     let document = Replayed {
@@ -175,15 +186,7 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
         status: replay.status.map(|status| status.to_string()),
         duration_nanos: replay.duration_nanos().to_string(),
         steps: replay.steps.iter().map(step).collect(),
-        findings: replay
-            .findings
-            .iter()
-            .map(|found| Found {
-                sequence: found.sequence,
-                rule: found.rule.as_str(),
-                message: found.rule.describe().to_owned(),
-            })
-            .collect(),
+        findings: replay.findings.iter().map(Broken::from).collect(),
     };
     (document, ended)
 }
@@ -363,6 +366,12 @@ pub(crate) struct DiffArgs {
     /// Which run of a store is the second one.
     #[arg(long, value_name = "RUN")]
     right_run: Option<fuze_evidence::RunId>,
+    /// The annex of the first run's tenant; found beside `runs/` or in the store without this.
+    #[arg(long, value_name = "FILE")]
+    left_annex: Option<PathBuf>,
+    /// The annex of the second run's tenant.
+    #[arg(long, value_name = "FILE")]
+    right_annex: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
@@ -406,8 +415,9 @@ struct Changed {
 pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     use fuze_evidence::replay::{Change, Difference, diff};
     let trust = args.trust.read()?;
-    let replayed = |path: &PathBuf, run| -> Result<Replay> {
-        let replay = read(&Place::find(path, run)?, &trust, &ExpectArgs::default(), &args.anchors)?;
+    let replayed = |path: &PathBuf, run, annex: &Option<PathBuf>| -> Result<Replay> {
+        let annex = AnnexArgs::named(annex.clone());
+        let replay = read(&Place::find(path, run)?, &trust, &annex, &ExpectArgs::default(), &args.anchors)?;
         match &replay.verdict {
             Ok(_) => Ok(replay),
             Err(error @ fuze_evidence::verify::VerifyError::Cannot { .. }) => {
@@ -416,7 +426,8 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
             Err(error) => Err(Problem::failed(format_args!("`{}`: {error}", path.display()))),
         }
     };
-    let (left, right) = (replayed(&args.left, args.left_run)?, replayed(&args.right, args.right_run)?);
+    let left = replayed(&args.left, args.left_run, &args.left_annex)?;
+    let right = replayed(&args.right, args.right_run, &args.right_annex)?;
     let changed = |change: Change| Changed { what: change.what, left: change.left, right: change.right };
     let differences: Vec<Differs> = diff(&left, &right)
         .into_iter()

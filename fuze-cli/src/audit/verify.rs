@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fuze_audit::{Anchoring, AuditError};
 use fuze_evidence::Hash;
+use fuze_evidence::replay::Finding;
 use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use crate::anchors::AnchorArgs;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{Place, Source};
+use crate::place::{AnnexArgs, Place, Source};
 use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
@@ -21,9 +22,8 @@ use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
 pub(crate) struct Args {
     /// A run's directory, a `records.jsonl`, a bundle, or a store with `--run`.
     path: PathBuf,
-    /// The tenant's annex, which explains erasures; found beside `runs/` without this.
-    #[arg(long, value_name = "FILE")]
-    annex: Option<PathBuf>,
+    #[command(flatten)]
+    annex: AnnexArgs,
     /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
     #[arg(long)]
     any_exporter: bool,
@@ -66,6 +66,9 @@ pub(crate) struct Verified {
     /// Why nothing can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What the records tell that is against the rules of the loop, though they may be intact: the first 1000.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Broken>,
 }
 
 impl Document for Verified {
@@ -74,7 +77,34 @@ impl Document for Verified {
 
 impl Verified {
     const fn of(result: &'static str) -> Self {
-        Self { result, run: None, failure: None, log: None, close_root: None, decisions: None, reason: None }
+        Self {
+            result,
+            run: None,
+            failure: None,
+            log: None,
+            close_root: None,
+            decisions: None,
+            reason: None,
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// A record that breaks a rule.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Broken {
+    sequence: u64,
+    rule: &'static str,
+    /// What is wrong.
+    message: &'static str,
+    /// What must hold.
+    expected: &'static str,
+}
+
+impl From<&Finding> for Broken {
+    fn from(finding: &Finding) -> Self {
+        let Finding { sequence, rule } = *finding;
+        Self { sequence, rule: rule.as_str(), message: rule.describe(), expected: rule.expected() }
     }
 }
 
@@ -104,7 +134,9 @@ struct Run {
     records: u64,
     /// The hash of the last record.
     head: String,
-    key_id: String,
+    /// The key that signs it; absent if nothing of it is signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
     roots: u64,
     /// Up to which record a signature covers the run.
     signed_records: u64,
@@ -125,13 +157,14 @@ struct Content {
 #[serde(rename_all = "camelCase")]
 struct Failure {
     file: String,
-    /// The line, from 0: of `records.jsonl`, the sequence.
-    line: u64,
+    /// The line, from 0: of `records.jsonl`, the sequence. Absent where it is no line: a whole file, or something that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    found: Option<String>,
+    /// What must stand there.
+    expected: String,
+    /// What stands there.
+    found: String,
     /// The last record up to which all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_good: Option<Good>,
@@ -159,7 +192,7 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
         return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
     }
     let anchors = args.anchors.read()?.ask(source, trust)?;
-    let annex = source.annex(args.annex.as_deref(), &trust.keys())?;
+    let annex = args.annex.of(source, &trust.keys())?;
     let keys = trust.keys_with(annex.as_ref(), &args.expect);
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
     let progress = Progress::reading("verifying", source.octets());
@@ -179,6 +212,8 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
 }
 
 fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+    args.annex.not_for_bundles()?;
+    trust.opens_no_bundle()?;
     let file = File::open(path).map_err(|error| Problem::file(path, error))?;
     let believed = args.anchors.read()?;
     let mut trust = trust.for_bundles(&believed);
@@ -208,7 +243,7 @@ fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> 
         Err(AuditError::Failed(failure)) => {
             let at =
                 format!("the bundle's {}", if failure.member.is_empty() { "zip" } else { &failure.member });
-            Ok((refused(at, failure.line.unwrap_or(0), &failure.what, failure.last_good), Ended::Failed))
+            Ok((refused(at, failure.line, &failure.what, failure.last_good), Ended::Failed))
         }
         Err(AuditError::Cannot { why }) => Ok((unsure(why), Ended::Cannot)),
         Err(AuditError::Io(error)) => Err(Problem::file(path, error)),
@@ -216,21 +251,30 @@ fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> 
     }
 }
 
-fn refused(file: String, line: u64, what: &What, last_good: Option<(u64, Hash)>) -> Verified {
-    let (expected, found) = match what {
-        What::Differs { expected, found, .. } => (Some(expected.clone()), Some(found.clone())),
-        _ => (None, None),
-    };
+fn refused(file: String, line: Option<u64>, what: &What, last_good: Option<(u64, Hash)>) -> Verified {
+    let (expected, found) = what.sides();
+    let unjudged = matches!(what, What::Other { .. }).then_some("; whether it is intact was not looked at");
     let failure = Failure {
         file,
         line,
-        message: plain(&what.to_string()),
-        expected,
-        found,
-        last_good: last_good.map(|(sequence, hash)| Good { sequence, hash: hash.to_string() }),
+        message: plain(&what.to_string()) + unjudged.unwrap_or_default(),
+        expected: plain(&expected),
+        found: plain(&found),
+        last_good: last_good.map(Good::from),
     };
     Verified { failure: Some(failure), ..Verified::of("failed") }
 }
+
+impl From<(u64, Hash)> for Good {
+    fn from((sequence, hash): (u64, Hash)) -> Self {
+        Self { sequence, hash: hash.to_string() }
+    }
+}
+
+const RECORDS: &str = "records.jsonl";
+/// About records without a root that covers one of them.
+pub(super) const UNSIGNED: &str = "nothing here is signed, so nobody vouches for any of it: whoever writes such records can name any key, \
+                                   tenant and deployment";
 
 fn unsure(why: impl std::fmt::Display) -> Verified {
     let reason = Some(plain(&why.to_string()));
@@ -241,7 +285,8 @@ fn judge(outcome: std::result::Result<Report, VerifyError>) -> Result<(Verified,
     match outcome {
         Ok(report) => Ok(reported(report, &ExpectArgs::default())),
         Err(VerifyError::Failed(failure)) => {
-            let document = refused(failure.file.to_owned(), failure.line, &failure.what, failure.last_good);
+            let document =
+                refused(failure.file.to_owned(), Some(failure.line), &failure.what, failure.last_good);
             Ok((document, Ended::Failed))
         }
         Err(VerifyError::Cannot { line, why }) => {
@@ -252,43 +297,60 @@ fn judge(outcome: std::result::Result<Report, VerifyError>) -> Result<(Verified,
     }
 }
 
-fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
-    let differs = |what: &str, expected: String, found: String| Failure {
-        file: "records.jsonl".to_owned(),
-        line: 0,
-        message: format!("this is another {what} than was asked for"),
-        expected: Some(expected),
-        found: Some(found),
-        last_good: None,
-    };
-    let mut failure = None;
-    if let Some(expected) = expect.run.filter(|run| *run != report.run_id) {
-        failure = Some(differs("run", expected.to_string(), report.run_id.to_string()));
-    }
-    if let Some(expected) = expect.tenant.as_ref().filter(|tenant| **tenant != report.tenant) {
-        failure = Some(differs("tenant", expected.to_string(), report.tenant.to_string()));
-    }
-    if let Some(expected) = expect.origin.as_ref().filter(|origin| **origin != report.origin) {
-        failure = Some(differs("deployment", expected.to_string(), report.origin.to_string()));
+/// What is wrong with a run whose records hold, if something is.
+fn objection(report: &Report, expect: &ExpectArgs) -> Option<Failure> {
+    let whole = report.records.checked_sub(1).map(|last| Good::from((last, report.head)));
+    if let Some((what, expected, found)) = expect.differs(report) {
+        return Some(Failure {
+            file: RECORDS.to_owned(),
+            line: Some(0),
+            message: format!("this is another {what} than was asked for"),
+            expected,
+            found,
+            last_good: whole,
+        });
     }
     if let Some(place) = report.missing.first() {
-        failure = Some(Failure {
-            file: "content.jsonl".to_owned(),
-            line: place.sequence,
+        return Some(Failure {
+            file: place.gone_from.to_owned(),
+            line: None,
             message: format!(
                 "{} leaves of content are gone and no erasure explains it; the first are {} of record {}",
                 report.content.missing, place.leaves, place.sequence
             ),
-            expected: None,
-            found: None,
-            last_good: None,
+            expected: format!("what opens the content {} of record {}", place.root, place.sequence),
+            found: format!("nothing for {} of its leaves", place.leaves),
+            last_good: whole,
         });
     }
+    let first = report.findings.first()?;
+    Some(Failure {
+        file: RECORDS.to_owned(),
+        line: Some(first.sequence),
+        message: format!(
+            "against the rules: {}{}. The records are as they were written; what they tell was not allowed",
+            first.rule.describe(),
+            match report.findings.len() {
+                1 => String::new(),
+                more => format!(", and {} more", more - 1),
+            },
+        ),
+        expected: first.rule.expected().to_owned(),
+        found: first.rule.describe().to_owned(),
+        last_good: report.last_sound.map(Good::from),
+    })
+}
+
+fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
+    let failure = objection(&report, expect);
     let (result, ended) = match (&failure, report.chain) {
         (Some(_), _) => ("failed", Ended::Failed),
         (None, Chain::NotClosed) => ("not_closed", Ended::Cannot),
         (None, Chain::Closed(_)) => ("verified", Ended::Well),
     };
+    let signed = report.signed_records > 0;
+    let reason = (!signed).then(|| UNSIGNED.to_owned());
+    let findings = report.findings.iter().map(Broken::from).collect();
     let run = Run {
         run_id: report.run_id.to_string(),
         origin: report.origin.to_string(),
@@ -300,7 +362,7 @@ fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
         },
         records: report.records,
         head: report.head.to_string(),
-        key_id: report.key_id.to_string(),
+        key_id: signed.then(|| report.key_id.to_string()),
         roots: report.roots,
         signed_records: report.signed_records,
         content: Content {
@@ -310,13 +372,18 @@ fn reported(report: Report, expect: &ExpectArgs) -> (Verified, Ended) {
             missing: report.content.missing,
         },
     };
-    (Verified { run: Some(run), failure, ..Verified::of(result) }, ended)
+    (Verified { run: Some(run), failure, reason, findings, ..Verified::of(result) }, ended)
 }
 
 fn text(verified: &Verified) -> String {
     let mut text = match verified.result {
         "verified" => format!("{GOOD}verified{GOOD:#}\n"),
         "failed" => format!("{BAD}FAILED{BAD:#}\n"),
+        "not_closed" if verified.run.as_ref().is_some_and(|run| run.signed_records == 0) => {
+            format!(
+                "{UNSURE}not closed and not signed{UNSURE:#}: the lines fit together, as anybody can make them\n"
+            )
+        }
         "not_closed" => format!(
             "{UNSURE}not closed{UNSURE:#}: what is there is intact; whether it is all cannot be said\n"
         ),
@@ -330,13 +397,20 @@ fn text(verified: &Verified) -> String {
             .last_good
             .as_ref()
             .map(|good| format!("up to record {}, hash {}", good.sequence, good.hash));
+        let place = match failure.line {
+            Some(line) => format!("{} line {line}", failure.file),
+            None => failure.file.clone(),
+        };
         text += &Table::default()
-            .row("where", format_args!("{} line {}", failure.file, failure.line))
+            .row("where", place)
             .row("what", &failure.message)
-            .row_if("expected", failure.expected.as_ref())
-            .row_if("found", failure.found.as_ref())
-            .row("intact", good.as_deref().unwrap_or("nothing before it"))
+            .row("expected", &failure.expected)
+            .row("found", &failure.found)
+            .row("last good", good.as_deref().unwrap_or("none that is known"))
             .into_text();
+        for broken in &verified.findings {
+            text += &format!("  record {}: {}\n", broken.sequence, broken.message);
+        }
     }
     if let Some(run) = &verified.run {
         let content = &run.content;
@@ -348,7 +422,10 @@ fn text(verified: &Verified) -> String {
             .row("status", run.status.as_deref().unwrap_or("not closed"))
             .row("records", format_args!("{}, of which {} are signed", run.records, run.signed_records))
             .row("head", &run.head)
-            .row("signed by", format_args!("{} ({} roots)", run.key_id, run.roots))
+            .row(
+                "signed by",
+                run.key_id.as_ref().map_or("nobody".to_owned(), |key| format!("{key} ({} roots)", run.roots)),
+            )
             .row(
                 "content",
                 format_args!(
@@ -370,7 +447,7 @@ fn text(verified: &Verified) -> String {
             .into_text();
     }
     if verified.result == "verified" {
-        text += "It does not prove that the inputs were true, that every run was recorded, or, without a log that others watch,\n\
+        text += "Nothing in it is against the rules of the loop. It does not prove that the inputs were true, that every run was recorded, or, without a log that others watch,\n\
                  that whoever holds the key did not write all of it anew.\n";
     }
     text

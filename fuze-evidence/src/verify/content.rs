@@ -14,13 +14,16 @@ use crate::name::Name;
 use crate::record::{ContentRef, RunId};
 use crate::sink::{CONTENT, KEYS};
 
+/// What else than a file can lack what opens content.
+const SUBJECT_KEY: &str = "the data subject's key";
+
 /// Why content cannot be opened, or with what it can.
 enum Access {
     Keys(Box<RunKeys>),
     /// The verifier was not given what it needs.
     Withheld,
-    /// The run's or the subject's key is gone.
-    Gone,
+    /// The run's or the subject's key is gone: which.
+    Gone(&'static str),
 }
 
 pub(crate) struct ContentCheck<'f> {
@@ -29,6 +32,7 @@ pub(crate) struct ContentCheck<'f> {
     access: Access,
     run_id: RunId,
     subject: Option<Name>,
+    gone_from: &'static str,
 }
 
 impl<'f> ContentCheck<'f> {
@@ -70,7 +74,7 @@ impl<'f> ContentCheck<'f> {
             _ => None,
         };
         let access = match &wrapped {
-            None => Access::Gone,
+            None => Access::Gone(KEYS),
             Some(wrapped) if wrapped.run_id() != run_id => {
                 return Err(wrong(format!("the keys are of run {}", wrapped.run_id())));
             }
@@ -82,7 +86,12 @@ impl<'f> ContentCheck<'f> {
             }
             keys.next().map_err(|e| LineErrorAt(e).at(KEYS, 0, None))?;
         }
-        Ok(Self { content, keys, access, run_id, subject: subject.cloned() })
+        Ok(Self { content, keys, access, run_id, subject: subject.cloned(), gone_from: CONTENT })
+    }
+
+    /// What lacks the leaves that were missing last.
+    pub(super) const fn gone_from(&self) -> &'static str {
+        self.gone_from
     }
 
     /// What holds for the content of one record.
@@ -136,6 +145,8 @@ impl<'f> ContentCheck<'f> {
             counts.add(FieldStatus::Erased, leaves);
             return Ok((counts, None, FieldStatus::Erased));
         }
+        // A data line that is there has lost its key, or its key never was of use without it.
+        self.gone_from = if content.is_some() { KEYS } else { CONTENT };
         let (Some(content), Some(keys)) = (content, keys) else {
             // Statements about fields explain these fields and nothing more.
             counts.add_explained(
@@ -156,7 +167,8 @@ impl<'f> ContentCheck<'f> {
                 counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves);
                 None
             }
-            Access::Gone => {
+            Access::Gone(what) => {
+                self.gone_from = *what;
                 counts.add_explained(explained_leaves, FieldStatus::Missing, leaves);
                 None
             }
@@ -171,6 +183,14 @@ impl<'f> ContentCheck<'f> {
                 }
                 let disclosed =
                     content.open_entries(entries, self.run_id).map_err(|e| wrong(e.to_string()))?;
+                let without_data = |hash: &Hash| content.states().any(|(leaf, data)| leaf == *hash && !data);
+                let unexplained = disclosed.leaves.iter().find_map(|leaf| match leaf {
+                    DisclosedLeaf::Hash(hash) if !listed.contains_key(hash) => Some(hash),
+                    _ => None,
+                });
+                if unexplained.is_some_and(without_data) {
+                    self.gone_from = CONTENT;
+                }
                 for leaf in &disclosed.leaves {
                     counts.add(
                         match leaf {
@@ -251,7 +271,7 @@ fn unwrap(
         (Some(_), None) => return Ok(Access::Withheld),
         (Some(alias), Some(subjects)) => match subjects.find(alias).map_err(|e| e.to_string())? {
             Some(key) => Some((alias.clone(), key)),
-            None => return Ok(Access::Gone),
+            None => return Ok(Access::Gone(SUBJECT_KEY)),
         },
     };
     let borrowed = subject_key.as_ref().map(|(alias, key)| (alias.clone(), key));

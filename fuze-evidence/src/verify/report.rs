@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use crate::hash::Hash;
 use crate::name::Name;
 use crate::record::RunId;
+use crate::replay::Finding;
+use crate::replay::rules::Rules;
 use crate::sign::KeyId;
 use crate::time::Timestamp;
 use crate::vocab::RunStatus;
@@ -64,6 +66,8 @@ pub struct MissingField {
     pub root: Hash,
     /// How many of its leaves.
     pub leaves: u64,
+    /// What lacks them: `content.jsonl`, `keys.jsonl`, or the data subject's key.
+    pub gone_from: &'static str,
 }
 
 /// Whether the run has ended.
@@ -75,9 +79,9 @@ pub enum Chain {
     NotClosed,
 }
 
-/// A run whose records hold. Whether all is well says [`Report::is_verified`].
+/// A run whose records hold. Whether all is well says [`Report::is_sound`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a report can say that content is missing or that the run has not closed"]
+#[must_use = "a report can say that content is missing, that the run has not closed or that it broke the rules"]
 pub struct Report {
     /// The run. Compare it with the run that was asked for: another run's files verify as well.
     pub run_id: RunId,
@@ -107,16 +111,31 @@ pub struct Report {
     pub missing: Vec<MissingField>,
     /// Content lines after a crash whose record was never written. Only in a run that is not closed.
     pub orphans: u64,
+    /// What the records tell that is against the rules of the loop: the first [`Report::MAX_FINDINGS`]. The chain can be intact and
+    /// signed, and what it tells still be forbidden.
+    pub findings: Vec<Finding>,
+    /// The last record, with its hash, before the first that breaks a rule.
+    pub last_sound: Option<(u64, Hash)>,
 }
 
 impl Report {
+    /// How many findings are listed.
+    pub const MAX_FINDINGS: usize = Rules::MAX_FINDINGS;
+
     /// How many places are listed.
     pub const MAX_MISSING: usize = 1000;
 
-    /// The run has ended, its close is signed by a trusted key, and no content is missing.
+    /// The run has ended, its close is signed by a trusted key, and no content is missing. What it tells can still be against the
+    /// rules: see [`Report::is_sound`].
     #[must_use]
     pub const fn is_verified(&self) -> bool {
         matches!(self.chain, Chain::Closed(_)) && self.content.missing == 0
+    }
+
+    /// It is verified, and nothing that it tells is against the rules.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.is_verified() && self.findings.is_empty()
     }
 }
 
@@ -142,6 +161,15 @@ pub enum What {
         /// What must stand there.
         expected: String,
         /// What stands there.
+        found: String,
+    },
+    /// It is another run, or of another tenant or deployment, than was asked for. Nothing more was looked at.
+    Other {
+        /// The run, the tenant or the deployment.
+        what: &'static str,
+        /// What was asked for.
+        expected: String,
+        /// What is there.
         found: String,
     },
     /// A statement of the annex says that something is gone, and it is there.
@@ -170,17 +198,52 @@ pub enum What {
     },
 }
 
+impl What {
+    /// What must stand there, and what stands there, each in words of its own.
+    #[must_use]
+    pub fn sides(&self) -> (String, String) {
+        let (expected, found) = match self {
+            Self::Empty => ("at least one line", "none"),
+            Self::PartialLine => ("a line feed at the end of the last line", "a line that does not end"),
+            Self::LongLine => ("lines of at most 16 MiB", "a longer one"),
+            Self::Line { why } => {
+                ("what the format (`docs/evidence-format.md`) says of this place", why.as_str())
+            }
+            Self::Differs { expected, found, .. } | Self::Other { expected, found, .. } => {
+                (expected.as_str(), found.as_str())
+            }
+            Self::StillThere { what } => {
+                return (format!("that {what} is gone, as the annex says"), "it is there".to_owned());
+            }
+            Self::Unknown { what } => ("a statement about what the run has", what.as_str()),
+            Self::Held { line } => {
+                return (
+                    "no erasure while a hold stands".to_owned(),
+                    format!("the hold of line {line} stands"),
+                );
+            }
+            Self::NothingHeld => ("a hold that stands", "none"),
+            Self::Early { from, at } => return (format!("a time from {from} on"), at.to_string()),
+        };
+        (expected.to_owned(), found.to_owned())
+    }
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
             Self::PartialLine => f.write_str(
-                "the last line has no line feed: a crash or a cut; `recover` removes it and says so",
+                "the last line has no line feed: a crash or a cut; the deployment's own recovery, when it opens its sink or \
+                 store again, cuts it off and says so",
             ),
             Self::LongLine => f.write_str("a line is longer than 16 MiB"),
             Self::Line { why } => f.write_str(why),
             Self::Differs { what, expected, found } => {
                 write!(f, "{what}: expected `{expected}`, found `{found}`")
+            }
+            Self::Other { what, expected, found } => {
+                write!(f, "this is another {what} than was asked for: expected `{expected}`, found `{found}`")
             }
             Self::StillThere { what } => write!(f, "it says that {what} is gone, which is there"),
             Self::Unknown { what } => write!(f, "it is about {what}, which the run does not have"),
@@ -207,9 +270,10 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "failed at `{}` line {}: {}", self.file, self.line, self.what)?;
-        match self.last_good {
-            Some((sequence, hash)) => write!(f, "; intact up to record {sequence}, hash {hash}"),
-            None => f.write_str("; nothing before it is intact"),
+        match (&self.what, self.last_good) {
+            (What::Other { .. }, _) => f.write_str("; whether it is intact was not looked at"),
+            (_, Some((sequence, hash))) => write!(f, "; intact up to record {sequence}, hash {hash}"),
+            (_, None) => f.write_str("; nothing before it is known to be intact"),
         }
     }
 }

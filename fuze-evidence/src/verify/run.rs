@@ -2,6 +2,7 @@
 //!
 //! Says the document's rules a second time, on purpose: nothing of the recorder is used but the reading of single lines.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -19,12 +20,13 @@ use crate::hash::{Hash, sha256};
 use crate::jcs;
 use crate::name::Name;
 use crate::record::{Common, Entry, EntryError, RunId};
+use crate::replay::rules::Rules;
 use crate::retention::{Windows, is_oversight};
 use crate::sign::{Root, RootDomain, SignatureError, SignedRoot};
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::span::Span;
 use crate::time::Timestamp;
-use crate::vocab::{RunStatus, StartOutcome};
+use crate::vocab::{RunStatus, StartOutcome, SuspendReason};
 
 /// What record 0 fixes for the whole run.
 struct Start {
@@ -52,6 +54,11 @@ struct Walk<'k, 'f> {
     last_root: Option<Hash>,
     segment: u32,
     steps: Steps,
+    /// The content roots of the records so far.
+    committed: HashSet<Hash>,
+    rules: Rules,
+    last_sound: Option<(u64, Hash)>,
+    broken: bool,
     closed: Option<RunStatus>,
     last_is_suspend: bool,
     verified_roots: u64,
@@ -87,7 +94,10 @@ fn asked_for<T: PartialEq + ToString>(
     expected: Option<&T>,
     found: &T,
 ) -> Result<(), What> {
-    expected.map_or(Ok(()), |expected| same(what, expected, found))
+    match expected.filter(|expected| *expected != found) {
+        None => Ok(()),
+        Some(expected) => Err(What::Other { what, expected: expected.to_string(), found: found.to_string() }),
+    }
 }
 
 fn line(why: impl ToString) -> What {
@@ -224,9 +234,9 @@ impl Start {
         };
         let key = trusted.run_key_at(invoke, entry.started_at).map_err(Finding::Cannot)?;
         let expected = &trusted.expected;
-        asked_for("the run that was asked for", expected.run_id.as_ref(), &entry.run_id)?;
-        asked_for("the tenant that was asked for", expected.tenant.as_ref(), &entry.common.tenant)?;
-        asked_for("the deployment that was asked for", expected.origin.as_ref(), &invoke.origin)?;
+        asked_for("run", expected.run_id.as_ref(), &entry.run_id)?;
+        asked_for("tenant", expected.tenant.as_ref(), &entry.common.tenant)?;
+        asked_for("deployment", expected.origin.as_ref(), &invoke.origin)?;
         Ok(Self {
             run_id: entry.run_id,
             common: entry.common.clone(),
@@ -260,6 +270,10 @@ impl<'k, 'f> Walk<'k, 'f> {
             last_root: None,
             segment: 0,
             steps: Steps::new(),
+            committed: HashSet::new(),
+            rules: Rules::default(),
+            last_sound: None,
+            broken: false,
             closed: None,
             last_is_suspend: false,
             verified_roots: 0,
@@ -286,12 +300,18 @@ impl<'k, 'f> Walk<'k, 'f> {
         }
         self.check_step(entry)?;
         self.check_order(entry)?;
+        self.check_commitment(entry)?;
         // The close names the roots and the head before itself, so it is judged before the chain moves on.
         if let Span::RunClose(close) = &entry.span {
             same("fuze.run.count", &self.link.next, &close.count)?;
             self.check_close(entry, close.status)?;
         }
         self.steps.insert(entry.step_id);
+        // Not to be sound is no failure of the evidence: the walk goes on.
+        self.broken |= self.rules.take(entry);
+        if !self.broken {
+            self.last_sound = Some((entry.sequence, entry.hash));
+        }
         self.link.advance(frame);
         self.head = entry.hash;
         self.last_at = Some(entry.ended_at);
@@ -339,6 +359,26 @@ impl<'k, 'f> Walk<'k, 'f> {
             same("fuze.run.segment", &(self.segment + 1), &resume.segment)?;
         }
         Ok(())
+    }
+
+    /// What a record commits to no other does; and what a tool asks people stands in the record that asks them (section 4).
+    fn check_commitment(&mut self, entry: &Entry) -> Result<(), What> {
+        if let Span::OversightSuspend(suspend) = &entry.span {
+            let said = |content| if content { "content" } else { "none" };
+            let (expected, found) =
+                (said(suspend.reason == SuspendReason::Requested), said(entry.content.is_some()));
+            if expected != found {
+                return Err(differs("content of a wait for this reason", expected, found));
+            }
+        }
+        match entry.content {
+            Some(content) if !self.committed.insert(content.root) => Err(differs(
+                "content root",
+                "one that no earlier record commits to",
+                format_args!("{}, which an earlier record commits to", content.root),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// What every root of this run must say.
@@ -418,7 +458,7 @@ impl<'k, 'f> Walk<'k, 'f> {
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
             let missing = line(
-                "the signed open root is missing: a crash while the run began, which `recover` puts aside, or it was taken away",
+                "the signed open root is missing: a crash while the run began, which the deployment's own recovery puts aside, or it was taken away",
             );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
@@ -459,7 +499,12 @@ impl<'k, 'f> Walk<'k, 'f> {
         self.counts.withheld += counts.withheld;
         self.counts.missing += counts.missing;
         if counts.missing > 0 && self.missing.len() < Report::MAX_MISSING {
-            let place = MissingField { sequence: entry.sequence, root: content.root, leaves: counts.missing };
+            let place = MissingField {
+                sequence: entry.sequence,
+                root: content.root,
+                leaves: counts.missing,
+                gone_from: check.gone_from(),
+            };
             self.missing.push(place);
         }
         Ok(())
@@ -512,6 +557,8 @@ impl<'k, 'f> Walk<'k, 'f> {
             content: self.counts,
             missing: self.missing,
             orphans,
+            findings: self.rules.into_findings(),
+            last_sound: self.last_sound,
         })
     }
 }

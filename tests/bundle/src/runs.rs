@@ -6,11 +6,11 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use fuze_audit::{Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
 use fuze_evidence::chain::Times;
-use fuze_evidence::content::{Opening, history};
+use fuze_evidence::content::{ContentLine, Opening, history};
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::sign::{KeyId, PublicKey, sign_object, write_signature};
-use fuze_evidence::span::{HumanDecision, OversightSuspend};
+use fuze_evidence::span::{HumanDecision, OversightSuspend, PolicyEvaluate, ToolExecute};
 use fuze_evidence::vocab::{PolicyDecision, RunStatus};
 use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
 use serde_json::{Value, json};
@@ -66,7 +66,8 @@ impl Run {
         let (mut sample, mut recorder) = Sample::begin_with_subject_key(host, shape.subject);
         let overseer = FileSigner::ephemeral(name("overseer"), sample.host.random.as_mut()).unwrap();
         let mut oversight = Vec::new();
-        let (mut step, mut time, mut heard) = (1, 1_000_000, Hash::ZERO);
+        let input = ContentLine::read(sample.files.content.strip_suffix(b"\n").unwrap()).unwrap();
+        let (mut step, mut time, mut told) = (1, 1_000_000, history(Hash::ZERO, input.root()));
         // Milliseconds after the step before, and how long it took, in microseconds.
         let mut next = |step: &mut u64, pause: u64, took: u64| {
             let from = time + pause * 1_000_000;
@@ -78,9 +79,8 @@ impl Run {
             let (answer, sealed) = sample.commit(
                 json!({"role": "assistant", "text": format!("turn {turn}: <b onclick=x>é€😀\u{7f}\"\\\n")}),
             );
-            heard = history(heard, answer.root());
             let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
-            let span = common::generate(turn as u32, heard);
+            let span = common::generate(turn as u32, told);
             let record = recorder.append(id, 0, at, &span, Some(&answer)).unwrap();
             sample.add(&record, Some(&sealed));
 
@@ -94,21 +94,30 @@ impl Run {
             let policy = common::evaluate(decision, args.root());
             let record = recorder.append(policy_step, id, at, &policy, Some(&args)).unwrap();
             sample.add(&record, Some(&sealed));
+            let mut run = execute(args.root(), turn);
             if waits {
-                recorder =
+                let (resumed, person) =
                     wait(&mut sample, recorder, args.root(), &overseer, &mut oversight, |pause, took| {
                         next(&mut step, pause, took)
                     });
+                recorder = resumed;
+                run.approval_step = Some(person);
+                let (again, at) = next(&mut step, 1, 150);
+                let record = recorder.append(again, id, at, &approved(args.root()), None).unwrap();
+                sample.add(&record, None);
             }
             let (output, sealed) = sample.commit(json!({"ok": true, "turn": turn}));
+            told = history(history(told, answer.root()), output.root());
             let (id, at) = next(&mut step, 2, 640_000);
-            let record =
-                recorder.append(id, policy_step, at, &common::execute(args.root()), Some(&output)).unwrap();
+            let record = recorder.append(id, policy_step, at, &run.into(), Some(&output)).unwrap();
             sample.add(&record, Some(&sealed));
         }
         if shape.closed {
             let (id, at) = next(&mut step, 5, 900);
-            let closed = recorder.close(id, 0, at, RunStatus::Completed, &sample.host.signer).unwrap();
+            // GDPR Art. 22(3): without a person the answer is not let out.
+            let person = shape.waits && shape.turns > 0;
+            let status = if person { RunStatus::Completed } else { RunStatus::OversightMissing };
+            let closed = recorder.close(id, 0, at, status, &sample.host.signer).unwrap();
             sample.add(closed.record(), None);
         }
         let overseer = PublicKey::from_bytes(overseer.public_key()).unwrap();
@@ -163,7 +172,19 @@ impl Run {
     }
 }
 
-/// A person is asked, decides, and the run goes on.
+/// The tool of a turn runs, asked for by nobody but the model.
+fn execute(args: Hash, turn: u64) -> ToolExecute {
+    let Span::ToolExecute(span) = common::execute(args) else { unreachable!() };
+    ToolExecute { approval_step: None, exec_id: sha256(&turn.to_be_bytes()), ..span }
+}
+
+/// The policy allows what law wanted a person for.
+fn approved(args: Hash) -> Span {
+    let Span::PolicyEvaluate(span) = common::evaluate(PolicyDecision::Allow, args) else { unreachable!() };
+    PolicyEvaluate { approval_by_law: true, ..span }.into()
+}
+
+/// A person is asked, decides, and the run goes on. Returns the step of the decision, too.
 fn wait(
     sample: &mut Sample,
     mut recorder: Recorder,
@@ -171,7 +192,7 @@ fn wait(
     overseer: &FileSigner,
     oversight: &mut Vec<OversightMember>,
     mut next: impl FnMut(u64, u64) -> (u64, Times),
-) -> Recorder {
+) -> (Recorder, u64) {
     let random = sample.host.random.as_mut();
     let mut salt = || {
         let mut octets = [0; 32];
@@ -214,10 +235,7 @@ fn wait(
     sample.add(&record, None);
     let root = recorder.suspend(at.ended_at, &sample.host.signer).unwrap();
     sample.root(&root);
-    let (id, at) = next(8_040_000, 700);
-    let record = recorder.append(id, 0, at, &common::resume(1), None).unwrap();
-    sample.add(&record, None);
-    let (id, at) = next(0, 400);
+    let (person, at) = next(8_040_000, 700);
     let Span::HumanDecision(human) = common::decision(args) else { unreachable!() };
     let span = HumanDecision {
         decision_hash: signed.hash(),
@@ -227,11 +245,14 @@ fn wait(
         ..human
     }
     .into();
-    let record = recorder.append(id, suspended, at, &span, None).unwrap();
+    let record = recorder.append(person, suspended, at, &span, None).unwrap();
+    sample.add(&record, None);
+    let (id, at) = next(0, 400);
+    let record = recorder.append(id, 0, at, &common::resume(1), None).unwrap();
     sample.add(&record, None);
     let opened = Openings { rationale: Some(rationale), ..Openings::default() };
     oversight.push(OversightMember { case: Some(case), decision, opened: Some(opened), token });
-    recorder
+    (recorder, person)
 }
 
 fn sign_token(claims: &Claims, signer: &FileSigner) -> (Vec<u8>, [u8; 64]) {
@@ -312,8 +333,7 @@ pub fn annex_of(run: &Run, keys: &Keys) -> Vec<u8> {
         fuze_audit::verify::verify(std::io::Cursor::new(run.bundle(Selection::nothing())), &run.trust());
     let run_id = report.unwrap().run.run_id;
     let other = fuze_evidence::RunId::generate(later(), &mut random(5)).unwrap();
-    let input =
-        fuze_evidence::content::ContentLine::read(run.files.content.split(|&b| b == b'\n').next().unwrap());
+    let input = ContentLine::read(run.files.content.split(|&b| b == b'\n').next().unwrap());
     let contest = Contest { run_id, root: Some(input.unwrap().root()), statement: sha256(b"statement") };
     let hold = |scope, reason| Hold { scope, reason };
     let mut annex = Annex::begin(keys.history.origin().clone(), name("acme"));

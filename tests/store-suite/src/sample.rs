@@ -188,7 +188,7 @@ impl Sample {
                 epoch,
                 expires_at: now()?,
                 of: 1,
-                reason: SuspendReason::Requested,
+                reason: SuspendReason::Law,
                 slot: 0,
                 snapshot_hash: sha256(b"snapshot"),
                 token_hash: token.token_hash,

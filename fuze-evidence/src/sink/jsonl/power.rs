@@ -198,7 +198,7 @@ fn story() -> Story {
         epoch: 1,
         expires_at: times(100).started_at,
         of: 1,
-        reason: SuspendReason::Requested,
+        reason: SuspendReason::Law,
         slot: 0,
         snapshot_hash: sha256(b"snapshot"),
         token_hash: sha256(b"token"),

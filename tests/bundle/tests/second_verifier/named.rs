@@ -11,7 +11,7 @@ use fuze_evidence::sign::{read_signature, write_signature};
 use fuze_evidence::{Hash, jcs};
 use serde_json::{Value, json};
 
-use crate::judges::Other;
+use crate::judges::{Other, answer};
 
 /// Witnesses and overseers whom the reader names: all three say the same of what these signed, did not sign, or did not sign like this.
 #[test]
@@ -77,10 +77,7 @@ fn the_verifiers_agree_on_witnesses_and_overseers() {
                     trust = trust.overseer(run.overseer);
                     header["overseers"] = json!([Hash(run.overseer.to_bytes())]);
                 }
-                let mine = match verify(Cursor::new(bundle), &trust) {
-                    Ok(report) => (report.verdict().exit_code(), format!("{:?}", report.verdict())),
-                    Err(error) => (error.exit_code(), error.to_string()),
-                };
+                let mine = answer(verify(Cursor::new(bundle), &trust));
                 let [theirs, _] = other_verifier.judge_with(bundle, &header);
                 assert_eq!(
                     mine.0, theirs.0,

@@ -54,7 +54,7 @@ async fn row_01_a_declined_call_does_not_run() {
     let ended = deployment.resume(Office, world.clone(), model, resumable).go().await.unwrap();
     assert_eq!(ended.status(), "cancelled");
     assert!(world.log().is_empty(), "{:?}", world.log());
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
 }
 
 /// pydantic-ai#8060: a deferred call whose decision was `None` ran although it required approval. Here there is no

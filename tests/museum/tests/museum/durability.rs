@@ -54,7 +54,7 @@ async fn row_09_nothing_is_repeated_on_resume() {
     }
     assert_eq!(world.log(), ["note one", "look two", "pay bakery 3", "pay butcher 4"]);
     assert_eq!(before.seen().len(), 1);
-    assert!(place.verify(suspended.run_id()).unwrap().is_verified());
+    assert!(place.verify(suspended.run_id()).unwrap().is_sound());
 }
 
 /// Asks for the next call of a plan, by what the history holds; then answers. As a model does, it knows nothing else: a
@@ -351,7 +351,7 @@ async fn row_29_of_many_concurrent_resumes_one_wins() {
     }
     assert_eq!((won, told), (1, MANY - 1));
     assert_eq!(world.log(), ["pay bakery 1"]);
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
 }
 
 /// The same report, where nothing but the claim stands in the way: a batch that would fit whatever was written before.
@@ -483,7 +483,7 @@ async fn row_31_nothing_completes_that_was_not_stored() {
             place.deployment(rules()).run(Notary, world.clone(), model()).tenant("acme").principal("clerk-1");
         match run.start().await {
             Ok(outcome) if outcome.status() == "completed" => {
-                assert!(place.verify(outcome.report().run_id).unwrap().is_verified());
+                assert!(place.verify(outcome.report().run_id).unwrap().is_sound());
                 break;
             }
             Ok(Outcome::Halted { .. }) | Err(_) => {}
@@ -517,7 +517,7 @@ async fn row_18_a_cancelled_tool_leaves_a_run_that_can_be_understood() {
     let outcome = started.await.unwrap().unwrap();
     assert_eq!(outcome.status(), "cancelled");
     let run = outcome.report().run_id;
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
     assert_eq!(place.spans(run, "tool.execute")[0]["fuze.tool.outcome"], "cancelled");
     assert_eq!(place.spans(run, "run.cancel")[0]["fuze.run.cancelled_by"], "operator");
     let again = deployment.recover(Slow, world.clone(), ByHistory(SLEEP), run).go().await;
@@ -539,7 +539,7 @@ async fn row_18_a_cancelled_tool_leaves_a_run_that_can_be_understood() {
         place.deployment(rules_of_slow()).recover(Slow, world.clone(), ByHistory(SLEEP), run).go().await;
     assert_eq!(outcome.unwrap().status(), "completed");
     assert_eq!(world.log(), ["sleep", "wake", "sleep"]);
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
     assert_eq!(place.spans(run, "run.gap")[0]["fuze.gap.what"], "process");
     // Every call that the model asked for has its result in the history that the model got: it said "done".
     assert_eq!(place.spans(run, "run.close")[0]["fuze.run.status"], "completed");

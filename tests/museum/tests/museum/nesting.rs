@@ -195,7 +195,7 @@ async fn row_24_a_nested_denial_cannot_be_caught() {
     for way in 0..6 {
         let outcome = start(&denies, &world, "sly", json!({"way": way})).await;
         assert_eq!(outcome.status(), "policy_denied", "way {way}");
-        assert!(place.verify(outcome.report().run_id).unwrap().is_verified());
+        assert!(place.verify(outcome.report().run_id).unwrap().is_sound());
         let outcome = start(&errs, &world, "sly", json!({"way": way})).await;
         assert_eq!(outcome.status(), "halted", "way {way}");
     }
@@ -244,7 +244,7 @@ async fn row_25_nesting_is_bounded() {
     assert_eq!(outcome.status(), "budget_exceeded");
     // Twenty steps: one request to the model, one call of its own, the rest nested.
     assert_eq!(world.log().len(), 18);
-    assert!(place.verify(outcome.report().run_id).unwrap().is_verified());
+    assert!(place.verify(outcome.report().run_id).unwrap().is_sound());
 }
 
 /// Fuze TS, `emitChild` and `ctx.attribute`: a tool forged an `oversight.decision` span and overwrote its own span's
@@ -266,5 +266,5 @@ async fn row_26_a_tool_writes_nothing_of_the_framework() {
     assert!(place.spans(run, "human.oversight.decision").is_empty());
     let text = String::from_utf8(place.files(run).records).unwrap();
     assert!(!text.contains("fuze.oversight.action"));
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
 }

@@ -162,7 +162,7 @@ async fn row_12_no_tool_runs_after_a_tripwire() {
     assert_eq!(outcome.status(), "tripwire");
     let run = outcome.report().run_id;
     assert_eq!(place.spans(run, "guardrail").last().unwrap()["fuze.guardrail.tripped"], true);
-    assert!(place.verify(run).unwrap().is_verified());
+    assert!(place.verify(run).unwrap().is_sound());
 }
 
 /// omnigent#536: the policy hook timed out, and the call went through. Here an engine's error is no decision: the gate has
@@ -218,7 +218,7 @@ async fn row_20_an_unknown_effect_is_not_an_allow() {
     let outcome = work(&place.deployment(Asked::new(unknown)), &world, model).await;
     assert_eq!(outcome.status(), "halted");
     assert!(world.log().is_empty());
-    assert!(place.verify(outcome.report().run_id).unwrap().is_verified());
+    assert!(place.verify(outcome.report().run_id).unwrap().is_sound());
 }
 
 /// Reads a patient's file.
