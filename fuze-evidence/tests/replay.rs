@@ -324,6 +324,11 @@ fn each_broken_rule_is_found_and_no_other() {
 /// Rules that cannot be broken alone.
 #[test]
 fn rules_that_stand_together() {
+    // A call that the policy allowed, and that ran only after the model had answered again: nothing was told for it.
+    let mut late = Story::approved();
+    let ran = late.spans.remove(EXECUTE);
+    late.spans.push(ran);
+    assert_eq!(broken(late), [Rule::Decided]);
     let mut unknown = Story::approved();
     token(&mut unknown.spans[SECOND_PERSON], 7);
     assert_eq!(broken(unknown), [Rule::TokenKnown, Rule::AllSlots]);
