@@ -162,6 +162,8 @@ pub(crate) struct Rules {
     refused: bool,
     bundle: Option<Hash>,
     epoch: u64,
+    /// The model has answered. A decision before that is about no call.
+    has_answer: bool,
     /// The last decision about each call since the model answered last: what was asked before that has its result.
     decided: HashMap<Hash, Decided>,
     /// Decisions of people, by their step.
@@ -195,6 +197,7 @@ impl Rules {
         let heard = self.told.take(entry);
         self.rule(heard.holds, entry, Rule::ToldHistory);
         if heard.is_answer {
+            self.has_answer = true;
             self.decided.clear();
         }
         match &entry.span {
@@ -287,7 +290,7 @@ impl Rules {
 
     fn policy(&mut self, entry: &Entry, policy: &PolicyEvaluate) {
         self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
-        if let Some(args_hash) = policy.args_hash {
+        if let Some(args_hash) = policy.args_hash.filter(|_| self.has_answer) {
             let decided = Decided {
                 decision: policy.decision,
                 tool: policy.tool.as_ref().map_or(0, |tool| self.number_of(tool)),
