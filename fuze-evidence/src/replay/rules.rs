@@ -148,8 +148,8 @@ struct Case {
     halted: bool,
 }
 
-/// The walk over the records in their order. Keeps some tens of octets for each call and each decision of a person, and nothing of
-/// any other record.
+/// The walk over the records in their order. Keeps the calls of one answer of the model, and of all others a hash for each execution that
+/// must not be repeated and each decision of a person.
 #[derive(Default)]
 pub(crate) struct Rules {
     findings: Vec<Finding>,
