@@ -23,9 +23,11 @@ mod model;
 mod outcome;
 mod proof;
 mod prove;
+mod same;
 mod says;
 mod search;
 mod tools;
+pub(crate) mod unreadable;
 mod vocabulary;
 mod witness;
 

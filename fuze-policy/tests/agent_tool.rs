@@ -131,6 +131,56 @@ fn a_manifest_that_cannot_be_read_is_no_missing_one() {
     assert!(error.starts_with(MANIFEST), "{error}");
 }
 
+/// What can be seen before any call halts is an error of the policy, with its place.
+#[test]
+fn an_output_that_can_never_be_an_obligation_is_refused() {
+    let with = |output: &str| {
+        let rule = format!("name: r, {ALLOW}, output: {{when: {{ruleActivated: '{output}'}}}}");
+        let text = policy(&rule);
+        let column = text.lines().find_map(|line| line.find(&format!("'{output}'"))).unwrap();
+        (load(&[("a.yaml", &text)], None).map(drop), text, column)
+    };
+    for (output, said) in [
+        (r#"{"aproval": {"approvers": 2}}"#, "`aproval` is not known here, only approval"),
+        (r#"{"approval": {"approvers": "2"}}"#, "`approvers` must be a whole number from 1 to 255"),
+        (r#"{"approval": {"approvers": 0}}"#, "`approvers` must be a whole number from 1 to 255"),
+        (r#"{"approval": {"trainings": []}}"#, "`trainings` must be a list of names, at least one"),
+        (r#"{"approval": 2}"#, "`approval` must be a map"),
+        (r#""2""#, "an output must be a map"),
+        (r#"{"approval": {"approvers": 1 / 0}}"#, "zero"),
+        // One branch is wrong.
+        (r#"P.id == "a" ? {} : {"aproval": {}}"#, "`aproval` is not known here"),
+        (r#"{"approval": {"approvers": P.id == "a" ? 1 : 0}}"#, "`approvers` must be a whole number"),
+        // A part is wrong, whatever the rest is.
+        (r#"{"aproval": {"approvers": size(P.roles)}}"#, "`aproval` is not known here"),
+        (r#"{"aproval": R.attr.args.x}"#, "`aproval` is not known here"),
+        (r#"{"approval": {"approver": size(P.roles)}}"#, "`approver` is not known here, only approvers"),
+        (r#"{"approval": {"trainings": P.roles, "deadline_seconds": "60"}}"#, "`deadline_seconds` must be"),
+    ] {
+        let (loaded, text, column) = with(output);
+        let error = loaded.unwrap_err();
+        let [problem] = error.problems() else { panic!("{output}: {error}") };
+        assert!(problem.message.contains(said), "{output}: {error}");
+        let line = text.lines().position(|line| line.contains("ruleActivated")).unwrap();
+        let at = (problem.place.at.line as usize, problem.place.at.column as usize);
+        assert_eq!(at.0, line + 1, "{output}: {error}");
+        assert!((column..=column + 3).contains(&at.1), "{output}: {error} {column}");
+    }
+    for output in [
+        r#"{"approval": {"approvers": 2}}"#,
+        "{}",
+        "null",
+        r#"{"approval": R.attr.args.x}"#,
+        r#"{"approval": {"approvers": 3, "may_approve": P.roles}}"#,
+        r#"{"approval": {"approvers": size(P.roles), "may_approve": ["a"]}}"#,
+        r#"{?"approval": R.attr.?args}"#,
+        r#"R.attr.args.x"#,
+    ] {
+        let (loaded, ..) = with(output);
+        assert!(loaded.is_ok(), "{output}: {loaded:?}");
+    }
+}
+
 /// What an output says is told where it cannot be taken, and no approval is asked for in its place.
 #[test]
 fn an_output_that_is_no_obligation_is_an_engine_error() {
@@ -139,10 +189,16 @@ fn an_output_that_is_no_obligation_is_an_engine_error() {
         decide(&load(&[("a.yaml", &text)], None).unwrap())
     };
     for (output, said) in [
-        (r#"{"approval": 2}"#, "`approval` must be a map"),
-        (r#"{"aproval": {}}"#, "`aproval` is not known here, only approval"),
-        (r#"{"approval": {"approvers": 0}}"#, "`approvers` must be a whole number from 1 to 255"),
-        (r#"{"approval": {"trainings": []}}"#, "`trainings` must be a list of names, at least one"),
+        (r#"{"approval": size(P.roles)}"#, "`approval` must be a map"),
+        (r#"{R.kind: {}}"#, "`agent.tool` is not known here, only approval"),
+        (
+            r#"{"approval": {"approvers": size(P.roles) - 1}}"#,
+            "`approvers` must be a whole number from 1 to 255",
+        ),
+        (
+            r#"{"approval": {"trainings": P.roles.filter(r, r == "")}}"#,
+            "`trainings` must be a list of names, at least one",
+        ),
         (r#"{"approval": {"approvers": R.attr.args.n}}"#, "no such key: n"),
     ] {
         let error = with(output).unwrap_err().to_string();

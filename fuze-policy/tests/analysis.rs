@@ -403,3 +403,58 @@ fn a_tenant_with_a_role_policy_alone() {
     let elsewhere = load(&[base(), role_policy("b", "scope: acme", &[("invoke", "")])]);
     assert!(!diff(&narrowed, &elsewhere).is_proven());
 }
+
+#[path = "../benches/bundle/mod.rs"]
+mod bundle;
+
+/// Whether there is no case to look at: one would be too many.
+fn at_once(old: &PolicySet, new: &PolicySet) -> bool {
+    diff(old, Policies::from(new).within(0)).is_proven()
+}
+
+#[test]
+fn a_set_against_itself_has_no_case() {
+    let read =
+        || -> Vec<Source> { bundle::files().iter().map(|(name, text)| Source::new(name, text)).collect() };
+    assert!(at_once(&load(&read()), &load(&read())));
+    assert!(!bundle::ARGS.is_empty());
+    // What cannot be looked into is the same on both sides.
+    let opaque = r#"ALLOW "a" both R.attr.args.x.matches("^a") && now() > timestamp("2020-01-01T00:00:00Z")"#;
+    assert!(diff(&root(&[opaque]), &root(&[opaque])).counterexample().is_none());
+    let opaque = r#"ALLOW "a" both R.attr.args.x.matches("^a")"#;
+    assert!(at_once(&root(&[opaque]), &root(&[opaque])));
+}
+
+/// Two sets that differ in one thing are no longer taken for one.
+#[test]
+fn sets_that_differ_are_compared() {
+    let old = [r#"ALLOW "a" both R.attr.tool_name == "t""#, r#"DENY "*" auto R.attr.effect == "once""#];
+    for new in [
+        [r#"ALLOW "a" both R.attr.tool_name == "u""#, old[1]],
+        [r#"ALLOW "a","b" both R.attr.tool_name == "t""#, old[1]],
+        [r#"ALLOW "a" both R.attr.tool_name != "t""#, old[1]],
+        [old[0], r#"DENY "*" auto R.attr.effect == "read""#],
+        [old[0], r#"ALLOW "*" auto R.attr.effect == "once""#],
+        [old[0], r#"DENY "b" auto R.attr.effect == "once""#],
+    ] {
+        let (before, after) = (root(&old), root(&new));
+        assert!(!at_once(&before, &after), "{new:?}");
+        assert!(diff(&before, &after).counterexample().is_some(), "{new:?}");
+    }
+    // The same rules with another constant, another output, another scope.
+    let text = |limit: u32, people: u32| {
+        let policy = policy("", &[r#"ALLOW "a" invoke R.attr.args.x < C.limit"#])
+            .text
+            .replace("  rules:", &format!("  constants: {{local: {{limit: {limit}}}}}\n  rules:"));
+        let says = format!(
+            "{policy}      output: {{when: {{ruleActivated: '{{\"approval\": {{\"approvers\": {people}}}}}'}}}}\n"
+        );
+        load(&[Source::new("a.yaml", &says)])
+    };
+    assert!(at_once(&text(5, 2), &text(5, 2)));
+    for new in [text(6, 2), text(5, 1)] {
+        assert!(diff(&text(5, 2), &new).counterexample().is_some());
+    }
+    let of_derived = r#"ALLOW "a" both size(runtime.effectiveDerivedRoles) == 0"#;
+    assert!(!at_once(&root(&[of_derived]), &root(&[of_derived])));
+}

@@ -93,6 +93,15 @@ fn an_allow_that_rests_on_arguments_alone() {
         r#"P.attr.purpose.startsWith("mail") && R.attr.args.to == "a""#,
         r#"(R.attr.tool_name == "send_mail" || R.attr.tool_name == "x" + "y") && R.attr.args.to == "a""#,
         r#""clinic" in P.roles && R.attr.args.to == "a""#,
+        r#"P.roles.exists(r, r == "clinic") && R.attr.args.to == "a""#,
+        // Opaque, and excludes something all the same.
+        r#"R.attr.tool_name.startsWith("send_") && R.attr.args.to == "a""#,
+        r#"!R.attr.tool_name.startsWith("admin_") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.matches("^send_.*") && R.attr.args.to == "a""#,
+        r#"R.attr.classification.size() < 10 && R.attr.args.to == "a""#,
+        r#"P.attr.tenant.lowerAscii() == "acme" && R.attr.args.to == "a""#,
+        r#"R.attr.depth + 1.0 < 3.0 && R.attr.args.to == "a""#,
+        r#"R.scope == "acme" && R.attr.args.to == "a""#,
     ] {
         let found = of(&allow(narrowed));
         assert!(found.iter().all(|f| f.lint != Lint::RestsOnArguments), "{narrowed}: {found:#?}");
@@ -110,6 +119,33 @@ fn an_allow_that_rests_on_arguments_alone() {
         r#"!(R.attr.tool_name == "send_mail" && R.attr.args.to == "a")"#,
         r#"R.attr["args"]["to"] == "a""#,
         r#"size(R.attr.args) > 0"#,
+        // Whoever takes hold of all attributes takes hold of the arguments.
+        r#"R.attr.?args.?ok.orValue(false)"#,
+        r#"R.attr[?"args"].orValue({"ok": false}).ok"#,
+        r#"R.?attr.?args.?ok.orValue(false)"#,
+        r#"[R.attr][0].args.ok"#,
+        r#"[R][0].attr.args.ok"#,
+        r#"{"a": R.attr}.a.args.ok"#,
+        r#"cel.bind(a, R.attr, a.args.ok)"#,
+        r#"R.attr["ar" + "gs"].ok"#,
+        r#"R.attr.all(k, v, k != "args" || v.ok)"#,
+        r#"R.attr.map(k, R.attr[k]).exists(v, v == true)"#,
+        r#""args" in R.attr && R.attr.args.ok"#,
+        // What is always true beside it excludes nothing, whether or not it can be looked into.
+        r#"R.attr.tool_name.size() > 0 && R.attr.args.ok"#,
+        r#"R.attr.tool_name.matches(".*") && R.attr.args.ok"#,
+        r#"R.attr.tool_name.startsWith("") && R.attr.args.ok"#,
+        r#"type(R.attr.tool_name) == string && R.attr.args.ok"#,
+        r#"P.attr.purpose.lowerAscii() == P.attr.purpose.lowerAscii() && R.attr.args.ok"#,
+        r#"P.attr.tenant != "" && R.attr.args.ok"#,
+        r#"P.id.size() > 0 && R.attr.args.ok"#,
+        r#"size(P.roles) > 0 && R.attr.args.ok"#,
+        r#""support" in P.roles && R.attr.args.ok"#,
+        r#"R.kind == "agent.tool" && R.attr.args.ok"#,
+        r#"R.attr.depth >= 0.0 && R.attr.args.ok"#,
+        r#"size(runtime.effectiveDerivedRoles) >= 0 && R.attr.args.ok"#,
+        r#"size(P.attr) > 0 && R.attr.args.ok"#,
+        r#"(R.attr.tool_name.matches("^send") || R.attr.args.admin) && R.attr.args.ok"#,
     ] {
         let found = of(&allow(open));
         let lints: Vec<Lint> = found.iter().map(|f| f.lint).collect();

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::analysis::unreadable;
 use crate::cel::{self, Map, Timestamp};
 use crate::cerbos::{
     self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem,
@@ -95,10 +96,11 @@ impl Cerbos {
         let set = PolicySet::load(&files.policies)?;
         let mut refused = unasked::find(&set);
         refused.extend(read.judge(&widening::find(&set)));
+        let globals = globals(&read);
+        refused.extend(unreadable::find(&set, &globals));
         if !refused.is_empty() {
             return Err(LoadError(refused));
         }
-        let globals = globals(&read);
         let table = Table::new(&set, &globals);
         Ok(Self { table, set, globals, hash: hash(files, manifest) })
     }

@@ -10,6 +10,11 @@ use crate::Obligation;
 /// Ten years; a deadline beyond it is a mistake.
 const LONGEST_DEADLINE: f64 = 315_360_000.0;
 
+/// What an output says: nothing else, or it cannot be read.
+pub(crate) const APPROVAL: &str = "approval";
+/// The members of an approval.
+pub(crate) const MEMBERS: [&str; 4] = ["approvers", "may_approve", "trainings", "deadline_seconds"];
+
 /// Why an output cannot be read as an obligation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObligationError {
@@ -32,8 +37,8 @@ pub(crate) fn read(output: &Value) -> Result<Option<Obligation>, ObligationError
         Value::Object(members) => members,
         _ => return refuse("an output must be a map with the one key `approval`"),
     };
-    only(members, &["approval"])?;
-    match members.get("approval") {
+    only(members, &[APPROVAL])?;
+    match members.get(APPROVAL) {
         None => Ok(None),
         Some(Value::Object(approval)) => approval_of(approval).map(Some),
         Some(_) => refuse("`approval` must be a map"),
@@ -41,7 +46,7 @@ pub(crate) fn read(output: &Value) -> Result<Option<Obligation>, ObligationError
 }
 
 fn approval_of(approval: &Map<String, Value>) -> Result<Obligation, ObligationError> {
-    only(approval, &["approvers", "may_approve", "trainings", "deadline_seconds"])?;
+    only(approval, &MEMBERS)?;
     let mut obligation = Obligation::default();
     if let Some(value) = approval.get("approvers") {
         // In range and whole, so the cast is exact.

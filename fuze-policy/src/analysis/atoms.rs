@@ -46,6 +46,10 @@ pub(super) struct Atom {
     pub(super) of_frame: bool,
     /// Whether it looks at the derived roles in force, which differ by scope.
     pub(super) of_runtime: bool,
+    /// Whether it looks at the time.
+    pub(super) of_time: bool,
+    /// Whether it takes hold of more than one attribute at once.
+    pub(super) whole: bool,
     pub(super) points: Vec<Point>,
 }
 
@@ -56,6 +60,8 @@ pub(super) struct Looks {
     pub(super) of_args: bool,
     pub(super) of_frame: bool,
     pub(super) of_runtime: bool,
+    pub(super) of_time: bool,
+    pub(super) whole: bool,
     pub(super) points: Vec<Point>,
     /// Roles that are looked for in `P.roles`.
     pub(super) roles: Vec<Arc<str>>,
@@ -69,6 +75,8 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
         of_args: false,
         of_frame: false,
         of_runtime: false,
+        of_time: is_of_time(expr),
+        whole: false,
         points: Vec::new(),
         roles: Vec::new(),
     };
@@ -92,7 +100,8 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
         _ => {}
     });
     let membership = role_membership(expr);
-    let exact = exact && !is_of_time(expr);
+    looks.whole = whole;
+    let exact = exact && !looks.of_time;
     looks.form = match (exact && !whole, looks.subjects.as_slice()) {
         (false, _) => Form::Free,
         (true, []) if mentions(expr, Root::PrincipalRoles) => match membership {
@@ -128,8 +137,11 @@ impl Looks {
             (Root::ResourceAttr | Root::PrincipalAttr | Root::ResourceId | Root::PrincipalId, _) => {
                 match attribute(path.root, first) {
                     Some(known) => self.subject(Subject::Attribute(known)),
-                    // One that no request has, or all of them.
-                    None => return first.is_some(),
+                    // One that no request has, or all of them; the arguments are among those of the resource.
+                    None => {
+                        self.of_args |= path.root == Root::ResourceAttr && first.is_none();
+                        return first.is_some();
+                    }
                 }
                 true
             }
@@ -302,6 +314,8 @@ impl Atom {
             of_args: looks.of_args,
             of_frame: looks.of_frame,
             of_runtime: looks.of_runtime,
+            of_time: looks.of_time,
+            whole: looks.whole,
             points: looks.points,
             program: Program::of_part(expr),
         }

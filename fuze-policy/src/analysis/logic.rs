@@ -17,7 +17,7 @@ pub(super) enum Truth {
 }
 
 /// A condition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Test {
     All(Vec<Test>),
     Any(Vec<Test>),
@@ -26,7 +26,7 @@ pub(super) enum Test {
 }
 
 /// An expression down to what is not put together of booleans.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Logic {
     And(Vec<Logic>),
     Or(Vec<Logic>),
@@ -104,7 +104,7 @@ impl Logic {
         }
     }
 
-    fn each_atom(&self, of: &mut dyn FnMut(AtomId)) {
+    pub(super) fn each_atom(&self, of: &mut dyn FnMut(AtomId)) {
         match self {
             Self::And(logics) | Self::Or(logics) => logics.iter().for_each(|logic| logic.each_atom(of)),
             Self::Not(logic) => logic.each_atom(of),

@@ -9,6 +9,7 @@ use super::decide::{Answer, Decision};
 use super::frames::{Frames, Wanted};
 use super::model::{CellId, Model, rules};
 use super::outcome::{Outcome, Reach, people};
+use super::same::decide_alike;
 use super::search::{Memo, Search};
 use super::vocabulary::TENANT;
 use super::{Counterexample, Policies, Proof, Property, Reason};
@@ -95,7 +96,8 @@ fn no_tool_is(policies: &Policies<'_>, classification: &str) -> bool {
 pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
     let property = Property::AllowsNothingNew;
     let model = Model::new(&[old, new], false);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    frames.all.retain(|frame| !decide_alike(&model, frame));
     let mut run = Run::new(&property, new);
     let found = run.each(&frames, &model, |run, search| {
         let after = outcome(search, 1);

@@ -1,17 +1,21 @@
 //! What rules say about an approval: obligations that are known beforehand, and expressions of which that cannot be said.
 
+use serde_json::Value as Json;
+
 use super::atoms::AtomId;
 use super::logic::{Logic, is_of_time};
 use crate::Obligation;
 use crate::agent_tool::obligation;
-use crate::cel::{Activation, Budget, Entry, Expr, Item, Kind, Principal, Program, Resource, Timestamp};
+use crate::cel::{
+    Activation, Budget, Entry, EvalError, Expr, Item, Kind, Principal, Program, Resource, Timestamp,
+};
 
 /// The number of an output in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SayId(pub(super) usize);
 
 /// An output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Says {
     /// It asks for this, or for nothing.
     Known(Option<Obligation>),
@@ -23,8 +27,28 @@ pub(super) enum Says {
     Free(AtomId),
 }
 
+impl Says {
+    /// Calls back for each atom.
+    pub(super) fn each_atom(&self, of: &mut dyn FnMut(AtomId)) {
+        match self {
+            Self::Known(_) | Self::Fails => {}
+            Self::If(condition, both) => {
+                condition.each_atom(of);
+                both.iter().for_each(|says| says.each_atom(of));
+            }
+            Self::Free(atom) => of(*atom),
+        }
+    }
+}
+
 /// What an output says that looks at nothing; `None` if it looks at something.
 pub(super) fn constant(expr: &Expr) -> Option<Says> {
+    let said = value(expr)?.ok().and_then(|json| obligation::read(&json).ok());
+    Some(said.map_or(Says::Fails, Says::Known))
+}
+
+/// The value of an expression that looks at nothing, or why it has none; `None` if it looks at something.
+pub(super) fn value(expr: &Expr) -> Option<Result<Json, EvalError>> {
     let mut looks = is_of_time(expr);
     expr.visit(&mut |part| looks |= matches!(part.kind, Kind::Path(_)));
     if looks {
@@ -33,11 +57,7 @@ pub(super) fn constant(expr: &Expr) -> Option<Says> {
     let never = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
     let nobody = Activation::new(Principal::default(), Resource::default(), never);
     let value = Program::of_part(expr.clone()).eval(&nobody, &mut Budget::default());
-    let said = value.and_then(|value| value.to_json()).ok().map(|json| obligation::read(&json));
-    Some(match said {
-        Some(Ok(asked)) => Says::Known(asked),
-        Some(Err(_)) | None => Says::Fails,
-    })
+    Some(value.and_then(|value| value.to_json()))
 }
 
 /// The first `condition ? then : otherwise` of lists and mappings, brought outside: all parts of these are evaluated, so that it fails

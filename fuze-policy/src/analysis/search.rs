@@ -191,50 +191,61 @@ impl<'m, 'p> Search<'m, 'p> {
         if atom.form == Form::Free {
             return self.free(id, atom, salt(atom, bundle, level));
         }
-        let mut looked_at: Vec<(VarId, CellId)> = Vec::with_capacity(atom.vars.len());
-        let mut unknown: Vec<&Cell> = Vec::new();
-        for var in &atom.vars {
-            let Some(variable) = model.variable(*var) else { continue };
-            let mut whole = true;
-            for outer in &variable.within {
-                let Some(cell) = self.cell(*outer) else {
-                    whole = false;
-                    break;
-                };
-                looked_at.push((*outer, cell));
-                // Of what is no mapping, its kind alone decides.
-                whole = model.cell(cell).opens;
-                if !whole {
-                    break;
-                }
-            }
-            if whole && let Some(cell) = self.cell(*var) {
-                looked_at.push((*var, cell));
-                if model.cell(cell).region {
-                    unknown.push(model.cell(cell));
-                }
-            }
-        }
+        let looked_at = self.looked_at(atom);
+        let unknown = looked_at.iter().filter(|(var, _)| atom.vars.contains(var));
+        let mut unknown = unknown.map(|(_, cell)| model.cell(*cell)).filter(|cell| cell.region);
         let decided = match atom.form {
             Form::Cells => true,
             Form::Equality => {
+                let unknown: Vec<&Cell> = unknown.collect();
                 unknown.len() < 2
                     || unknown.iter().all(|cell| cell.json.as_ref().is_some_and(serde_json::Value::is_string))
             }
-            Form::Points => unknown.is_empty(),
+            Form::Points => unknown.next().is_none(),
             Form::Free => false,
         };
         if !decided {
             return self.free(id, atom, 0);
         }
-        let frame = self.frame;
+        self.evaluated(id, atom, bundle, &looked_at)
+    }
+
+    /// How an atom comes out for the values that stand for its cells, also where others of them may come out otherwise. It looks at single
+    /// attributes and the roles, and at nothing else.
+    pub(super) fn truth_of_these(&mut self, id: AtomId, bundle: usize) -> Truth {
+        let Some(atom) = self.model.atom(id) else { return Truth::Error };
+        let looked_at = self.looked_at(atom);
+        self.evaluated(id, atom, bundle, &looked_at)
+    }
+
+    /// The cells that an atom looks at: where an argument within another is looked at that is no mapping, its kind alone.
+    fn looked_at(&mut self, atom: &Atom) -> Vec<(VarId, CellId)> {
+        let model = self.model;
+        let mut looked_at: Vec<(VarId, CellId)> = Vec::with_capacity(atom.vars.len());
+        for var in &atom.vars {
+            let Some(variable) = model.variable(*var) else { continue };
+            for of in variable.within.iter().chain([var]) {
+                let Some(cell) = self.cell(*of) else { break };
+                if !looked_at.contains(&(*of, cell)) {
+                    looked_at.push((*of, cell));
+                }
+                if !model.cell(cell).opens {
+                    break;
+                }
+            }
+        }
+        looked_at
+    }
+
+    fn evaluated(&mut self, id: AtomId, atom: &Atom, bundle: usize, looked_at: &[(VarId, CellId)]) -> Truth {
+        let (model, frame) = (self.model, self.frame);
         let frame_id = if atom.of_frame { 1 + frame.id * 2 + bundle as u32 } else { 0 };
-        let seen = seen(frame_id, &looked_at);
+        let seen = seen(frame_id, looked_at);
         if let Some(truth) = seen.and_then(|seen| self.memo.get(id, &seen)) {
             return truth;
         }
         let mut values = Values::default();
-        for (var, cell) in &looked_at {
+        for (var, cell) in looked_at {
             values.set(model, *var, model.cell(*cell));
         }
         let scope = frame.scopes.get(bundle).map_or("", |scope| &**scope);
@@ -243,6 +254,18 @@ impl<'m, 'p> Search<'m, 'p> {
             self.memo.insert(id, seen, truth);
         }
         truth
+    }
+
+    /// Whether an attribute of this case is an empty text, as none of a real request is.
+    pub(super) fn has_empty_text(&self) -> bool {
+        self.trail.iter().any(|(slot, _)| {
+            let Slot::Var(var) = slot else { return false };
+            let Some(variable) = self.model.variable(*var) else { return false };
+            let cells = self.frame.cells.get(var).unwrap_or(&variable.cells);
+            let cell = self.chosen.get(*slot).and_then(|at| cells.get(at));
+            matches!(variable.subject, Subject::Attribute(_))
+                && cell.is_some_and(|cell| self.model.cell(*cell).is_text(""))
+        })
     }
 
     /// That an output that cannot be looked into says something; `None` where it fails.

@@ -63,7 +63,7 @@ fn policies(rng: &mut Rng) -> Vec<(String, Value)> {
         let rules: Vec<Value> = (0..rng.usize(1..8)).map(|at| rule(rng, at, scope)).collect();
         let mut body = json!({
             "resource": "agent.tool", "version": "default", "importDerivedRoles": ["dr"], "rules": rules,
-            "constants": {"local": {"c0": rng.u32(..5), "c1": pick(rng, &TEXTS)}},
+            "constants": {"local": {"c0": rng.u32(1..5), "c1": pick(rng, &TEXTS)}},
             "variables": {"local": {"v0": truth(rng), "v1": pick(rng, &["R.attr.args.n", "R.attr.args.m.x", "P.attr.tenant"])}},
         });
         if !scope.is_empty() {

@@ -10,7 +10,7 @@ use super::super::search::{Memo, Search};
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
-use super::narrow::{can_hold, tests};
+use super::narrow::{Ask, can_hold, tests};
 use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
 use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
 
@@ -305,7 +305,7 @@ fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<
         for frame in &frames.all {
             let mut search = Search::new(model, frame, Memo::default());
             loop {
-                if tests.iter().all(|test| can_hold(test, &mut search)) {
+                if tests.iter().all(|test| can_hold(test, &mut search, Ask::Any)) {
                     match search.chosen_tool() {
                         Some(tool) => drop(fits.insert(tool)),
                         None => fits.extend(0..model.tools.len()),

@@ -1,7 +1,7 @@
 //! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model.
 
-use super::super::atoms::{Atom, AtomId, Form};
-use super::super::frames::{Frames, Wanted};
+use super::super::atoms::{Atom, AtomId};
+use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
 use super::super::model::{Model, rules};
 use super::super::search::{Memo, Search};
@@ -34,7 +34,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             for test in &tests {
                 test.each_atom(&mut |id| of_args |= model.atom(id).is_some_and(|atom| atom.of_args));
             }
-            if excludes(&model, &frames, &tests) {
+            if excludes(&model, &frames, row, &tests) {
                 continue;
             }
             if of_args {
@@ -69,13 +69,13 @@ fn is_for_somebody(row: &Row) -> bool {
     }
 }
 
-/// Whether for some tool and run no arguments meet the conditions.
-fn excludes(model: &Model<'_>, frames: &Frames<'_>, tests: &[&Test]) -> bool {
+/// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions.
+fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) -> bool {
     let mut cases = 0;
-    for frame in &frames.all {
+    for frame in frames.all.iter().filter(|frame| speaks_to(model, frame, row)) {
         let mut search = Search::new(model, frame, Memo::default());
         loop {
-            if tests.iter().any(|test| !can_hold(test, &mut search)) {
+            if tests.iter().any(|test| !can_hold(test, &mut search, Ask::These)) && !search.has_empty_text() {
                 return true;
             }
             cases += 1;
@@ -90,14 +90,35 @@ fn excludes(model: &Model<'_>, frames: &Frames<'_>, tests: &[&Test]) -> bool {
     false
 }
 
+/// Whether a frame's roles are among those that a row is for.
+fn speaks_to(model: &Model<'_>, frame: &Frame<'_>, row: &Row) -> bool {
+    let (Whom::Role(wanted) | Whom::DerivedRole { parent: wanted, .. }) = &row.whom else { return true };
+    let (Some(bundle), Some(scope)) = (model.bundles.first(), frame.scopes.first()) else { return false };
+    bundle.set.with_parent_roles(scope, &frame.roles).iter().any(|role| wanted.matches(role))
+}
+
+/// What is asked of atoms that cells do not decide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Whether they may hold: every outcome is a case.
+    Any,
+    /// How they come out for the values that stand for the cells. That something may be false does not make it so: `x.size() > 0` excludes
+    /// nothing, `x.startsWith("mail")` does.
+    These,
+}
+
 /// Whether there may be arguments for which a condition holds, in this case.
-pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>) -> bool {
+pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>, ask: Ask) -> bool {
     of_test(test, &mut |id| {
         let Some(atom) = search.model.atom(id) else { return ANY };
         if is_up_to_others(atom) {
             return ANY;
         }
-        match search.truth(id, 0, 0) {
+        let truth = match ask {
+            Ask::Any => search.truth(id, 0, 0),
+            Ask::These => search.truth_of_these(id, 0),
+        };
+        match truth {
             Truth::True => TRUE,
             Truth::False => FALSE,
             Truth::Error | Truth::Other => FAILS,
@@ -106,10 +127,10 @@ pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>) -> bool {
         != 0
 }
 
-/// Whether it depends on the arguments, or on nothing of the tool and the run, such as the time.
+/// Whether it depends on the arguments, or may: on the derived roles, which may rest on arguments, on the request as a whole, or on the time,
+/// which comes by itself.
 fn is_up_to_others(atom: &Atom) -> bool {
-    let of_request = !atom.vars.is_empty() || atom.of_frame || atom.of_runtime;
-    atom.of_args || (atom.form == Form::Free && !of_request)
+    atom.of_args || atom.of_runtime || atom.whole || atom.of_time
 }
 
 // What something may come to: any of these, as a set.
