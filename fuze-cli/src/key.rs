@@ -198,12 +198,7 @@ fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output)
         Some((path, origin)) => {
             let history =
                 KeyHistory::introduce(origin, role, now()?, signer.as_ref()).map_err(Problem::io)?;
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(path)
-                .map_err(|e| Problem::file(path, e))?;
-            write(&mut file, path, &history.to_bytes())?;
+            put(path, &history.to_bytes(), false)?;
             Some(history.head())
         }
     };
@@ -239,25 +234,30 @@ enum Change {
 }
 
 fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Result {
+    // Where it really is: a link to it stays one.
+    let path = &fs::canonicalize(path).map_err(|error| Problem::file(path, error))?;
     // Held until the end: two rotations at once would lose one.
-    let mut file =
-        OpenOptions::new().read(true).append(true).open(path).map_err(|e| Problem::file(path, e))?;
-    file.try_lock()
-        .map_err(|error| Problem::file(path, format_args!("another process changes it: {error}")))?;
+    let _turn = take_turn(path)?;
     let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
     let old = signing::open(current)?;
     let mut history = own_history(path, &bytes)?;
     let role = history.role();
-    let before = history.to_bytes().len();
     let made = match change {
         Change::To(out) => {
             let new = signing::create(out)?;
-            if let Err(error) = history.rotate(now()?, old.as_ref(), new.as_ref()) {
-                // The key has signed nothing; keeping its file would only make somebody use it.
-                if !signing::is_in_device(out) {
+            let rotated = history
+                .rotate(now()?, old.as_ref(), new.as_ref())
+                .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))
+                .and_then(|()| put(path, &history.to_bytes(), true));
+            if let Err(error) = rotated {
+                // The key has signed nothing; keeping its file would only make somebody use it. Unless the history stands there and only
+                // its durability is in doubt.
+                let whole = history.to_bytes();
+                let stands = whole != bytes && fs::read(path).is_ok_and(|now| now == whole);
+                if !stands && !signing::is_in_device(out) {
                     drop(fs::remove_file(out));
                 }
-                return Err(Problem::failed(format_args!("`{}`: {error}", path.display())));
+                return Err(error);
             }
             signed(role, new.as_ref(), Some(out), Some(history.head()))
         }
@@ -265,11 +265,10 @@ fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Resu
             history
                 .revoke(now()?, *key, *since, old.as_ref())
                 .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
+            put(path, &history.to_bytes(), true)?;
             signed(role, old.as_ref(), None, Some(history.head()))
         }
     };
-    let whole = history.to_bytes();
-    write(&mut file, path, whole.get(before..).unwrap_or_default())?;
     output.say("Give the history to your auditors, and its last line to the log (`fuze log add`).");
     told(&made, output)
 }
@@ -282,8 +281,51 @@ pub(crate) fn own_history(path: &Path, bytes: &[u8]) -> Result<KeyHistory> {
     KeyHistory::read(bytes, root).map_err(|error| failed(&error))
 }
 
-fn write(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| Problem::file(path, error))
+/// The history, held against other rotations.
+fn take_turn(path: &Path) -> Result<File> {
+    let busy = |why: &dyn std::fmt::Display| {
+        Problem::file(path, format_args!("another process changes it: {why}; try again when it has ended"))
+    };
+    let file = File::open(path).map_err(|error| Problem::file(path, error))?;
+    file.try_lock().map_err(|error| busy(&error))?;
+    // Whoever held it until now has put another file in its place.
+    let (held, found) = (file.metadata(), fs::metadata(path));
+    match (held, found) {
+        (Ok(held), Ok(found)) if is_same(&held, &found) => Ok(file),
+        _ => Err(busy(&"it was replaced just now")),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+/// Writes a history beside its place, makes it durable and puts it there: a crash leaves the one before or the one after, and never a part.
+fn put(path: &Path, bytes: &[u8], there: bool) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let io = |error: std::io::Error| Problem::file(&new, error);
+    // What a crash left of an earlier one is written over, once nobody else has it.
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&new).map_err(io)?;
+    file.try_lock()
+        .map_err(|error| Problem::file(&new, format_args!("another process writes it: {error}")))?;
+    if path.exists() != there {
+        return Err(Problem::file(path, "another process has changed it meanwhile; try again"));
+    }
+    file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io)?;
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    fs::rename(&new, path)
+        .and_then(|()| File::open(parent)?.sync_all())
+        .map_err(|error| Problem::file(path, error))
 }
 
 fn show(path: &Path, log_name: Option<&str>, output: &Output) -> Result {

@@ -208,20 +208,61 @@ fn a_person_is_erased_and_the_rest_still_verifies() {
     assert_eq!(unexplained["result"], "failed");
 }
 
-/// Whoever erases is told that pages may keep a part, and what takes it; or has that done at once.
+/// A wrong key, a deployment's or tenant's name misspelt: nothing is written, and the right order follows as if nobody had tried.
+#[test]
+fn an_order_that_nobody_would_hear_is_refused_before_it_is_written() {
+    for site in [Site::new(), Site::crashed()] {
+        let (store, own, stray) = (site.path("store"), site.path("keys/signing.key"), site.path("stray.key"));
+        let (strays, both) = (site.path("stray.history.jsonl"), site.path("x"));
+        let new = ["key", "new", "--json", "--role", "run", "--out", &stray, "--history", &strays];
+        let made = json(&fuze(&[new.as_slice(), &["--origin", "ward.example.eu"]].concat(), 0));
+        fuze(&["key", "new", "--role", "overseer", "--out", &both], 0);
+        let order = |origin: &str, key: &str, more: &[&str]| {
+            let order = ["audit", "erase", &store, "--by", "dpo", "--origin", origin, "--signing-key", key];
+            fuze(&[order.as_slice(), more].concat(), 1).stderr
+        };
+        let hold = ["--hold", "legal-claims", "--tenant", "clinic-7"];
+        let (run, history) = (["--run", site.runs[0].as_str()], ["--key-history", strays.as_str()]);
+        let (given, expected) = (made["keyId"].as_str().unwrap(), site.key_id());
+        for more in [&run[..], &hold, &[run, history].concat(), &[&hold[..], &history].concat()] {
+            let said = order("ward.example.eu", &stray, more);
+            assert!(said.contains(given) && said.contains(&expected), "{said}");
+            assert!(said.contains("--key-history"), "{said}");
+        }
+        assert!(order("ward.example.eu", &both, &hold).contains(&expected));
+        let said = order("other.example", &own, &hold);
+        assert!(said.contains("`other.example`") && said.contains("--origin ward.example.eu"), "{said}");
+        let said = order("ward.example.eu", &own, &["--hold", "legal-claims", "--tenant", "clinic-77"]);
+        assert!(said.contains("`clinic-77`"), "{said}");
+        assert!(
+            !fs::exists(site.path("store/annex")).unwrap()
+                || fs::read_dir(site.path("store/annex")).unwrap().next().is_none()
+        );
+        assert_eq!(site.erase(&hold, 0)["ordered"], "hold");
+        assert_eq!(
+            site.erase(&["--release", "legal-claims", "--tenant", "clinic-7"], 0)["ordered"],
+            "release"
+        );
+        assert_eq!(site.erase(&run, 0)["runs"][0]["result"], "erased");
+        let answer = json(&fuze(&["audit", "verify", "--json", &site.run(0), "--key", &site.key], 0));
+        assert_eq!(answer["result"], "verified");
+    }
+}
+
+/// The database is written anew with an erasure, or when whoever puts that off says so.
 #[test]
 fn a_store_is_compacted_after_an_erasure() {
     let site = Site::new();
     let store = site.path("store");
     let erase =
         |at: usize, more: &[&str]| site.erase(&[&["--run", site.runs[at].as_str()], more].concat(), 0);
-    assert_eq!(erase(0, &[])["compacted"], false);
+    assert_eq!(erase(0, &["--compact-later"])["compacted"], false);
     assert_eq!(erase(0, &[])["compacted"], Value::Null, "nothing was erased");
     let compact = || json(&fuze(&["audit", "compact", "--json", &store], 0));
     let first = compact();
     let bytes = |of: &Value, member: &str| of[member].as_u64().unwrap();
     assert!(bytes(&first, "bytesAfter") < bytes(&first, "bytesBefore"), "{first}");
-    assert_eq!(erase(1, &["--compact"])["compacted"], true);
+    assert_eq!(erase(1, &[])["compacted"], true);
     let second = compact();
     assert!(bytes(&second, "bytesBefore") < bytes(&first, "bytesAfter"), "{first} {second}");
     assert_eq!(second["bytesAfter"], second["bytesBefore"]);

@@ -110,6 +110,64 @@ fn every_document_has_a_schema() {
     }
 }
 
+/// The history is replaced as a whole: whoever reads it while it is rotated, or after a crash, has the one before or the one after.
+#[test]
+fn a_history_is_never_there_in_part() {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (first, second, third) = (path("1.key"), path("2.key"), path("3.key"));
+    let (history, link, beside) = (path("run.jsonl"), path("link.jsonl"), path("run.jsonl.new"));
+    let new =
+        ["key", "new", "--role", "run", "--out", &first, "--origin", "a.example", "--history", &history];
+    fuze(&new, 0);
+    symlink(&history, &link).unwrap();
+    let rotate = |history: &str, old: &str, new: &str, code| {
+        fuze(&["key", "rotate", "--history", history, "--key", old, "--out", new], code).stderr
+    };
+    let (whole, inode) = (fs::read(&history).unwrap(), fs::metadata(&history).unwrap().ino());
+    let reader = fs::File::open(&history).unwrap();
+    // Where nothing can be written the history stays, and no key that it does not know.
+    fs::create_dir(&beside).unwrap();
+    rotate(&history, &first, &second, 4);
+    assert_eq!(fs::read(&history).unwrap(), whole);
+    assert!(!fs::exists(&second).unwrap());
+    fs::remove_dir(&beside).unwrap();
+    // What a crash left half written, longer than what follows, is nobody's history.
+    fs::write(&beside, vec![b'x'; 100_000]).unwrap();
+    rotate(&link, &first, &second, 0);
+    assert!(!fs::exists(&beside).unwrap() && fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_ne!(fs::metadata(&history).unwrap().ino(), inode);
+    assert!(fs::read(&history).unwrap().starts_with(&whole));
+    assert_eq!(std::io::read_to_string(reader).unwrap().into_bytes(), whole);
+    let lines =
+        |code| json(&fuze(&["key", "show", "--json", &history], code))["history"].as_array().unwrap().len();
+    assert_eq!(lines(0), 2);
+    // One at a time.
+    let held = fs::File::open(&history).unwrap();
+    held.lock().unwrap();
+    let said = rotate(&history, &second, &third, 4);
+    assert!(said.contains("another process changes it") && !fs::exists(&third).unwrap(), "{said}");
+    drop(held);
+    rotate(&history, &second, &third, 0);
+    assert_eq!(lines(0), 3);
+    // One that is there is not begun anew.
+    let again = [
+        "key",
+        "new",
+        "--role",
+        "run",
+        "--out",
+        &path("4.key"),
+        "--origin",
+        "a.example",
+        "--history",
+        &history,
+    ];
+    fuze(&again, 4);
+    assert_eq!(lines(0), 3);
+}
+
 /// What `--log-key` takes is printed by a command: from the secret key, the public one, or the history of the log's keys.
 #[test]
 fn a_key_is_shown_as_the_verifier_key_of_a_log() {

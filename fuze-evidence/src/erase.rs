@@ -27,7 +27,7 @@ use crate::hash::Hash;
 use crate::keys::{KeyError, SubjectKeyError};
 use crate::name::Name;
 use crate::record::RunId;
-use crate::sign::SignError;
+use crate::sign::{KeyId, SignError};
 use crate::sink::SinkError;
 use crate::time::Timestamp;
 use crate::verify::VerifyError;
@@ -120,8 +120,34 @@ pub enum EraseError {
     },
     /// The run belongs to another deployment than the registrar.
     OtherOrigin {
+        /// The registrar's.
+        given: Name,
         /// Whose it is.
         found: Name,
+    },
+    /// No run of this tenant is here, and its annex has not begun: what would be said would never be heard.
+    UnknownTenant {
+        /// The tenant.
+        tenant: Name,
+    },
+    /// The signer did not sign the tenant's runs, and no history of keys has it in the place of the one that did: no auditor would
+    /// accept the line, and it could never be taken back.
+    OtherSigner {
+        /// The tenant.
+        tenant: Name,
+        /// The signer's key.
+        given: KeyId,
+        /// The key of the run, or of the newest one.
+        expected: KeyId,
+    },
+    /// The history of keys has the signer as one that is not in force.
+    SignerRetired {
+        /// The signer's key.
+        given: KeyId,
+        /// Why it is not.
+        why: String,
+        /// The key in force.
+        current: Option<KeyId>,
     },
     /// No record of the run commits to this content.
     UnknownContent {
@@ -219,8 +245,28 @@ impl fmt::Display for EraseError {
                 f,
                 "run {run} was given up, and its records are others now; verify it, and keep it for whoever looks into it"
             ),
-            Self::OtherOrigin { found } => {
-                write!(f, "the run belongs to the deployment `{found}`; erase there, under its key")
+            Self::OtherOrigin { given, found } => write!(
+                f,
+                "the run belongs to the deployment `{found}`, and this order is `{given}`'s; if it is the same one, name it `{found}` \
+                 (`--origin {found}`), else give the order there, under its key"
+            ),
+            Self::UnknownTenant { tenant } => write!(
+                f,
+                "no run of the tenant `{tenant}` is here, so that nobody would ever hear of it; expected the name that the runs have \
+                 (`fuze.tenant.id` in their first record): check the spelling, and that this is their directory"
+            ),
+            Self::OtherSigner { tenant, given, expected } => write!(
+                f,
+                "the key {given} did not sign the runs of the tenant `{tenant}`, so that no auditor would accept its line, and lines stay; \
+                 expected the key {expected}: sign with that one, or with the one that took its place, and give the history of keys that \
+                 has both (`--key-history`)"
+            ),
+            Self::SignerRetired { given, why, current } => {
+                write!(f, "the key {given} {why}, so that no auditor would accept its line, and lines stay")?;
+                match current {
+                    Some(current) => write!(f, "; expected the key in force, {current}: sign with that one"),
+                    None => Ok(()),
+                }
             }
             Self::UnknownContent { root } => write!(f, "no record of the run commits to the content {root}"),
             Self::NoSuchField { index } => write!(

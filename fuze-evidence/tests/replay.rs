@@ -324,6 +324,20 @@ fn each_broken_rule_is_found_and_no_other() {
 /// Rules that cannot be broken alone.
 #[test]
 fn rules_that_stand_together() {
+    // A call that the policy allowed, and that ran only after the model had answered again: nothing was told for it.
+    let mut late = Story::approved();
+    let ran = late.spans.remove(EXECUTE);
+    late.spans.push(ran);
+    assert_eq!(broken(late), [Rule::Decided]);
+    // A decision before the model had said anything is about nothing that it asked for.
+    let mut first = Story::approved();
+    first.common = Box::new(|common| common.art22 = Art22::None);
+    first.spans.drain(ASKED..=RESUME);
+    first.spans.truncate(ASKED + 2);
+    policy(&mut first.spans[ASKED]).approval_by_law = false;
+    *tool(&mut first.spans[ASKED + 1]) = unapproved();
+    first.spans.swap(GENERATE, ASKED);
+    assert!(broken(first).contains(&Rule::Decided));
     let mut unknown = Story::approved();
     token(&mut unknown.spans[SECOND_PERSON], 7);
     assert_eq!(broken(unknown), [Rule::TokenKnown, Rule::AllSlots]);

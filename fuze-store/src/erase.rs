@@ -2,9 +2,10 @@
 //!
 //! The row in `unfinished` stands from the COMMIT until all of these have followed. What is left of it after a crash is finished by the
 //! next erasure or by [`Eraser::recover`]; the files already when the store is opened. Content is overwritten where it stands;
-//! other rows go, and `secure_delete` overwrites them. Of progress and wrapped run keys, which are sealed, a page may keep a part that
-//! SQLite had moved before: [`Eraser::compact`] writes all pages anew. What the file system, the medium and backups keep of
-//! replaced and truncated files is beyond it.
+//! other rows go, and `secure_delete` overwrites them. So nothing of content is left when the write-ahead log has followed, but how long it
+//! was, in the room that it had; and of progress and wrapped run keys, which are sealed, a page may keep a part that SQLite had moved
+//! before. Both go when the database is written anew, which ends an erasure unless [`Eraser::compact_later`] puts it off. What the file
+//! system, the medium and backups keep of replaced and truncated files is beyond it.
 
 mod files;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::keeper::Keeper;
 use crate::stream::{self, Stream};
 use crate::{read, rows};
 
+use files::Room;
 pub(crate) use files::Unsettled;
 
 /// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
@@ -45,6 +47,7 @@ struct Desk {
     registrar: Registrar,
     master: Option<Arc<MasterKey>>,
     subjects: Option<Arc<dyn SubjectKeys>>,
+    room: Room,
 }
 
 impl fmt::Debug for Eraser<'_> {
@@ -62,6 +65,9 @@ pub enum EraserError {
     /// The store. After [`StoreError::Unclear`], and after any other once the transaction has ended, [`Eraser::recover`] finishes
     /// what stands.
     Store(StoreError),
+    /// What was to be erased is gone, but the database could not be written anew: it still shows how long that was, and may keep a part of
+    /// sealed progress. [`Eraser::recover`] or [`Eraser::compact`] does it later.
+    NotCompacted(StoreError),
 }
 
 impl fmt::Display for EraserError {
@@ -69,6 +75,11 @@ impl fmt::Display for EraserError {
         match self {
             Self::Erase(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::NotCompacted(error) => write!(
+                f,
+                "what was to be erased is gone, but the database could not be written anew and still shows how long that was: {error}; \
+                 once that is mended, `compact` does it (`fuze audit compact`)"
+            ),
         }
     }
 }
@@ -99,7 +110,7 @@ impl<'s> Eraser<'s> {
     /// Over `store`, whose runs and annexes `registrar` signs for.
     #[must_use]
     pub const fn new(store: &'s SqliteStore, registrar: Registrar) -> Self {
-        Self { store, desk: Desk { registrar, master: None, subjects: None } }
+        Self { store, desk: Desk { registrar, master: None, subjects: None, room: Room::GivenBack } }
     }
 
     /// Fields are found with the master key.
@@ -116,8 +127,16 @@ impl<'s> Eraser<'s> {
         self
     }
 
+    /// Erasures do not write the database anew when they end, which takes as long as copying it: for whoever erases much, or from a large
+    /// store while it is in use. Until [`Eraser::compact`], which is then to follow, the database shows how long what was erased was.
+    #[must_use]
+    pub fn compact_later(mut self) -> Self {
+        self.desk.room = Room::Kept;
+        self
+    }
+
     /// Erases `target` from a closed run and says so in the annex. When this returns it is durable, and gone from tables, files and the
-    /// write-ahead log.
+    /// write-ahead log; and unless [`Eraser::compact_later`] puts that off, the database is as if there had never been more than is left.
     ///
     /// # Errors
     /// When the run has not closed or a hold stands: then nothing was touched. See [`EraserError::Store`] for the rest.
@@ -158,6 +177,8 @@ impl<'s> Eraser<'s> {
     pub async fn erase_person(&self, person: Person<'_>, order: Order) -> Result<PersonErased, EraserError> {
         let subjects = self.desk.subjects.clone().ok_or(EraseError::KeysNeeded)?;
         let aliases = subjects.aliases(person).map_err(EraseError::Subject)?;
+        // Written anew once, at the end. After a crash before that it is still to be done, with whatever is erased next.
+        let each = Self { store: self.store, desk: self.desk.clone() }.compact_later();
         let runs = std::collections::BTreeMap::new();
         let mut erased = PersonErased { runs, keys_alone: Vec::new(), unbegun: Vec::new() };
         for alias in aliases {
@@ -180,12 +201,17 @@ impl<'s> Eraser<'s> {
             }
             for run in runs {
                 let run: RunId = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
-                match self.erase(run, Target::Subject, order.clone()).await {
+                match each.erase(run, Target::Subject, order.clone()).await {
                     Ok(done) => drop(erased.runs.insert(run, Ok(done))),
                     Err(EraserError::Erase(error)) => drop(erased.runs.insert(run, Err(error))),
-                    Err(error @ EraserError::Store(_)) => return Err(error),
+                    Err(error @ (EraserError::Store(_) | EraserError::NotCompacted(_))) => return Err(error),
                 }
             }
+        }
+        let any = erased.runs.values().any(|done| matches!(done, Ok(Done::Erased)));
+        match self.desk.room {
+            Room::GivenBack if any => self.compact().await?,
+            Room::GivenBack | Room::Kept => {}
         }
         Ok(erased)
     }
@@ -258,12 +284,12 @@ impl<'s> Eraser<'s> {
     /// # Errors
     /// When something still cannot be done; it stays unfinished.
     pub async fn recover(&self) -> Result<Vec<RunId>, EraserError> {
-        let subjects = self.desk.subjects.clone();
-        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref())?.all()).await
+        let (subjects, room) = (self.desk.subjects.clone(), self.desk.room);
+        self.store.ask(move |keeper| keeper.finish_erasures(subjects.as_deref(), room)?.all()).await
     }
 
-    /// Writes the database anew without what erasures left blank: gives back the space, and leaves nothing in what pages do not use. Takes
-    /// as long as copying the file, needs as much room again, and the store does nothing else meanwhile.
+    /// Writes the database anew without what erasures left blank: nothing in it shows any more how much there was, and nothing is left in what
+    /// pages do not use. Takes as long as copying the file, needs as much room again, and the store does nothing else meanwhile.
     ///
     /// # Errors
     /// When something is unfinished that cannot be finished, a reader is in the way, or the disk is full: nothing is lost.
@@ -276,10 +302,13 @@ impl<'s> Eraser<'s> {
         let say = move |keeper: &mut Keeper| {
             keeper.project_annex(tenant.as_str())?;
             let stated = keeper.database.write(|connection| -> Result<(), EraserError> {
-                if let Some(run) = event.run_id() {
-                    event.check_whose(&tenant, run, tenant_of(connection, run)?)?;
+                let run = event.run_id();
+                let facts = run.map(|run| begins(connection, run)).transpose()?.flatten();
+                if let Some(run) = run {
+                    event.check_whose(&tenant, run, facts.as_ref().map(|facts| facts.tenant.clone()))?;
                 }
                 let mut annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
+                desk.check_heard(connection, &annex, at, facts.as_ref())?;
                 desk.state(connection, &mut annex, at, &by, event.clone())
             });
             ended(stated)?;
@@ -297,8 +326,10 @@ impl SqliteStore {
     pub async fn compact(&self, subjects: Option<Arc<dyn SubjectKeys>>) -> Result<(), EraserError> {
         let compact = move |keeper: &mut Keeper| {
             // What is stuck keeps nobody else's pages from being written anew.
-            let finished = keeper.finish_erasures(subjects.as_deref())?;
-            keeper.compact()?;
+            let finished = keeper.finish_erasures(subjects.as_deref(), Room::GivenBack)?;
+            if finished.runs.is_empty() {
+                keeper.compact()?;
+            }
             finished.all().map(drop)
         };
         self.ask(compact).await
@@ -308,6 +339,29 @@ impl SqliteStore {
 impl Desk {
     fn annex(&self, tenant: &Name, lines: &[u8]) -> Result<Annex, EraserError> {
         self.registrar.annex(tenant, lines).map_err(|error| EraseError::AnnexBroken(error).into())
+    }
+
+    /// Whether a line made at `at` in `annex`, about `run` if it is about one, will be heard.
+    fn check_heard(
+        &self,
+        connection: &Connection,
+        annex: &Annex,
+        at: Timestamp,
+        run: Option<&RunFacts>,
+    ) -> Result<(), EraserError> {
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT line FROM summaries JOIN records ON records.run = summaries.run AND sequence = 0
+                 WHERE tenant = ?1 ORDER BY opened DESC",
+            )
+            .map_err(sql)?;
+        let lines = statement.query_map([annex.tenant().as_str()], |row| row.get(0)).map_err(sql)?;
+        let here = lines.filter_map(|line: rusqlite::Result<Vec<u8>>| match line {
+            // What cannot be read speaks for nobody.
+            Ok(line) => RunFacts::read([Ok(line)]).ok().map(Ok),
+            Err(error) => Some(Err(EraserError::Store(sql(error)))),
+        });
+        self.registrar.check_heard(annex, at, run, here)
     }
 
     /// Signs a statement and writes its row.
@@ -343,10 +397,11 @@ impl Desk {
         by: &Name,
         plan: impl FnOnce(&Connection, i64, &RunFacts, &Annex) -> Result<Option<Plan>, EraserError>,
     ) -> Result<Done, EraserError> {
-        let finished = keeper.finish_erasures(self.subjects.as_deref())?;
+        let earlier = keeper.follow_erasures(self.subjects.as_deref())?;
+        let none = earlier.followed.is_empty();
         // A file that is not the table's is found before anything goes, and only this tenant is refused.
         if let Some(tenant) = keeper.database.snapshot(|connection| tenant_of(connection, run))? {
-            finished.of_tenant(&tenant)?;
+            earlier.of_tenant(&tenant)?;
             keeper.project_annex(tenant.as_str())?;
         }
         let stands = keeper.database.write(|connection| {
@@ -355,18 +410,13 @@ impl Desk {
             if lines.is_empty() {
                 return Err(EraseError::UnknownRun(run).into());
             }
-            // It stops this run alone: of a person or tenant others are erased all the same.
-            let facts = RunFacts::read(lines.into_iter().map(Ok)).map_err(|why| {
-                let path = Path::new("runs").join(run.to_string()).join(Stream::Records.file_name());
-                EraserError::Erase(EraseError::Line { path, why })
-            })?;
-            if facts.origin != *self.registrar.origin() {
-                return Err(EraseError::OtherOrigin { found: facts.origin }.into());
-            }
+            let facts = facts_of(run, lines)?;
+            self.registrar.check_origin(&facts)?;
             let Some(close) = facts.close else {
                 return Err(EraseError::NotClosed { run, waiting: facts.waiting, stored: true }.into());
             };
             let mut annex = self.annex(&facts.tenant, &annex_lines(connection, &facts.tenant)?)?;
+            self.check_heard(connection, &annex, close.not_before(at), Some(&facts))?;
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
             if plan.subject_key().is_some() && self.subjects.is_none() {
                 return Err(EraseError::KeysNeeded.into());
@@ -383,11 +433,11 @@ impl Desk {
                 .map_err(sql)?;
             Ok(true)
         });
-        if !ended(stands)? {
-            return Ok(Done::Already);
+        let stands = ended(stands)?;
+        if stands || !none {
+            keeper.finish_erasures(self.subjects.as_deref(), self.room)?.of_run(run)?;
         }
-        keeper.finish_erasures(self.subjects.as_deref())?.of_run(run)?;
-        Ok(Done::Erased)
+        Ok(if stands { Done::Erased } else { Done::Already })
     }
 }
 
@@ -438,7 +488,7 @@ fn erase_rows(connection: &Connection, id: i64, facts: &RunFacts, plan: &Plan) -
 
 /// Puts other lines in the place of a content's, or nothing, in as many octets as there were: blanks fill what is left. A row that became
 /// smaller or went would make SQLite move its neighbours, and what it moves stays behind in what a page does not use, `secure_delete`
-/// or not; so each row stays where it was once written.
+/// or not; so each row stays where it was once written, until all pages are written anew and the blanks go.
 fn write_over(
     connection: &Connection,
     id: i64,
@@ -477,6 +527,24 @@ fn lines_of(connection: &Connection, id: i64, root: Hash) -> Result<Option<Lines
         )
         .optional()
         .map_err(|error| sql(error).into())
+}
+
+/// What a run's first record says, if the run is here.
+fn begins(connection: &Connection, run: RunId) -> Result<Option<RunFacts>, EraserError> {
+    let Some(row) = rows::find(connection, run)? else { return Ok(None) };
+    let lines = read::lines(connection, row.id, 0, 1)?;
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(facts_of(run, lines)?))
+}
+
+/// A run's facts. What is wrong with its records stops it alone: of a person or tenant others are erased all the same.
+fn facts_of(run: RunId, lines: Vec<Vec<u8>>) -> Result<RunFacts, EraseError> {
+    RunFacts::read(lines.into_iter().map(Ok)).map_err(|why| {
+        let path = Path::new("runs").join(run.to_string()).join(Stream::Records.file_name());
+        EraseError::Line { path, why }
+    })
 }
 
 /// Whose a run is, if it is here.

@@ -78,9 +78,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["hold", "release"])]
     given_up: bool,
 
-    /// Of a store: write its database anew afterwards, as `fuze audit compact` does.
+    /// Of a store: do not write its database anew afterwards, which takes as long as copying it while whoever else writes to it waits. Until
+    /// `fuze audit compact` does, it shows how long what was erased was.
     #[arg(long, conflicts_with_all = ["hold", "release"])]
-    compact: bool,
+    compact_later: bool,
 
     /// Order that nothing is erased of the tenant, or of `--run` alone.
     #[arg(long, value_enum, value_name = "WHY", requires = "tenant", conflicts_with_all = ["subject", "release", "content", "expired"])]
@@ -126,8 +127,8 @@ pub(crate) struct Erased {
     /// `hold` or `release`, if that was ordered.
     #[serde(skip_serializing_if = "Option::is_none")]
     ordered: Option<&'static str>,
-    /// Of a store, when something was erased: whether its database was written anew. Until then its pages may keep parts of sealed
-    /// progress and wrapped run keys; `fuze audit compact` takes them.
+    /// Of a store, when something was erased: whether its database was written anew. Until then it shows how long what was erased was, and
+    /// its pages may keep parts of sealed progress and wrapped run keys; `fuze audit compact` takes all of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     compacted: Option<bool>,
 }
@@ -393,6 +394,11 @@ fn in_store(
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
     let mut eraser = Eraser::new(&store, args.registrar()?);
+    // Of many runs once, at the end.
+    let all = matches!(task, Task::AllExpired);
+    if args.compact_later || all {
+        eraser = eraser.compact_later();
+    }
     if let Some(master) = master {
         eraser = eraser.master_key(Arc::new(master));
     }
@@ -446,11 +452,11 @@ fn in_store(
             }
         }
     })?;
-    if args.compact {
-        runtime.block_on(eraser.compact()).map_err(failed)?;
-    }
-    if args.compact || erased.runs.iter().any(|run| run.result == "erased") {
-        erased.compacted = Some(args.compact);
+    if erased.runs.iter().any(|run| run.result == "erased") {
+        if all && !args.compact_later {
+            runtime.block_on(eraser.compact()).map_err(failed)?;
+        }
+        erased.compacted = Some(!args.compact_later);
     }
     runtime.block_on(store.close()).map_err(Problem::io)?;
     Ok(erased)
@@ -487,7 +493,8 @@ fn text(erased: &Erased) -> String {
         }
         None => {
             if erased.compacted == Some(false) {
-                text += "The database may keep parts of what was sealed in its pages until `fuze audit compact` writes it anew.\n";
+                text += "Until `fuze audit compact` writes the database anew it shows how long what was erased was, and its pages may \
+                         keep parts of what was sealed.\n";
             }
             text + "Copies elsewhere (backups, exports, what a person wrote down) are not reached by this.\n"
         }

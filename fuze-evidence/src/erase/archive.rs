@@ -128,15 +128,8 @@ impl<'k> Archive<'k> {
         if facts.run_id != run {
             return Err(line(format!("it is run {}", facts.run_id)));
         }
-        self.own(&facts)?;
+        self.registrar.check_origin(&facts)?;
         Ok(facts)
-    }
-
-    fn own(&self, facts: &RunFacts) -> Result<(), EraseError> {
-        match facts.origin == *self.registrar.origin() {
-            true => Ok(()),
-            false => Err(EraseError::OtherOrigin { found: facts.origin.clone() }),
-        }
     }
 
     /// Erases `target` from a closed run and says so in the annex. Durable when this returns.
@@ -284,7 +277,7 @@ impl<'k> Archive<'k> {
             Some(close) => close.at,
             None => self.given_up_at(&facts)?,
         };
-        let (held, mut annex) = self.hold_annex(&facts.tenant)?;
+        let (held, mut annex) = self.hold_annex_to_say(&facts.tenant, over.max(at), Some(&facts))?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
         self.refuse_unfinished(Of::Tenant(&facts.tenant))?;
@@ -293,7 +286,8 @@ impl<'k> Archive<'k> {
             return Err(EraseError::KeysNeeded);
         }
         let at = over.max(at);
-        let intent = Intent { at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
+        let signer = self.registrar.signer().key_id();
+        let intent = Intent { signer, at, by: by.clone(), run_id: run, tenant: facts.tenant, plan };
         // Found out now, not when the content is gone.
         let mut trial = annex.clone();
         for erasure in &intent.plan.erasures {
@@ -404,16 +398,37 @@ impl<'k> Archive<'k> {
 
     fn say(&self, tenant: &Name, event: Event, at: Timestamp, by: &Name) -> Result<(), EraseError> {
         self.refuse_unfinished(Of::Tenant(tenant))?;
+        let facts = event.run_id().map(|run| self.begins(run)).transpose()?.flatten();
         if let Some(run) = event.run_id() {
-            event.check_whose(tenant, run, self.begins(run)?.map(|facts| facts.tenant))?;
+            event.check_whose(tenant, run, facts.as_ref().map(|facts| facts.tenant.clone()))?;
         }
         #[cfg(test)]
         self.disk.pause();
-        let (held, mut annex) = self.hold_annex(tenant)?;
+        let (held, mut annex) = self.hold_annex_to_say(tenant, at, facts.as_ref())?;
         // Once more, now that nobody else can begin anything.
         self.refuse_unfinished(Of::Tenant(tenant))?;
         let line = self.registrar.append(&mut annex, at, by, event)?;
         self.disk.append(&held.file, &held.path, &line)
+    }
+
+    /// As [`Self::hold_annex`], when a line made at `at` will be heard.
+    fn hold_annex_to_say(
+        &self,
+        tenant: &Name,
+        at: Timestamp,
+        run: Option<&RunFacts>,
+    ) -> Result<(Held, Annex), EraseError> {
+        let runs = self.runs()?;
+        // What cannot be read speaks for nobody.
+        let here = || runs.iter().rev().filter_map(|&run| self.begins(run).ok().flatten()).map(Ok);
+        let heard = |annex: &Annex| self.registrar.check_heard::<EraseError>(annex, at, run, here());
+        if !self.annex_path(tenant).exists() {
+            // Not even a file is made.
+            heard(&Annex::begin(self.registrar.origin().clone(), tenant.clone()))?;
+        }
+        let (held, annex) = self.hold_annex(tenant)?;
+        heard(&annex)?;
+        Ok((held, annex))
     }
 
     fn hold_annex(&self, tenant: &Name) -> Result<(Held, Annex), EraseError> {

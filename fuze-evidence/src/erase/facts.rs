@@ -9,6 +9,7 @@ use crate::keys::{KeyError, MasterKey, RunKeys, SubjectKeys, WrappedRunKeys};
 use crate::name::Name;
 use crate::record::{Entry, RunId};
 use crate::retention::{Windows, is_oversight};
+use crate::sign::KeyId;
 use crate::span::Span;
 use crate::time::Timestamp;
 
@@ -48,6 +49,8 @@ pub struct RunFacts {
     pub run_id: RunId,
     /// The deployment.
     pub origin: Name,
+    /// The key that signed its open root, as its first record says.
+    pub key_id: KeyId,
     /// On whose behalf.
     pub tenant: Name,
     /// Its alias for the data subject.
@@ -83,6 +86,7 @@ impl RunFacts {
                 (none, Span::AgentInvoke(invoke)) => none.insert(Self {
                     run_id: entry.run_id,
                     origin: invoke.origin.clone(),
+                    key_id: invoke.key_id,
                     tenant: entry.common.tenant.clone(),
                     subject: entry.common.subject.clone(),
                     windows: Windows::of(invoke),

@@ -10,11 +10,15 @@ use crate::hash::Hash;
 use crate::jcs;
 use crate::name::Name;
 use crate::record::RunId;
-use crate::sign::{SignError, SignedObject, read_object, read_signature, sign_object, write_signature};
+use crate::sign::{
+    KeyId, SignError, SignedObject, read_object, read_signature, sign_object, write_signature,
+};
 use crate::time::Timestamp;
 
 /// An order and its plan.
 pub(super) struct Intent {
+    /// The key that signs it.
+    pub(super) signer: KeyId,
     pub(super) at: Timestamp,
     pub(super) by: Name,
     pub(super) run_id: RunId,
@@ -113,9 +117,9 @@ impl Intent {
         let signature = read_signature(&envelope.signature).map_err(|e| e.to_string())?;
         let octets = envelope.intent.as_bytes();
         let wire: Wire = read_object(octets).map_err(|e| e.to_string())?;
-        if !registrar.has_signed(octets, &signature, wire.at) {
-            return Err("it is not signed by a key of this deployment".into());
-        }
+        let signer = registrar
+            .who_signed(octets, &signature, wire.at)
+            .ok_or("it is not signed by a key of this deployment")?;
         if wire.origin != *registrar.origin() {
             return Err(format!("it is of the deployment `{}`", wire.origin));
         }
@@ -139,6 +143,6 @@ impl Intent {
             }),
             subject: wire.subject,
         };
-        Ok(Self { at: wire.at, by: wire.by, run_id: wire.run_id, tenant: wire.tenant, plan })
+        Ok(Self { signer, at: wire.at, by: wire.by, run_id: wire.run_id, tenant: wire.tenant, plan })
     }
 }

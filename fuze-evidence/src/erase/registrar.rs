@@ -1,12 +1,15 @@
-//! Who signs a deployment's annexes, and whose lines it takes up.
+//! Who signs a deployment's annexes, for which tenants, and whose lines it takes up.
+//!
+//! A line that no auditor accepts cannot be taken back: the annex only grows. So whoever may make one is asked before it is made.
 
 use std::sync::Arc;
 
+use super::{EraseError, RunFacts};
 use crate::annex::{Annex, AnnexError, Event};
 use crate::keys::Signer;
 use crate::keys::history::{KeyHistory, KeyRole, Standing};
 use crate::name::Name;
-use crate::sign::{PublicKey, SignatureError};
+use crate::sign::{KeyId, PublicKey, SignatureError};
 use crate::time::Timestamp;
 use crate::verify::{TrustedKeys, VerifyError};
 
@@ -62,8 +65,105 @@ impl Registrar {
         &*self.signer
     }
 
-    /// Whether one of its keys signed `message`, a history's if it was in force at `at`.
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8; 64], at: Timestamp) -> bool {
+    /// Whether the run is this deployment's.
+    ///
+    /// # Errors
+    /// [`EraseError::OtherOrigin`] if it is another's.
+    pub fn check_origin(&self, facts: &RunFacts) -> Result<(), EraseError> {
+        if facts.origin == self.origin {
+            return Ok(());
+        }
+        Err(EraseError::OtherOrigin { given: self.origin.clone(), found: facts.origin.clone() })
+    }
+
+    /// Whether a line of this registrar in `annex` would be heard: made at `at`, about `run` if it is about one. The tenant and the
+    /// deployment must be those of a run that is here, and the signer the one of such a run or, where a history of keys knows that one,
+    /// the key in force. Of a tenant whose runs have all gone the lines of its annex say who that was.
+    ///
+    /// `here` are the runs of the tenant, the newest first; their first records are enough. No more of them are asked for than are needed.
+    ///
+    /// # Errors
+    /// [`EraseError::OtherOrigin`], [`EraseError::UnknownTenant`], [`EraseError::OtherSigner`], [`EraseError::SignerRetired`]; and
+    /// what `here` could not be read for.
+    pub fn check_heard<E: From<EraseError>>(
+        &self,
+        annex: &Annex,
+        at: Timestamp,
+        run: Option<&RunFacts>,
+        here: impl IntoIterator<Item = Result<RunFacts, E>>,
+    ) -> Result<(), E> {
+        let at = self.time_in(annex, at);
+        let mut refused = None;
+        if let Some(run) = run {
+            self.check_origin(run)?;
+            match self.check_signer(run.key_id, annex.tenant(), at) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        for facts in here {
+            let facts = facts?;
+            if facts.tenant != *annex.tenant() {
+                continue;
+            }
+            let checked =
+                self.check_origin(&facts).and_then(|()| self.check_signer(facts.key_id, annex.tenant(), at));
+            match checked {
+                Ok(()) => return Ok(()),
+                // The first one says most: it is about the run itself, or the newest.
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        if let Some(error) = refused {
+            return Err(error.into());
+        }
+        let mut last = None;
+        for entry in annex.entries().iter().rev() {
+            if last != Some(entry.key_id) {
+                match self.check_signer(entry.key_id, annex.tenant(), at) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => refused = refused.or(Some(error)),
+                }
+            }
+            last = Some(entry.key_id);
+        }
+        let unknown = || EraseError::UnknownTenant { tenant: annex.tenant().clone() };
+        Err(refused.unwrap_or_else(unknown).into())
+    }
+
+    /// Whether the signer is `key`, or a history that knows `key` has it in force at `at`; and none has it as one that was.
+    fn check_signer(&self, key: KeyId, tenant: &Name, at: Timestamp) -> Result<(), EraseError> {
+        let given = self.signer.key_id();
+        let mut follows = given == key;
+        for history in self.own_histories() {
+            let retired = |why: String| EraseError::SignerRetired {
+                given,
+                why,
+                current: history.current().map(|key| key.id()),
+            };
+            match history.standing(&given, at) {
+                Standing::InForce(_) => follows |= history.standing(&key, at) != Standing::Unknown,
+                Standing::Unknown => {}
+                Standing::NotYet { from } => return Err(retired(format!("is in force only from {from} on"))),
+                Standing::RotatedOut { at } => {
+                    return Err(retired(format!("was in force until {at} only")));
+                }
+                Standing::Revoked { at, .. } => return Err(retired(format!("was revoked at {at}"))),
+            }
+        }
+        if follows {
+            return Ok(());
+        }
+        Err(EraseError::OtherSigner { tenant: tenant.clone(), given, expected: key })
+    }
+
+    /// Whether what the key `by` began may be finished by the signer, with a line in `annex` made at `at`.
+    pub(super) fn check_finishes(&self, by: KeyId, annex: &Annex, at: Timestamp) -> Result<(), EraseError> {
+        self.check_signer(by, annex.tenant(), self.time_in(annex, at))
+    }
+
+    /// Which of its keys signed `message`, a history's if it was in force at `at`.
+    pub(super) fn who_signed(&self, message: &[u8], signature: &[u8; 64], at: Timestamp) -> Option<KeyId> {
         let in_force = |history: &KeyHistory| {
             let ids =
                 history.entries().unwrap_or_default().into_iter().filter_map(|entry| entry.subject().ok());
@@ -74,7 +174,8 @@ impl Registrar {
             keys.collect::<Vec<_>>()
         };
         let earlier = self.own_histories().flat_map(in_force);
-        self.accepted.iter().copied().chain(earlier).any(|key| key.verify(message, signature).is_ok())
+        let mut keys = self.accepted.iter().copied().chain(earlier);
+        keys.find(|key| key.verify(message, signature).is_ok()).map(|key| key.id())
     }
 
     /// Makes a statement in `annex` and signs it, as [`Annex::append`] does. It is not older than the signer's key: what an earlier key
@@ -90,6 +191,12 @@ impl Registrar {
         event: Event,
     ) -> Result<Vec<u8>, AnnexError> {
         annex.append(self.time_of(at), by.clone(), event, self.signer())
+    }
+
+    /// The time that a line made at `at` would have in `annex`.
+    fn time_in(&self, annex: &Annex, at: Timestamp) -> Timestamp {
+        let at = self.time_of(at);
+        annex.entries().last().map_or(at, |last| last.at.max(at))
     }
 
     fn time_of(&self, at: Timestamp) -> Timestamp {

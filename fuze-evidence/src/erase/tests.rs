@@ -401,10 +401,36 @@ fn an_intent_of_a_revoked_key_is_refused() {
     assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
 }
 
+/// A key that is told to accept an intent, and that no history has in the place of the one that signed it, would finish it with a line that
+/// no auditor accepts.
+#[test]
+fn an_intent_is_not_finished_by_a_key_that_nobody_would_hear() {
+    use crate::keys::{FileSigner, Signer as _};
+    use crate::sign::PublicKey;
+    let desk = Desk::new();
+    let made = make(&desk);
+    assert!(Case::Run.carry_out(&crashing(&desk, 4), &made).is_err());
+    let stray = FileSigner::ephemeral(name("test"), &mut crate::random::OsRandom::new()).unwrap();
+    let own = PublicKey::from_bytes(desk.signer.public_key()).unwrap();
+    let registrar = super::Registrar::new(name("hr.example.eu"), std::sync::Arc::new(stray)).unwrap();
+    let archive = Archive::new(desk.place.path(), registrar.accept(own)).subject_keys(&desk.subjects);
+    let refused = archive.recover();
+    assert!(
+        matches!(&refused, Err(EraseError::OtherSigner { expected, .. }) if *expected == own.id()),
+        "{refused:?}"
+    );
+    assert_eq!(desk.verify(made.run).unwrap().content.verified, 24);
+    assert_eq!(desk.archive().recover().unwrap().finished, [made.run]);
+    nothing_under_way(&desk);
+}
+
 /// What lies in `erasures/` and is nobody's intent is in nobody's way; one that a tenant's erasure left is in that tenant's alone.
 #[test]
 fn what_is_under_way_stops_its_own_tenant_alone() {
-    let desk = Desk::new();
+    let mut desk = Desk::new();
+    desk.tenant = name("other");
+    make(&desk);
+    desk.tenant = name("acme");
     let (made, later) = (make(&desk), make(&desk));
     let erasures = desk.place.path().join("erasures");
     fs::create_dir_all(&erasures).unwrap();

@@ -68,7 +68,7 @@ rules! {
     Readable = "readable", "the line is no record",
         "a record";
     Decided = "decided", "a tool ran and no decision about these arguments stands before it",
-        "a decision of the policy about these arguments before the tool runs";
+        "a decision of the policy about these arguments, after the model's answer that the call is part of and before the tool runs";
     Allowed = "allowed", "a tool ran although the last decision about these arguments was not to allow it",
         "`allow` as the last decision about these arguments before the tool runs";
     Approved = "approved", "a tool ran that needed a person, and it names none",
@@ -123,8 +123,8 @@ rules! {
 #[derive(Clone, Copy)]
 struct Decided {
     decision: PolicyDecision,
-    /// The tool's number in [`Rules::tools`].
-    tool: Option<usize>,
+    /// The tool's number in [`Rules::tools`]; 0 for none.
+    tool: u32,
     needs_person: bool,
     approval_by_tool: bool,
 }
@@ -148,21 +148,23 @@ struct Case {
     halted: bool,
 }
 
-/// The walk over the records in their order. Keeps some tens of octets for each call and each decision of a person, and nothing of
-/// any other record.
+/// The walk over the records in their order. Keeps the calls of one answer of the model, and of all others a hash for each execution that
+/// must not be repeated and each decision of a person.
 #[derive(Default)]
 pub(crate) struct Rules {
     findings: Vec<Finding>,
     more: u64,
     told: Told,
     /// Each tool that was decided about, and its number.
-    tools: HashMap<Name, usize>,
+    tools: HashMap<Name, u32>,
     principal: Option<Name>,
     art22: bool,
     refused: bool,
     bundle: Option<Hash>,
     epoch: u64,
-    /// The last decision about each call.
+    /// The model has answered. A decision before that is about no call.
+    has_answer: bool,
+    /// The last decision about each call since the model answered last: what was asked before that has its result.
     decided: HashMap<Hash, Decided>,
     /// Decisions of people, by their step.
     people: HashMap<u64, Said>,
@@ -192,8 +194,11 @@ impl Rules {
     pub(crate) fn take(&mut self, entry: &Entry) -> bool {
         let before = self.broken();
         self.order(entry);
-        if !self.told.take(entry) {
-            self.rule(false, entry, Rule::ToldHistory);
+        let heard = self.told.take(entry);
+        self.rule(heard.holds, entry, Rule::ToldHistory);
+        if heard.is_answer {
+            self.has_answer = true;
+            self.decided.clear();
         }
         match &entry.span {
             Span::AgentInvoke(invoke) => self.begin(entry, invoke),
@@ -257,11 +262,12 @@ impl Rules {
     }
 
     /// The number of a tool that is decided about.
-    fn number_of(&mut self, tool: &Name) -> usize {
+    fn number_of(&mut self, tool: &Name) -> u32 {
         if let Some(number) = self.tools.get(tool) {
             return *number;
         }
-        let number = self.tools.len();
+        // A run with more tools than this has no name for the last ones, and is refused where they run.
+        let number = u32::try_from(self.tools.len() + 1).unwrap_or(0);
         self.tools.insert(tool.clone(), number);
         number
     }
@@ -284,10 +290,10 @@ impl Rules {
 
     fn policy(&mut self, entry: &Entry, policy: &PolicyEvaluate) {
         self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
-        if let Some(args_hash) = policy.args_hash {
+        if let Some(args_hash) = policy.args_hash.filter(|_| self.has_answer) {
             let decided = Decided {
                 decision: policy.decision,
-                tool: policy.tool.as_ref().map(|tool| self.number_of(tool)),
+                tool: policy.tool.as_ref().map_or(0, |tool| self.number_of(tool)),
                 needs_person: policy.approval_by_law || policy.approval_by_policy || policy.approval_by_tool,
                 approval_by_tool: policy.approval_by_tool,
             };
@@ -354,7 +360,7 @@ impl Rules {
             None => self.rule(false, entry, Rule::Decided),
             Some(decided) => {
                 self.rule(decided.decision == PolicyDecision::Allow, entry, Rule::Allowed);
-                let named = decided.tool.is_some() && decided.tool == self.tools.get(&tool.tool).copied();
+                let named = decided.tool != 0 && self.tools.get(&tool.tool) == Some(&decided.tool);
                 self.rule(named, entry, Rule::SameTool);
                 self.rule(!decided.needs_person || approval.is_some(), entry, Rule::Approved);
             }

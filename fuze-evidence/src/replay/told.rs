@@ -29,9 +29,18 @@ struct Answer {
     decided: HashMap<u32, Option<Hash>>,
 }
 
+/// What a record says of the history.
+pub(super) struct Heard {
+    /// It says what it must.
+    pub(super) holds: bool,
+    /// It is an answer of the model to the run itself: all that was asked for before has its result.
+    pub(super) is_answer: bool,
+}
+
 impl Told {
-    /// Takes the next record. Whether it says what it must of the history.
-    pub(super) fn take(&mut self, entry: &Entry) -> bool {
+    /// Takes the next record.
+    pub(super) fn take(&mut self, entry: &Entry) -> Heard {
+        let nothing = Heard { holds: true, is_answer: false };
         let root = entry.content.map(|content| content.root);
         match &entry.span {
             Span::AgentInvoke(_) if entry.sequence == 0 => {
@@ -40,7 +49,7 @@ impl Told {
             Span::ModelGenerate(asked) => {
                 // A guardrail's question is sent alone, and is no part of the history.
                 if root.is_some_and(|root| asked.history_hash == history(Hash::ZERO, root)) {
-                    return true;
+                    return nothing;
                 }
                 if let Some(answer) = self.answer.take() {
                     self.history = self.history.and_then(|told| answer.heard(told));
@@ -50,7 +59,8 @@ impl Told {
                     self.history = sent.zip(root).map(|(told, root)| history(told, root));
                     self.answer = Some(Answer::new(entry.step_id, asked.tool_calls));
                 }
-                return sent == Some(asked.history_hash);
+                let holds = sent == Some(asked.history_hash);
+                return Heard { holds, is_answer: asked.outcome == ModelOutcome::Ok };
             }
             Span::PolicyEvaluate(policy) => {
                 if let Some(answer) = &mut self.answer
@@ -77,7 +87,7 @@ impl Told {
             | Span::ModelDrift(_)
             | Span::RunClose(_) => {}
         }
-        true
+        nothing
     }
 }
 

@@ -13,7 +13,7 @@ use fuze_evidence::random::{OsRandom, Random};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Report, TrustedKeys, VerifyError, verify};
 use fuze_evidence::vocab::RunStatus;
-use fuze_evidence::{Annex, Hash, Name, Recorder, Redactor, RunId, RunKeys};
+use fuze_evidence::{Annex, Common, Hash, Name, Recorder, Redactor, RunId, RunKeys};
 use serde_json::Value;
 
 use super::{at, common, decision, execute, generate, name, person, push, start, times};
@@ -142,9 +142,9 @@ impl Desk {
         };
         let input = put(says.input, random);
         let signer = &*self.signer;
+        let common = Common { tenant: self.tenant.clone(), ..common(alias.clone()) };
         let Opened { mut recorder, record, root } =
-            Recorder::open(run, common(alias.clone()), start(signer), Some(&input), times(0), signer)
-                .unwrap();
+            Recorder::open(run, common, start(signer), Some(&input), times(0), signer).unwrap();
         push(&mut records, record.bytes());
         push(&mut roots, root.bytes());
         let mut step = 1;

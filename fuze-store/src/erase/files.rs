@@ -47,9 +47,20 @@ struct Unfinished {
     subject: Option<Name>,
 }
 
+/// What becomes of the room that erased content took in the database: how much that is tells how much there was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// The erasure ends with a database that has none of it.
+    GivenBack,
+    /// It stays until the database is written anew.
+    Kept,
+}
+
 /// What came of finishing erasures.
 #[derive(Default)]
 pub(crate) struct Finished {
+    /// Those that have only the database's own part left: the table's numbers, and the runs.
+    pub(super) followed: Vec<(i64, RunId)>,
     /// Those that are over.
     pub(crate) runs: Vec<RunId>,
     /// Those that are not, and why.
@@ -102,27 +113,41 @@ impl Keeper {
     pub(crate) fn finish_erasures(
         &mut self,
         subjects: Option<&dyn SubjectKeys>,
+        room: Room,
     ) -> Result<Finished, EraserError> {
-        let (mut done, mut finished) = (Vec::new(), Finished::default());
-        for erased in self.unfinished()? {
-            match self.follow(&erased, subjects) {
-                Ok(()) => done.push(erased),
-                Err(error) => finished.stuck.push(Stuck { run: erased.run, tenant: erased.tenant, error }),
-            }
-        }
-        if done.is_empty() {
+        let mut finished = self.follow_erasures(subjects)?;
+        if finished.followed.is_empty() {
             return Ok(finished);
         }
         step()?;
         self.database.truncate_log()?;
+        match room {
+            Room::GivenBack => self.compact().map_err(EraserError::NotCompacted)?,
+            Room::Kept => {}
+        }
         step()?;
         known(self.database.write(|connection| -> Result<(), StoreError> {
-            for erased in &done {
-                connection.execute("DELETE FROM unfinished WHERE run = ?1", [erased.id]).map_err(sql)?;
+            for (id, _) in &finished.followed {
+                connection.execute("DELETE FROM unfinished WHERE run = ?1", [id]).map_err(sql)?;
             }
             Ok(())
         }))?;
-        finished.runs = done.into_iter().map(|erased| erased.run).collect();
+        finished.runs = finished.followed.drain(..).map(|(_, run)| run).collect();
+        Ok(finished)
+    }
+
+    /// What follows the transactions of all erasures that are unfinished, and leaves them so: what stays in the database is still to go.
+    pub(super) fn follow_erasures(
+        &mut self,
+        subjects: Option<&dyn SubjectKeys>,
+    ) -> Result<Finished, EraserError> {
+        let mut finished = Finished::default();
+        for erased in self.unfinished()? {
+            match self.follow(&erased, subjects) {
+                Ok(()) => finished.followed.push((erased.id, erased.run)),
+                Err(error) => finished.stuck.push(Stuck { run: erased.run, tenant: erased.tenant, error }),
+            }
+        }
         Ok(finished)
     }
 
@@ -138,12 +163,23 @@ impl Keeper {
         Ok(self.project_annex(&erased.tenant)?)
     }
 
-    /// Takes out the blank rows and writes every page anew.
+    /// Takes out the blanks, whole rows and the ends of others, and writes every page anew: then the database is as if there had never
+    /// been more than is left. Of rows that move meanwhile a copy stays in what pages do not use, and goes with those pages.
     pub(super) fn compact(&mut self) -> Result<(), StoreError> {
+        // Only what an erasure has changed can end in blanks.
+        const TRIM: &str =
+            "UPDATE contents SET content = CAST(rtrim(content) AS BLOB), keys = CAST(rtrim(keys) AS BLOB)
+             WHERE run IN (SELECT id FROM annex JOIN runs ON runs.run = annex.run WHERE erases IS NOT NULL)
+               AND (substr(content, -1) = x'20' OR substr(keys, -1) = x'20')";
         known(self.database.write(|connection| {
-            connection.execute("DELETE FROM contents WHERE substr(content, 1, 1) = x'20'", []).map_err(sql)
+            connection
+                .execute("DELETE FROM contents WHERE substr(content, 1, 1) = x'20'", [])
+                .and_then(|_| connection.execute(TRIM, []))
+                .map_err(sql)
         }))?;
+        step()?;
         self.database.vacuum()?;
+        step()?;
         self.database.truncate_log()
     }
 

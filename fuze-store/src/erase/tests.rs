@@ -3,4 +3,6 @@
 mod cut_off;
 mod desk;
 mod gone;
+mod orders;
 mod refused;
+mod room;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use fuze_audit::{Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
+use fuze_audit::{Anchored, Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
 use fuze_evidence::chain::Times;
 use fuze_evidence::content::{ContentLine, Opening, history};
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
@@ -57,6 +57,8 @@ pub struct Run {
     pub files: fuze_evidence::sink::MemoryRun,
     pub oversight: Vec<OversightMember>,
     pub overseer: PublicKey,
+    /// Where its roots stand in a log: goes into its bundles.
+    pub anchored: Option<Anchored>,
 }
 
 impl Run {
@@ -121,7 +123,7 @@ impl Run {
             sample.add(closed.record(), None);
         }
         let overseer = PublicKey::from_bytes(overseer.public_key()).unwrap();
-        Self { shape, host: sample.host, files: sample.files, oversight, overseer }
+        Self { shape, host: sample.host, files: sample.files, oversight, overseer, anchored: None }
     }
 
     pub fn signer(&self) -> &FileSigner {
@@ -148,7 +150,11 @@ impl Run {
             master_key: Some(&self.host.master),
             subject_keys: Some(&self.host.subjects),
             selection,
-            extras: Extras { oversight: self.oversight.clone(), ..Extras::default() },
+            extras: Extras {
+                oversight: self.oversight.clone(),
+                anchored: self.anchored.clone(),
+                ..Extras::default()
+            },
             maker: &self.host.signer,
             exported_at: self.exported_at(),
         }

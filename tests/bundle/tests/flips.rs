@@ -3,9 +3,10 @@
 use std::io::Cursor;
 
 use fuze_agent_bundle_tests::forge::{repack, unpack};
-use fuze_agent_bundle_tests::runs::{Run, Shape};
+use fuze_agent_bundle_tests::logs::World;
+use fuze_agent_bundle_tests::runs::{Keys, Run, Shape, annex_of};
 use fuze_audit::verify::verify;
-use fuze_audit::{AuditError, Selection};
+use fuze_audit::{AuditError, Selection, Trust, Verdict};
 
 /// These bits on two threads.
 fn flip(octets: &[u8], bits: &[usize], check: impl Fn(usize, &[u8]) + Sync) {
@@ -85,4 +86,45 @@ fn no_manifest_makes_a_changed_run_good() {
             }
         });
     }
+}
+
+/// The log, the annex and the key history, each of which can explain what else would be a failure. Whoever made the bundle is trusted with
+/// its manifest and with nothing else.
+#[test]
+fn no_bit_of_what_lies_around_a_run_is_idle() {
+    let (run, keys, mut world) = (run(), Keys::new(None), World::new("log.example", 1));
+    let mut export = run.export(Selection::nothing());
+    export.extras.anchored = Some(world.anchor(&run, true));
+    export.extras.history = Some((keys.older.to_bytes(), keys.first));
+    export.extras.annex = Some(annex_of(&run, &keys));
+    let mut bundle = Vec::new();
+    export.write(".".as_ref(), &mut bundle).unwrap();
+    let trust = Trust::new().run_key(keys.first).overseer(run.overseer).log(world.policy(1));
+    assert_eq!(verify(Cursor::new(&bundle), &trust).unwrap().verdict(), Verdict::Verified);
+    let members = unpack(&bundle);
+    let around = |name: &str| ["anchors/", "annex/", "keys/"].iter().any(|place| name.starts_with(place));
+    let mut names = Vec::new();
+    for (name, octets) in members.iter().filter(|(name, _)| around(name)) {
+        names.push(name.as_str());
+        flip(octets, &bits(0..octets.len(), 13), |bit, changed| {
+            let mut members = members.clone();
+            members.insert(name.clone(), changed.to_vec());
+            let result = verify(Cursor::new(repack(&members, run.signer())), &trust);
+            // When a line was written is what the operator says, and the manifest alone vouches for it.
+            let operators = name == "anchors/anchors.jsonl" && is_time_of_a_line(octets, bit / 8);
+            assert!(result.is_err() || operators, "{name} bit {bit}");
+        });
+    }
+    for name in ["anchors/anchors.jsonl", "anchors/close.tlog-proof", "anchors/log.vkey", "annex/annex.jsonl"]
+    {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    assert!(names.iter().any(|name| name.ends_with(".history.jsonl")), "{names:?}");
+}
+
+/// Whether this octet is one of the thirty in a line's first member, `at`.
+fn is_time_of_a_line(lines: &[u8], at: usize) -> bool {
+    const BEFORE: &[u8] = b"{\"at\":\"";
+    let start = lines[..at].iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
+    lines[start..].starts_with(BEFORE) && (BEFORE.len()..BEFORE.len() + 30).contains(&(at - start))
 }

@@ -44,7 +44,7 @@ impl Archive<'_> {
         }
         // Before anything is cut off: whose run it is. What cannot be read `recover` judges.
         if let Ok(Some(first)) = self.begins(run) {
-            self.own(&first)?;
+            self.registrar.check_origin(&first)?;
             if first.store.is_some() {
                 return Err(first.not_closed());
             }
@@ -57,7 +57,8 @@ impl Archive<'_> {
         if before.close.is_some() {
             return Err(EraseError::Closed(run));
         }
-        let (held, mut annex) = self.hold_annex(&before.tenant)?;
+        let at = before.last_at.max(at);
+        let (held, mut annex) = self.hold_annex_to_say(&before.tenant, at, Some(&before))?;
         let _run = self.hold_run(run)?;
         // Once more, now that nobody else can begin anything.
         self.refuse_unfinished(Of::Tenant(&before.tenant))?;
@@ -72,7 +73,6 @@ impl Archive<'_> {
             Some(_) => return Err(EraseError::WentOn { run }),
             None => {}
         }
-        let at = facts.last_at.max(at);
         let line = self.registrar.append(&mut annex, at, by, Event::GivenUp(given_up))?;
         self.disk.append(&held.file, &held.path, &line)?;
         Ok(GaveUp::Run { already: false, cut })
@@ -128,7 +128,8 @@ impl Archive<'_> {
     /// Whether it is this deployment's and no hold keeps it, as far as its first record says whose it is.
     fn may_go(&self, run: RunId, first: Option<&RunFacts>) -> Result<bool, EraseError> {
         let Some(first) = first else { return Ok(true) };
-        Ok(self.own(first).is_ok() && self.annex(&first.tenant)?.check_not_held(run).is_ok())
+        Ok(self.registrar.check_origin(first).is_ok()
+            && self.annex(&first.tenant)?.check_not_held(run).is_ok())
     }
 
     /// What was put aside, in the order of the runs' ids.

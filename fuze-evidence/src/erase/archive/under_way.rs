@@ -100,6 +100,7 @@ impl Archive<'_> {
             Some(now) if now != octets => return Err(EraseError::Locked { path: path.to_owned() }),
             Some(_) => {}
         }
+        self.registrar.check_finishes(intent.signer, &annex, intent.at)?;
         self.finish(intent, &held, &mut annex)?;
         Ok(true)
     }

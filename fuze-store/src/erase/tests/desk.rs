@@ -90,6 +90,19 @@ impl Desk {
     }
 
     pub(super) async fn make_for(&self, store: &SqliteStore, closed: bool, tenant: Name) -> Made {
+        let input = json!({"name": NAME, "case": 17, "notes": "n".repeat(9_000)});
+        self.make_of(store, closed, tenant, input).await
+    }
+
+    /// A run with this input, which its progress holds too.
+    pub(super) async fn make_of(
+        &self,
+        store: &SqliteStore,
+        closed: bool,
+        tenant: Name,
+        input: Value,
+    ) -> Made {
+        let snapshot = [vec![7; 11_000], serde_json::to_vec(&input).unwrap()].concat();
         let random = &mut OsRandom::new();
         let run = RunId::generate(at(0), random).unwrap();
         let alias = name(&format!("s-{run}"));
@@ -97,9 +110,7 @@ impl Desk {
         let keys = RunKeys::generate(run, Some((alias.clone(), &key)), random).unwrap();
         let wrapped = keys.wrap(&self.master, random).unwrap();
         let redactor = Redactor::new(&keys);
-        let input =
-            commit(redactor.redact(json!({"name": NAME, "case": 17, "notes": "n".repeat(9_000)})), random)
-                .unwrap();
+        let input = commit(redactor.redact(input), random).unwrap();
         let answer = commit(redactor.redact(json!({"text": "an answer"})), random).unwrap();
         let sealed = [seal(&input, &keys, random).unwrap(), seal(&answer, &keys, random).unwrap()];
         let common = Common {
@@ -118,7 +129,7 @@ impl Desk {
         let mut secrets: Vec<Vec<u8>> = sealed.iter().flat_map(ciphers).collect();
         let line: Value = serde_json::from_slice(&wrapped.to_line().unwrap()).unwrap();
         secrets.push(Base64UrlUnpadded::decode_vec(line["wrapped"].as_str().unwrap()).unwrap());
-        let snapshot = seal_snapshot(&vec![7; 20_000], &keys, 0, 1, random).unwrap();
+        let snapshot = seal_snapshot(&snapshot, &keys, 0, 1, random).unwrap();
         secrets.push(snapshot.ciphertext[..64].to_vec());
         let [first, second] = sealed;
         let batch = Batch {

@@ -198,7 +198,8 @@ fn both_agree_on_what_happened_after_the_close() {
         }
         let bundle = repack(&members, run.signer());
         let id = run.public_key().id();
-        let (mine, [theirs, alone]) = (ours(&bundle, id, false), other_verifier.judge(&bundle, id, false));
+        let (mine, [theirs, alone]) =
+            (ours(&bundle, id, false, None), other_verifier.judge(&bundle, id, false));
         assert_eq!(mine.0, theirs.0, "{number}: ours {mine:?}, theirs {theirs:?}; {statements:?}");
         let reason = |s: &Value| s["reason"].as_str().is_some_and(|reason| reason.ends_with("_window"));
         if statements.iter().any(reason) {

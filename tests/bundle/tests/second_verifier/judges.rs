@@ -8,6 +8,7 @@ use fuze_audit::verify::verify;
 use fuze_audit::{AuditError, BundleReport, Trust};
 use fuze_evidence::Hash;
 use fuze_evidence::verify::Report;
+use fuze_log::Policy;
 use serde_json::{Value, json};
 
 /// A process that judges bundles.
@@ -51,8 +52,9 @@ impl Other {
     }
 }
 
-pub(crate) fn ours(bundle: &[u8], run_key: Hash, any_exporter: bool) -> (u8, String) {
+pub(crate) fn ours(bundle: &[u8], run_key: Hash, any_exporter: bool, log: Option<&Policy>) -> (u8, String) {
     let trust = Trust::new().run_key(run_key);
+    let trust = log.cloned().into_iter().fold(trust, Trust::log);
     let trust = if any_exporter { trust.any_exporter() } else { trust };
     answer(verify(Cursor::new(bundle), &trust))
 }

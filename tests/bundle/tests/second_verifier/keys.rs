@@ -121,7 +121,7 @@ fn both_agree_on_keys_over_time() {
         let bundle = repack(&members, run.signer());
         let trusted = signer_of([1, 1, 4, 4, 6][dice.below(5)]).key_id();
         let (mine, [theirs, alone]) =
-            (ours(&bundle, trusted, true), other_verifier.judge(&bundle, trusted, true));
+            (ours(&bundle, trusted, true, None), other_verifier.judge(&bundle, trusted, true));
         assert_eq!(mine.0, theirs.0, "{number}: ours {mine:?}, theirs {theirs:?}; {trusted} {lines:?}");
         assert_eq!(alone.0, 3, "{number}: {alone:?}");
         answers[usize::from(mine.0)] += 1;

@@ -1,6 +1,7 @@
 //! Ten thousand bundles, good and tampered.
 
 use fuze_agent_bundle_tests::forge::{Members, pack, repack, unpack};
+use fuze_agent_bundle_tests::logs::World;
 use fuze_agent_bundle_tests::runs::{Run, Shape};
 use fuze_agent_bundle_tests::tamper::{CLASSES, Dice, Packing, lines, remanifest, tampered};
 use fuze_agent_bundle_tests::tools::python;
@@ -8,7 +9,7 @@ use fuze_audit::Selection;
 use fuze_evidence::keys::Signer as _;
 use fuze_evidence::sign::read_signature;
 use fuze_evidence::{Hash, jcs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::judges::{Other, ours};
 
@@ -17,16 +18,24 @@ fn evidence(name: &str) -> bool {
     matches!(name, "records.jsonl" | "roots/roots.jsonl" | "keys/run.hex") || name.starts_with("content/")
 }
 
-/// The same evidence, and around it all that a bundle needs, made anew by whoever has the run's key.
-fn rewrapped(members: &Members, run: &Run) -> Vec<u8> {
+fn anchor(name: &str) -> bool {
+    name.starts_with("anchors/")
+}
+
+/// The same evidence, with its anchors if a log `is_named`, and around it all that a bundle needs, made anew by whoever has the run's key.
+fn rewrapped(members: &Members, run: &Run, is_named: bool) -> Vec<u8> {
     let values = |name: &str| -> Vec<Value> {
         let octets = members.get(name).map_or(&[][..], Vec::as_slice);
         lines(octets).iter().map(|line| serde_json::from_slice(line).unwrap_or_default()).collect()
     };
     let (roots, records) = (values("roots/roots.jsonl"), values("records.jsonl"));
     let mut made = unpack(&run.bundle(Selection::nothing()));
-    made.retain(|name, _| !evidence(name) && !name.starts_with("roots/") && !name.starts_with("oversight/"));
-    made.extend(members.clone().into_iter().filter(|(name, _)| evidence(name)));
+    let taken = |name: &str| evidence(name) || (is_named && anchor(name));
+    let again = |name: &str| {
+        evidence(name) || anchor(name) || name.starts_with("roots/") || name.starts_with("oversight/")
+    };
+    made.retain(|name, _| !again(name));
+    made.extend(members.clone().into_iter().filter(|(name, _)| taken(name)));
     let last = records.last().map(|last| &last["payload"]);
     let close = last.and_then(|payload| payload.get("signature")).map(|signed| ("close".to_owned(), signed));
     let numbered = roots.iter().enumerate().map(|(n, signed)| (n.to_string(), signed));
@@ -93,15 +102,24 @@ fn variant(number: usize, run: &Run, other: &Run, dice: &mut Dice) -> Variant {
 }
 
 /// Agreement over `count` bundles, from run number `first` on: how often ours answered what, and, of the bundles about which `verify.py`
-/// must answer one thing alone, how many there were and how many of them are refused.
-fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [usize; 2]) {
+/// must answer one thing alone, how many there were, how many of them are refused, and of how many the place in a named log was looked at
+/// and holds.
+fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [usize; 3]) {
     let mut other_verifier = Other::start(python);
-    let (mut answers, mut exact, mut refused) = ([0; 5], 0, 0);
+    let (mut answers, mut exact, mut refused, mut included) = ([0; 5], 0, 0, 0);
+    let mut world = World::new("log.example", first as u64 + 1);
     let mut runs: Option<(Run, Run)> = None;
     for number in first..first + count {
         if number % 8 == 0 || runs.is_none() {
             let shape = Shape { deployment: 1, ..Shape::of(number as u64 / 8) };
-            runs = Some((Run::new(shape), Run::new(Shape { seed: shape.seed + 1_000_000, ..shape })));
+            let other = Shape { seed: shape.seed + 1_000_000, ..shape };
+            let [run, other] = [shape, other].map(|shape| {
+                let mut run = Run::new(shape);
+                // One in four stands in a log, and every second reader of it names that.
+                run.anchored = (number / 8 % 4 == 1).then(|| world.anchor(&run, false));
+                run
+            });
+            runs = Some((run, other));
         }
         let (run, other) = runs.as_ref().unwrap();
         let mut dice = Dice(number as u64);
@@ -109,8 +127,14 @@ fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [
         let any = number % 3 == 0;
         let vouched = number % 41 != 7;
         let key = if vouched { run.public_key().id() } else { Hash([9; 32]) };
-        let mine = ours(&bundle, key, any);
-        let [whole, about_evidence] = other_verifier.judge(&bundle, key, any);
+        let log = (run.anchored.is_some() && number % 2 == 0).then(|| world.policy(0));
+        let log = log.as_ref();
+        let mine = ours(&bundle, key, any, log);
+        let mut trust = json!({"run_keys": [key], "any_exporter": any});
+        if log.is_some() {
+            trust["log"] = json!(world.vkey().to_string());
+        }
+        let [whole, about_evidence] = other_verifier.judge_with(&bundle, &trust);
         let disagree = |which: &str, mine: &(u8, String), theirs: &(u8, String)| {
             let path = std::env::temp_dir().join("disagreement.zip");
             std::fs::write(&path, &bundle).unwrap();
@@ -124,9 +148,12 @@ fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [
             // Which key it is that nobody vouched for, ours looks up in record 0 before it says so.
             let named = members.get("keys/run.hex")
                 == Some(&format!("{}\n", Hash(run.signer().public_key())).into_bytes());
-            (ours(&rewrapped(&members, run), key, true), vouched && named)
+            // A bundle that brings another log's key, or none that is one, is of another log to it.
+            let its_log = format!("{}\n", world.vkey()).into_bytes();
+            let of_log = log.is_none() || members.get("anchors/log.vkey") == Some(&its_log);
+            (ours(&rewrapped(&members, run, log.is_some()), key, true, log), vouched && named && of_log)
         } else {
-            (ours(&run.bundle(run.selection()), key, true), false)
+            (ours(&run.bundle(run.selection()), key, true, log), false)
         };
         let good = about_evidence.0 == alone.0 || (!fixed && matches!(about_evidence.0, 1 | 3));
         if !good {
@@ -134,10 +161,11 @@ fn agree(python: &std::path::Path, first: usize, count: usize) -> ([usize; 5], [
         }
         exact += usize::from(fixed);
         refused += usize::from(fixed && alone.0 == 1);
+        included += usize::from(fixed && alone.0 == 0 && log.is_some());
         answers[usize::from(mine.0)] += 1;
     }
     other_verifier.end();
-    (answers, [exact, refused])
+    (answers, [exact, refused, included])
 }
 
 #[test]
@@ -150,11 +178,14 @@ fn the_verifiers_agree_on_ten_thousand_bundles() {
         [half(0), half(count / 2)].map(|half| half.join().unwrap())
     });
     let all: Vec<usize> = (0..5).map(|code| halves.iter().map(|half| half.0[code]).sum()).collect();
-    let [exact, refused] = [0, 1].map(|n| halves.iter().map(|half| half.1[n]).sum::<usize>());
+    let [exact, refused, included] = [0, 1, 2].map(|n| halves.iter().map(|half| half.1[n]).sum::<usize>());
     println!("verified {}, failed {}, could not be verified {}", all[0], all[1], all[3]);
-    println!("evidence alone: {exact}, of which failed {refused}");
+    println!("evidence alone: {exact}, of which failed {refused}, included in a log {included}");
     assert_eq!(all.iter().sum::<usize>(), count / 2 * 2);
     // Agreement about nothing but failures would say little, and so would agreement about none.
     assert!(all[0] > count / 50 && all[1] > count / 2 && all[3] > count / 50, "{all:?}");
-    assert!(exact > count * 4 / 5 && refused > count / 3, "{exact} {refused}");
+    assert!(
+        exact > count * 4 / 5 && refused > count / 3 && included > count / 100,
+        "{exact} {refused} {included}"
+    );
 }
