@@ -11,6 +11,8 @@ use crate::cel::{BinaryOp, Cidr, FoldKind, Key, Map, Pattern, Value, range};
 use crate::cerbos;
 use crate::decision::{Obligation, RuleId};
 
+use super::value::Ref;
+
 /// What is left to read.
 pub(super) struct Reader<'b> {
     left: &'b [u8],
@@ -346,26 +348,12 @@ impl Plain {
     }
 }
 
+/// Whether the flat form can look at a value and at all that is in it.
 fn is_plain(value: &Value) -> bool {
     match value {
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Uint(_)
-        | Value::Double(_)
-        | Value::String(_) => true,
         Value::List(items) => items.iter().all(is_plain),
         Value::Map(map) => map.iter().all(|(_, value)| is_plain(value)),
-        Value::Bytes(_)
-        | Value::Timestamp(_)
-        | Value::Duration(_)
-        | Value::Type(_)
-        | Value::Optional(_)
-        | Value::Ip(_)
-        | Value::Cidr(_)
-        | Value::Hierarchy(_)
-        | Value::Spiffe(_)
-        | Value::Object(_) => false,
+        scalar => Ref::of(scalar).is_ok(),
     }
 }
 
