@@ -195,14 +195,12 @@ fn differs(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<boo
     Ok(answers.is_some_and(|(ours, theirs)| !ours.is_ok_and(|ours| ours.agrees(&theirs))))
 }
 
+/// Ours, or why there is none, and Cerbos's.
+type Answers = (Result<Answer, String>, Answer);
+
 /// Our answer and that of a Cerbos with these policies alone to the first question; none where one of the two takes the policies or the
 /// question for wrong.
-fn once(
-    binary: &Path,
-    scratch: &Path,
-    case: &Case,
-    mode: Mode,
-) -> Result<Option<(Result<Answer, String>, Answer)>, String> {
+fn once(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<Option<Answers>, String> {
     let directory: PathBuf = scratch.join("shrink");
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
