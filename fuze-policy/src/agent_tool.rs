@@ -10,9 +10,10 @@ mod question;
 mod unasked;
 mod widening;
 
+pub(crate) use engine::decide_lowered;
+#[cfg(feature = "cerbos-reload")]
+pub(crate) use engine::hash;
 pub use engine::{Cerbos, LoadError, read, verdict};
-pub(crate) use engine::{decide_lowered, hash, identity};
-
 pub use manifest::{FILE as MANIFEST, Manifest};
 pub use question::question;
 pub use widening::Widening;

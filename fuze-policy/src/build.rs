@@ -17,8 +17,8 @@
 //! holds it against the tools' types in a constant.
 //!
 //! The program decides by the flat form that was made here ([`Cerbos::flat_form`]), beside which lie the policies as their authors wrote
-//! them. The bundle hash covers those, so the form names the hash and is the same bytes for the same policies: [`Bundle::policies`] makes it
-//! anew and compares.
+//! them. The bundle hash covers those, so the form names the hash and is the same bytes for the same policies: [`Bundle::engine`] makes it
+//! anew and compares, some 0.1 ms for each policy, once in a process.
 
 mod bundle;
 mod tested;

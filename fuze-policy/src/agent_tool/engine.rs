@@ -158,13 +158,9 @@ pub(crate) fn decide_lowered(table: &Table, request: &Request<'_>) -> Option<Ver
     Some(lowered(&invoke, &auto))
 }
 
-pub(crate) fn identity(bundle_hash: [u8; 32]) -> EngineIdentity {
-    EngineIdentity { name: NAME.to_owned(), bundle_hash, permissive: false }
-}
-
 impl Engine for Cerbos {
     fn identity(&self) -> EngineIdentity {
-        identity(self.hash)
+        EngineIdentity { name: NAME.to_owned(), bundle_hash: self.hash, permissive: false }
     }
 
     fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {

@@ -1,7 +1,5 @@
 //! Policies inside a program: constants alone, so that they can be held against types while the program is compiled.
 
-use std::sync::OnceLock;
-
 use crate::agent_tool::{self, Cerbos, LoadError, MANIFEST};
 use crate::cerbos::{Files, Source};
 use crate::lower::Table;
@@ -60,18 +58,15 @@ pub struct Tested {
 }
 
 impl Bundle {
-    /// The engine that decides by these policies: by the flat form that the build made, without reading a policy.
+    /// The engine that decides by these policies: in the flat form that the build made, once that is theirs.
     ///
     /// # Errors
     /// When the policies or the flat form are not what the build checked: the engine in the program is of another version than the build
     /// script's, or somebody has put the bundle together.
     pub fn engine(&self) -> Result<Built, LoadError> {
-        let (files, manifest) = self.files();
-        if agent_tool::hash(&files, manifest.as_ref()) != self.hash {
-            return Err(self.other());
-        }
+        let policies = self.policies()?;
         let table = Table::from_bytes(self.flat_form, &self.hash).ok_or_else(|| self.other())?;
-        Ok(Built { bundle: *self, table, policies: OnceLock::new() })
+        Ok(Built { table, policies })
     }
 
     /// The policies themselves, read, with the flat form held against what they come to: that it is theirs.
@@ -103,23 +98,19 @@ impl Bundle {
     }
 }
 
-/// The engine of a program's own policies.
-///
-/// The flat form decides as the build made it. What that leaves (see [`Cerbos::decide_lowered`]) the policies decide, which are read when
-/// the first such decision comes, and held against the hash and the flat form: should they not be what the build checked, that
-/// decision and each later one of its kind is an error, and halts its run.
+/// The engine of a program's own policies: the flat form decides as the build made it, and what that leaves (see
+/// [`Cerbos::decide_lowered`]) the policies decide.
 #[derive(Debug)]
 pub struct Built {
-    bundle: Bundle,
     table: Table,
-    policies: OnceLock<Result<Cerbos, LoadError>>,
+    policies: Cerbos,
 }
 
 impl Built {
     /// [`Cerbos::bundle_hash`] of the policies.
     #[must_use]
     pub fn bundle_hash(&self) -> [u8; 32] {
-        self.bundle.hash
+        self.policies.bundle_hash()
     }
 
     /// See [`Cerbos::decide_lowered`].
@@ -127,28 +118,17 @@ impl Built {
     pub fn decide_lowered(&self, request: &Request<'_>) -> Option<Verdict> {
         agent_tool::decide_lowered(&self.table, request)
     }
-
-    /// The policies themselves.
-    ///
-    /// # Errors
-    /// See [`Bundle::policies`].
-    pub fn policies(&self) -> Result<&Cerbos, &LoadError> {
-        self.policies.get_or_init(|| self.bundle.policies()).as_ref()
-    }
 }
 
 impl Engine for Built {
     fn identity(&self) -> EngineIdentity {
-        agent_tool::identity(self.bundle.hash)
+        self.policies.identity()
     }
 
     fn decide(&self, request: &Request<'_>) -> Result<Verdict, EngineError> {
         match self.decide_lowered(request) {
             Some(verdict) => Ok(verdict),
-            None => match self.policies() {
-                Ok(policies) => policies.decide_interpreted(request),
-                Err(error) => Err(EngineError::Evaluation(error.to_string())),
-            },
+            None => self.policies.decide_interpreted(request),
         }
     }
 }
