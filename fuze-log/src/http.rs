@@ -62,7 +62,18 @@ pub(crate) enum Unstated {
 
 /// Reads one message with a body of at most `most` octets.
 pub(crate) fn read(from: &mut impl Read, most: usize, unstated: Unstated) -> Result<Message, HttpError> {
+    read_with(from, most, unstated, |_| {})
+}
+
+/// As [`read`]; `headed` is called when the head is there, before more of the body is waited for.
+pub(crate) fn read_with<R: Read>(
+    from: &mut R,
+    most: usize,
+    unstated: Unstated,
+    headed: impl FnOnce(&mut R),
+) -> Result<Message, HttpError> {
     let (head, mut body) = read_head(from)?;
+    headed(from);
     let (start, headers) = parse_head(&head)?;
     let mut message = Message { start, headers, body: Vec::new() };
     if message.header("transfer-encoding").is_some() {
@@ -152,6 +163,11 @@ impl Timed {
         Self { stream, end: Instant::now() + patience }
     }
 
+    /// From now on it ends after another while.
+    pub(crate) fn grant(&mut self, patience: Duration) {
+        self.end = Instant::now() + patience;
+    }
+
     fn left(&self) -> io::Result<Duration> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
@@ -192,6 +208,29 @@ mod tests {
         assert_eq!((message.header("x"), message.header("z")), (Some("y"), None));
         assert_eq!(check("GET / HTTP/1.1\r\n\r\n", Unstated::Nothing).unwrap().body, b"");
         assert_eq!(check("HTTP/1.1 200 OK\r\n\r\nabc", Unstated::ToTheEnd).unwrap().body, b"abc");
+    }
+
+    #[test]
+    fn more_patience_is_granted_when_the_head_is_there() {
+        struct Counted<'o>(&'o [u8], usize);
+        impl Read for Counted<'_> {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                // An octet at a time, so that what is read when is known.
+                let length = out.len().min(1);
+                let read = self.0.read(&mut out[..length])?;
+                self.1 += read;
+                Ok(read)
+            }
+        }
+        let head = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n";
+        let whole = format!("{head}abc");
+        let mut at = None;
+        let message =
+            read_with(&mut Counted(whole.as_bytes(), 0), 10, Unstated::Nothing, |from| at = Some(from.1));
+        assert_eq!((message.unwrap().body.as_slice(), at), (&b"abc"[..], Some(head.len())));
+        let mut called = false;
+        assert!(read_with(&mut head[..9].as_bytes(), 10, Unstated::Nothing, |_| called = true).is_err());
+        assert!(!called, "a head that never ends has no more time than it began with");
     }
 
     #[test]

@@ -441,6 +441,35 @@ fn a_witness_answers_over_http_until_it_is_stopped() {
 }
 
 #[test]
+fn whoever_connects_and_says_nothing_does_not_keep_others_waiting() {
+    let world = world();
+    let ages = Duration::from_secs(3600);
+    let start = |options: ServerOptions| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Server::start(listener, world.witness.clone(), options.patience(ages)).unwrap()
+    };
+    // As a server is by itself, there is room for some of them, however long they stay.
+    let server = start(ServerOptions::new().head_patience(ages));
+    let idle: Vec<_> = (0..24).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer:?}");
+    drop(idle);
+    drop(server);
+    // And they do not stay, however much time a whole request has.
+    let server = start(ServerOptions::new().head_patience(Duration::ZERO));
+    let mut idle = TcpStream::connect(server.address()).unwrap();
+    idle.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    match idle.read(&mut [0]) {
+        Ok(read) => assert_eq!(read, 0),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}"),
+    }
+}
+
+#[test]
 fn a_transport_takes_plain_http_only() {
     for good in ["http://127.0.0.1:80", "http://witness.example/w1/", "http://[::1]:8080/a"] {
         assert!(HttpTransport::new(good).is_ok(), "{good}");

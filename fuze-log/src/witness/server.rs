@@ -19,23 +19,31 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub struct ServerOptions {
     threads: usize,
     patience: Duration,
+    head_patience: Duration,
 }
 
 impl ServerOptions {
-    /// Four threads, ten seconds a request.
+    /// 32 threads; two seconds for the head of a request, and then ten for the rest.
     #[must_use]
     pub const fn new() -> Self {
-        Self { threads: 4, patience: Duration::from_secs(10) }
+        Self { threads: 32, patience: Duration::from_secs(10), head_patience: Duration::from_secs(2) }
     }
 
-    /// How many requests are answered at once; at least 1, at most 64.
+    /// How many requests are answered at once; at least 1, at most 64. Connections on which nothing comes count, too.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.clamp(1, 64);
         self
     }
 
-    /// How long a request may take, from its first octet to the last of the answer.
+    /// How long a request may take to say what it wants: whoever connects and says nothing keeps others waiting no longer than this.
+    #[must_use]
+    pub const fn head_patience(mut self, patience: Duration) -> Self {
+        self.head_patience = patience;
+        self
+    }
+
+    /// How long a request may take then, from the end of its head to the last octet of the answer.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -77,7 +85,7 @@ impl Server {
             let name = "fuze-log-witness".to_owned();
             let thread = std::thread::Builder::new()
                 .name(name)
-                .spawn(move || accept(&listener, &witness, &stopped, options.patience))?;
+                .spawn(move || accept(&listener, &witness, &stopped, options))?;
             server.threads.push(thread);
         }
         Ok(server)
@@ -117,7 +125,7 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, witness: &Witness, stopped: &AtomicBool, patience: Duration) {
+fn accept(listener: &TcpListener, witness: &Witness, stopped: &AtomicBool, options: ServerOptions) {
     loop {
         let accepted = listener.accept();
         if stopped.load(Ordering::SeqCst) {
@@ -125,7 +133,9 @@ fn accept(listener: &TcpListener, witness: &Witness, stopped: &AtomicBool, patie
         }
         match accepted {
             // Whoever asks sees that there is no answer; the witness has signed nothing that it does not remember.
-            Ok((stream, _)) => drop(answer(Timed::new(stream, patience), witness)),
+            Ok((stream, _)) => {
+                drop(answer(Timed::new(stream, options.head_patience), witness, options.patience));
+            }
             // Out of file descriptors, most likely: the next attempt would spin.
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
@@ -138,8 +148,9 @@ struct Reply {
     body: String,
 }
 
-fn answer(mut stream: Timed, witness: &Witness) -> io::Result<()> {
-    let reply = match http::read(&mut stream, MAX_REQUEST_BYTES, Unstated::Nothing) {
+fn answer(mut stream: Timed, witness: &Witness, patience: Duration) -> io::Result<()> {
+    let headed = |stream: &mut Timed| stream.grant(patience);
+    let reply = match http::read_with(&mut stream, MAX_REQUEST_BYTES, Unstated::Nothing, headed) {
         Ok(request) => route(&request.start, &request.body, witness),
         Err(HttpError::Io(error)) => return Err(error),
         Err(error @ HttpError::TooLong { .. }) => text(413, &error),
