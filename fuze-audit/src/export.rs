@@ -1,10 +1,11 @@
 //! Makes a bundle from a run's files. What does not verify is not exported, and what was not asked for is not disclosed.
 
 mod error;
+mod fresh;
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, Seek as _, Write};
 use std::iter::Peekable;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use fuze_evidence::verify::{RunFiles, TrustedKeys, verify_files};
 use fuze_evidence::{Annex, RunKeys, Timestamp};
 use fuze_log::Policy;
 
+use self::fresh::Fresh;
 use crate::anchored::{Anchored, RunRoots};
 use crate::disclose::{self, Selection};
 use crate::manifest::{Predicate, Statement, Subject};
@@ -73,7 +75,8 @@ impl std::fmt::Debug for Export<'_> {
 }
 
 impl Export<'_> {
-    /// Writes the bundle to a new file, whole or not at all, and verifies what was written.
+    /// Writes the bundle to a new file, whole or not at all, and verifies what was written. Where the system has files without a name
+    /// (Linux), nothing of it is left when this is cut off; elsewhere a file `.tmp…` beside it, which holds what was disclosed.
     ///
     /// # Errors
     /// When the run does not verify, something to be disclosed cannot be, or a file is there already.
@@ -83,12 +86,13 @@ impl Export<'_> {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io)?;
-        self.write(directory, &mut file)?;
-        let reader = OpenOptions::new().read(true).open(file.path()).map_err(io)?;
-        let report = crate::verify::verify(reader, &self.trust())?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist_noclobber(path).map_err(|error| io(error.error))?;
+        let fresh = Fresh::new_in(directory).map_err(io)?;
+        let mut file = fresh.file();
+        self.write(directory, file)?;
+        file.rewind().map_err(io)?;
+        let report = crate::verify::verify(file, &self.trust())?;
+        file.sync_all().map_err(io)?;
+        fresh.put(path).and_then(|()| File::open(directory)?.sync_all()).map_err(io)?;
         Ok(report)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fuze_evidence::sink::MemoryRun;
 
@@ -44,13 +44,26 @@ pub trait RunSource {
     fn open(&self, file: RunFile) -> io::Result<Box<dyn BufRead + '_>>;
 }
 
+/// Opens a regular file, or a link to one: a device may never end, and a pipe that nobody writes to never begins.
+///
+/// # Errors
+/// When it is none, or the operating system's own.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        let why =
+            "expected a regular file, found a directory, a device or a pipe; copy what it gives into a file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    File::open(path)
+}
+
 /// A run's directory.
 #[derive(Debug, Clone)]
 pub struct RunDirectory(pub PathBuf);
 
 impl RunSource for RunDirectory {
     fn open(&self, file: RunFile) -> io::Result<Box<dyn BufRead + '_>> {
-        match File::open(self.0.join(file.name())) {
+        match open_regular(&self.0.join(file.name())) {
             Ok(file) => Ok(Box::new(BufReader::with_capacity(64 * 1024, file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound && file != RunFile::Records => {
                 Ok(Box::new(io::empty()))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use fuze_evidence::content::OpenError;
 use fuze_evidence::jcs;
 use fuze_evidence::keys::history::HistoryError;
-use fuze_evidence::keys::{KeyError, SubjectKeyError};
+use fuze_evidence::keys::{KeyError, KeyFileError, SubjectKeyError};
 use fuze_evidence::sign::{SignError, SignatureError};
 use fuze_evidence::verify::VerifyError;
 
@@ -100,6 +100,35 @@ impl fmt::Display for ExportError {
             Self::Canonical(error) => error.fmt(f),
             Self::Sign(error) => write!(f, "the manifest was not signed: {error}"),
             Self::Maker(error) => write!(f, "the key of who exports is refused: {error}"),
+        }
+    }
+}
+
+impl ExportError {
+    /// Whether a file or a device failed, and nothing is known to be wrong with the run.
+    #[must_use]
+    pub const fn is_io(&self) -> bool {
+        match self {
+            Self::Io { .. }
+            | Self::Zip(ZipError::Io(_))
+            | Self::Bundle(AuditError::Io(_))
+            | Self::Run(VerifyError::Io { .. })
+            | Self::SubjectKey(SubjectKeyError::File(KeyFileError::Io { .. })) => true,
+            Self::Zip(_)
+            | Self::Bundle(_)
+            | Self::Run(_)
+            | Self::SubjectKey(_)
+            | Self::Missing { .. }
+            | Self::Changed(_)
+            | Self::NoKey { .. }
+            | Self::NoContent { .. }
+            | Self::NoField { .. }
+            | Self::Content(_)
+            | Self::Key(_)
+            | Self::History(_)
+            | Self::Canonical(_)
+            | Self::Sign(_)
+            | Self::Maker(_) => false,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use super::words::is_hidden;
+
 /// Appends `text` with the five characters escaped that mean something in HTML; controls, which HTML does not allow, become a
 /// replacement character.
 fn escape(out: &mut String, text: &str) {
@@ -14,14 +16,10 @@ fn escape(out: &mut String, text: &str) {
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(c),
             // Also what reorders text: a value must not make its surroundings read otherwise.
-            c if c.is_control() || is_bidi_control(c) => out.push('\u{fffd}'),
+            c if is_hidden(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
-}
-
-const fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(super) struct Page(String);

@@ -6,6 +6,17 @@ use fuze_evidence::vocab::{
     StartOutcome, ToolOutcome,
 };
 
+/// Whether `c` is not seen where it stands and changes what is seen around it: controls, which move a terminal's cursor, and what
+/// turns the direction of writing (Unicode TR9) or has no width. Whoever shows a stranger's words puts something else in its place.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
+}
+
 /// A row of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
