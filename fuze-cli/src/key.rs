@@ -54,7 +54,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEYID", conflicts_with = "out")]
         revoke: Option<Hash>,
         /// Since when somebody else may have had the revoked key.
-        #[arg(long, value_name = "TIME", requires = "revoke")]
+        #[arg(long, value_name = "TIME", requires = "revoke", conflicts_with = "out")]
         compromised_since: Option<Timestamp>,
     },
     /// Show the public side of a signing key, a public key or a history.
@@ -244,7 +244,7 @@ fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Resu
     let role = history.role();
     let made = match change {
         Change::To(out) => {
-            let new = signing::create(out)?;
+            let new = signing::create(out).map_err(|error| taken(out, &history).unwrap_or(error))?;
             let rotated = history
                 .rotate(now()?, old.as_ref(), new.as_ref())
                 .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))
@@ -271,6 +271,31 @@ fn rotate(path: &Path, current: &Path, change: &Change, output: &Output) -> Resu
     };
     output.say("Give the history to your auditors, and its last line to the log (`fuze log add`).");
     told(&made, output)
+}
+
+/// What lies where the new key is to be made, if something does.
+fn taken(out: &Path, history: &KeyHistory) -> Option<Problem> {
+    if signing::is_in_device(out) || !out.exists() {
+        return None;
+    }
+    let id = signing::open(out).ok()?.key_id();
+    let entries = history.entries().unwrap_or_default();
+    Some(if entries.iter().any(|entry| entry.subject().is_ok_and(|subject| subject == id)) {
+        Problem::file(
+            out,
+            format_args!(
+                "it holds the key {id}, which is in the history already; choose another path for the new one"
+            ),
+        )
+    } else {
+        Problem::file(
+            out,
+            format_args!(
+                "it holds the signing key {id}, which the history does not have: a rotation that was cut off leaves its new key so, and \
+                 it has signed nothing. If nothing else uses it, delete it and rotate again; else choose another path"
+            ),
+        )
+    })
 }
 
 /// The operator's own history: its first key is taken from the file itself, since the operator holds the key in force.

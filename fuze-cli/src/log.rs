@@ -3,15 +3,18 @@
 mod add;
 mod anchor;
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
+use fuze_audit::source::open_regular;
 use fuze_audit::{Accounts, GatherError, RunRoots, Trust};
-use fuze_evidence::Timestamp;
+use fuze_evidence::anchor::LeafKind;
 use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_evidence::verify::TrustedKeys;
+use fuze_evidence::{RunId, Timestamp};
 use fuze_log::policy::PolicyError;
 use fuze_log::witness::{Server, ServerOptions};
 use fuze_log::{
@@ -21,13 +24,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::audit;
+use crate::gone::{Gone, from_all_annexes};
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::{Place, Places};
 use crate::progress::Progress;
 use crate::signing;
-use crate::text::{BAD, GOOD, Table};
+use crate::text::{BAD, GOOD, Table, UNSURE, plain};
 use crate::trust::{LogArgs, RunKeyArgs, read};
 
 #[derive(Debug, Subcommand)]
@@ -105,7 +109,7 @@ impl LogWriter {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Audited {
-    /// `verified` or `findings`.
+    /// `verified`, `findings`, or `cannot_verify`: runs are gone, and lawfully so.
     result: &'static str,
     origin: String,
     size: u64,
@@ -117,6 +121,9 @@ pub(crate) struct Audited {
     accounted_by: Vec<String>,
     /// Runs that never closed or were left out, tags used twice, leaves that cannot be read.
     findings: Vec<String>,
+    /// Leaves that can be of runs that were erased as a whole at the end of their last retention window, as the annexes of the evidence say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unaccounted: Vec<String>,
     /// Whether the log begins with the tree of the earlier checkpoint, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     extends_earlier: Option<bool>,
@@ -186,14 +193,14 @@ fn verify(
             }
         })
         .map_err(failed)?;
+    let mut gone = BTreeMap::new();
     for path in &evidence.paths {
         evidence.account(path, &mut accounts, &policy)?;
+        gone.extend(evidence.gone(path)?);
     }
     drop(progress);
     let findings = monitor.report(as_of.map_or_else(now, Ok)?);
-    let left_out = accounts.left_out().map(|(index, kind)| {
-        format!("leaf {index}: a `{kind}`, and none of the evidence has the run: it was left out")
-    });
+    let (left_out, unaccounted) = left_out(&accounts, gone.len());
     let findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
     let extends_earlier = earlier
         .map(|path| {
@@ -214,17 +221,49 @@ fn verify(
         })
         .transpose()?;
     let audited = Audited {
-        result: if findings.is_empty() { "verified" } else { "findings" },
+        result: match (findings.is_empty(), unaccounted.is_empty()) {
+            (true, true) => "verified",
+            (true, false) => "cannot_verify",
+            (false, _) => "findings",
+        },
         accounted_by: evidence.paths.iter().map(|path| path.display().to_string()).collect(),
         origin: policy.origin().to_owned(),
         size: verified.checkpoint().size(),
         root: verified.checkpoint().root().to_string(),
         witnesses: verified.cosigned().iter().map(|cosigned| cosigned.witness.to_string()).collect(),
         findings,
+        unaccounted,
         extends_earlier,
     };
     output.data(&audited, || text(&audited))?;
-    Ok(if audited.findings.is_empty() { Ended::Well } else { Ended::Failed })
+    Ok(match (audited.findings.is_empty(), audited.unaccounted.is_empty()) {
+        (true, true) => Ended::Well,
+        (true, false) => Ended::Cannot,
+        (false, _) => Ended::Failed,
+    })
+}
+
+/// The leaves of which none of the evidence has the run: as findings; or as what cannot be accounted for, if all of them can be of the `gone`
+/// runs that were erased as a whole, with what would open their leaves.
+fn left_out(accounts: &Accounts, gone: usize) -> (Vec<String>, Vec<String>) {
+    let left: Vec<_> = accounts.left_out().collect();
+    let of_kind = |wanted: LeafKind| left.iter().filter(|(_, kind)| *kind == wanted).count();
+    let lawful = of_kind(LeafKind::RunOpen).max(of_kind(LeafKind::RunClose)) <= gone;
+    let told = left.iter().map(|(index, kind)| {
+        let known = match (lawful, gone) {
+            (true, _) => format!(
+                "nothing is left to say whose: the annexes say that {gone} runs were erased as a whole at the end of their last retention window"
+            ),
+            (false, 0) => "it was left out".to_owned(),
+            (false, _) => format!(
+                "it was left out, or is one of the {gone} runs that were erased as a whole, as the annexes say, which are fewer than those of \
+                 which there is no evidence"
+            ),
+        };
+        format!("leaf {index}: a `{kind}`, and none of the evidence has the run: {known}")
+    });
+    let told: Vec<String> = told.collect();
+    if lawful { (Vec::new(), told) } else { (told, Vec::new()) }
 }
 
 /// Evidence that accounts for runs, and the keys that signed them.
@@ -234,11 +273,17 @@ struct Evidence {
 }
 
 impl Evidence {
+    /// The runs that the annexes at `path` say were erased as a whole.
+    fn gone(&self, path: &Path) -> Result<BTreeMap<RunId, Gone>> {
+        let keys = self.keys.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
+        from_all_annexes(path, &keys)
+    }
+
     fn account(&self, path: &Path, accounts: &mut Accounts, policy: &Policy) -> Result<()> {
         let sources = match Place::all(path)? {
             Places::Bundle(path) => {
                 let trust = self.keys.iter().map(PublicKey::id).fold(Trust::new(), Trust::run_key);
-                let file = File::open(&path).map_err(|error| Problem::file(&path, error))?;
+                let file = open_regular(&path).map_err(|error| Problem::file(&path, error))?;
                 return accounts
                     .bundle(file, &trust.any_exporter().log(policy.clone()))
                     .map_err(|error| audit::refused(&path, &error));
@@ -263,9 +308,17 @@ impl Evidence {
 fn text(audited: &Audited) -> String {
     let head = match audited.result {
         "verified" => format!("{GOOD}verified{GOOD:#}\n"),
+        "cannot_verify" => {
+            format!("{UNSURE}the log holds together; not all of its runs can be accounted for{UNSURE:#}\n")
+        }
         _ => format!("{BAD}the log holds together, but{BAD:#}\n"),
     };
-    let findings: String = audited.findings.iter().map(|finding| format!("  {finding}\n")).collect();
+    let findings: String = audited
+        .findings
+        .iter()
+        .chain(&audited.unaccounted)
+        .map(|finding| format!("  {}\n", plain(finding)))
+        .collect();
     head + &findings
         + &Table::default()
             .row("log", &audited.origin)

@@ -5,6 +5,7 @@
 
 mod anchors;
 mod audit;
+mod gone;
 mod key;
 mod log;
 mod outcome;
@@ -84,12 +85,20 @@ fn refused(error: &clap::Error) -> ExitCode {
     let json =
         std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     // There is nobody to tell that nothing can be told.
-    drop(error.print());
     if !error.use_stderr() {
+        drop(error.print());
         return Ended::Well.into();
     }
-    let said = error.to_string();
-    Output::new(json).document(&Problem::usage(said.trim_end().trim_start_matches("error: ")));
+    let (output, said) = (Output::new(json), error.to_string());
+    match said.trim_end().strip_prefix("error: ") {
+        // It quotes what was given.
+        Some(why) => output.refused(&Problem::lines(Ended::Usage, why)),
+        // Help, since nothing was asked for.
+        None => {
+            drop(error.print());
+            output.document(&Problem::lines(Ended::Usage, said.trim_end()));
+        }
+    }
     Ended::Usage.into()
 }
 

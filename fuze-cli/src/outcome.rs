@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::text::plain;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -42,7 +44,8 @@ impl Ended {
     }
 }
 
-/// Why a command did not do what it was asked for: what, where, and how to mend it.
+/// Why a command did not do what it was asked for: what, where, and how to mend it. In one line that no terminal obeys, whatever it
+/// quotes: a line more that evidence brought would pass for this command's own.
 #[derive(Debug)]
 pub(crate) struct Problem {
     ended: Ended,
@@ -50,20 +53,30 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    pub(crate) fn new(ended: Ended, message: impl fmt::Display) -> Self {
+        Self { ended, message: plain(&message.to_string()) }
+    }
+
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { ended: Ended::Usage, message: message.to_string() }
+        Self::new(Ended::Usage, message)
     }
 
     pub(crate) fn cannot(message: impl fmt::Display) -> Self {
-        Self { ended: Ended::Cannot, message: message.to_string() }
+        Self::new(Ended::Cannot, message)
     }
 
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { ended: Ended::Failed, message: message.to_string() }
+        Self::new(Ended::Failed, message)
     }
 
     pub(crate) fn io(message: impl fmt::Display) -> Self {
-        Self { ended: Ended::Io, message: message.to_string() }
+        Self::new(Ended::Io, message)
+    }
+
+    /// One of several lines, where each is one thing to mend.
+    pub(crate) fn lines(ended: Ended, message: impl fmt::Display) -> Self {
+        let lines: Vec<String> = message.to_string().lines().map(plain).collect();
+        Self { ended, message: lines.join("\n") }
     }
 
     pub(crate) fn file(path: &Path, error: impl fmt::Display) -> Self {

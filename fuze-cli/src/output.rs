@@ -1,6 +1,7 @@
 //! What is printed, and where: data to standard output, talk to standard error; JSON with a schema's name, or text.
 //!
-//! Text from evidence may hold anything a model or a stranger wrote; [`crate::text::plain`] takes its control characters away.
+//! Text from evidence may hold anything a model or a stranger wrote; [`crate::text::plain`] takes its control characters away where it is
+//! quoted, and [`crate::text::printable`] whatever of them is left where it is printed.
 
 use std::io::Write as _;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::outcome::{Ended, Problem, Result};
+use crate::text::{BAD, escaped, plain, printable};
 use crate::{audit, key, log, policy};
 
 /// What a command prints with `--json`: an object whose member `schema` is this name.
@@ -37,30 +39,39 @@ impl Output {
         if let Value::Object(members) = &mut value {
             members.insert("schema".to_owned(), json!(D::SCHEMA));
         }
-        self.raw(&format!("{value}\n"))
+        self.raw(&format!("{}\n", escaped(&value.to_string())))
     }
 
     /// Prints to standard output. Colours are taken away where nobody sees them (no terminal, `NO_COLOR`).
-    pub(crate) fn raw(&self, text: &str) -> Result<()> {
+    fn raw(&self, text: &str) -> Result<()> {
         let mut out = anstream::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(printable(text).as_bytes()).and_then(|()| out.flush()) {
             // Whoever closes the pipe has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => other.map_err(|error| Problem::io(format_args!("cannot print: {error}"))),
         }
     }
 
-    /// Says something to the person who called.
+    /// Says something to the person who called, in one line.
     pub(crate) fn say(&self, text: &str) {
+        self.tell(&plain(text));
+    }
+
+    fn tell(&self, text: &str) {
         // There is nobody to tell that nothing can be told.
-        drop(writeln!(anstream::stderr().lock(), "{text}"));
+        drop(writeln!(anstream::stderr().lock(), "{}", printable(text)));
     }
 
     /// Says why nothing came of it; as JSON on standard output too, so that a reader of JSON always finds one object.
     pub(crate) fn problem(&self, problem: &Problem) {
         self.document(problem);
-        let red = anstyle::AnsiColor::Red.on_default().bold();
-        self.say(&format!("{red}fuze:{red:#} {problem}"));
+        self.tell(&format!("{BAD}fuze:{BAD:#} {problem}"));
+    }
+
+    /// The same, of arguments that cannot be read: in the words of whoever read them.
+    pub(crate) fn refused(&self, problem: &Problem) {
+        self.document(problem);
+        self.tell(&format!("{BAD}error:{BAD:#} {problem}"));
     }
 }
 

@@ -1,15 +1,19 @@
 //! Where evidence is: a run's directory, its records alone, a store, a bundle. Found out by looking, never by a file's name.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use fuze_audit::{RunDirectory, RunSource, source::RunFile};
-use fuze_evidence::RunId;
+use fuze_agent::store::StoreError;
+use fuze_audit::{
+    RunDirectory, RunSource,
+    source::{RunFile, open_regular},
+};
 use fuze_evidence::annex::{self, Annex};
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Replay, replay};
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
+use fuze_evidence::{Name, RunId};
 use fuze_store::{Query, RunSummary, StoreReader, StoredEvidence};
 
 use crate::outcome::{Problem, Result};
@@ -19,8 +23,10 @@ use crate::trust::read;
 /// The file that makes a directory a store.
 pub(crate) const STORE: &str = "fuze.sqlite";
 const RECORDS: &str = "records.jsonl";
+/// As long as a line of records may be (`docs/evidence-format.md`).
+const MAX_LINE_BYTES: u64 = 16 << 20;
 /// Longer is no annex that this command reads into memory.
-const MAX_ANNEX_BYTES: u64 = 256 << 20;
+pub(crate) const MAX_ANNEX_BYTES: u64 = 256 << 20;
 
 /// Which annex explains what is gone of a run.
 #[derive(Debug, Default, clap::Args)]
@@ -90,8 +96,8 @@ impl Place {
             };
         }
         let mut magic = [0u8; 2];
-        let zip =
-            File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PK";
+        let mut file = open_regular(path).map_err(|error| Problem::file(path, error))?;
+        let zip = file.read_exact(&mut magic).is_ok() && &magic == b"PK";
         Ok(if zip { Self::Bundle(path.to_owned()) } else { Self::Records(path.to_owned()) })
     }
 
@@ -136,11 +142,22 @@ impl Place {
             Self::Records(path) => Ok(Source::Records(path.clone())),
             Self::Stored { store, run } => {
                 let reader = open_store(store)?;
-                let of_run = |error| Problem::file(store, format_args!("run {run}: {error}"));
+                let of_run = |error: StoreError| {
+                    let said = format!("`{}`: run {run}: {error}", store.display());
+                    Problem::new(of_store(&error).ended(), said)
+                };
                 Ok(Source::Stored(Box::new(reader.evidence(*run).map_err(of_run)?)))
             }
             Self::Bundle(path) => Err(Problem::usage(format_args!("`{}` is a bundle", path.display()))),
         }
+    }
+}
+
+/// What a store's answer about its evidence means: tables and files that do not fit together are as much tampering as records that do not.
+pub(crate) fn of_store(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Projection(_) | StoreError::Corrupt(_) => Problem::failed(error),
+        other => Problem::io(other),
     }
 }
 
@@ -198,7 +215,7 @@ impl Source {
     ) -> Result<std::result::Result<Report, VerifyError>> {
         let report = verify_files(self.files(progress)?, keys);
         if let (Self::Stored(evidence), Ok(_)) = (self, &report) {
-            evidence.compare().map_err(Problem::io)?;
+            evidence.compare().map_err(|error| of_store(&error))?;
         }
         Ok(report)
     }
@@ -228,7 +245,7 @@ impl RunSource for Source {
         match (self, file) {
             (Self::Directory(directory), _) => directory.open(file),
             (Self::Records(path), RunFile::Records) => {
-                Ok(Box::new(BufReader::with_capacity(64 * 1024, File::open(path)?)))
+                Ok(Box::new(BufReader::with_capacity(64 * 1024, open_regular(path)?)))
             }
             (Self::Records(_), _) => Ok(nothing()),
             (Self::Stored(evidence), RunFile::Anchors) => Ok(evidence.anchors()),
@@ -252,12 +269,11 @@ impl Source {
         if let Some(path) = named {
             return read(path, MAX_ANNEX_BYTES).map(Some);
         }
-        let Some(tenant) = self.first().map(|entry| entry.common.tenant) else { return Ok(None) };
+        let Some(tenant) = self.tenant() else { return Ok(None) };
         match self {
             Self::Records(_) => Ok(None),
-            Self::Stored(evidence) => {
-                Ok(Some(evidence.annex(&tenant).map_err(Problem::io)?).filter(|octets| !octets.is_empty()))
-            }
+            Self::Stored(evidence) => Ok(Some(evidence.annex(&tenant).map_err(|error| of_store(&error))?)
+                .filter(|octets| !octets.is_empty())),
             Self::Directory(RunDirectory(directory)) => {
                 let directory = fs::canonicalize(directory).ok();
                 let base = directory.as_deref().and_then(Path::parent).and_then(Path::parent);
@@ -292,8 +308,14 @@ impl Source {
     /// The first record, unverified: enough to find the annex, which is verified with it.
     fn first(&self) -> Option<Entry> {
         let mut first = Vec::new();
-        self.open(RunFile::Records).ok()?.read_until(b'\n', &mut first).ok()?;
+        let records = self.open(RunFile::Records).ok()?;
+        records.take(MAX_LINE_BYTES).read_until(b'\n', &mut first).ok()?;
         Entry::read(first.strip_suffix(b"\n")?).ok()
+    }
+
+    /// Whose it is, as its first record says.
+    pub(crate) fn tenant(&self) -> Option<Name> {
+        self.first().map(|entry| entry.common.tenant)
     }
 
     /// The run, as its first record says.

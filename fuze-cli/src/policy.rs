@@ -14,7 +14,7 @@ use fuze_policy::cerbos::{PolicySet, Problem as PolicyProblem, Schemas};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::outcome::{Problem, Result};
+use crate::outcome::{Ended, Problem, Result};
 use crate::output::Output;
 use crate::text::{BAD, plain};
 
@@ -96,7 +96,7 @@ fn load(directory: &Path) -> Result<Cerbos> {
             "." => format!("{}: {}", directory.display(), problem.message),
             _ => format!("{}/{problem}", directory.display()),
         });
-        Problem::failed(told.collect::<Vec<_>>().join("\n"))
+        Problem::lines(Ended::Failed, told.collect::<Vec<_>>().join("\n"))
     })
 }
 

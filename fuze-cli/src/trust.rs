@@ -1,9 +1,10 @@
 //! What the auditor trusts, from outside the evidence: keys by their octets or ids, and what opens content.
 
-use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fuze_audit::source::open_regular;
 use fuze_evidence::keys::history::{KeyHistory, MAX_BYTES, Standing};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile};
 use fuze_evidence::sign::PublicKey;
@@ -13,6 +14,7 @@ use fuze_log::Policy;
 
 use crate::anchors::Believed;
 use crate::outcome::{Problem, Result};
+use crate::place::Place;
 
 /// Who is trusted. Nothing in the evidence can add to it.
 #[derive(Debug, Args)]
@@ -149,7 +151,8 @@ impl TrustArgs {
             ));
         }
         let master = self.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
-        let subjects = self.subject_keys.as_ref().map(FileSubjectKeys::new);
+        let subjects =
+            self.subject_keys.as_ref().map(FileSubjectKeys::open).transpose().map_err(Problem::io)?;
         Ok(Trust { keys, history, root: self.root_key, master, subjects })
     }
 }
@@ -182,15 +185,30 @@ impl Trust {
         believed.revocations.iter().cloned().fold(trust, fuze_audit::Trust::revocation)
     }
 
-    /// A bundle discloses what it discloses: no key opens more of it.
-    pub(crate) fn opens_no_bundle(&self) -> Result<()> {
-        match &self.master {
-            None => Ok(()),
-            Some(_) => Err(Problem::usage(
-                "`--master-key` opens nothing of a bundle, which holds what was disclosed and no more; \
+    /// Refuses what would not be looked at in any of `places`: whoever named it believes that it was.
+    pub(crate) fn check_used(&self, places: &[&Place], believed: &Believed) -> Result<()> {
+        let any = |wanted: fn(&Place) -> bool| places.iter().any(|place| wanted(place));
+        if self.master.is_some() && !any(|place| matches!(place, Place::Run(_) | Place::Stored { .. })) {
+            return Err(Problem::usage(
+                "`--master-key` opens nothing of a bundle, which holds what was disclosed and no more, and nothing of records alone; \
                  name the run's directory or its store",
-            )),
+            ));
         }
+        if self.history.is_some() || any(|place| matches!(place, Place::Bundle(_))) {
+            return Ok(());
+        }
+        if self.root.is_some() {
+            return Err(Problem::usage(
+                "`--root-key` names the first key of a history, and only a bundle brings one; name its file with `--key-history`",
+            ));
+        }
+        if !believed.revocations.is_empty() {
+            return Err(Problem::usage(
+                "`--key-anchors` says where lines of a key history are in the log, and only a bundle brings one; name its file with \
+                 `--key-history`",
+            ));
+        }
+        Ok(())
     }
 
     /// The history of keys, if one was given.
@@ -230,16 +248,19 @@ pub(crate) fn history(path: &Path, root: Hash) -> Result<KeyHistory> {
         .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))
 }
 
-/// Reads a file of at most `limit` octets.
+/// Reads a regular file of at most `limit` octets, however many it says that it has.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let found = fs::metadata(path).map_err(|error| Problem::file(path, error))?;
-    if found.len() > limit {
+    let failed = |error| Problem::file(path, error);
+    let file = open_regular(path).map_err(failed)?;
+    let mut octets = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut octets).map_err(failed)?;
+    if octets.len() as u64 > limit {
         return Err(Problem::file(
             path,
-            format_args!("it has {} octets, expected at most {limit}", found.len()),
+            format_args!("it is longer than {limit} octets, the most expected here"),
         ));
     }
-    fs::read(path).map_err(|error| Problem::file(path, error))
+    Ok(octets)
 }
 
 /// 64 hexadecimal digits, or a file that holds them or a PEM public key; `option` is how it was given.

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let progress = Progress::busy("writing the database anew");
     let bytes_before = length(&database)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
-    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
+    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::open).transpose().map_err(Problem::io)?;
     let subjects = subjects.map(|subjects| Arc::new(subjects) as Arc<dyn SubjectKeys>);
     runtime.block_on(store.compact(subjects)).map_err(|error| match error {
         EraserError::Erase(error) => Problem::failed(error),

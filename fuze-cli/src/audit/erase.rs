@@ -1,10 +1,12 @@
 //! `fuze audit erase`: GDPR Art. 17 and the ends of the retention windows; holds and their release.
 
+mod whose;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use fuze_agent::store::RunState;
+use fuze_agent::store::{RunState, StoreError};
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
 use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Recovered, Registrar, Repeat, Target};
 use fuze_evidence::keys::history::KeyHistory;
@@ -17,12 +19,14 @@ use serde::Serialize;
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
+use crate::place::STORE;
 use crate::progress::Progress;
 use crate::signing;
-use crate::text::{BAD, GOOD};
+use crate::text::{BAD, GOOD, UNSURE, plain};
 use crate::trust;
 
-/// What to erase is said by exactly one of `--run`, `--subject`, `--hold` and `--release`.
+/// What to erase is said by exactly one of `--run`, `--subject`, `--expired`, `--hold` and `--release`. An option that an order would
+/// not look at is refused with it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = signing::HELP)]
 pub(crate) struct Args {
@@ -51,13 +55,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with = "subject")]
     run: Option<RunId>,
     /// The content root to erase, as `fuze audit replay` shows it.
-    #[arg(long, value_name = "ROOT", requires = "run")]
+    #[arg(long, value_name = "ROOT", requires = "run", conflicts_with_all = ["subject", "hold", "release"])]
     content: Option<Hash>,
     /// A JSON Pointer into that content; repeat it for several.
-    #[arg(long = "field", value_name = "POINTER", requires = "content")]
+    #[arg(long = "field", value_name = "POINTER", requires = "content", conflicts_with_all = ["subject", "expired", "hold", "release"])]
     fields: Vec<String>,
     /// Fields of this content were erased before: erase all the same. The statement then shows how many leaves went this time.
-    #[arg(long, requires = "fields")]
+    #[arg(long, requires = "fields", conflicts_with_all = ["subject", "expired", "hold", "release"])]
     again: bool,
     /// Only what the retention windows have ended for: of `--run`, or of every run that is here and has ended.
     #[arg(long, conflicts_with_all = ["content", "reason", "subject"])]
@@ -66,11 +70,11 @@ pub(crate) struct Args {
     /// Erase all that is there of this person: the deployment's own reference.
     #[arg(long, value_name = "REFERENCE", requires_all = ["tenant", "subject_keys"])]
     subject: Option<String>,
-    /// The tenant of `--subject`, `--hold` and `--release`.
+    /// The tenant of `--subject`, `--hold` and `--release`. With `--run`: whose it must be. With `--expired`: of whose runs alone.
     #[arg(long, value_name = "NAME")]
     tenant: Option<Name>,
     /// Why it is erased.
-    #[arg(long, value_enum, default_value = "request")]
+    #[arg(long, value_enum, default_value = "request", conflicts_with_all = ["hold", "release"])]
     reason: Reason,
 
     /// Of runs in files that a crash left without a close: give them up first. The annex then says that there will be no more of
@@ -124,6 +128,10 @@ pub(crate) struct Erased {
     /// Keys of the person that were erased though no run of theirs is here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys_alone: Vec<String>,
+    /// How many runs of the tenant were looked at for a person of whom the subject keys know none; the exit code is then 3. Either no run
+    /// is theirs, or an earlier order erased them all, or the reference is another than the runs were made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nobody_among: Option<u64>,
     /// `hold` or `release`, if that was ordered.
     #[serde(skip_serializing_if = "Option::is_none")]
     ordered: Option<&'static str>,
@@ -152,7 +160,8 @@ struct Outcome {
 enum Task {
     Erase(RunId, Target),
     Expired(RunId),
-    AllExpired,
+    /// Of all tenants, or of one.
+    AllExpired(Option<Name>),
     Person(Name, String),
     Hold(Name, Hold),
     Release(Name, Hold),
@@ -162,6 +171,12 @@ impl Args {
     fn task(&self) -> Result<Task> {
         let hold =
             |why: Why| Hold { scope: self.run.map_or(HoldScope::Tenant, HoldScope::Run), reason: why.into() };
+        if self.given_up && self.expired && self.run.is_none() {
+            return Err(Problem::usage(
+                "`--given-up` gives up the run that `--run` names, or the person's of `--subject`; with `--expired` alone it would give \
+                 up none",
+            ));
+        }
         match (&self.tenant, self.hold, self.release, &self.subject, self.run) {
             (Some(tenant), Some(why), None, ..) => Ok(Task::Hold(tenant.clone(), hold(why))),
             (Some(tenant), None, Some(why), ..) => Ok(Task::Release(tenant.clone(), hold(why))),
@@ -169,7 +184,7 @@ impl Args {
                 Ok(Task::Person(tenant.clone(), subject.clone()))
             }
             (_, None, None, None, Some(run)) if self.expired => Ok(Task::Expired(run)),
-            (_, None, None, None, None) if self.expired => Ok(Task::AllExpired),
+            (tenant, None, None, None, None) if self.expired => Ok(Task::AllExpired(tenant.clone())),
             (_, None, None, None, Some(run)) => Ok(Task::Erase(run, self.target())),
             _ => Err(Problem::usage(
                 "say what to erase with `--run`, `--subject` or `--expired`, or order a `--hold` or its `--release`",
@@ -210,20 +225,41 @@ impl Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let task = args.task()?;
+    let in_a_store = args.directory.join(STORE).exists();
+    if args.compact_later && !in_a_store {
+        return Err(Problem::usage(
+            "`--compact-later` is for a store, whose database is written anew; files have nothing to compact",
+        ));
+    }
+    if let (Task::Erase(run, _) | Task::Expired(run), Some(tenant)) = (&task, &args.tenant) {
+        whose::check(&args.directory, *run, tenant)?;
+    }
+    let person = match &task {
+        Task::Person(tenant, _) => Some(tenant.clone()),
+        _ => None,
+    };
     let order = args.order(now()?);
     let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
-    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
+    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::open).transpose().map_err(Problem::io)?;
     // Finding a person's runs and wiping what they left reads the whole store.
     let progress = Progress::busy("erasing");
-    let erased = if args.directory.join(crate::place::STORE).exists() {
+    let mut erased = if in_a_store {
         in_store(args, task, order, master, subjects, output)?
     } else {
         in_files(args, task, order, master.as_ref(), subjects.as_ref(), output)?
     };
     drop(progress);
+    if let Some(tenant) = person.filter(|_| erased.runs.is_empty() && erased.keys_alone.is_empty()) {
+        erased.nobody_among = Some(whose::looked_at(&args.directory, &tenant)?);
+    }
     output.data(&erased, || text(&erased))?;
     let refused = erased.runs.iter().any(|run| run.result == "refused");
-    Ok(if refused { Ended::Failed } else { Ended::Well })
+    Ok(match erased.nobody_among {
+        _ if refused => Ended::Failed,
+        // Whether there ever was anything of the person cannot be said.
+        Some(_) => Ended::Cannot,
+        None => Ended::Well,
+    })
 }
 
 fn outcome(run: RunId, done: std::result::Result<Done, EraseError>) -> Outcome {
@@ -236,14 +272,27 @@ fn outcome(run: RunId, done: std::result::Result<Done, EraseError>) -> Outcome {
 }
 
 fn one(run: RunId, done: Done) -> Erased {
-    Erased { runs: vec![outcome(run, Ok(done))], keys_alone: Vec::new(), ordered: None, compacted: None }
+    Erased { runs: vec![outcome(run, Ok(done))], ..several() }
 }
 
 const fn several() -> Erased {
-    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: None, compacted: None }
+    Erased { runs: Vec::new(), keys_alone: Vec::new(), nobody_among: None, ordered: None, compacted: None }
 }
 
 impl Erased {
+    /// Whether a run is the tenant's, if one was named. Of whom nothing says whose it is, that is told.
+    fn is_about(&mut self, args: &Args, run: RunId, tenant: Option<&Name>) -> bool {
+        let Some(tenant) = tenant else { return true };
+        match whose::of(&args.directory, run) {
+            Ok(found) => found == *tenant,
+            Err(why) => {
+                let message = Some(why.to_string());
+                self.runs.push(Outcome { run_id: run.to_string(), result: "refused", message });
+                false
+            }
+        }
+    }
+
     /// Of many runs those are told of which something is to be told.
     fn note(&mut self, run: RunId, done: std::result::Result<Done, EraseError>) {
         match done {
@@ -253,8 +302,8 @@ impl Erased {
     }
 }
 
-const fn ordered(what: &'static str) -> Erased {
-    Erased { runs: Vec::new(), keys_alone: Vec::new(), ordered: Some(what), compacted: None }
+fn ordered(what: &'static str) -> Erased {
+    Erased { ordered: Some(what), ..several() }
 }
 
 fn in_files(
@@ -305,10 +354,16 @@ fn in_files(
             }
             Ok(one(run, archive.retain(run, order.at).map_err(failed)?))
         }
-        Task::AllExpired => {
+        Task::AllExpired(tenant) => {
             let mut all = several();
             for run in archive.runs().map_err(failed)? {
-                all.note(run, archive.retain(run, order.at));
+                if all.is_about(args, run, tenant.as_ref()) {
+                    all.note(run, archive.retain(run, order.at));
+                }
+            }
+            if tenant.is_some() {
+                // What never began is nobody's yet.
+                return Ok(all);
             }
             for run in archive.retain_unbegun(order.at).map_err(failed)? {
                 all.note(run, Ok(Done::Erased));
@@ -373,8 +428,7 @@ fn of_person(
     Erased {
         runs: runs.into_iter().map(|(run, done)| outcome(run, done)).collect(),
         keys_alone: keys_alone.iter().map(ToString::to_string).collect(),
-        ordered: None,
-        compacted: None,
+        ..several()
     }
 }
 
@@ -395,7 +449,7 @@ fn in_store(
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
     let mut eraser = Eraser::new(&store, args.registrar()?);
     // Of many runs once, at the end.
-    let all = matches!(task, Task::AllExpired);
+    let all = matches!(task, Task::AllExpired(_));
     if args.compact_later || all {
         eraser = eraser.compact_later();
     }
@@ -405,26 +459,27 @@ fn in_store(
     if let Some(subjects) = subjects {
         eraser = eraser.subject_keys(Arc::new(subjects));
     }
-    let failed = |error: EraserError| match error {
-        EraserError::Erase(error) => problem(&args.directory, &error),
-        other => Problem::io(other),
-    };
+    let failed = |error: EraserError| of_eraser(&args.directory, error);
     let mut erased = runtime.block_on(async {
         match eraser.recover().await {
             Ok(finished) => tell_finished(&finished, output),
             Err(error) => {
-                output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+                let why = failed(error);
+                output.say(&format!("an erasure that a crash had cut off cannot be finished: {why}"));
             }
         }
         match task {
             Task::Erase(run, target) => Ok(one(run, eraser.erase(run, target, order).await.map_err(failed)?)),
             Task::Expired(run) => Ok(one(run, eraser.retain(run, order.at).await.map_err(failed)?)),
-            Task::AllExpired => {
+            Task::AllExpired(tenant) => {
                 let (mut all, mut query) =
                     (several(), Query::new().state(RunState::Closed).limit(Query::MAX_PAGE));
                 loop {
                     let page = store.query(query.clone()).await.map_err(Problem::io)?;
                     for run in page.runs {
+                        if !all.is_about(args, run.run, tenant.as_ref()) {
+                            continue;
+                        }
                         match eraser.retain(run.run, order.at).await {
                             Ok(done) => all.note(run.run, Ok(done)),
                             Err(EraserError::Erase(error)) => all.note(run.run, Err(error)),
@@ -469,8 +524,25 @@ fn tell_finished(runs: &[RunId], output: &Output) {
     }
 }
 
+/// What stopped a store's eraser, and what to do about it: an order is given again, and no run is to be recovered.
+fn of_eraser(path: &Path, error: EraserError) -> Problem {
+    let path_shown = path.display();
+    match error {
+        EraserError::Erase(error) => problem(path, &error),
+        EraserError::Store(StoreError::Full) => Problem::io(format_args!(
+            "`{path_shown}`: there is no room left on the disk, so that the erasure is not complete; free some and give the same order again"
+        )),
+        EraserError::NotCompacted(StoreError::Full) => Problem::io(format_args!(
+            "`{path_shown}`: what was to be erased is gone, but there is no room to write the database anew, which needs as much again as it \
+             has; until then it shows how long that was. Free some, then call `fuze audit compact {path_shown}`"
+        )),
+        other => Problem::io(other),
+    }
+}
+
 fn problem(path: &Path, error: &EraseError) -> Problem {
     match error {
+        EraseError::Io { .. } | EraseError::Locked { .. } => Problem::io(error),
         EraseError::Annex(AnnexError::Held { .. }) => Problem::failed(error),
         other => Problem::failed(format_args!("`{}`: {other}", path.display())),
     }
@@ -481,13 +553,20 @@ fn text(erased: &Erased) -> String {
     for run in &erased.runs {
         let style = if run.result == "refused" { BAD } else { GOOD };
         text += &format!("{}  {style}{}{style:#}", run.run_id, run.result.replace('_', " "));
-        text += &run.message.as_ref().map_or_else(|| "\n".to_owned(), |why| format!(": {why}\n"));
+        text += &run.message.as_ref().map_or_else(|| "\n".to_owned(), |why| format!(": {}\n", plain(why)));
     }
     for alias in &erased.keys_alone {
         text += &format!("the key of {alias} is erased; no run of that alias is here\n");
     }
     match erased.ordered {
         Some(what) => text + &format!("the {what} stands in the annex\n"),
+        None if erased.nobody_among.is_some() => {
+            format!(
+                "{UNSURE}nothing was erased{UNSURE:#}: no run of this person is known among the {} of the tenant that are here. Either none is \
+                 theirs, or an earlier order erased them, or the reference is not the one that the deployment gives\n",
+                erased.nobody_among.unwrap_or_default()
+            )
+        }
         None if erased.runs.is_empty() && erased.keys_alone.is_empty() => {
             "nothing was to be erased\n".to_owned()
         }
@@ -497,6 +576,24 @@ fn text(erased: &Erased) -> String {
                          keep parts of what was sealed.\n";
             }
             text + "Copies elsewhere (backups, exports, what a person wrote down) are not reached by this.\n"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_to_whoever_erases() {
+        for (error, mend) in [
+            (EraserError::Store(StoreError::Full), "give the same order again"),
+            (EraserError::NotCompacted(StoreError::Full), "`fuze audit compact /s`"),
+        ] {
+            let said = of_eraser(Path::new("/s"), error);
+            assert_eq!(said.ended(), Ended::Io);
+            let said = said.to_string();
+            assert!(said.contains(mend) && !said.contains("recover the run"), "{said}");
         }
     }
 }

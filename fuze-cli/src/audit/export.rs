@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use fuze_agent::suspend::SignedDecision;
 use fuze_audit::{Anchored, Anchoring, AuditError, Export, ExportError, Extras, OversightMember, Selection};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKeyFile, SubjectKeys};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{TrustedKeys, VerifyError};
-use fuze_evidence::{Annex, Hash, RunId};
+use fuze_evidence::{Annex, Hash, RunId, jcs};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::anchors::AnchorArgs;
 use crate::key::now;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{Place, Source};
+use crate::place::{Place, Source, of_store};
 use crate::progress::{CountedRun, Progress};
 use crate::signing;
 use crate::text::Table;
@@ -28,7 +30,7 @@ const MAX_EXTRA_BYTES: u64 = 64 << 20;
 pub(crate) struct Args {
     /// A run's directory, or a store with `--run`.
     path: PathBuf,
-    /// Which run of a store.
+    /// The run that it must be; of a store, which of its runs it is.
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
     /// The new bundle. A file that is there is never overwritten.
@@ -58,7 +60,8 @@ pub(crate) struct Args {
     /// The policy bundle, to go along.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A decision of a person with its token, to go along: JSON as `oversight/<n>.json` of a bundle has it; repeat it for more.
+    /// A decision of a person with its token, to go along: JSON as `oversight/<n>.json` of a bundle has it, or as the deployment signed
+    /// it, of which the rationale stays behind; or an array of such. Repeat it for more.
     #[arg(long = "decision", value_name = "FILE")]
     decisions: Vec<PathBuf>,
     /// The tenant's annex, to go along. Where the run lies with its annex, that goes along without being named if it says
@@ -111,12 +114,20 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             return Err(Problem::usage(format_args!("`{}` is no run's directory", path.display())));
         }
     };
+    if let (Some(run), Some(found)) = (args.run, source.run_id())
+        && run != found
+    {
+        return Err(Problem::failed(format_args!(
+            "`{}`: this is another run than was asked for: expected {run}, found {found}",
+            args.path.display()
+        )));
+    }
     if let Source::Stored(evidence) = &source {
-        evidence.compare().map_err(Problem::failed)?;
+        evidence.compare().map_err(|error| of_store(&error))?;
     }
     let run_key = public_key("--key", &args.key)?;
     let master = args.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
-    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::new);
+    let subjects = args.subject_keys.as_ref().map(FileSubjectKeys::open).transpose().map_err(Problem::io)?;
     let maker = signing::open(&args.signing_key)?;
     let (anchored, close_not_anchored) = anchored(args, &source, run_key)?;
     let extras = extras(args, &source, anchored, run_key)?;
@@ -210,10 +221,6 @@ fn anchored(args: &Args, source: &Source, run_key: PublicKey) -> Result<(Option<
 
 fn extras(args: &Args, source: &Source, anchored: Option<Anchored>, run_key: PublicKey) -> Result<Extras> {
     let extra = |path: &Option<PathBuf>| path.as_deref().map(|path| read(path, MAX_EXTRA_BYTES)).transpose();
-    let decision = |path: &PathBuf| {
-        OversightMember::read(read(path, MAX_EXTRA_BYTES)?.trim_ascii_end())
-            .ok_or_else(|| Problem::file(path, "expected a canonical decision with its token"))
-    };
     let history = match (&args.key_history, args.root_key) {
         (Some(path), Some(root)) => Some((trust::history(path, root)?, root)),
         _ => None,
@@ -237,11 +244,46 @@ fn extras(args: &Args, source: &Source, anchored: Option<Anchored>, run_key: Pub
     Ok(Extras {
         definition: extra(&args.definition)?,
         policy: extra(&args.policy)?,
-        oversight: args.decisions.iter().map(decision).collect::<Result<_>>()?,
+        oversight: decisions(&args.decisions)?,
         anchored,
         annex,
         history: history.map(|(history, root)| (history.to_bytes(), root)),
     })
+}
+
+/// The decisions of the files, of which each has one or an array of them.
+fn decisions(paths: &[PathBuf]) -> Result<Vec<OversightMember>> {
+    let mut all = Vec::new();
+    for path in paths {
+        let wrong = |why: &dyn std::fmt::Display| {
+            Problem::file(
+                path,
+                format_args!(
+                    "expected a decision with its token as `oversight/<n>.json` of a bundle has it, or an array of such: {why}"
+                ),
+            )
+        };
+        let octets = read(path, MAX_EXTRA_BYTES)?;
+        let members = match jcs::parse(&octets).map_err(|error| wrong(&error))? {
+            Value::Array(members) => members,
+            member => vec![member],
+        };
+        for (n, member) in members.into_iter().enumerate() {
+            all.push(decision(member).map_err(|error| wrong(&format_args!("number {n}: {error}")))?);
+        }
+    }
+    Ok(all)
+}
+
+/// A decision as a bundle has it; or as a deployment signs and keeps it, and then without what opens its commitments: that is content, and
+/// nobody named it.
+fn decision(member: Value) -> serde_json::Result<OversightMember> {
+    match serde_json::from_value(member.clone()) {
+        Ok(SignedDecision { token, decision, .. }) => {
+            Ok(OversightMember { case: None, decision, opened: None, token })
+        }
+        Err(_) => serde_json::from_value(member),
+    }
 }
 
 fn selection(args: &Args) -> Result<Selection> {
@@ -269,7 +311,9 @@ fn selection(args: &Args) -> Result<Selection> {
 
 fn problem(path: &Path, error: &ExportError) -> Problem {
     match error {
+        // It says which file.
         ExportError::Io { .. } => Problem::io(error),
+        error if error.is_io() => Problem::io(format_args!("`{}` was not made: {error}", path.display())),
         ExportError::Run(VerifyError::Cannot { .. }) | ExportError::Bundle(AuditError::Cannot { .. }) => {
             Problem::cannot(format_args!("`{}` was not made: {error}", path.display()))
         }

@@ -60,6 +60,9 @@ enum State {
 /// Runs of a store, oldest first. Nothing of it was verified.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Listed {
+    /// Always `false`: a listing says what the store's index says, which whoever writes to the store can change. `fuze audit verify`
+    /// verifies a run.
+    verified: bool,
     runs: Vec<Run>,
     /// For `--after`, if there are more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let reader = open_store(&args.store)?;
     let page = reader.query(&query(args)?).map_err(|error| Problem::file(&args.store, error))?;
     let listed = Listed {
+        verified: false,
         runs: page.runs.iter().map(told).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     };
@@ -178,8 +182,10 @@ fn text(listed: &Listed) -> String {
             if run.anchors > 0 { "  anchored" } else { "" },
         );
     }
-    match &listed.next {
-        Some(next) => text + &format!("{FAINT}more with --after {next}{FAINT:#}\n"),
-        None => text,
+    if let Some(next) = &listed.next {
+        text += &format!("{FAINT}more with --after {next}{FAINT:#}\n");
     }
+    text + &format!(
+        "{UNSURE}not verified{UNSURE:#}: as the store's index has it; `fuze audit verify` verifies a run\n"
+    )
 }

@@ -1,9 +1,9 @@
 //! `fuze audit show` and `replay`: a run read again, nothing of it executed.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use fuze_audit::report::words::{self, Mark};
+use fuze_audit::source::open_regular;
 use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
 use fuze_evidence::verify::{Chain, FieldStatus, TrustedKeys};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::verify::{Broken, UNSIGNED};
-use crate::anchors::AnchorArgs;
+use crate::anchors::{AnchorArgs, Believed};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::{AnnexArgs, Place};
@@ -110,14 +110,16 @@ pub(crate) enum Detail {
 pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let trust = args.trust.read()?;
     let place = Place::find(&args.path, args.expect.run)?;
-    if let Place::Bundle(_) = place {
-        trust.opens_no_bundle()?;
-    }
-    let replay = read(&place, &trust, &args.annex, &args.expect, &args.anchors)?;
+    let believed = args.anchors.read()?;
+    trust.check_used(&[&place], &believed)?;
+    let replay = read(&place, &trust, &args.annex, &args.expect, &believed)?;
     let (document, ended) = told(&replay);
     output.data(&document, || text(&replay, &document, detail))?;
     Ok(ended)
 }
+
+/// What is shown is in memory as a whole, several times over.
+const MAX_SHOWN_BYTES: u64 = 256 << 20;
 
 /// Reads a run again, wherever it is. What lies in a bundle is verified as a whole before anything of it is shown.
 fn read(
@@ -125,21 +127,26 @@ fn read(
     trust: &Trust,
     annex: &AnnexArgs,
     expect: &ExpectArgs,
-    anchors: &AnchorArgs,
+    believed: &Believed,
 ) -> Result<Replay> {
-    let believed = anchors.read()?;
     if let Place::Bundle(path) = place {
         annex.not_for_bundles()?;
-        let file = File::open(path).map_err(|error| Problem::file(path, error))?;
+        let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
         let progress = Progress::reading("reading", None);
         let (report, replay) =
-            fuze_audit::replay(CountedFile { file, progress: &progress }, &trust.for_bundles(&believed))
+            fuze_audit::replay(CountedFile { file, progress: &progress }, &trust.for_bundles(believed))
                 .map_err(|error| super::refused(path, &error))?;
         expect.check(&report.run)?;
         believed.look_up(path, &report)?;
         return Ok(replay);
     }
     let source = place.source()?;
+    if let Some(octets) = source.octets().filter(|&octets| octets > MAX_SHOWN_BYTES) {
+        return Err(Problem::cannot(format_args!(
+            "the run's files have {octets} octets, and at most {MAX_SHOWN_BYTES} are held in memory to be shown or compared; \
+             `fuze audit verify` reads any length"
+        )));
+    }
     let anchors = believed.ask(&source, trust)?;
     let annex = annex.of(&source, &trust.keys())?;
     let keys = trust.keys_with(annex.as_ref(), expect);
@@ -360,10 +367,10 @@ pub(crate) struct DiffArgs {
     left: PathBuf,
     /// The other.
     right: PathBuf,
-    /// Which run of a store is the first one.
+    /// The run that the first one must be; of a store, which of its runs it is.
     #[arg(long, value_name = "RUN")]
     left_run: Option<fuze_evidence::RunId>,
-    /// Which run of a store is the second one.
+    /// The same of the second one.
     #[arg(long, value_name = "RUN")]
     right_run: Option<fuze_evidence::RunId>,
     /// The annex of the first run's tenant; found beside `runs/` or in the store without this.
@@ -415,9 +422,13 @@ struct Changed {
 pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     use fuze_evidence::replay::{Change, Difference, diff};
     let trust = args.trust.read()?;
-    let replayed = |path: &PathBuf, run, annex: &Option<PathBuf>| -> Result<Replay> {
+    let (left, right) = (Place::find(&args.left, args.left_run)?, Place::find(&args.right, args.right_run)?);
+    let believed = args.anchors.read()?;
+    trust.check_used(&[&left, &right], &believed)?;
+    let replayed = |path: &PathBuf, place: &Place, run, annex: &Option<PathBuf>| -> Result<Replay> {
         let annex = AnnexArgs::named(annex.clone());
-        let replay = read(&Place::find(path, run)?, &trust, &annex, &ExpectArgs::default(), &args.anchors)?;
+        let expect = ExpectArgs { run, ..ExpectArgs::default() };
+        let replay = read(place, &trust, &annex, &expect, &believed)?;
         match &replay.verdict {
             Ok(_) => Ok(replay),
             Err(error @ fuze_evidence::verify::VerifyError::Cannot { .. }) => {
@@ -426,8 +437,8 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
             Err(error) => Err(Problem::failed(format_args!("`{}`: {error}", path.display()))),
         }
     };
-    let left = replayed(&args.left, args.left_run, &args.left_annex)?;
-    let right = replayed(&args.right, args.right_run, &args.right_annex)?;
+    let left = replayed(&args.left, &left, args.left_run, &args.left_annex)?;
+    let right = replayed(&args.right, &right, args.right_run, &args.right_annex)?;
     let changed = |change: Change| Changed { what: change.what, left: change.left, right: change.right };
     let differences: Vec<Differs> = diff(&left, &right)
         .into_iter()

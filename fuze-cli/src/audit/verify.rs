@@ -1,8 +1,8 @@
 //! `fuze audit verify`: intact, failed, or cannot say; and what the answer does not prove.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use fuze_audit::source::open_regular;
 use fuze_audit::{Anchoring, AuditError};
 use fuze_evidence::Hash;
 use fuze_evidence::replay::Finding;
@@ -10,10 +10,11 @@ use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::anchors::AnchorArgs;
+use crate::anchors::{AnchorArgs, Believed};
+use crate::gone::{Gone, from_all_annexes};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{AnnexArgs, Place, Source};
+use crate::place::{AnnexArgs, Place, Source, of_store};
 use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
@@ -179,19 +180,29 @@ struct Good {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let trust = args.trust.read()?;
     let place = Place::find(&args.path, args.expect.run)?;
+    let believed = args.anchors.read()?;
+    trust.check_used(&[&place], &believed)?;
     let (document, ended) = match &place {
-        Place::Bundle(path) => bundle(path, &trust, args)?,
-        place => run_in_place(&place.source()?, &trust, args)?,
+        Place::Bundle(path) => bundle(path, &trust, &believed, args)?,
+        place => run_in_place(&place.source()?, &trust, &believed, args)?,
     };
     output.data(&document, || text(&document))?;
     Ok(ended)
 }
 
-fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+fn run_in_place(
+    source: &Source,
+    trust: &Trust,
+    believed: &Believed,
+    args: &Args,
+) -> Result<(Verified, Ended)> {
     if args.any_exporter || !args.known_roots.is_empty() || !args.overseers.is_empty() {
         return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
     }
-    let anchors = args.anchors.read()?.ask(source, trust)?;
+    if let Some(gone) = gone(source, trust, args)? {
+        return Ok((unsure(gone), Ended::Cannot));
+    }
+    let anchors = believed.ask(source, trust)?;
     let annex = args.annex.of(source, &trust.keys())?;
     let keys = trust.keys_with(annex.as_ref(), &args.expect);
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
@@ -211,12 +222,23 @@ fn run_in_place(source: &Source, trust: &Trust, args: &Args) -> Result<(Verified
     Ok((document, ended))
 }
 
-fn bundle(path: &Path, trust: &Trust, args: &Args) -> Result<(Verified, Ended)> {
+/// What the annex says of a run of a store that has no records any more.
+fn gone(source: &Source, trust: &Trust, args: &Args) -> Result<Option<Gone>> {
+    let (Source::Stored(evidence), Some(run), None) = (source, args.expect.run, source.run_id()) else {
+        return Ok(None);
+    };
+    let gone = from_all_annexes(&args.path, &trust.keys())?.remove(&run);
+    if gone.is_some() {
+        // Files where the tables have nothing are no lawful end.
+        evidence.compare().map_err(|error| of_store(&error))?;
+    }
+    Ok(gone)
+}
+
+fn bundle(path: &Path, trust: &Trust, believed: &Believed, args: &Args) -> Result<(Verified, Ended)> {
     args.annex.not_for_bundles()?;
-    trust.opens_no_bundle()?;
-    let file = File::open(path).map_err(|error| Problem::file(path, error))?;
-    let believed = args.anchors.read()?;
-    let mut trust = trust.for_bundles(&believed);
+    let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
+    let mut trust = trust.for_bundles(believed);
     if args.any_exporter {
         trust = trust.any_exporter();
     }

@@ -18,7 +18,7 @@ use super::LogWriter;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::{Place, Places, STORE, Source};
-use crate::text::{BAD, GOOD};
+use crate::text::{BAD, GOOD, plain};
 use crate::trust::public_key;
 
 #[derive(Debug, clap::Args)]
@@ -141,7 +141,7 @@ fn text(settled: &Settled) -> String {
     }
     for run in &settled.pending {
         let run_id = run.run_id.as_deref().unwrap_or("a run");
-        text += &format!("{run_id}  {BAD}pending{BAD:#}: {}\n", run.message);
+        text += &format!("{run_id}  {BAD}pending{BAD:#}: {}\n", plain(&run.message));
     }
     if text.is_empty() { "nothing is missing in the log\n".to_owned() } else { text }
 }

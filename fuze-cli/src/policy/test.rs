@@ -53,15 +53,16 @@ impl Document for Tested {
 }
 
 pub(super) fn run(at: &Directory, output: &Output) -> Result {
-    let files = read_directory(&at.directory).map_err(Problem::failed)?;
-    let set = PolicySet::load(&files.policies).map_err(Problem::failed)?;
+    let files = read_directory(&at.directory).map_err(|error| Problem::lines(Ended::Failed, error))?;
+    let set = PolicySet::load(&files.policies).map_err(|error| Problem::lines(Ended::Failed, error))?;
     if files.tests.is_empty() {
         return Err(Problem::cannot(format_args!(
             "there is no suite (`*_test.yaml`) in `{}`; what is not tested is not known",
             at.directory.display()
         )));
     }
-    let results = suite::run_all(&at.directory, &files, &set).map_err(Problem::failed)?;
+    let results =
+        suite::run_all(&at.directory, &files, &set).map_err(|error| Problem::lines(Ended::Failed, error))?;
     let suites: Vec<Suite> = results.iter().map(suite_of).collect();
     let count = |result: &str| {
         suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.result == result).count()

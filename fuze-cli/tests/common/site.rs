@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
+use fuze_agent::deployment::Clock;
 use fuze_agent::prelude::*;
 use fuze_agent::store::RunStore as _;
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::{PublicKey, SignedRoot};
 use fuze_evidence::sink::JsonlSink;
-use fuze_evidence::{Hash, Name, jcs};
+use fuze_evidence::{Hash, Name, Timestamp, jcs};
 use fuze_log::{Anchor as _, AnchorLine, Blinding, Log, LogOptions};
 use fuze_store::{Options, SqliteStore};
 use serde_json::{Value, json};
@@ -107,6 +108,28 @@ impl Site {
                     .answer(format!("{input} has 5.9 mmol/l"));
                 let run = deployment.run(Ward, (), model).tenant("clinic-7").principal("nurse-12");
                 let outcome = run.subject(person).input(input).start().await.unwrap();
+                runs.push(outcome.report().run_id.to_string());
+            }
+            runs
+        });
+        Self::of(directory, runs)
+    }
+
+    /// A store with one run of each of two tenants, all of whose retention windows have ended since.
+    pub(crate) fn aged() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let runs = runtime().block_on(async {
+            let store =
+                Arc::new(SqliteStore::open(directory.path().join("store"), &Options::default()).unwrap());
+            let keys = Keys::in_directory(directory.path().join("keys")).unwrap();
+            let policy = Fixed::new().allow_tool("potassium");
+            let deployment = Deployment::with_store(ORIGIN, keys, policy, store.clone());
+            let deployment = deployment.clock(Arc::new(LongAgo)).build().unwrap();
+            let mut runs = Vec::new();
+            for tenant in ["clinic-7", "clinic-8"] {
+                let model = ScriptedModel::new().answer("done");
+                let run = deployment.run(Ward, (), model).tenant(tenant).principal("nurse-12");
+                let outcome = run.subject("p-1").input("again").start().await.unwrap();
                 runs.push(outcome.report().run_id.to_string());
             }
             runs
@@ -241,6 +264,19 @@ impl Site {
         let file = self.path("key.anchors.jsonl");
         fs::write(&file, [line.bytes(), b"\n"].concat()).unwrap();
         file
+    }
+}
+
+/// A clock that stands, in the year 2000.
+struct LongAgo;
+
+impl Clock for LongAgo {
+    fn identity(&self) -> Name {
+        Name::new("set").unwrap()
+    }
+
+    fn now(&self) -> Timestamp {
+        "2000-01-01T00:00:00.000000000Z".parse().unwrap()
     }
 }
 

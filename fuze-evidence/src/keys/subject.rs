@@ -72,6 +72,11 @@ pub enum SubjectKeyError {
         /// The alias.
         alias: Name,
     },
+    /// Keys were looked for where none were ever made.
+    NoKeys {
+        /// The directory.
+        directory: std::path::PathBuf,
+    },
     /// Its file.
     File(KeyFileError),
     /// The source of randomness failed.
@@ -86,6 +91,12 @@ impl fmt::Display for SubjectKeyError {
             Self::Exists { alias } => {
                 write!(f, "the data subject `{alias}` has a key already; aliases are random and per run")
             }
+            Self::NoKeys { directory } => write!(
+                f,
+                "`{}` is no directory of subject keys: expected one with an `index.key`, as a deployment makes it with its first subject \
+                 (`subjects` below the directory of its keys)",
+                directory.display()
+            ),
             Self::File(error) => error.fmt(f),
             Self::Random(error) => error.fmt(f),
             Self::Store(why) => write!(f, "the store of subject keys failed: {why}"),

@@ -27,6 +27,19 @@ impl FileSubjectKeys {
         Self { directory: directory.into() }
     }
 
+    /// Keys that are in `directory` already, for whoever looks for some: where none were ever made, a person's aliases would be
+    /// taken for none.
+    ///
+    /// # Errors
+    /// [`SubjectKeyError::NoKeys`] when it has no index; else why that cannot be read.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, SubjectKeyError> {
+        let keys = Self::new(directory);
+        match keys.find_index_key()? {
+            Some(_) => Ok(keys),
+            None => Err(SubjectKeyError::NoKeys { directory: keys.directory }),
+        }
+    }
+
     fn path(&self, alias: &Name, ending: &str) -> PathBuf {
         self.directory.join(format!("{}.{ending}", alias_hash(alias)))
     }
