@@ -93,7 +93,12 @@ fn a_store_is_listed_page_by_page() {
     ] {
         assert_eq!(found(more), all[expected], "{more:?}");
     }
+    assert_eq!(first["verified"], false, "a listing verifies nothing, and says so");
     let text = fuze(&["audit", "query", &store], 0).stdout;
+    assert!(
+        text.ends_with("`fuze audit verify` verifies a run\n") && text.contains("not verified"),
+        "{text}"
+    );
     assert_eq!(text.lines().filter(|line| line.ends_with("anchored")).count(), 1, "{text}");
     fuze(&["audit", "query", &store, "--status", "no-such"], 2);
     fuze(&["audit", "query", &store, "--after", "no-such"], 2);

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use common::site::{STRANGER, Site};
 use common::{fuze, json};
@@ -79,6 +80,30 @@ fn of_audit() {
     export(&run, &out, &nowhere, &keyed, 4);
     export(&run, &out, &signing, &["--key", key, "--decision", &signing], 4);
     export(&run, &out, &signing, &["--key", key, "--annex", &nowhere], 4);
+    // A disk that takes no more of it.
+    let full = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_fuze")])
+        .args(["audit", "export", &run, "--out", &out, "--signing-key", &signing, "--key", key])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(full.stderr).unwrap();
+    assert_eq!(full.status.code(), Some(4), "{said}");
+    assert!(said.contains(&out) && !fs::exists(&out).unwrap(), "{said}");
+    // What the files have and the tables do not, or otherwise, was not read wrongly: somebody changed one of them.
+    for (at, file, more) in
+        [(0, "records.jsonl", "{}\n"), (1, "content.jsonl", "{}\n"), (2, "keys.jsonl", "{}\n")]
+    {
+        let path = format!("{}/{file}", site.run(at));
+        let whole = fs::read_to_string(&path).unwrap();
+        let stored = ["audit", "verify", &store, "--run", &runs[at], "--key", key];
+        for tampered in [format!("{whole}{more}"), whole.replacen('1', "2", 1)] {
+            fs::write(&path, tampered).unwrap();
+            check(&[(&stored, 1)]);
+            export(&store, &out, &signing, &["--run", &runs[at], "--key", key], 1);
+        }
+        fs::write(&path, whole).unwrap();
+        check(&[(&stored, 0)]);
+    }
     let erase = |directory: &str, more: &[&str], code| {
         let base = ["audit", "erase", directory, "--origin", "ward.example.eu", "--signing-key", &signing];
         check(&[(&[base.as_slice(), &["--by", "dpo"], more].concat(), code)]);

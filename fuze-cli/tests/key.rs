@@ -89,6 +89,39 @@ fn a_history_is_begun_rotated_and_revoked() {
     assert!(broken.stderr.contains("line 1"), "{}", broken.stderr);
 }
 
+/// A rotation that is killed between its two files leaves a key that the history does not know.
+#[test]
+fn a_key_that_lies_where_the_new_one_is_to_be_is_told_for_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (first, orphan, history) = (path("1.key"), path("2.key"), path("run.jsonl"));
+    fuze(
+        &["key", "new", "--role", "run", "--out", &first, "--origin", "a.example", "--history", &history],
+        0,
+    );
+    let made = json(&fuze(&["key", "new", "--json", "--role", "run", "--out", &orphan], 0));
+    let whole = (fs::read(&history).unwrap(), fs::read(&orphan).unwrap());
+    let rotate =
+        |out: &str| fuze(&["key", "rotate", "--history", &history, "--key", &first, "--out", out], 4).stderr;
+    let said = rotate(&orphan);
+    for part in [
+        &orphan,
+        made["keyId"].as_str().unwrap(),
+        "a rotation that was cut off",
+        "delete it and rotate again",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(rotate(&first).contains("which is in the history already"));
+    assert_eq!((fs::read(&history).unwrap(), fs::read(&orphan).unwrap()), whole);
+    // What is no key at all is no rotation's.
+    fs::write(&orphan, "a note").unwrap();
+    assert!(rotate(&orphan).contains("exists already"));
+    // Since when somebody may have had a key is said of one that is revoked.
+    let since = ["--out", &path("3.key"), "--compromised-since", "2026-11-21T20:50:56.000000000Z"];
+    fuze(&[["key", "rotate", "--history", &history, "--key", &first].as_slice(), &since].concat(), 2);
+}
+
 #[test]
 fn wrong_usage_has_code_2_and_a_missing_file_4() {
     fuze(&["key", "new"], 2);

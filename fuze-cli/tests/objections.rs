@@ -332,3 +332,42 @@ fn messages_name_what_they_are_about() {
     says(&["audit", "query", &corrupt], 4, &[&corrupt]);
     says(&["audit", "verify", &corrupt, "--run", stranger, "--key", &site.key], 4, &[&corrupt]);
 }
+
+/// Whoever names a key, a run or a history believes that it was looked at.
+#[test]
+fn what_would_not_be_looked_at_is_refused() {
+    let site = Site::with_history();
+    let log = site.log();
+    site.anchor(&log, 0, true);
+    let (vkey, directory, key_id) = (log.vkey().to_string(), site.path("log"), site.key_id());
+    let (run, other, key) = (site.run(0), site.runs[1].as_str(), site.key.as_str());
+    let (records, signing, bundle) =
+        (format!("{run}/records.jsonl"), site.path("keys/signing.key"), site.path("a.zip"));
+    let (master, subjects) = (site.path("keys/master.key"), site.path("keys/subjects"));
+    let anchors = site.revoke(&log, &[]);
+    let export = ["audit", "export", &run, "--key", key, "--signing-key", &signing, "--out", &bundle];
+    assert!(fuze(&[export.as_slice(), &["--run", other]].concat(), 1).stderr.contains("another run"));
+    assert!(!std::path::Path::new(&bundle).exists());
+    fuze(&export, 0);
+    let in_log = ["--log", &directory, "--log-key", &vkey, "--key-anchors", &anchors];
+    for what in ["verify", "show", "replay"] {
+        let call = |path: &str, more: &[&str], code| {
+            fuze(&[["audit", what, path, "--key", key].as_slice(), more].concat(), code).stderr
+        };
+        assert!(call(&run, &["--root-key", &key_id], 2).contains("`--root-key`"));
+        assert!(call(&run, &in_log, 2).contains("`--key-anchors`"));
+        for path in [&records, &bundle] {
+            let said = call(path, &["--master-key", &master, "--subject-keys", &subjects], 2);
+            assert!(said.contains("`--master-key`"), "{said}");
+        }
+        call(&bundle, &["--root-key", &key_id], 0);
+    }
+    let diff = |more: &[&str], code| {
+        fuze(&[["audit", "diff", &run, &bundle, "--key", key].as_slice(), more].concat(), code)
+    };
+    diff(&["--master-key", &master, "--subject-keys", &subjects, "--root-key", &key_id], 0);
+    for side in ["--left-run", "--right-run"] {
+        diff(&[side, &site.runs[0]], 0);
+        assert!(diff(&[side, other], 1).stderr.contains("another run"));
+    }
+}

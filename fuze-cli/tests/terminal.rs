@@ -58,6 +58,27 @@ fn progress_is_for_who_looks_at_a_terminal() {
 }
 
 #[test]
+fn a_stranger_s_words_are_shown_and_not_obeyed() {
+    let site = Site::new();
+    let annex = site.path("evil.jsonl");
+    // Clears the screen, goes to its top, is green, hides what follows.
+    let evil = "\\u001b[2J\\u001b[H\\u001b[1;32mverified\\u001b[8m\u{9b}2J\u{202e}";
+    fs::write(&annex, format!("{{\"entry\":{{\"{evil}\":1}},\"signature\":\"\"}}\n")).unwrap();
+    let (program, run, key) = (env!("CARGO_BIN_EXE_fuze"), site.run(0), &site.key);
+    // The code that it ends with is another test's.
+    let verify = format!("{program} audit verify {run} --key {key} --annex {annex}; true");
+    for variables in [[].as_slice(), &[("NO_COLOR", "1")]] {
+        let Some(shown) = on_a_terminal(&verify, variables) else { return };
+        assert!(shown.contains("[1;32mverified"), "it is quoted: {shown:?}");
+        let own = |code: &str| ["[1m", "[31m", "[0m"].iter().any(|own| code.starts_with(own));
+        assert!(shown.split('\u{1b}').skip(1).all(own), "{shown:?}");
+        assert_eq!(shown.contains('\u{1b}'), variables.is_empty(), "{shown:?}");
+        assert!(!shown.contains(['\u{9b}', '\u{202e}']), "{shown:?}");
+        assert_eq!(shown.trim_end().lines().count(), 1, "{shown:?}");
+    }
+}
+
+#[test]
 fn an_explanation_has_colours_where_they_are_seen_and_wanted() {
     let at = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/explain");
     let scratch = tempfile::tempdir().unwrap();
