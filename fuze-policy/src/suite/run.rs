@@ -150,12 +150,12 @@ fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
 
 fn params(options: &Options) -> Result<CheckParams, String> {
     let now = match &options.now {
-        None => Timestamp { seconds: ZERO_TIME, nanoseconds: 0, offset_seconds: 0 },
+        None => None,
         Some(text) => {
-            Timestamp::parse(text).ok_or_else(|| format!("`now: {text}` is no time in RFC 3339"))?
+            Some(Timestamp::parse(text).ok_or_else(|| format!("`now: {text}` is no time in RFC 3339"))?)
         }
     };
-    let mut params = CheckParams::at(now);
+    let mut params = CheckParams { now, ..CheckParams::timeless() };
     params.lenient = !options.strict_evaluation;
     params.lenient_scope_search = options.lenient_scope_search;
     if let Some(version) = &options.default_policy_version {
@@ -170,6 +170,3 @@ fn params(options: &Options) -> Result<CheckParams, String> {
     }
     Ok(params)
 }
-
-/// Go's zero time, 0001-01-01T00:00:00Z, which Cerbos takes where a suite names none.
-const ZERO_TIME: i64 = -62_135_596_800;
