@@ -89,7 +89,8 @@ impl<'e> Interpreter<'e> {
                 let [init, body] = &**both;
                 let slot = match self.eval(init) {
                     Ok(value) => Slot::Value(value),
-                    Err(error) if error.is_final() => return Err(error),
+                    Err(error @ EvalError::Exhausted(_)) => return Err(error),
+                    // In Cerbos what is not looked at is not evaluated, so that it does not ask for the time either.
                     Err(error) => Slot::Failed(error),
                 };
                 self.with_local(slot, |this| this.eval(body))
