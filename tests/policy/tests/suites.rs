@@ -63,15 +63,21 @@ impl Directory {
     }
 }
 
-/// The blocks of a list: name, whether we are stricter, and its lines by their first character.
-fn blocks(text: &str) -> Vec<(&str, bool, Vec<(char, &str)>)> {
-    let mut blocks: Vec<(&str, bool, Vec<(char, &str)>)> = Vec::new();
+/// One case of a list, with its lines by their first character.
+struct Block<'t> {
+    name: &'t str,
+    stricter: bool,
+    lines: Vec<(char, &'t str)>,
+}
+
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
         let (mark, rest) = line.split_at(1);
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
         match (mark, blocks.last_mut()) {
-            ("#" | "!", _) => blocks.push((rest, mark == "!", Vec::new())),
-            (_, Some((_, _, lines))) => lines.push((mark.chars().next().unwrap(), rest)),
+            ("#" | "!", _) => blocks.push(Block { name: rest, stricter: mark == "!", lines: Vec::new() }),
+            (_, Some(block)) => block.lines.push((mark.chars().next().unwrap(), rest)),
             (_, None) => panic!("{line}"),
         }
     }
@@ -97,10 +103,10 @@ fn changed(name: &str, lines: &[(char, &str)]) -> String {
 
 fn directories() -> Vec<Directory> {
     let mut all = Vec::new();
-    for (name, stricter, lines) in blocks(CHANGES) {
+    for Block { name, stricter, lines } in blocks(CHANGES) {
         all.push(Directory::of_suite(name, stricter, changed(name, &lines)));
     }
-    for (name, stricter, lines) in blocks(DIRECTORIES) {
+    for Block { name, stricter, lines } in blocks(DIRECTORIES) {
         let mut files: Vec<(String, String)> = Vec::new();
         for (mark, line) in lines {
             match (mark, files.last_mut()) {
