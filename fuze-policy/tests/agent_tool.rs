@@ -1,10 +1,19 @@
 //! The engine for tools as a whole: what it refuses and says of it, what its hash is over, what globals are, and which outputs it takes.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
+mod common;
+
+use common::tools::{RUN, TOOL};
 use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST};
 use fuze_policy::cerbos::{Files, Source};
-use fuze_policy::{CallFacts, Decision, Engine, EngineError, Request, RunFacts, ToolFacts, Verdict};
+use fuze_policy::{CallFacts, Decision, Engine, EngineError, Request, RunFacts, Verdict};
 
 const HEAD: &str = "apiVersion: api.cerbos.dev/v1\n";
 
@@ -26,24 +35,8 @@ fn load(policies: &[(&str, &str)], manifest: Option<&str>) -> Result<Cerbos, Loa
 fn decide(engine: &Cerbos) -> Result<Verdict, EngineError> {
     let roles = ["a".to_owned()];
     engine.decide(&Request {
-        tool: ToolFacts {
-            name: "pay",
-            classification: "public",
-            art9_basis: None,
-            residency: "eu",
-            effect: "once",
-            egress: "none",
-        },
-        run: RunFacts {
-            tenant: "acme",
-            principal: "agent-1",
-            roles: &roles,
-            purpose: "care",
-            lawful_basis: "consent",
-            annex_iii: "none",
-            art22: "none",
-            has_subject: false,
-        },
+        tool: TOOL,
+        run: RunFacts { roles: &roles, ..RUN },
         call: CallFacts { args: b"{}", depth: 0 },
     })
 }
