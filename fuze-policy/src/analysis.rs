@@ -11,6 +11,7 @@
 //! Deliberately absent: limits on what an evaluation may cost.
 
 mod atoms;
+mod cell_set;
 mod cells;
 mod confirm;
 mod decide;
@@ -19,6 +20,7 @@ mod finding;
 mod frames;
 mod lint;
 mod logic;
+mod memo;
 mod model;
 mod outcome;
 mod proof;

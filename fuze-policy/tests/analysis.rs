@@ -458,3 +458,38 @@ fn sets_that_differ_are_compared() {
     let of_derived = r#"ALLOW "a" both size(runtime.effectiveDerivedRoles) == 0"#;
     assert!(!at_once(&root(&[of_derived]), &root(&[of_derived])));
 }
+
+/// What cannot be looked into may come out differently for another value of an argument, in another scope, and for other derived roles.
+#[test]
+fn what_cannot_be_looked_into_is_not_the_same_everywhere() {
+    // `{"tenant": "g1"}` opens what no other tenant's own name does.
+    let unlocking = root(&[r#"ALLOW "a" both R.attr.args.tenant.matches("^g[0-9]$")"#]);
+    let proof = prove(&unlocking, &Property::NothingCrossesTenants);
+    assert!(!proof.is_proven(), "{proof}");
+    let unlocking = root(&[r#"ALLOW "a" both size(R.attr.args) == size(R.attr.args.tenant)"#]);
+    let proof = prove(&unlocking, &Property::NothingCrossesTenants);
+    assert!(!proof.is_proven(), "{proof}");
+    // In the root everything contains the scope's name.
+    let rule = r#"ALLOW "a" both !R.attr.args.x.contains(R.scope)"#;
+    let (old, new) =
+        (load(&[policy("", &[rule])]), load(&[policy("", &["ALLOW \"a\" both"]), policy("acme", &[rule])]));
+    let proof = diff(&load(&[policy("", &[rule]), policy("globex", &[])]), &new);
+    assert!(!proof.is_proven() && !diff(&old, &new).is_proven(), "{proof}");
+    // A principal's policy sees no derived roles for the first action, and for the second those that came after it.
+    let roles = "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: ds\n  definitions:\n    - {name: d, parentRoles: [\"*\"]}\n";
+    let rule = |action: &str, condition: &str| {
+        format!(
+            "{{action: \"{action}\", effect: EFFECT_DENY, condition: {{match: {{expr: '{condition}'}}}}}}"
+        )
+    };
+    let principal = format!(
+        "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: ann\n  version: default\n  rules:\n    - resource: agent.tool\n      actions: [{}, {}]\n",
+        rule("invoke", "size(runtime.effectiveDerivedRoles) > 0"),
+        rule("invoke:auto", "!(size(runtime.effectiveDerivedRoles) > 0)"),
+    );
+    let mut tools = policy("", &[r#"ALLOW "a" both P.id == "ann""#]);
+    tools.text = tools.text.replace("  rules:", "  importDerivedRoles: [ds]\n  rules:");
+    let set = load(&[Source::new("roles.yaml", roles), Source::new("principal.yaml", &principal), tools]);
+    let proof = prove(&set, &special());
+    assert!(!proof.is_proven(), "{proof}");
+}

@@ -61,7 +61,8 @@ pub(super) fn find<T>(
     for atom in free {
         let mut more = Vec::new();
         for var in atom.vars.iter().filter(|var| is_open(model, **var)) {
-            for json in suggestions(model, &base, *var, &atom.vars, &atom.points) {
+            let left = search.others(*var).filter_map(|cell| cell.json.clone());
+            for json in left.chain(suggestions(model, &base, *var, &atom.vars, &atom.points)) {
                 more.extend(tries.iter().map(|values| {
                     let mut values = values.clone();
                     values.put(model, *var, json.clone());

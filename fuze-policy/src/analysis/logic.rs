@@ -16,6 +16,14 @@ pub(super) enum Truth {
     Other,
 }
 
+/// What says how atoms come out.
+pub(super) trait Truths {
+    fn truth(&mut self, atom: AtomId) -> Truth;
+
+    /// How one comes out, if nothing has to be asked for that.
+    fn settled(&self, atom: AtomId) -> Option<Truth>;
+}
+
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Test {
@@ -38,10 +46,10 @@ pub(super) enum Logic {
 impl Test {
     /// Whether it holds; `None` where an expression fails. As [`cerbos::check`](crate::cerbos::check) does it: in order, and no further
     /// than decides.
-    pub(super) fn holds(&self, truth: &mut dyn FnMut(AtomId) -> Truth) -> Option<bool> {
+    pub(super) fn holds(&self, truths: &mut dyn Truths) -> Option<bool> {
         let mut first = |of: &[Test], wanted: bool| -> Option<bool> {
             for test in of {
-                if test.holds(truth)? == wanted {
+                if test.holds(truths)? == wanted {
                     return Some(true);
                 }
             }
@@ -51,7 +59,7 @@ impl Test {
             Self::All(of) => first(of, false).map(|found| !found),
             Self::Any(of) => first(of, true),
             Self::None(of) => first(of, true).map(|found| !found),
-            Self::Expr(logic) => match logic.truth(truth) {
+            Self::Expr(logic) => match logic.truth(truths) {
                 Truth::True => Some(true),
                 Truth::False | Truth::Other => Some(false),
                 Truth::Error => None,
@@ -72,11 +80,16 @@ impl Test {
 
 impl Logic {
     /// CEL's own logic: an operand that decides wins over errors beside it.
-    pub(super) fn truth(&self, truth: &mut dyn FnMut(AtomId) -> Truth) -> Truth {
+    pub(super) fn truth(&self, truths: &mut dyn Truths) -> Truth {
         let mut decide = |of: &[Logic], decisive: Truth, otherwise: Truth| {
+            let settled =
+                |logic: &Logic| matches!(logic, Self::Atom(atom) if truths.settled(*atom) == Some(decisive));
+            if of.iter().any(settled) {
+                return decisive;
+            }
             let mut failed = false;
             for logic in of {
-                let found = logic.truth(truth);
+                let found = logic.truth(truths);
                 if found == decisive {
                     return decisive;
                 }
@@ -87,20 +100,20 @@ impl Logic {
         match self {
             Self::And(of) => decide(of, Truth::False, Truth::True),
             Self::Or(of) => decide(of, Truth::True, Truth::False),
-            Self::Not(of) => match of.truth(truth) {
+            Self::Not(of) => match of.truth(truths) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
                 Truth::Error | Truth::Other => Truth::Error,
             },
             Self::If(three) => {
                 let [condition, then, otherwise] = &**three;
-                match condition.truth(truth) {
-                    Truth::True => then.truth(truth),
-                    Truth::False => otherwise.truth(truth),
+                match condition.truth(truths) {
+                    Truth::True => then.truth(truths),
+                    Truth::False => otherwise.truth(truths),
                     Truth::Error | Truth::Other => Truth::Error,
                 }
             }
-            Self::Atom(atom) => truth(*atom),
+            Self::Atom(atom) => truths.truth(*atom),
         }
     }
 

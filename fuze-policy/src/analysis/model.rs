@@ -185,6 +185,10 @@ impl<'p> Model<'p> {
         self.vars.get(id.0 as usize)
     }
 
+    pub(super) fn cells_of(&self, var: VarId) -> &[CellId] {
+        self.variable(var).map_or(&[], |variable| &variable.cells)
+    }
+
     pub(super) fn cell(&self, id: CellId) -> &Cell {
         self.cells.get(id.0 as usize).unwrap_or(&Cell::MISSING)
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::super::frames::{Frames, Wanted};
 use super::super::logic::{Closing, each_part};
+use super::super::memo::Memo;
 use super::super::model::{Model, RuleOf, rules};
-use super::super::search::{Memo, Search};
+use super::super::search::Search;
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
@@ -306,10 +307,7 @@ fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<
             let mut search = Search::new(model, frame, Memo::default());
             loop {
                 if tests.iter().all(|test| can_hold(test, &mut search, Ask::Any)) {
-                    match search.chosen_tool() {
-                        Some(tool) => drop(fits.insert(tool)),
-                        None => fits.extend(0..model.tools.len()),
-                    }
+                    fits.extend(search.tools_left());
                 }
                 if fits.len() == model.tools.len() || !search.next() {
                     break;

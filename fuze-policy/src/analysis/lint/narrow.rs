@@ -3,8 +3,9 @@
 use super::super::atoms::{Atom, AtomId};
 use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
+use super::super::memo::Memo;
 use super::super::model::{Model, rules};
-use super::super::search::{Memo, Search};
+use super::super::search::{Search, Where};
 use super::super::{Lint, Policies};
 use super::Findings;
 use crate::agent_tool::{ACTIONS, VERSION};
@@ -115,8 +116,8 @@ pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>, ask: Ask) -> bo
             return ANY;
         }
         let truth = match ask {
-            Ask::Any => search.truth(id, 0, 0),
-            Ask::These => search.truth_of_these(id, 0),
+            Ask::Any => search.truth(id, Where { bundle: 0, level: 0 }),
+            Ask::These => search.truth_of_these(id),
         };
         match truth {
             Truth::True => TRUE,
