@@ -29,7 +29,6 @@ mod same;
 mod says;
 mod search;
 mod tools;
-pub(crate) mod unreadable;
 mod vocabulary;
 mod witness;
 

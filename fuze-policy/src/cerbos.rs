@@ -4,6 +4,7 @@
 //! that passes over an error: conditions that fail are told, and it is strict unless asked otherwise.
 
 mod check;
+pub(crate) mod closing;
 mod files;
 mod glob;
 pub mod model;

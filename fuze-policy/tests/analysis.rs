@@ -493,3 +493,73 @@ fn what_cannot_be_looked_into_is_not_the_same_everywhere() {
     let proof = prove(&set, &special());
     assert!(!proof.is_proven(), "{proof}");
 }
+
+fn fifty() -> PolicySet {
+    let files = bundle::files();
+    load(&files.iter().map(|(name, text)| Source::new(name, text)).collect::<Vec<_>>())
+}
+
+/// Fifty rules of twenty-five tools, whose threshold is a conditional: as many cases as the rules tell apart, and not as there are values.
+#[test]
+fn fifty_rules_are_judged_within_few_cases() {
+    let set = fifty();
+    for (property, holds) in [
+        (Property::NothingCrossesTenants, true),
+        (special(), true),
+        (Property::never_auto("personal"), false),
+        // `rule-19` denies both actions wherever `rule-44` would allow one.
+        (Property::NoRuleIsDead, false),
+    ] {
+        let proof = prove(Policies::from(&set).within(100_000), &property);
+        assert_eq!(
+            (proof.is_proven(), proof.counterexample().is_some()),
+            (holds, !holds),
+            "{property}: {proof}"
+        );
+    }
+    // The same rules with one threshold higher, and one lower.
+    let with = |from: &str, to: &str| {
+        let files = bundle::files();
+        let source = |(name, text): &(String, String)| Source::new(name, &text.replace(from, to));
+        load(&files.iter().map(source).collect::<Vec<_>>())
+    };
+    let narrower = with("? 10000.0 : 100.0", "? 9000.0 : 100.0");
+    assert!(diff(&set, Policies::from(&narrower).within(400_000)).is_proven());
+    let proof = diff(&narrower, Policies::from(&set).within(400_000));
+    let amount = broken(&proof).request.as_ref().unwrap().resource.attr["args"]["amount"].as_f64().unwrap();
+    assert!((9000.0..10000.0).contains(&amount), "{amount}");
+}
+
+/// What stands around a conditional is compared with each of its branches; it fails where the condition does.
+#[test]
+fn conditionals_within_comparisons() {
+    for condition in [
+        "R.attr.args.n < (R.attr.residency == \"eu\" ? 5.0 : 3.0) && R.attr.args.n > 5.0",
+        "(P.attr.has_subject ? R.attr.args.n : R.attr.args.m) == 1.0 && R.attr.args.n == 2.0 && P.attr.has_subject",
+        "(has(R.attr.args.n) && R.attr.args.n > 3.0) == true && R.attr.args.n < 3.0",
+        "R.attr.classification in [P.attr.has_subject ? \"public\" : \"personal\"]",
+        "-(P.attr.has_subject ? 1.0 : 2.0) > 0.0 && R.attr.args.n > 1.0",
+        "{\"a\": P.attr.has_subject ? 1.0 : 2.0}.a > 2.0",
+        "(P.attr.has_subject ? {\"a\": 1.0} : {\"a\": 2.0}).a > 2.0",
+        // The condition fails, and with it all that stands around it.
+        "[R.attr.args.n > 1.0 ? 1.0 : 2.0][0] > 0.0 && R.attr.args.n == \"a\"",
+        "size(R.attr.args.n ? \"a\" : \"b\") == 1 && R.attr.args.n == 1.0",
+    ] {
+        let set = root(&[&format!("ALLOW \"a\" both {condition}")]);
+        let proof = prove(&set, &special());
+        assert!(proof.is_proven(), "{condition}: {proof}");
+    }
+    for condition in [
+        "R.attr.args.n < (R.attr.residency == \"eu\" ? 5.0 : 3.0) && R.attr.args.n > 4.0",
+        "R.attr.classification in [P.attr.has_subject ? \"public\" : \"special_category\"]",
+        // Another branch is not looked at, and may fail.
+        "(P.attr.has_subject ? 1.0 : R.attr.args.n) < 2.0 && !has(R.attr.args.n)",
+        "optional.of(1.0).orValue(R.attr.args.n ? 1.0 : 2.0) > 0.0 && !has(R.attr.args.n)",
+        "(R.attr.args.n > 3.0 || P.attr.has_subject) == true && R.attr.args.n == \"a\"",
+    ] {
+        let set = root(&[&format!("ALLOW \"a\" both {condition}")]);
+        let proof = prove(&set, &special());
+        let request = broken(&proof).request.clone().unwrap();
+        assert!(allows(&set, &request, "invoke:auto"), "{condition}");
+    }
+}

@@ -21,7 +21,7 @@ use fuze_policy::cerbos::{
 use serde_json::{Map, Value as Json, json};
 
 /// What conditions are put together of.
-const ATOMS: [&str; 38] = [
+const ATOMS: [&str; 48] = [
     r#"R.attr.tool_name == "t""#,
     r#"R.attr.tool_name in ["t", "u"]"#,
     r#"R.id != "u""#,
@@ -60,6 +60,16 @@ const ATOMS: [&str; 38] = [
     r#"V.v"#,
     r#"R.scope == """#,
     r#"P.id == "ann""#,
+    r#"R.attr.args.x < (R.attr.residency == "eu" ? 5.5 : 6.0)"#,
+    r#"(P.attr.has_subject ? R.attr.args.x : R.attr.args.y) == "a""#,
+    r#"R.attr.args.x == (has(R.attr.args.y) ? R.attr.args.y.z : 1)"#,
+    r#"(R.attr.args.x > 5 || R.attr.depth > 1) == P.attr.has_subject"#,
+    r#"R.attr.tool_name in [R.attr.args.x == "a" ? "t" : "u", "w"]"#,
+    r#"size(R.attr.args.x ? "a" : "ab") == 2"#,
+    r#"R.attr.args.x.matches("^a")"#,
+    r#"size(runtime.effectiveDerivedRoles) > 0"#,
+    r#""d" in runtime.effectiveDerivedRoles"#,
+    r#"R.attr.args.x.contains(R.scope)"#,
 ];
 
 /// What rules say about approval.
@@ -194,7 +204,7 @@ fn set(rng: &mut Rng) -> Set {
             })
             .collect()
     };
-    let v = |rng: &mut Rng| pick(rng, &ATOMS[..35]).to_owned();
+    let v = |rng: &mut Rng| pick(rng, &ATOMS).replace("V.v", "true");
     let mut files = vec![(head("", &v(rng)), rules(rng, 3))];
     let consent = "  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n";
     match rng.u8(..4) {
@@ -393,7 +403,7 @@ fn sane(proof: &Proof, of: &str) {
     }
 }
 
-const REQUESTS: usize = 100;
+const REQUESTS: usize = 150;
 const MOST_CASES: u64 = 10_000;
 
 #[test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::cells::{Point, Subject};
-use super::logic::{each_part, is_of_time};
 use super::vocabulary::{ARGS, attribute};
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
+use crate::cerbos::closing::is_of_time;
 use crate::cerbos::{Expression, Place};
 
 /// The number of an atom in the model.
@@ -83,7 +83,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
     let mut whole = false;
     // Paths inside `has(…)` are looked at together with its field.
     let mut asked: Vec<Path> = Vec::new();
-    each_part(expr, &mut |part| match &part.kind {
+    expr.visit(&mut |part| match &part.kind {
         Kind::Has { operand, field } => {
             if let Kind::Path(path) = &operand.kind {
                 let mut full = path.clone();
@@ -176,7 +176,7 @@ impl Looks {
 
 pub(super) fn mentions(expr: &Expr, root: Root) -> bool {
     let mut found = false;
-    each_part(expr, &mut |part| found |= matches!(&part.kind, Kind::Path(path) if path.root == root));
+    expr.visit(&mut |part| found |= matches!(&part.kind, Kind::Path(path) if path.root == root));
     found
 }
 
@@ -251,7 +251,7 @@ fn equates(expr: &Expr) -> bool {
 /// what it is compared with. Of the rest of a request, such as `R.kind` or `P.roles`, nothing is.
 fn is_of_cells(expr: &Expr) -> bool {
     let mut all = true;
-    each_part(expr, &mut |part| {
+    expr.visit(&mut |part| {
         if let Kind::Path(path) = &part.kind {
             all &= matches!(
                 path.root,
@@ -293,10 +293,7 @@ fn scalars(expr: &Expr) -> bool {
 fn is_boolean(expr: &Expr) -> bool {
     match &expr.kind {
         Kind::Literal(value) => matches!(value, Value::Bool(_)),
-        Kind::Binary(op, _) => !matches!(
-            op,
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo
-        ),
+        Kind::Binary(op, _) => op.compares(),
         Kind::Has { .. } | Kind::Matches(..) | Kind::Not(_) | Kind::And(_) | Kind::Or(_) => true,
         Kind::Fold(fold) => matches!(fold.kind, FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne),
         _ => false,

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::model::{CellId, Model, TestId, names_action, rows, scopes};
+use super::model::{CellId, Model, TestId, names_action, scopes};
 use super::says::SayId;
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
-use crate::agent_tool::{ACTIONS, KIND, VERSION};
+use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
 use crate::cerbos::{
     Condition, Effect, Params, Pattern, PolicyKind, PolicySet, RoleRow, Rule, ScopePermissions, Whom,

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
-use super::logic::{Closing, Logic, Test, Truth};
-use super::says::{SayId, Says, constant, split};
+use super::logic::{Logic, Test, Truth};
+use super::says::{SayId, Says, constant};
 use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
-use crate::agent_tool::{ACTIONS, KIND, VERSION};
+use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cel::{Expr, Kind, Map, Root};
+use crate::cerbos::closing::{Closing, split};
 use crate::cerbos::{
     CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom,
 };
 
-/// Conditionals of an output that are looked into, one within the other.
+/// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
 
 /// The number of a cell in the model.
@@ -62,22 +63,6 @@ pub(super) struct Model<'p> {
     pub(super) declared_roles: Option<&'p [String]>,
     by_key: HashMap<String, AtomId>,
     by_subject: HashMap<Subject, VarId>,
-}
-
-/// The rows of a set that are asked about tools: those of the version that is asked, for an action that is.
-pub(super) fn rows(set: &PolicySet) -> impl Iterator<Item = &Row> {
-    set.rows().iter().filter(|row| {
-        let Some(policy) = set.policy(row.policy) else { return false };
-        let kind = match (policy.kind, &row.whom) {
-            (PolicyKind::Resource, _) => &*policy.name == KIND,
-            // A run's principal is looked for in the root alone.
-            (PolicyKind::Principal, Whom::Resource(resource)) => {
-                policy.scope.is_empty() && resource.matches(KIND)
-            }
-            _ => false,
-        };
-        kind && &*policy.version == VERSION && ACTIONS.iter().any(|action| row.action.matches(action))
-    })
 }
 
 /// The scopes that have policies for tools: runs of tenants with such a name are decided there, others in the root.
@@ -215,7 +200,7 @@ impl<'p> Model<'p> {
                 // What is not written out is told apart by the policy that it stands in.
                 let salt = format!("{salt}/{}", params.id);
                 let exact = closing.exact;
-                Test::Expr(self.logic(&closed, exact, &salt, expression))
+                Test::Expr(self.logic(&closed, exact, &salt, expression, MOST_SPLITS))
             }
         }
     }
@@ -231,9 +216,9 @@ impl<'p> Model<'p> {
         if let Some(says) = constant(&expr).filter(|_| exact) {
             return says;
         }
-        match split(&expr).filter(|_| exact && splits > 0) {
+        match split(&expr, false).filter(|_| exact && splits > 0) {
             Some((condition, both)) => {
-                let condition = self.logic(condition, exact, salt, stands);
+                let condition = self.logic(condition, exact, salt, stands, MOST_SPLITS);
                 let both = both.map(|expr| self.read_said(expr, exact, salt, stands, splits - 1));
                 Says::If(condition, Box::new(both))
             }
@@ -241,17 +226,24 @@ impl<'p> Model<'p> {
         }
     }
 
-    fn logic(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression) -> Logic {
-        let mut all = |of: &[Expr]| of.iter().map(|e| self.logic(e, exact, salt, stands)).collect();
+    fn logic(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression, splits: u32) -> Logic {
+        let mut all = |of: &[Expr]| of.iter().map(|e| self.logic(e, exact, salt, stands, splits)).collect();
         match &expr.kind {
             Kind::And(of) => Logic::And(all(of)),
             Kind::Or(of) => Logic::Or(all(of)),
-            Kind::Not(of) => Logic::Not(Box::new(self.logic(of, exact, salt, stands))),
+            Kind::Not(of) => Logic::Not(Box::new(self.logic(of, exact, salt, stands, splits))),
             Kind::Conditional(three) => {
-                let three = three.each_ref().map(|e| self.logic(e, exact, salt, stands));
+                let three = three.each_ref().map(|e| self.logic(e, exact, salt, stands, splits));
                 Logic::If(Box::new(three))
             }
-            _ => Logic::Atom(self.intern(expr, exact, salt, stands)),
+            _ => match split(expr, true).filter(|_| exact && splits > 0) {
+                Some((condition, [then, otherwise])) => {
+                    let three = [condition, &then, &otherwise];
+                    let three = three.map(|e| self.logic(e, exact, salt, stands, splits - 1));
+                    Logic::If(Box::new(three))
+                }
+                None => Logic::Atom(self.intern(expr, exact, salt, stands)),
+            },
         }
     }
 
