@@ -33,6 +33,7 @@ pub use set::{
 
 // For proofs, which evaluate the same rules over cells instead of values.
 pub(crate) use check::bindings;
+pub(crate) use glob::texts_told_apart;
 // For what else is written in YAML beside policies: manifests and test suites.
 pub(crate) use files::read_file;
 pub(crate) use model::fields::{Fields, list_of, text_of};

@@ -167,7 +167,7 @@ fn special_categories_alone() {
 fn what_is_not_known_is_said() {
     for rules in [
         &["ALLOW \"a\" both R.attr.args.x.matches(\"^[a-c]{7}-[0-9]{3}$\")"][..],
-        &["ALLOW \"a\" both now() < timestamp(\"2020-01-01T00:00:00Z\")"],
+        &["ALLOW \"a\" both now().getHours() > 6"],
         &["ALLOW \"a\" both R.attr.args.x.size() == 3 && R.attr.args.x.lowerAscii() == \"q\""],
     ] {
         match prove(&root(rules), &special()) {
@@ -178,8 +178,12 @@ fn what_is_not_known_is_said() {
             other => panic!("{rules:?}: {other}"),
         }
     }
-    let patterns = root(&["ALLOW \"a*\" both R.attr.classification == \"public\"", "DENY \"*b\" both"]);
-    let proof = prove(&patterns, &special());
+    let looked_for: Vec<String> = (0..13).map(|at| format!("\"r{at}\" in P.roles")).collect();
+    let many = root(&[&format!(
+        "ALLOW \"a\" both R.attr.classification == \"public\" && ({})",
+        looked_for.join(" || ")
+    )]);
+    let proof = prove(Policies::from(&many).within(1_000), &special());
     assert!(matches!(proof, Proof::Unknown { reason: Reason::RolePatterns { .. }, .. }), "{proof}");
     // Two dozen arguments, each in several ways.
     let each: Vec<String> = (0..24).map(|n| format!("(R.attr.args.a{n} == \"x\" ? true : R.attr.args.a{n} == \"y\" ? true : has(R.attr.args.b{n}))")).collect();
@@ -562,4 +566,75 @@ fn conditionals_within_comparisons() {
         let request = broken(&proof).request.clone().unwrap();
         assert!(allows(&set, &request, "invoke:auto"), "{condition}");
     }
+}
+
+/// Patterns are sets of roles: who is meant by both is somebody else than who is meant by one.
+#[test]
+fn patterns_of_roles_that_overlap() {
+    let public = r#"ALLOW "a*" both R.attr.classification == "public""#;
+    assert!(prove(&root(&[public, "DENY \"*b\" both"]), &special()).is_proven());
+    let proof = prove(&root(&[public, "ALLOW \"*b\" both"]), &special());
+    let role = |proof: &Proof| broken(proof).request.as_ref().unwrap().principal.roles[0].to_string();
+    assert!(role(&proof).ends_with('b'), "{proof}");
+    let old = [r#"ALLOW "team:*" invoke R.attr.tool_name == "t""#, "DENY \"team:x*\" both"];
+    for (new, role_is) in [
+        ([r#"ALLOW "team:[a-w]*" invoke R.attr.tool_name == "t""#, old[1]], None),
+        // A class may hold the `:` that a star stops at.
+        ([r#"ALLOW "team:[!x]*" invoke R.attr.tool_name == "t""#, old[1]], Some("team::")),
+        ([r#"ALLOW "team:a*" invoke R.attr.tool_name == "t""#, old[1]], None),
+        ([old[0], "DENY \"team:*\" both"], None),
+        ([old[0], "DENY \"team:xy*\" both"], Some("team:x")),
+        ([r#"ALLOW "team*" invoke R.attr.tool_name == "t""#, old[1]], Some("team")),
+        ([r#"ALLOW "team:**" invoke R.attr.tool_name == "t""#, old[1]], Some("team:")),
+    ] {
+        let (before, after) = (root(&old), root(&new));
+        let proof = diff(&before, &after);
+        assert_eq!(proof.is_proven(), role_is.is_none(), "{new:?}: {proof}");
+        if let Some(start) = role_is {
+            let request = broken(&proof).request.as_ref().unwrap();
+            assert!(role(&proof).starts_with(start) && allows(&after, request, "invoke"), "{new:?}: {proof}");
+        }
+    }
+}
+
+fn at(time: Timestamp, set: &PolicySet, input: &CheckInput) -> bool {
+    let output = cerbos::check(set, input, &CheckParams::at(time)).unwrap();
+    let found = output.action("invoke").unwrap();
+    found.effect == Effect::Allow && !found.rests_on_failure
+}
+
+/// Times are told apart by what they are compared with.
+#[test]
+fn conditions_about_the_time() {
+    let until = |time: &str| format!("ALLOW \"a\" invoke now() < timestamp(\"{time}\")");
+    let set = |rules: &[String]| root(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    let (may, june) = (until("2026-05-01T00:00:00Z"), until("2026-06-01T00:00:00Z"));
+    assert!(diff(&set(&[june.clone()]), &set(&[may.clone()])).is_proven());
+    // The same instant, written otherwise.
+    let same = until("2026-06-01T02:00:00+02:00");
+    assert!(diff(&set(&[june.clone()]), &set(std::slice::from_ref(&same))).is_proven());
+    let (before, after) = (set(&[may.clone()]), set(&[june]));
+    let proof = diff(&before, &after);
+    let found = broken(&proof);
+    let (time, request) = (found.at().unwrap(), found.request.as_ref().unwrap());
+    assert!(at(time, &after, request) && !at(time, &before, request), "{proof}");
+    assert!(proof.to_string().contains(" at 2026-05-"), "{proof}");
+    // A nanosecond more.
+    let longer = until("2026-05-01T00:00:00.000000001Z");
+    let proof = diff(&before, &set(&[longer]));
+    assert_eq!(broken(&proof).at().unwrap().seconds, 1_777_593_600);
+    let never = r#"ALLOW "a" both now() > timestamp("2026-01-02T00:00:00Z") && timestamp("2026-01-01T00:00:00Z") >= now()"#;
+    assert!(prove(&root(&[never]), &special()).is_proven());
+    assert!(broken(&prove(&root(&[never]), &Property::NoRuleIsDead)).rule.ends_with("r0"));
+    let beside = r#"ALLOW "a" both now() > timestamp("2026-01-02T00:00:00Z") && R.attr.args.x == 1"#;
+    assert!(broken(&prove(&root(&[beside]), &special())).time().unwrap().starts_with("2026-01-03"));
+    let early = prove(&root(&[r#"ALLOW "a" both now().getHours() < 6"#]), &special());
+    assert!(broken(&early).time().is_some(), "{early}");
+    // What else is asked of the time stays free.
+    let day = |times: &str| root(&[&format!("ALLOW \"a\" invoke {times}")]);
+    let proof = diff(&day("now().getDayOfWeek() < 2"), &day("now().getDayOfWeek() < 1"));
+    assert!(matches!(proof, Proof::Unknown { reason: Reason::Opaque { .. }, .. }), "{proof}");
+    // The ends of time.
+    let end = day("now() <= timestamp(\"9999-12-31T23:59:59.999999999Z\")");
+    assert!(diff(&day("true"), &end).is_proven() && diff(&end, &day("true")).is_proven());
 }

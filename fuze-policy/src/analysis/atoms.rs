@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cells::{Point, Subject};
 use super::vocabulary::{ARGS, attribute};
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
-use crate::cerbos::closing::is_of_time;
+use crate::cerbos::closing::{constant, is_of_time};
 use crate::cerbos::{Expression, Place};
 
 /// The number of an atom in the model.
@@ -69,6 +69,35 @@ pub(super) struct Looks {
 
 /// Looks through a closed expression.
 pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
+    let mut looks = looked_through(expr, exact);
+    if let Some(instant) = compares_now(expr).filter(|_| exact) {
+        (looks.subjects, looks.points, looks.form) = (vec![Subject::Now], vec![instant], Form::Cells);
+    }
+    looks
+}
+
+/// The instant that the time is compared with, if that is all.
+fn compares_now(expr: &Expr) -> Option<Point> {
+    let Kind::Binary(op, both) = &expr.kind else { return None };
+    let [left, right] = &**both;
+    let is_now =
+        |e: &Expr| matches!(&e.kind, Kind::Call(function, of) if function.name() == "now" && of.is_empty());
+    let other = if is_now(left) {
+        right
+    } else if is_now(right) {
+        left
+    } else {
+        return None;
+    };
+    match constant(other)? {
+        Ok(Value::Timestamp(at)) if op.compares() => {
+            Some(Point::Instant(i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanoseconds)))
+        }
+        _ => None,
+    }
+}
+
+fn looked_through(expr: &Expr, exact: bool) -> Looks {
     let mut looks = Looks {
         subjects: Vec::new(),
         form: Form::Points,

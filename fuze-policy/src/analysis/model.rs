@@ -106,6 +106,8 @@ impl<'p> Model<'p> {
 
     fn bundle(&mut self, policies: &Policies<'p>, salt: usize) {
         let set = policies.set;
+        // One request has one time, whichever set decides.
+        let now = self.bundles.first().map_or(policies.params.now, |bundle| bundle.params.now);
         let (mut tests, mut says) = (HashMap::new(), HashMap::new());
         let mut condition = |this: &mut Self, condition: Option<&Condition>, params: &Params| {
             let Some(condition) = condition else { return };
@@ -139,7 +141,8 @@ impl<'p> Model<'p> {
             condition(self, row.rule.condition.as_ref(), &row.rule.params);
             output(self, &row.rule);
         }
-        self.bundles.push(Bundle { set, params: policies.params.clone(), tests, says });
+        let params = CheckParams { now, ..policies.params.clone() };
+        self.bundles.push(Bundle { set, params, tests, says });
     }
 
     /// The test of a condition.

@@ -192,7 +192,7 @@ impl<'m, 'p> Search<'m, 'p> {
                         return Source::Is(None);
                     }
                 }
-                Subject::Attribute(_) | Subject::Argument(_) => {}
+                Subject::Attribute(_) | Subject::Argument(_) | Subject::Now => {}
             }
         } else if variable.subject == Subject::Attribute(ART9_BASIS) {
             let class = VarId(CLASSIFICATION as u32);
@@ -471,7 +471,7 @@ impl<'m, 'p> Search<'m, 'p> {
         places.filter_map(move |at| cells.get(at)).map(move |id| model.cell(*id))
     }
 
-    /// Values of this case: of what is left the first that comes, and no argument that nothing has told apart.
+    /// Values of this case: of what is left the first that comes, and neither an argument nor a time that nothing has told apart.
     pub(super) fn values(&mut self) -> Values {
         let model = self.model;
         // Only what was chosen is kept for the cases to come.
@@ -481,7 +481,7 @@ impl<'m, 'p> Search<'m, 'p> {
             let var = VarId(at as u32);
             let is_set = match variable.subject {
                 Subject::Attribute(_) => true,
-                Subject::Argument(_) => {
+                Subject::Argument(_) | Subject::Now => {
                     let forced = self.forced.is_some_and(|(forced, _)| forced == var);
                     forced || self.is_cut(var)
                 }

@@ -225,7 +225,7 @@ fn binds(expr: &Expr) -> bool {
 }
 
 /// The value of an expression that looks at nothing, or why it has none; `None` if it looks at something.
-pub(crate) fn value(expr: &Expr) -> Option<Result<Json, EvalError>> {
+pub(crate) fn constant(expr: &Expr) -> Option<Result<Value, EvalError>> {
     let mut looks = is_of_time(expr);
     expr.visit(&mut |part| looks |= matches!(part.kind, Kind::Path(_)));
     if looks {
@@ -233,8 +233,12 @@ pub(crate) fn value(expr: &Expr) -> Option<Result<Json, EvalError>> {
     }
     let never = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
     let nobody = Activation::new(Principal::default(), Resource::default(), never);
-    let value = Program::of_part(expr.clone()).eval(&nobody, &mut Budget::default());
-    Some(value.and_then(|value| value.to_json()))
+    Some(Program::of_part(expr.clone()).eval(&nobody, &mut Budget::default()))
+}
+
+/// The same as an output writes it.
+pub(crate) fn value(expr: &Expr) -> Option<Result<Json, EvalError>> {
+    Some(constant(expr)?.and_then(|value| value.to_json()))
 }
 
 /// The first `condition ? then : otherwise` within, brought outside: `a < (c ? x : y)` is `c ? a < x : a < y`. All that stands around it is
