@@ -80,6 +80,15 @@ pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
 impl<'p> Model<'p> {
     /// Looks through policy sets. With `tenants_in_arguments`, what the arguments say is compared with tenants.
     pub(super) fn new(policies: &[&Policies<'p>], tenants_in_arguments: bool) -> Self {
+        Self::looked_through(policies, tenants_in_arguments, false)
+    }
+
+    /// The same, and what conditions cannot be decided for as a whole is looked at in some samples.
+    pub(super) fn with_samples(policies: &Policies<'p>) -> Self {
+        Self::looked_through(&[policies], false, true)
+    }
+
+    fn looked_through(policies: &[&Policies<'p>], tenants_in_arguments: bool, samples: bool) -> Self {
         let tools = policies.iter().find_map(|policies| policies.tools);
         let mut model = Self {
             bundles: Vec::new(),
@@ -100,7 +109,7 @@ impl<'p> Model<'p> {
         for (salt, policies) in policies.iter().enumerate() {
             model.bundle(policies, salt);
         }
-        model.make_cells(tools, tenants_in_arguments);
+        model.make_cells(tools, tenants_in_arguments, samples);
         model
     }
 
@@ -319,7 +328,7 @@ impl<'p> Model<'p> {
         .collect()
     }
 
-    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool) {
+    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool, samples: bool) {
         let classes = self.classes(tenants_in_arguments);
         let mut points: Vec<BTreeSet<Point>> = vec![BTreeSet::new(); self.vars.len()];
         let mut note = |var: usize, point: Point| {
@@ -330,6 +339,12 @@ impl<'p> Model<'p> {
         for atom in &self.atoms {
             for var in &atom.vars {
                 atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
+            }
+        }
+        let opaque = self.atoms.iter().filter(|atom| samples && atom.form == Form::Points);
+        for (atom, var) in opaque.flat_map(|atom| atom.vars.iter().map(move |var| (atom, var))) {
+            if let Some(Subject::Attribute(_)) = self.variable(*var).map(|variable| &variable.subject) {
+                sampled(&atom.points).into_iter().for_each(|point| note(var.0 as usize, point));
             }
         }
         // What is a cell of one variable is a cell of whatever is compared with it: beside a region it would never seem to be equal.
@@ -434,6 +449,20 @@ impl<'p> Model<'p> {
         };
         cells.into_iter().filter(|cell| seen.insert(told_apart(cell))).collect()
     }
+}
+
+/// Texts for which a condition that cannot be decided for all of them may come out differently.
+fn sampled(points: &[Point]) -> Vec<Point> {
+    let around = points.iter().filter_map(|point| match point {
+        Point::Text(text) => {
+            Some([format!("{text}x"), format!("x{text}"), text.to_uppercase(), text.to_lowercase()])
+        }
+        Point::Number(_) | Point::Instant(_) => None,
+    });
+    let some = ["a", "A", "a_b", "a-b", "a.b", "a b", "B-7:x", "0", "_", "-", "ä"].map(str::to_owned);
+    let long = ["z".repeat(40), "Z9".repeat(150)];
+    let all = around.flatten().chain(some).chain(long);
+    all.map(|text| Point::Text(text.into())).collect()
 }
 
 /// What the first attributes of a declared tool are, in their order.
