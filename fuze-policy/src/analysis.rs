@@ -64,7 +64,7 @@ impl<'p> Policies<'p> {
     /// Decides at this time where that makes a difference and no condition says which times do.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
-        Self { params: CheckParams { now, ..self.params }, ..self }
+        Self { params: CheckParams { now: Some(now), ..self.params }, ..self }
     }
 
     /// Looks at so many cases of each proof before giving up, instead of at [`MOST_CASES`].

@@ -32,7 +32,7 @@ pub(super) struct Real {
 impl Bundle<'_> {
     /// How this set decides, at the time that was chosen.
     fn params_at(&self, now: Option<Timestamp>) -> CheckParams {
-        CheckParams { now: now.unwrap_or(self.params.now), ..self.params.clone() }
+        CheckParams { now: now.or(self.params.now), ..self.params.clone() }
     }
 
     fn decide(&self, input: CheckInput, now: Option<Timestamp>) -> Real {
@@ -49,7 +49,7 @@ pub(super) fn decide(search: &Search<'_, '_>, values: &Values) -> Vec<Real> {
     let of_time = search.free_atoms().iter().any(|atom| atom.of_time);
     let bundles = search.model.bundles.iter().zip(&frame.scopes);
     let decide = |(bundle, scope): (&Bundle<'_>, &Arc<str>)| {
-        let now = values.now.or(of_time.then_some(bundle.params.now));
+        let now = values.now.or(bundle.params.now.filter(|_| of_time));
         bundle.decide(values.request(frame, scope), now)
     };
     bundles.map(decide).collect()
