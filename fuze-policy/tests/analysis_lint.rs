@@ -189,7 +189,7 @@ fn what_could_not_be_read_is_no_objection() {
     // None of them is dead or needless, alone or beside another.
     let both = format!(
         "{}{}",
-        rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.tool_name == "send_mail""#),
+        rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.tool_name == "customer_lookup""#),
         rule("second", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.tool_name.matches("^[a-z]{4}_[a-z]{4}$")"#)
     );
     let found = of(&both);
