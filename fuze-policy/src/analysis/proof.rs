@@ -216,9 +216,8 @@ impl fmt::Display for Counterexample {
             write!(f, "{place}: ")?;
         }
         write!(f, "it does not hold that {}: {}", self.property, self.explanation)?;
-        match &self.request {
-            Some(request) => write!(f, "; for example {}", shown(request))?,
-            None => {}
+        if let Some(request) = &self.request {
+            write!(f, "; for example {}", shown(request))?;
         }
         match self.time() {
             Some(time) => write!(f, " at {time}"),
