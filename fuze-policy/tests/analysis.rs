@@ -609,13 +609,13 @@ fn at(time: Timestamp, set: &PolicySet, input: &CheckInput) -> bool {
 #[test]
 fn conditions_about_the_time() {
     let until = |time: &str| format!("ALLOW \"a\" invoke now() < timestamp(\"{time}\")");
-    let set = |rules: &[String]| root(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    let set = |rule: &str| root(&[rule]);
     let (may, june) = (until("2026-05-01T00:00:00Z"), until("2026-06-01T00:00:00Z"));
-    assert!(diff(&set(&[june.clone()]), &set(&[may.clone()])).is_proven());
+    assert!(diff(&set(&june), &set(&may)).is_proven());
     // The same instant, written otherwise.
     let same = until("2026-06-01T02:00:00+02:00");
-    assert!(diff(&set(&[june.clone()]), &set(std::slice::from_ref(&same))).is_proven());
-    let (before, after) = (set(&[may.clone()]), set(&[june]));
+    assert!(diff(&set(&june), &set(&same)).is_proven());
+    let (before, after) = (set(&may), set(&june));
     let proof = diff(&before, &after);
     let found = broken(&proof);
     let (time, request) = (found.at().unwrap(), found.request.as_ref().unwrap());
@@ -623,7 +623,7 @@ fn conditions_about_the_time() {
     assert!(proof.to_string().contains(" at 2026-05-"), "{proof}");
     // A nanosecond more.
     let longer = until("2026-05-01T00:00:00.000000001Z");
-    let proof = diff(&before, &set(&[longer]));
+    let proof = diff(&before, &set(&longer));
     assert_eq!(broken(&proof).at().unwrap().seconds, 1_777_593_600);
     let never = r#"ALLOW "a" both now() > timestamp("2026-01-02T00:00:00Z") && timestamp("2026-01-01T00:00:00Z") >= now()"#;
     assert!(prove(&root(&[never]), &special()).is_proven());
