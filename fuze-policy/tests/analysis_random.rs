@@ -13,7 +13,9 @@ use std::sync::Arc;
 use fastrand::Rng;
 use fuze_policy::Decision;
 use fuze_policy::agent_tool::verdict;
-use fuze_policy::analysis::{Lint, Policies, Proof, Property, Reason, Tools, diff, lint, prove};
+use fuze_policy::analysis::{
+    Counterexample, Lint, Policies, Proof, Property, Reason, Tools, diff, lint, prove,
+};
 use fuze_policy::cel::Timestamp;
 use fuze_policy::cerbos::{
     self, CheckInput, CheckParams, Effect, Outcome, PolicySet, Principal, Resource, Source, Step,
@@ -21,7 +23,7 @@ use fuze_policy::cerbos::{
 use serde_json::{Map, Value as Json, json};
 
 /// What conditions are put together of.
-const ATOMS: [&str; 38] = [
+const ATOMS: [&str; 51] = [
     r#"R.attr.tool_name == "t""#,
     r#"R.attr.tool_name in ["t", "u"]"#,
     r#"R.id != "u""#,
@@ -60,6 +62,19 @@ const ATOMS: [&str; 38] = [
     r#"V.v"#,
     r#"R.scope == """#,
     r#"P.id == "ann""#,
+    r#"R.attr.args.x < (R.attr.residency == "eu" ? 5.5 : 6.0)"#,
+    r#"(P.attr.has_subject ? R.attr.args.x : R.attr.args.y) == "a""#,
+    r#"R.attr.args.x == (has(R.attr.args.y) ? R.attr.args.y.z : 1)"#,
+    r#"(R.attr.args.x > 5 || R.attr.depth > 1) == P.attr.has_subject"#,
+    r#"R.attr.tool_name in [R.attr.args.x == "a" ? "t" : "u", "w"]"#,
+    r#"size(R.attr.args.x ? "a" : "ab") == 2"#,
+    r#"R.attr.args.x.matches("^a")"#,
+    r#"size(runtime.effectiveDerivedRoles) > 0"#,
+    r#""d" in runtime.effectiveDerivedRoles"#,
+    r#"R.attr.args.x.contains(R.scope)"#,
+    r#"now() < timestamp("2026-01-01T00:00:00Z")"#,
+    r#"timestamp("2026-01-01T00:00:00Z") <= now()"#,
+    r#"now() > timestamp("2026-03-01T00:00:00Z")"#,
 ];
 
 /// What rules say about approval.
@@ -137,7 +152,7 @@ struct Rule {
 }
 
 fn rule(rng: &mut Rng, name: usize) -> Rule {
-    let roles = pick(rng, &[r#"["a"]"#, r#"["a"]"#, r#"["*"]"#, r#"["g:*"]"#]);
+    let roles = pick(rng, &[r#"["a"]"#, r#"["a"]"#, r#"["*"]"#, r#"["g:*"]"#, r#"["*:x"]"#, r#"["?*"]"#]);
     let who = if rng.u8(..5) == 0 { "derivedRoles: [d]".to_owned() } else { format!("roles: {roles}") };
     let actions =
         pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
@@ -194,7 +209,7 @@ fn set(rng: &mut Rng) -> Set {
             })
             .collect()
     };
-    let v = |rng: &mut Rng| pick(rng, &ATOMS[..35]).to_owned();
+    let v = |rng: &mut Rng| pick(rng, &ATOMS).replace("V.v", "true");
     let mut files = vec![(head("", &v(rng)), rules(rng, 3))];
     let consent = "  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n";
     match rng.u8(..4) {
@@ -277,8 +292,11 @@ impl Set {
     }
 }
 
-fn params() -> CheckParams {
-    CheckParams::at(Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 })
+/// Before, at and after the times that conditions name: the same for a request and the one that it is compared with.
+fn params(input: &CheckInput) -> CheckParams {
+    let times = [1_767_225_599, 1_767_225_600, 1_769_904_000, 1_780_000_000];
+    let which = input.principal.attr["purpose"].as_str().map_or(0, str::len) + input.principal.roles.len();
+    CheckParams::at(Timestamp { seconds: times[which % times.len()], nanoseconds: 0, offset_seconds: 0 })
 }
 
 fn object(json: Json) -> Map<String, Json> {
@@ -336,7 +354,8 @@ fn request(rng: &mut Rng) -> CheckInput {
         }
     }
     resource.insert("args".to_owned(), args.into());
-    let mut roles: Vec<Arc<str>> = ["a", "b", "c", "g:x", "zz"].iter().map(|role| (*role).into()).collect();
+    let mut roles: Vec<Arc<str>> =
+        ["a", "b", "c", "g:x", "g:y", "h:x", "zz"].iter().map(|role| (*role).into()).collect();
     rng.shuffle(&mut roles);
     roles.truncate(rng.usize(1..=3));
     CheckInput {
@@ -366,8 +385,19 @@ fn scoped(input: &CheckInput, has_acme: bool) -> CheckInput {
 
 /// A denial where the run halts.
 fn decided(set: &PolicySet, input: &CheckInput) -> Decision {
-    let output = cerbos::check(set, input, &params()).unwrap();
+    decided_at(set, input, &params(input))
+}
+
+fn decided_at(set: &PolicySet, input: &CheckInput, params: &CheckParams) -> Decision {
+    let output = cerbos::check(set, input, params).unwrap();
     verdict(input, &output).map_or(Decision::Deny, |verdict| verdict.decision)
+}
+
+/// What is really decided about a counterexample, at its time; without one at the time that sets are looked at with.
+fn shown(set: &PolicySet, found: &Counterexample, has_acme: bool) -> Decision {
+    let now = Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 };
+    let request = scoped(found.request.as_ref().unwrap(), has_acme);
+    decided_at(set, &request, &CheckParams::at(found.at().unwrap_or(now)))
 }
 
 /// Whether one lets through no more than another. Written down here a second time, member by member.
@@ -393,7 +423,7 @@ fn sane(proof: &Proof, of: &str) {
     }
 }
 
-const REQUESTS: usize = 100;
+const REQUESTS: usize = 150;
 const MOST_CASES: u64 = 10_000;
 
 #[test]
@@ -424,7 +454,15 @@ fn what_is_proven_is_never_seen_to_fail() {
         }
         assert!(same.counterexample().is_none(), "{of}: {same}");
         if let Some(found) = auto.counterexample() {
-            assert_eq!(decided(&one, found.request.as_ref().unwrap()), Decision::Allow, "{of}: {auto}");
+            assert_eq!(shown(&one, found, text.has_acme()), Decision::Allow, "{of}: {auto}");
+        }
+        if let Some(found) = more.counterexample() {
+            let after = shown(&other, found, other_text.has_acme());
+            let before = shown(&one, found, text.has_acme());
+            assert!(!at_most(&after, &before), "{of}: {more}");
+        }
+        if let Some(found) = tenants.counterexample() {
+            assert_ne!(shown(&one, found, text.has_acme()), Decision::Deny, "{of}: {tenants}");
         }
         let findings = lint(within(&one), &Tools::default());
         let shadowed: Vec<String> = findings
@@ -468,7 +506,7 @@ fn what_is_proven_is_never_seen_to_fail() {
                         held |= rule.source == found.rule && !rule.inverted && outcome == met;
                     }
                 };
-                cerbos::check_stepwise(&one, &here, &params(), &mut tell).unwrap();
+                cerbos::check_stepwise(&one, &here, &params(&here), &mut tell).unwrap();
                 assert!(!held, "{of}: {dead} {here:#?}");
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::atoms::AtomId;
+use super::search::Salt;
 use crate::{Decision, Obligation};
 
 /// How far a call may go.
@@ -27,8 +28,8 @@ impl Reach {
     }
 }
 
-/// An output that cannot be looked into; of those that look at the derived roles, by scope.
-pub(super) type Open = (AtomId, u32);
+/// An output that cannot be looked into, and what tells it apart from itself elsewhere.
+pub(super) type Open = (AtomId, Salt);
 
 /// What a call comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +158,7 @@ mod tests {
     }
 
     fn approval(known: Obligation, open: &[u32]) -> Outcome {
-        Outcome::WithApproval { known, open: open.iter().map(|id| (AtomId(*id), 0)).collect() }
+        Outcome::WithApproval { known, open: open.iter().map(|id| (AtomId(*id), Salt::default())).collect() }
     }
 
     /// Each in what it is laxer than the first, and the words for it; `None` where it is not.

@@ -7,10 +7,11 @@ use super::atoms::VarId;
 use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
 use super::frames::{Frames, Wanted};
+use super::memo::Memo;
 use super::model::{CellId, Model, rules};
 use super::outcome::{Outcome, Reach, people};
 use super::same::decide_alike;
-use super::search::{Memo, Search};
+use super::search::Search;
 use super::vocabulary::TENANT;
 use super::{Counterexample, Policies, Proof, Property, Reason};
 use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
@@ -212,6 +213,7 @@ fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
         (Ok(_), Some(rule)) => Proof::Counterexample(Box::new(Counterexample {
             property,
             request: None,
+            seconds: None,
             rule: Arc::clone(&rule.source),
             place: Some(rule.place.clone()),
             explanation: "no request reaches this rule with its condition met".to_owned(),
@@ -242,9 +244,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
             let free = search.free_atoms();
             let confirmed = free.is_empty()
                 || confirm::find(search, &mut run.tries_left, |search, values| {
-                    let frame = search.frame;
-                    let scope = frame.scopes.first().map_or("", |scope| &**scope);
-                    confirm::holds(search, &values.request(frame, scope), rule).then_some(())
+                    confirm::holds(search, values, rule).then_some(())
                 })
                 .is_some();
             if confirmed {
@@ -358,11 +358,12 @@ impl<'r> Run<'r> {
 
     /// Whether all that there is was looked at, and nothing remains in doubt.
     pub(super) fn certain(&mut self, frames: &Frames<'_>) -> Result<(), Reason> {
-        if self.too_many {
-            return Err(Reason::TooManyCases { limit: self.limit });
-        }
+        // With these no number of cases would do.
         if !frames.doubtful.is_empty() {
             return Err(Reason::RolePatterns { patterns: frames.doubtful.clone() });
+        }
+        if self.too_many {
+            return Err(Reason::TooManyCases { limit: self.limit });
         }
         self.doubt.take().map_or(Ok(()), Err)
     }
@@ -390,6 +391,7 @@ fn counterexample(
     Counterexample {
         property: property.clone(),
         request: Some(real.input.clone()),
+        seconds: real.now.map(|now| (now.seconds, now.nanoseconds)),
         place: place_of(set, &rule),
         rule,
         explanation,
