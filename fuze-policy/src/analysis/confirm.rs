@@ -38,7 +38,7 @@ impl Bundle<'_> {
     fn decide(&self, input: CheckInput, now: Option<Timestamp>) -> Real {
         let output = cerbos::check(self.set, &input, &self.params_at(now)).ok();
         let decided = output.as_ref().and_then(|output| verdict(&input, output).ok());
-        let outcome = Outcome::of(decided.map(|verdict| verdict.decision));
+        let outcome = Outcome::of(decided);
         Real { input, output, outcome, now }
     }
 }

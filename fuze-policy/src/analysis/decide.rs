@@ -87,11 +87,16 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
         }
         match self.asked() {
             None => Outcome::Nothing,
-            Some(_) if auto.allows() => Outcome::Alone,
-            Some(asked) => {
-                // Nobody is left who could approve: that is a denial.
-                let known = asked.known.into_iter().try_fold(Obligation::default(), Obligation::strictest);
-                known.map_or(Outcome::Nothing, |known| Outcome::WithApproval { known, open: asked.open })
+            Some(Asked { known, open }) => {
+                let known = known.into_iter().try_fold(Obligation::default(), Obligation::strictest);
+                match known {
+                    _ if auto.allows() => {
+                        Outcome::Alone { known: known.unwrap_or_else(Obligation::of_nobody), open }
+                    }
+                    Some(known) => Outcome::WithApproval { known, open },
+                    // Nobody is left who could approve: that is a denial.
+                    None => Outcome::Nothing,
+                }
             }
         }
     }

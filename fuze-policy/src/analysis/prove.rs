@@ -37,12 +37,12 @@ fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str
     }
     let mut run = Run::new(property, policies);
     let found = run.each(&frames, &model, |run, search| {
-        if outcome(search, 0) != Outcome::Alone {
+        if outcome(search, 0).reach() != Reach::Alone {
             return None;
         }
         run.confirm(search, |search, values| {
             let [real] = one(confirm::decide(search, values))?;
-            (real.outcome == Outcome::Alone).then(|| {
+            (real.outcome.reach() == Reach::Alone).then(|| {
                 let explanation = format!(
                     "the tool `{}` is `{classification}` and allowed without approval",
                     real.input.resource.id
@@ -61,14 +61,17 @@ fn at_least_approvers(
     least: u8,
 ) -> Proof {
     let model = Model::new(&[policies], false);
-    // More roles only ask for more.
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: Some(classification) });
+    // `invoke` by one role and `invoke:auto` by another; more roles only ask for more.
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
     if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
     }
     let asks_less = |outcome: &Outcome| match outcome {
-        Outcome::WithApproval { known, .. } if known.approvers < least => Some(known.approvers),
-        Outcome::WithApproval { .. } | Outcome::Nothing | Outcome::Alone => None,
+        Outcome::WithApproval { known, .. } | Outcome::Alone { known, .. } if known.approvers < least => {
+            let nobody = known.may_approve.as_ref().is_some_and(BTreeSet::is_empty);
+            (!nobody).then_some(known.approvers)
+        }
+        Outcome::WithApproval { .. } | Outcome::Alone { .. } | Outcome::Nothing => None,
     };
     let mut run = Run::new(property, policies);
     let found = run.each(&frames, &model, |run, search| {
@@ -77,8 +80,12 @@ fn at_least_approvers(
             let [real] = one(confirm::decide(search, values))?;
             asks_less(&real.outcome).map(|asked| {
                 let tool = &real.input.resource.id;
+                let whose = match real.outcome.reach() {
+                    Reach::Alone => " that the tool or the law demands (the policy does not)",
+                    Reach::WithApproval | Reach::Nothing => "",
+                };
                 let explanation = format!(
-                    "an approval of the tool `{tool}`, which is `{classification}`, asks {}",
+                    "an approval of the tool `{tool}`, which is `{classification}`,{whose} asks {}",
                     people(asked)
                 );
                 counterexample(property, policies.set, &real, INVOKE, explanation)
