@@ -94,3 +94,10 @@ fn functions_cost_what_they_walk_and_build() {
     }
     assert!(others.is_empty(), "{}", others.join("\n"));
 }
+
+#[test]
+fn patterns_are_as_long_as_they_may_be_and_no_longer() {
+    let pattern = |length: usize| Program::parse(&format!("R.attr.s.matches('{}')", "x".repeat(length)));
+    assert!(pattern(4 * 1024).is_ok());
+    assert!(pattern(4 * 1024 + 1).unwrap_err().to_string().contains("longer than 4096 bytes"));
+}

@@ -85,7 +85,7 @@ fn formats_of_unsigned_integers() {
         r#""%d %b %o %x %X %s".format([10u, 10u, 10u, 10u, 10u, 10u]) == "10 1010 12 a A 10""#,
         r#""%d %b %o %x".format([-10, -10, -10, -10]) == "-10 -1010 -12 -a""#,
         r#""%d %b".format([0, 0]) == "0 0""#,
-        r#"math.sign(double("NaN")) != 0.0 && math.sqrt(dyn(9u)) == 3.0"#,
+        r#"math.isNaN(math.sign(double("NaN"))) && math.sqrt(dyn(9u)) == 3.0"#,
     ]);
 }
 
@@ -216,4 +216,55 @@ fn groups_in_replacements() {
         (r#"regex.replace("abc", "(a)(b)", r"\3")"#, "references group 3 but regex has only 2 group(s)"),
         (r#"regex.replace("abc", "b", r"\x")"#, "must be followed by a digit"),
     ]);
+}
+
+#[test]
+fn whole_numbers_beyond_doubles_are_text_in_json() {
+    hold(&[
+        r#"json.encode(9007199254740991) == "9007199254740991" && json.encode(9007199254740992) == "\"9007199254740992\"""#,
+        r#"json.encode(9007199254740991u) == "9007199254740991" && json.encode(9007199254740992u) == "\"9007199254740992\"""#,
+        r#"json.encode(-9007199254740992) == "\"-9007199254740992\"""#,
+    ]);
+}
+
+#[test]
+fn formats_by_kind() {
+    hold(&[
+        r#""%f %e".format([1u, 2u]) == "1.000000 2.000000e+00" && "%f %e".format([1, 2]) == "1.000000 2.000000e+00""#,
+        r#""%b %o %x %X".format([dyn(1u), dyn(8u), dyn(255u), dyn(255u)]) == "1 10 ff FF" && "%b".format([true]) == "1""#,
+        r#""%x".format(["ab"]) == "6162" && "%X".format([b"\xab"]) == "AB""#,
+    ]);
+    for (clause, value) in [
+        ("%b", "\"a\""),
+        ("%b", "1.5"),
+        ("%o", "\"a\""),
+        ("%o", "true"),
+        ("%o", "1.5"),
+        ("%x", "1.5"),
+        ("%x", "true"),
+        ("%x", "[1]"),
+        ("%f", "\"a\""),
+        ("%d", "\"a\""),
+        ("%e", "true"),
+    ] {
+        assert!(Program::parse(&format!("{clause:?}.format([{value}])")).is_err(), "{clause} {value}");
+        fail(&[(&format!("{clause:?}.format([dyn({value})])"), "error during formatting")]);
+    }
+}
+
+#[test]
+fn paths_of_shares() {
+    hold(&[
+        r#"dirPath(r"\\host\share") == r"\\host\share" && dirPath(r"\\host\share\x") == r"\\host\share" && dirPath(r"\\host") == "\\""#,
+        r#"dirPath(r"\\host\share\x\y") == r"\\host\share\x" && volumeName(r"\\host\share") == r"\\host\share""#,
+        r#"volumeName(r"\\host\\x") == "" && volumeName(r"\\\share\x") == "" && volumeName(r"\\host") == """#,
+    ]);
+}
+
+#[test]
+fn shifts() {
+    hold(&[
+        "math.bitShiftLeft(1, 0) == 1 && math.bitShiftLeft(1, 64) == 0 && math.bitShiftRight(-1, 1) == 9223372036854775807",
+    ]);
+    fail(&[("math.bitShiftLeft(1, -1)", "negative offset")]);
 }

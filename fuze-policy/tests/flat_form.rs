@@ -302,7 +302,7 @@ fn lists_are_walked() {
         r#"R.attr.args.l.exists_one(x, x == "b") && !R.attr.args.l.exists_one(x, x > "a") && !R.attr.args.l.exists_one(x, x == "d")"#,
         r#"P.roles.exists(x, x == "b") && !P.roles.exists(x, x == "c") && P.roles.all(x, x < "c")"#,
         r#"C.cl.exists(x, x == "b") && !C.cl.all(x, x == "b") && "b" in C.cl && G.list[1] == 2 && C.cl[0] == "a""#,
-        r#"["a", "b"].exists(x, x == "b") && "b" in ["a", "b"] && !("c" in ["a", "b"]) && size(["a", "b"]) == 2 && size(P.roles) == 2"#,
+        r#"["a", "b"].exists(x, x == "b") && "b" in ["a", "b"] && !("c" in ["a", "b"]) && size(["a", "b"]) == 2 && size(P.roles) == 2 && size(C.cl) == 2"#,
         "R.attr.args.e.all(x, x == 1) && !R.attr.args.e.exists(x, x == 1) && !R.attr.args.e.exists_one(x, x == 1)",
         // One that decides, decides beside failures.
         "R.attr.args.ns.exists(x, x == 2.5 || R.attr.nothing == 1)",
