@@ -8,16 +8,17 @@
     reason = "a test"
 )]
 
+mod common;
+
 use std::sync::Arc;
 
+use common::tools::{both_questions, object, pick, seed_and_rounds};
 use fastrand::Rng;
 use fuze_policy::Decision;
 use fuze_policy::agent_tool::verdict;
 use fuze_policy::analysis::{Lint, Policies, Proof, Property, Reason, Tools, diff, lint, prove};
 use fuze_policy::cel::Timestamp;
-use fuze_policy::cerbos::{
-    self, CheckInput, CheckParams, Effect, Outcome, PolicySet, Principal, Resource, Source, Step,
-};
+use fuze_policy::cerbos::{self, CheckInput, CheckParams, Effect, Outcome, PolicySet, Source, Step};
 use serde_json::{Map, Value as Json, json};
 
 /// What conditions are put together of.
@@ -75,10 +76,6 @@ const OUTPUTS: [&str; 10] = [
     r#"V.v ? {} : {"approval": {"trainings": ["u"]}}"#,
     r#"{"aproval": {}}"#,
 ];
-
-fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
-    of[rng.usize(..of.len())]
-}
 
 /// What any comparison may bring together.
 const OPERANDS: [&str; 19] = [
@@ -281,13 +278,6 @@ fn params() -> CheckParams {
     CheckParams::at(Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 })
 }
 
-fn object(json: Json) -> Map<String, Json> {
-    match json {
-        Json::Object(object) => object,
-        _ => Map::new(),
-    }
-}
-
 fn argument(rng: &mut Rng) -> Json {
     match rng.u8(..18) {
         0..=2 => json!("a"),
@@ -339,22 +329,7 @@ fn request(rng: &mut Rng) -> CheckInput {
     let mut roles: Vec<Arc<str>> = ["a", "b", "c", "g:x", "zz"].iter().map(|role| (*role).into()).collect();
     rng.shuffle(&mut roles);
     roles.truncate(rng.usize(1..=3));
-    CheckInput {
-        principal: Principal {
-            id: pick(rng, &["ann", "bob"]).to_owned(),
-            roles,
-            attr: principal,
-            ..Principal::default()
-        },
-        resource: Resource {
-            kind: "agent.tool".to_owned(),
-            id: tool.to_owned(),
-            attr: resource,
-            ..Resource::default()
-        },
-        actions: vec!["invoke".into(), "invoke:auto".into()],
-        ..CheckInput::default()
-    }
+    both_questions((pick(rng, &["ann", "bob"]), roles, principal), (tool, resource))
 }
 
 fn scoped(input: &CheckInput, has_acme: bool) -> CheckInput {
@@ -398,8 +373,7 @@ const MOST_CASES: u64 = 10_000;
 
 #[test]
 fn what_is_proven_is_never_seen_to_fail() {
-    let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
-    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(40u64);
+    let (seed, rounds) = seed_and_rounds(7, 40);
     let special = Property::never_auto("special_category");
     let (mut proven, mut broken, mut shadows, mut deads) = (0, 0, 0, 0);
     for round in 0..rounds {
