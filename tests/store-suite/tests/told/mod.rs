@@ -1,7 +1,7 @@
 //! What a store said that it had done, and whether what a crash left holds all of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fuze_agent::store::{ClaimError, EffectState, RunState, RunStore as _, StoredRun};
@@ -191,8 +191,8 @@ pub(crate) async fn holds(
 fn is_gone(directory: &Path, run: RunId, told: &Told, given: bool) -> Result<(), String> {
     for secret in &told.secrets {
         let left =
-            [directory.to_owned(), subjects(directory)].iter().any(|place| is_in_a_file(place, secret));
-        need(!left, || format!("what was erased from {run} is in a file"))?;
+            [directory.to_owned(), subjects(directory)].iter().find_map(|place| found_in(place, secret));
+        need(left.is_none(), || format!("what was erased from {run} is in {left:?}"))?;
     }
     const BLANK: &str = "SELECT count(*) FROM contents JOIN runs ON id = contents.run
         WHERE runs.run = ?1 AND (substr(content, -1) = x'20' OR substr(contents.keys, -1) = x'20')";
@@ -306,12 +306,15 @@ async fn claimed_once(store: &SqliteStore, run: RunId, told: &Told) -> Result<bo
     Ok(true)
 }
 
-fn is_in_a_file(directory: &Path, octets: &[u8]) -> bool {
-    std::fs::read_dir(directory).expect("a directory").any(|entry| {
+/// Which file below `directory` has these octets.
+fn found_in(directory: &Path, octets: &[u8]) -> Option<PathBuf> {
+    std::fs::read_dir(directory).expect("a directory").find_map(|entry| {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            return is_in_a_file(&path, octets);
+            return found_in(&path, octets);
         }
-        std::fs::read(path).expect("a file").windows(octets.len()).any(|window| window == octets)
+        let found =
+            std::fs::read(&path).expect("a file").windows(octets.len()).any(|window| window == octets);
+        found.then_some(path)
     })
 }
