@@ -2,7 +2,8 @@
 
 use std::io::{Read, Seek};
 
-use fuze_evidence::sign::PublicKey;
+use fuze_evidence::keys::history::{KeyHistory, KeyRole, Standing};
+use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::{Hash, Timestamp};
 
 use super::inspect::{Inspected, MEDIUM_BYTES, read_key, whole};
@@ -46,8 +47,7 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     let exported_at = check_predicate(&statement.predicate, &inspected)?;
     check_subjects(archive, &statement.subject)?;
     let id = maker.id();
-    let run_key = inspected.run_key.id();
-    let trusted = id == run_key || trust.run_keys.contains(&id) || trust.exporters.contains(&id);
+    let trusted = trust.exporters.contains(&id) || may_sign(&id, trust, &inspected, exported_at);
     if !trusted && !trust.any_exporter {
         let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
         return Err(AuditError::Cannot { why });
@@ -63,6 +63,29 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         anchoring,
         anchor_lines: inspected.anchors.lines(),
     })
+}
+
+/// Whether a key that may sign runs made the bundle. A history that knows the key decides: it was in force when the bundle was made. The
+/// run's own key, which was judged with the run, may also have been replaced since.
+fn may_sign(id: &KeyId, trust: &Trust, inspected: &Inspected, exported_at: Timestamp) -> bool {
+    let is_of_run = *id == inspected.run_key.id();
+    // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
+    let histories =
+        if trust.histories.is_empty() { inspected.history.as_slice() } else { trust.histories.as_slice() };
+    let of_run =
+        |history: &&KeyHistory| history.role() == KeyRole::Run && *history.origin() == inspected.run.origin;
+    let mut standings = histories.iter().filter(of_run).map(|history| history.standing(id, exported_at));
+    let mut known = false;
+    let allowed = standings.all(|standing| match standing {
+        Standing::Unknown => true,
+        Standing::InForce(_) => {
+            known = true;
+            true
+        }
+        Standing::NotYet { .. } | Standing::RotatedOut { .. } => is_of_run,
+        Standing::Revoked { .. } => false,
+    });
+    allowed && (known || is_of_run || trust.run_keys.contains(id))
 }
 
 /// The key that made the bundle: the run's, unless another one is named.

@@ -91,6 +91,16 @@ fn sign_root(root: &Value, signer: &dyn Signer) -> Value {
 
 /// Changes a run and signs everything anew: what whoever has the run's key can do.
 pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&mut Vec<Value>)) {
+    resign_with(members, signer, change, |_, _| {});
+}
+
+/// The same, and each root is changed before it is signed, by its number; the close root is the last.
+pub fn resign_with(
+    members: &mut Members,
+    signer: &dyn Signer,
+    change: impl FnOnce(&mut Vec<Value>),
+    mut change_root: impl FnMut(usize, &mut Value),
+) {
     let mut values: Vec<Value> = records(members).iter().map(|line| value(line)).collect();
     change(&mut values);
     rehash(&mut values);
@@ -104,6 +114,7 @@ pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&m
         root["prevRoot"] = prev;
         root["runId"] = values[0]["payload"]["runId"].clone();
         root["tenant"] = values[0]["payload"]["common"]["fuze.tenant.id"].clone();
+        change_root(n, &mut root);
         let signed = sign_root(&root, signer);
         copy_root(members, &n.to_string(), &signed);
         prev = json!(sha256(&jcs::to_vec(&signed).unwrap()));
@@ -123,6 +134,7 @@ pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&m
         root["keyId"] = json!(signer.key_id());
         root["status"] = values[last]["payload"]["attrs"]["fuze.run.status"].clone();
         root["tenant"] = values[0]["payload"]["common"]["fuze.tenant.id"].clone();
+        change_root(lines(&members["roots/roots.jsonl"]).len(), &mut root);
         let signed = sign_root(&root, signer);
         values[last]["payload"]["signature"] = signed.clone();
         copy_root(members, "close", &signed);
