@@ -236,9 +236,9 @@ class Keys:
     def may_export(self, maker, key, at, run_keys):
         """Whether a key that may sign runs made a bundle then; the run's own may have been replaced since (15)."""
         period = self.periods.get(sha(maker))
-        if period is None:
-            return sha(maker) in run_keys
-        return "revoked" not in period and (maker == key or period["since"] <= at <= period["until"])
+        if maker == key or period is None:
+            return maker == key or sha(maker) in run_keys
+        return "revoked" not in period and period["since"] <= at <= period["until"]
 
 
 # The annex (12)

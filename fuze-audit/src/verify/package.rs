@@ -66,7 +66,7 @@ pub(crate) fn check_manifest<R: Read + Seek>(
 }
 
 /// Whether a key that may sign runs made the bundle. A history that knows the key decides: it was in force when the bundle was made. The
-/// run's own key, which was judged with the run, may also have been replaced since.
+/// run's own key was judged with the run, and may have been replaced or revoked since.
 fn may_sign(id: &KeyId, trust: &Trust, inspected: &Inspected, exported_at: Timestamp) -> bool {
     let is_of_run = *id == inspected.run_key.id();
     // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
@@ -82,8 +82,7 @@ fn may_sign(id: &KeyId, trust: &Trust, inspected: &Inspected, exported_at: Times
             known = true;
             true
         }
-        Standing::NotYet { .. } | Standing::RotatedOut { .. } => is_of_run,
-        Standing::Revoked { .. } => false,
+        Standing::NotYet { .. } | Standing::RotatedOut { .. } | Standing::Revoked { .. } => is_of_run,
     });
     allowed && (known || is_of_run || trust.run_keys.contains(id))
 }
