@@ -13,6 +13,7 @@ pub use endpoint::Endpoint;
 
 /// Why a URL cannot be an endpoint, or a client cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// The text is not a URL.
     Url {
@@ -48,15 +49,22 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url { cause } => write!(f, "the address is not a URL: {cause}"),
-            Self::Scheme { found } => write!(f, "expected `https`, found `{found}`"),
+            Self::Url { cause } => {
+                write!(f, "the address is not a URL ({cause}): write it with its scheme, such as `https://host.example/path`")
+            }
+            Self::Scheme { found } => write!(f, "the scheme of the address is `{found}`: expected `https`"),
             Self::PlainHttp { host } => write!(
                 f,
-                "the address must be `https`: `http` is for this machine alone (`127.0.0.1`, `[::1]`, `localhost`), and `{host}` \
-                 is another"
+                "the address of host `{host}` must be `https` (GDPR Art. 32(1)(a)): plain `http` is for this machine only, \
+                 `localhost`, `127.0.0.1` or `[::1]`"
             ),
-            Self::CredentialsInUrl => f.write_str("the address holds credentials; take them out"),
-            Self::Roots { cause } => write!(f, "the certificates to trust cannot be read: {cause}"),
+            Self::CredentialsInUrl => {
+                f.write_str("the address holds credentials: take them out, and pass a key or a header instead, which are not recorded")
+            }
+            Self::Roots { cause } => write!(
+                f,
+                "no certificate authorities to trust ({cause}): install the system's, or name those to trust, as PEM text"
+            ),
             Self::Identity => f.write_str(
                 "the certificate to show and its key cannot be used: expected PEM text of each, the key without password, made \
                  for the certificate",

@@ -15,11 +15,12 @@ pub(crate) fn client(
     proxy: Option<&str>,
     roots: Option<&[u8]>,
 ) -> Result<genai::Client, ConfigError> {
+    // The cause is not told: it may repeat the proxy's credentials.
+    let proxy = proxy.map(Proxy::all).transpose().map_err(|_| ConfigError::Proxy)?;
     let mut builder =
         fuze_http::client(endpoint, Trust { roots, identity: None })?.connect_timeout(CONNECT_TIMEOUT);
     if let Some(proxy) = proxy {
-        // The cause is not told: it may repeat the proxy's credentials.
-        builder = builder.proxy(Proxy::all(proxy).map_err(|_| ConfigError::Proxy)?);
+        builder = builder.proxy(proxy);
     }
     let client = builder.build().map_err(|cause| ConfigError::Client { cause: cause.to_string() })?;
     genai::Client::builder()

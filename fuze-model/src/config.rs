@@ -3,7 +3,8 @@
 use std::fmt;
 
 use fuze_agent::law::residency::Residency;
-use fuze_http::{Endpoint, Refused};
+use fuze_http::Endpoint;
+pub use fuze_http::Refused;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -227,23 +228,8 @@ fn checked_name(what: &'static str, name: String) -> Result<String, ConfigError>
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The base URL cannot be parsed.
-    Url {
-        /// Why.
-        cause: String,
-    },
-    /// The base URL holds a user name or a password.
-    CredentialsInUrl,
-    /// The base URL is neither `https` nor `http`.
-    Scheme {
-        /// Its scheme.
-        found: String,
-    },
-    /// The base URL is `http` and its host is not this machine.
-    PlainHttp {
-        /// Its host.
-        host: String,
-    },
+    /// The base URL, or whom to trust there.
+    Connection(Refused),
     /// A name cannot stand in the evidence.
     Name {
         /// Whose.
@@ -262,11 +248,6 @@ pub enum ConfigError {
     ProxyWithoutTls,
     /// The proxy's URL cannot be used.
     Proxy,
-    /// The certificate authorities cannot be read, or the system has none.
-    Roots {
-        /// Why.
-        cause: String,
-    },
     /// The HTTP client cannot be built.
     Client {
         /// Why.
@@ -277,19 +258,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url { cause } => write!(
-                f,
-                "the base URL is not a URL ({cause}): write it with its scheme, such as `https://api.mistral.ai/v1`"
-            ),
-            Self::CredentialsInUrl => {
-                f.write_str("the base URL holds credentials: pass the key to `api_key` instead, so that it is not recorded")
-            }
-            Self::Scheme { found } => write!(f, "the base URL's scheme is `{found}`: expected `https`"),
-            Self::PlainHttp { host } => write!(
-                f,
-                "the base URL of host `{host}` must be `https` (GDPR Art. 32(1)(a)): plain `http` is for this machine only, \
-                 `localhost`, `127.0.0.1` or `[::1]`"
-            ),
+            Self::Connection(refused) => write!(f, "the model's server cannot be used: {refused}"),
             Self::Name { what, found } => write!(
                 f,
                 "the {what}'s name `{found}` cannot stand in the evidence: expected 1 to 128 characters of \
@@ -310,11 +279,6 @@ impl fmt::Display for ConfigError {
             Self::Proxy => {
                 f.write_str("the proxy's URL cannot be used: expected one such as `http://proxy.intern:3128`")
             }
-            Self::Roots { cause } => write!(
-                f,
-                "no certificate authorities to trust ({cause}): install the system's, or pass PEM text to \
-                 `root_certificates`"
-            ),
             Self::Client { cause } => write!(f, "the HTTP client cannot be built: {cause}"),
         }
     }
@@ -324,16 +288,7 @@ impl std::error::Error for ConfigError {}
 
 impl From<Refused> for ConfigError {
     fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Url { cause } => Self::Url { cause },
-            Refused::Scheme { found } => Self::Scheme { found },
-            Refused::PlainHttp { host } => Self::PlainHttp { host },
-            Refused::CredentialsInUrl => Self::CredentialsInUrl,
-            Refused::Roots { cause } => Self::Roots { cause },
-            Refused::Tls { cause } => Self::Client { cause },
-            // None is given.
-            refused @ Refused::Identity => Self::Client { cause: refused.to_string() },
-        }
+        Self::Connection(refused)
     }
 }
 
@@ -415,12 +370,10 @@ mod tests {
     #[test]
     fn a_proxy_needs_tls_and_a_usable_url() {
         refused(local().proxy("http://127.0.0.1:1"), "in clear");
-        refused(
-            HttpModel::openai_compatible("https://host/v1", "m", Eu)
-                .proxy("http://sk-hunter2@[")
-                .root_certificates(""),
-            "",
-        );
+        let misspelt =
+            || HttpModel::openai_compatible("https://host/v1", "m", Eu).proxy("http://sk-hunter2@[");
+        refused(misspelt(), "the proxy's URL");
+        assert!(!misspelt().build().unwrap_err().to_string().contains("hunter2"));
     }
 
     #[test]

@@ -65,5 +65,5 @@ mod failure;
 mod http;
 mod request;
 
-pub use config::{Builder, ConfigError, SendSchema};
+pub use config::{Builder, ConfigError, Refused, SendSchema};
 pub use http::HttpModel;

@@ -38,7 +38,7 @@ use crate::cerbos::{CheckParams, Place, PolicySet};
 pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
-pub use tools::{ToolDeclaration, Tools};
+pub use tools::{ToolDeclaration, Tools, names_of_arguments};
 pub use vocabulary::words_of;
 
 /// Policies to be looked at, and what they are looked at with.

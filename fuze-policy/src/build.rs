@@ -279,7 +279,7 @@ fn judge(result: &SuiteResult, wrong: &mut Vec<Problem>, warnings: &mut Vec<Prob
                         Some(Ok(value)) => value.to_string(),
                         Some(Err(error)) => error.clone(),
                     };
-                    format!("the output of {} shall be {} and is {actual}", failure.source, failure.expected)
+                    format!("the output of {} shall be {} and is {actual}", failure.source, failure.wanted())
                 };
                 failures.iter().map(one).collect::<Vec<_>>().join("; ")
             }

@@ -33,7 +33,7 @@ pub use set::{
 // For proofs, which evaluate the same rules over cells instead of values.
 pub(crate) use check::bindings;
 // For what else is written in YAML beside policies: manifests and test suites.
-pub(crate) use files::read_file;
+pub(crate) use files::{read_file, split};
 pub(crate) use model::fields::{Fields, list_of, text_of};
 pub(crate) use names::{is_scope, is_word, parents, role_key};
 pub(crate) use problem::Collector;

@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fuze_http::{Endpoint, Refused, Trust};
+use fuze_http::{Endpoint, Trust};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+pub use fuze_http::Refused;
 
 use crate::agent_tool::{Cerbos, question, verdict};
 use crate::{EngineError, EngineIdentity, RemoteEngine, Request, Verdict, cerbos};
@@ -226,34 +228,12 @@ impl fmt::Debug for Builder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The text is not a URL.
-    Url {
-        /// What is wrong.
-        cause: String,
-    },
-    /// The URL is not of the web.
-    Scheme {
-        /// What it is instead.
-        found: String,
-    },
-    /// Plain HTTP to another machine.
-    PlainHttp {
-        /// The machine.
-        host: String,
-    },
-    /// The URL holds a user name or a password.
-    CredentialsInUrl,
+    /// The address, or whom to trust there.
+    Connection(Refused),
     /// The URL has a query.
     Query,
     /// No time at all to decide.
     TimeLimit,
-    /// The certificates to trust cannot be read.
-    Roots {
-        /// What is wrong.
-        cause: String,
-    },
-    /// The certificate to show, or its key, cannot be used. Nothing of them is repeated.
-    Identity,
     /// A header that cannot be sent, or that the client itself decides. Its value is not repeated.
     Header {
         /// Its name.
@@ -269,20 +249,9 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url { cause } => write!(f, "the policy server's address is not a URL: {cause}"),
-            Self::Scheme { found } => write!(f, "expected `https`, found `{found}`"),
-            Self::PlainHttp { host } => write!(
-                f,
-                "the policy server's address must be `https`: `http` is for this machine alone (`127.0.0.1`, `[::1]`, \
-                 `localhost`), and `{host}` is another"
-            ),
-            Self::CredentialsInUrl => {
-                f.write_str("the policy server's address holds credentials; take them out")
-            }
+            Self::Connection(refused) => write!(f, "the policy server cannot be used: {refused}"),
             Self::Query => f.write_str("the policy server's address has a query; take it out"),
             Self::TimeLimit => f.write_str("the time limit of a decision must be longer than nothing"),
-            Self::Roots { cause } => write!(f, "the certificates to trust cannot be read: {cause}"),
-            Self::Identity => Refused::Identity.fmt(f),
             Self::Header { name } => write!(
                 f,
                 "the header `{name}` cannot be sent: expected a name and a value of a header on one line, and none that HTTP itself \
@@ -298,14 +267,6 @@ impl std::error::Error for ConfigError {}
 
 impl From<Refused> for ConfigError {
     fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Url { cause } => Self::Url { cause },
-            Refused::Scheme { found } => Self::Scheme { found },
-            Refused::PlainHttp { host } => Self::PlainHttp { host },
-            Refused::CredentialsInUrl => Self::CredentialsInUrl,
-            Refused::Roots { cause } => Self::Roots { cause },
-            Refused::Identity => Self::Identity,
-            Refused::Tls { cause } => Self::Client { cause },
-        }
+        Self::Connection(refused)
     }
 }

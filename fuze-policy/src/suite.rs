@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cel::Timestamp;
 use crate::cerbos::{
     self, Effect, Files, Place, PolicySet, Position, Problem, Problems, Source, ValidationError,
 };
@@ -22,35 +23,59 @@ pub use against::Against;
 use fixtures::Fixtures;
 pub use run::run;
 
-/// The fixture files beside a suite: those of the directory `testdata` next to it.
+/// The fixture files beside a suite, in the directory `testdata` next to it: as in Cerbos one for principals, one for resources and one
+/// for auxiliary data, the first by its name where there are several.
 ///
 /// # Errors
 /// When one is there and cannot be read.
 pub fn fixtures(directory: &Path, suite: &Source) -> Result<Vec<Source>, Problem> {
-    let beside = suite.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let beside = match suite.path.rsplit_once('/') {
+        Some((parent, _)) => format!("{parent}/testdata"),
+        None => "testdata".to_owned(),
+    };
+    let problem = |path: &str, message: String| {
+        let place = Place { file: path.into(), at: Position::START };
+        Problem { place, message }
+    };
+    let within = directory.join(&beside);
+    let there = match std::fs::symlink_metadata(&within) {
+        Ok(found) if found.is_symlink() => Err("it is a link: put the directory itself here".to_owned()),
+        Ok(found) => Ok(found.is_dir()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    };
+    if !there.map_err(|message| problem(&beside, message))? {
+        return Ok(Vec::new());
+    }
+    let unreadable = |error| problem(&beside, format!("the directory cannot be read: {error}"));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&within).map_err(unreadable)? {
+        // What is not UTF-8 has no name that is looked for.
+        names.extend(entry.map_err(unreadable)?.file_name().into_string());
+    }
+    names.sort();
+    let first = |stem: &str| {
+        names.iter().find(|name| {
+            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) && cerbos::split(name).is_some()
+        })
+    };
+    let chosen = [first("principals"), first("resources"), AUX_DATA.iter().find_map(|stem| first(stem))];
     let mut all = Vec::new();
-    for stem in ["principals", "resources", "auxdata", "auxData", "aux_data"] {
-        for ending in ["yaml", "yml", "json"] {
-            let path = Path::new(beside).join("testdata").join(format!("{stem}.{ending}"));
-            let shown = path.to_string_lossy().replace('\\', "/");
-            let path = directory.join(path);
-            let text = match std::fs::symlink_metadata(&path) {
-                Ok(found) if found.is_file() => cerbos::read_file(&path),
-                Ok(_) => Err("it is no file: put the file itself here".to_owned()),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => Err(format!("it cannot be read: {error}")),
-            };
-            match text {
-                Ok(text) => all.push(Source::new(&shown, &text)),
-                Err(message) => {
-                    let place = Place { file: shown.into(), at: Position::START };
-                    return Err(Problem { place, message });
-                }
-            }
-        }
+    for name in chosen.into_iter().flatten() {
+        let shown = format!("{beside}/{name}");
+        let path = within.join(name);
+        let text = match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => cerbos::read_file(&path),
+            Ok(_) => Err("it is no file: put the file itself here".to_owned()),
+            Err(error) => Err(format!("it cannot be read: {error}")),
+        };
+        all.push(Source::new(&shown, &text.map_err(|message| problem(&shown, message))?));
     }
     Ok(all)
 }
+
+/// What a fixture file of auxiliary data may be called, without its ending.
+const AUX_DATA: [&str; 3] = ["auxdata", "auxData", "aux_data"];
 
 /// Runs every suite of a directory against its policies and their schemas.
 ///
@@ -126,10 +151,21 @@ pub enum Outcome {
 pub struct OutputFailure {
     /// Which rule's.
     pub source: String,
-    /// What was wanted.
-    pub expected: Value,
+    /// What was wanted; without a value (`null` is one), nothing is.
+    pub expected: Option<Value>,
     /// What was there; nothing if it is missing.
     pub actual: Option<Result<Value, String>>,
+}
+
+impl OutputFailure {
+    /// What was wanted, in words.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        match &self.expected {
+            Some(value) => value.to_string(),
+            None => "a value that the test does not give: write `val`".to_owned(),
+        }
+    }
 }
 
 impl SuiteResult {
@@ -167,8 +203,7 @@ struct Suite {
 /// `options`.
 #[derive(Clone, Debug, Default)]
 struct Options {
-    /// `now`, in RFC 3339.
-    now: Option<Arc<str>>,
+    now: Option<Timestamp>,
     lenient_scope_search: bool,
     strict_evaluation: bool,
     globals: serde_json::Map<String, Value>,
@@ -205,6 +240,9 @@ struct Expectation {
     principals: Names,
     resources: Names,
     actions: Vec<(String, Effect)>,
-    /// For each action: the rule and its value.
-    outputs: Vec<(String, Vec<(String, Value)>)>,
+    /// For each action.
+    outputs: Vec<(String, Vec<Said>)>,
 }
+
+/// A rule and what it shall say; without a value, nothing that it says is as expected.
+type Said = (String, Option<Value>);

@@ -15,7 +15,7 @@ const TOOLS: &str = r#"{
     {"name": "send_mail", "classification": "personal", "residency": "eu", "effect": "once", "egress": "eu", "args": ["to", "body"]},
     {"name": "customer_lookup", "classification": "personal", "residency": "eu", "effect": "read", "egress": "none", "args": ["customer"]},
     {"name": "search_catalogue", "classification": "public", "residency": "eu", "effect": "read", "egress": "none",
-     "args": {"type": "object", "properties": {"query": {"type": "string"}}}},
+     "args": {"type": "object", "properties": {"query": {"type": "string"}}, "additionalProperties": false}},
     {"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts", "args": ["amount_eur"]},
     {"name": "health_record", "classification": "special_category", "art9_basis": "explicit_consent", "residency": "eu",
      "effect": "read", "egress": "none", "args": []}

@@ -11,7 +11,7 @@
 mod common;
 
 use fuze_policy::cerbos::{PolicySet, Source};
-use fuze_policy::suite::{self, SuiteResult};
+use fuze_policy::suite::{self, Outcome, SuiteResult};
 
 const POLICY: &str = "apiVersion: api.cerbos.dev/v1
 resourcePolicy:
@@ -163,6 +163,95 @@ fn fixtures_beside_a_suite_are_read_with_the_same_eyes() {
     }
 }
 
+/// The first principal is nobody's whom the suite's tests name, the second is `p`.
+#[test]
+fn of_several_files_of_fixtures_the_first_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = SUITE
+        .replace("  p: {id: p, roles: [guest]}\n", "")
+        .replace("principals: [p, q]}", "principals: [q]}");
+    let put = |name: &str, text: &str| {
+        let path = directory.path().join("testdata").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let run = || {
+        let source = Source::new("s_test.yaml", &text);
+        suite::fixtures(directory.path(), &source)
+            .map(|beside| run(&text, &beside).holds())
+            .map_err(|p| p.to_string())
+    };
+    assert_eq!(run(), Ok(false));
+    let right = "principals: {p: {id: p, roles: [guest]}}\n";
+    let steps = [
+        ("principals.yml", right, true),
+        // Before it by name: what stands in both does not add up, and the second is not read.
+        ("principals.yaml", "principals: {z: {id: z, roles: [guest]}}\n", false),
+        ("principals.local.JSON", "{\"principals\": {\"p\": {\"id\": \"p\", \"roles\": [\"guest\"]}}}", true),
+        ("aux_data.yaml", "nonsense", false),
+        ("auxData.yaml", "auxData: {}\n", true),
+        ("auxdata.txt", "nonsense", true),
+        ("resources_.yaml", "nonsense", true),
+        ("x/principals.0.yaml", "nonsense", true),
+    ];
+    for (name, text, holds) in steps {
+        put(name, text);
+        assert_eq!(run(), Ok(holds), "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_of_fixtures_is_no_link() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/", directory.path().join("testdata")).unwrap();
+    let problem =
+        suite::fixtures(directory.path(), &Source::new("s_test.yaml", SUITE)).unwrap_err().to_string();
+    assert!(problem.starts_with("testdata:1:1: it is a link"), "{problem}");
+}
+
+/// Whoever asks for a time that the test does not give errs, whatever the rest of the expression or leniency would make of it.
+#[test]
+fn a_test_without_a_time_cannot_ask_for_it() {
+    let outcome = |condition: &str, options: &str| {
+        let policy = POLICY.replace(
+            "roles: [user], effect: EFFECT_ALLOW",
+            &format!("roles: [guest], effect: EFFECT_ALLOW, condition: {{match: {{expr: '{condition}'}}}}"),
+        );
+        let set = PolicySet::load(&[Source::new("p.yaml", &policy)]).unwrap();
+        let text = SUITE
+            .replace("EFFECT_DENY", "EFFECT_ALLOW")
+            .replace("tests:\n", &format!("options: {{{options}}}\ntests:\n"));
+        let result = suite::run(&set, &Source::new("s_test.yaml", &text), &[]);
+        assert!(result.problems.is_empty(), "{:?}", result.problems);
+        match &result.cases[..] {
+            [suite::CaseResult { outcome: Outcome::Passed, .. }] => "passed".to_owned(),
+            [suite::CaseResult { outcome: Outcome::Errored(error), .. }] => error.clone(),
+            other => format!("{other:?}"),
+        }
+    };
+    const NOW: &str = "now: \"2026-01-01T00:00:00Z\", ";
+    for mode in ["strictEvaluation: true", "strictEvaluation: false"] {
+        for asks in [
+            "now() == now()",
+            "timeSince(timestamp(\"2020-01-01T00:00:00Z\")) > duration(\"1s\")",
+            "now() == now() || true",
+            "[1].exists(x, now() == now() || x == 1)",
+            "[now()].all(x, x == x)",
+            "cel.bind(t, now(), t == t)",
+        ] {
+            let error = outcome(asks, mode);
+            assert!(error.contains("the time is asked for") && error.contains(asks), "{asks}: {error}");
+            assert_eq!(outcome(asks, &format!("{NOW}{mode}")), "passed", "{asks}");
+        }
+        for does_not in
+            ["true || now() == now()", "cel.bind(t, now(), true)", "R.id == \"a\" ? true : now() == now()"]
+        {
+            assert_eq!(outcome(does_not, mode), "passed", "{does_not}");
+        }
+    }
+}
+
 #[test]
 fn the_claims_of_each_token_are_what_conditions_see() {
     let policy = POLICY.replace(
@@ -180,7 +269,7 @@ fn the_claims_of_each_token_are_what_conditions_see() {
 #[cfg(feature = "cerbos-schema")]
 mod schemas {
     use fuze_policy::cerbos::{AttributesOf, Effect, Files, read_directory};
-    use fuze_policy::suite::{Against, Outcome};
+    use fuze_policy::suite::Against;
 
     use super::*;
 

@@ -68,7 +68,7 @@ pub(crate) struct Explained {
     decision: &'static str,
     /// The deciding rule, or why there is no decision.
     by: String,
-    /// The obligation of an approval: how many people.
+    /// The obligation of an approval, where the decision is `allow` of one that the tool or the law demands: how many people.
     #[serde(skip_serializing_if = "Option::is_none")]
     approvers: Option<u32>,
     /// Who of the overseers may; without it, all may.
@@ -136,7 +136,7 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     let (decision, by, obligation) = match &decided {
         Ok(verdict) => {
             let (word, obligation) = match &verdict.decision {
-                Decision::Allow => ("allow", None),
+                Decision::Allow => ("allow", verdict.approval.as_ref()),
                 Decision::RequiresApproval(obligation) => ("requires_approval", Some(obligation)),
                 Decision::Deny => ("deny", None),
             };
@@ -247,6 +247,9 @@ fn shown(explained: &Explained) -> String {
     };
     let mut text = format!("{style}{}{style:#} by {}\n", explained.decision, explained.by);
     if let Some(approvers) = explained.approvers {
+        if explained.decision == "allow" {
+            text += "  should the tool or the law demand an approval:\n";
+        }
         text += &format!("  approvers: {approvers}\n");
     }
     if let Some(may) = &explained.may_approve {

@@ -98,12 +98,12 @@ fn case_of(case: &CaseResult) -> Case {
         }
         Outcome::Outputs(failures) => {
             let told = failures.iter().map(|failure| match &failure.actual {
-                None => format!("{} said nothing, expected {}", failure.source, failure.expected),
+                None => format!("{} said nothing, expected {}", failure.source, failure.wanted()),
                 Some(Ok(actual)) => {
-                    format!("{} said {actual}, expected {}", failure.source, failure.expected)
+                    format!("{} said {actual}, expected {}", failure.source, failure.wanted())
                 }
                 Some(Err(error)) => {
-                    format!("{} failed ({error}), expected {}", failure.source, failure.expected)
+                    format!("{} failed ({error}), expected {}", failure.source, failure.wanted())
                 }
             });
             ("failed", Some(told.collect::<Vec<_>>().join("; ")))

@@ -223,19 +223,26 @@ fn combine(
     (auto, auto_rule): (Effect, impl FnOnce() -> RuleId),
     asked: impl Iterator<Item = Obligation>,
 ) -> Verdict {
-    let (decision, rule) = match (invoke, auto) {
-        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule()),
-        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule()),
-        (Effect::Allow, Effect::Deny) => {
-            let strictest = asked.map(Some).try_fold(Obligation::default(), |sum, next| match next {
-                Some(next) => sum.strictest(next),
-                None => None,
-            });
-            // Nobody is left who could approve: that is a denial.
-            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule())
+    match (invoke, auto) {
+        (Effect::Deny, Effect::Allow | Effect::Deny) => Verdict::new(Decision::Deny, invoke_rule()),
+        // The tool or the law may demand the approval that the policy does not: then it is as the policy says.
+        (Effect::Allow, Effect::Allow) => {
+            let mut asked = asked.peekable();
+            let approval =
+                asked.peek().is_some().then(|| strictest(asked).unwrap_or_else(Obligation::of_nobody));
+            Verdict::new(Decision::Allow, auto_rule()).approval(approval)
         }
-    };
-    Verdict { decision, rule }
+        // Nobody is left who could approve: that is a denial.
+        (Effect::Allow, Effect::Deny) => {
+            let decision = strictest(asked).map_or(Decision::Deny, Decision::RequiresApproval);
+            Verdict::new(decision, invoke_rule())
+        }
+    }
+}
+
+/// What several rules say of an approval, together; `None` if nobody is left who could approve.
+fn strictest(mut asked: impl Iterator<Item = Obligation>) -> Option<Obligation> {
+    asked.try_fold(Obligation::default(), Obligation::strictest)
 }
 
 /// As in a server's configuration, whole numbers are whole here, and doubles in requests alone.

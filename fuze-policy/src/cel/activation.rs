@@ -70,14 +70,20 @@ pub struct Activation {
     pub globals: Arc<Map>,
     /// `runtime.effectiveDerivedRoles`.
     pub derived_roles: DerivedRoles,
-    /// `now()`, one for the whole request.
-    pub now: Timestamp,
+    /// `now()`, one for the whole request. Without one, to ask for it is [an error that nothing absorbs](super::EvalError::NoTime).
+    pub now: Option<Timestamp>,
 }
 
 impl Activation {
     /// An activation without auxiliary data, variables, constants, globals and derived roles.
     #[must_use]
     pub fn new(principal: Principal, resource: Resource, now: Timestamp) -> Self {
+        Activation { now: Some(now), ..Activation::timeless(principal, resource) }
+    }
+
+    /// The same without a time.
+    #[must_use]
+    pub fn timeless(principal: Principal, resource: Resource) -> Self {
         Activation {
             principal,
             resource,
@@ -86,7 +92,7 @@ impl Activation {
             variables: Arc::default(),
             globals: Arc::default(),
             derived_roles: DerivedRoles::Known(Arc::default()),
-            now,
+            now: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::error::EvalError;
 use super::functions::{Context, Function, Native};
 use super::map::{Key, Map};
-use super::value::{Timestamp, Value};
+use super::value::Value;
 use super::{folding, signatures};
 
 fn literal(expr: &Expr) -> Option<&Value> {
@@ -58,6 +58,5 @@ pub(super) fn computed(function: Function, values: &[Value]) -> Option<Result<Va
     const STEPS: u64 = 10_000;
     const BYTES: u64 = 4 * 1024;
     let Native::Eager(native) = signatures::decl(function)?.native else { return None };
-    let now = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
-    Some(native(&mut Context { now, budget: &mut Budget::new(STEPS, BYTES) }, values))
+    Some(native(&mut Context { now: None, budget: &mut Budget::new(STEPS, BYTES) }, values))
 }

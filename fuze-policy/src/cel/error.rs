@@ -32,12 +32,22 @@ pub enum EvalError {
     Failed(Cow<'static, str>),
     /// A limit of the [`Budget`](super::Budget) was reached. Nothing absorbs it.
     Exhausted(Limit),
+    /// `now()` or `timeSince` was asked where [no time was given](super::Activation::now). Nothing absorbs it.
+    NoTime,
 }
 
 impl EvalError {
     /// An error of the language with the given text.
     pub(super) fn failed(message: impl Into<Cow<'static, str>>) -> Self {
         EvalError::Failed(message.into())
+    }
+
+    /// Whether no operand and no macro may go on after it: it is not about the expression's values.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            EvalError::Failed(_) => false,
+            EvalError::Exhausted(_) | EvalError::NoTime => true,
+        }
     }
 
     /// Operands of kinds for which there is no such operation.
@@ -49,6 +59,7 @@ impl fmt::Display for EvalError {
         match self {
             EvalError::Failed(message) => f.write_str(message),
             EvalError::Exhausted(limit) => write!(f, "{limit}"),
+            EvalError::NoTime => f.write_str("the time is asked for, and none was given"),
         }
     }
 }

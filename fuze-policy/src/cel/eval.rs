@@ -89,7 +89,8 @@ impl<'e> Interpreter<'e> {
                 let [init, body] = &**both;
                 let slot = match self.eval(init) {
                     Ok(value) => Slot::Value(value),
-                    Err(EvalError::Exhausted(limit)) => return Err(EvalError::Exhausted(limit)),
+                    Err(error @ EvalError::Exhausted(_)) => return Err(error),
+                    // In Cerbos what is not looked at is not evaluated, so that it does not ask for the time either.
                     Err(error) => Slot::Failed(error),
                 };
                 self.with_local(slot, |this| this.eval(body))
@@ -131,7 +132,7 @@ impl<'e> Interpreter<'e> {
                 Ok(Value::Bool(b)) if b == decisive => return Ok(Value::Bool(decisive)),
                 Ok(Value::Bool(_)) => {}
                 Ok(_) => first_error = first_error.or(Some(EvalError::NO_SUCH_OVERLOAD)),
-                Err(EvalError::Exhausted(limit)) => return Err(EvalError::Exhausted(limit)),
+                Err(error) if error.is_final() => return Err(error),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }

@@ -134,7 +134,7 @@ impl Collector {
                 Ok(_) => {
                     error.get_or_insert(EvalError::NO_SUCH_OVERLOAD);
                 }
-                Err(EvalError::Exhausted(limit)) => return Err(EvalError::Exhausted(limit)),
+                Err(failed) if failed.is_final() => return Err(failed),
                 Err(failed) => {
                     error.get_or_insert(failed);
                 }

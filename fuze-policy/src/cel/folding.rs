@@ -11,7 +11,7 @@ use super::error::EvalError;
 use super::eval::{Interpreter, Slot};
 use super::functions::{Function, regexes};
 use super::raw::{Node, Raw};
-use super::value::{Timestamp, Value};
+use super::value::Value;
 use super::{constants, ops};
 
 /// What a constant may cost while an expression is read.
@@ -101,8 +101,7 @@ fn constant(expr: &Expr, locals: usize) -> Option<Value> {
 
 /// The value of an expression, if it comes to one without looking at anything.
 fn blindly(expr: &Expr, locals: usize) -> Option<Value> {
-    let now = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
-    let activation = Activation::new(Principal::default(), Resource::default(), now);
+    let activation = Activation::timeless(Principal::default(), Resource::default());
     let around = || Slot::Failed(EvalError::NO_SUCH_OVERLOAD);
     let locals = std::iter::repeat_with(around).take(locals).collect();
     let budget = &mut Budget::new(STEPS, BYTES);

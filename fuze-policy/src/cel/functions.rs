@@ -46,8 +46,15 @@ impl fmt::Debug for Function {
 
 /// What functions need beside their operands.
 pub(super) struct Context<'a> {
-    pub(super) now: Timestamp,
+    pub(super) now: Option<Timestamp>,
     pub(super) budget: &'a mut Budget,
+}
+
+impl Context<'_> {
+    /// The time of the request.
+    fn now(&self) -> Result<Timestamp, EvalError> {
+        self.now.ok_or(EvalError::NoTime)
+    }
 }
 
 pub(super) type Computed = Result<Value, EvalError>;

@@ -183,7 +183,10 @@ impl<'s> Parser<'s> {
         let from = self.current().1;
         if self.next_is("!") {
             let count = self.repeated("!");
-            let operand = self.member(None)?;
+            // As in the grammar of cel-go, the minus of a number may follow; that no number can be negated so, the checker says.
+            let number = matches!(self.tokens.get(self.at + 1), Some((Token::Int | Token::Float, _)));
+            let minus = (number && self.next_is("-")).then(|| self.next());
+            let operand = self.member(minus)?;
             let to = operand.span;
             return if count.is_multiple_of(2) {
                 Ok(operand)
@@ -456,3 +459,6 @@ fn unsigned(text: &str) -> Option<u64> {
         None => text.parse().ok(),
     }
 }
+
+#[cfg(test)]
+mod tests;

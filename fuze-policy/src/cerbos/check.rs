@@ -17,7 +17,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::model::Effect;
 use super::set::PolicySet;
-use crate::cel::{Budget, Limit, Map, Timestamp};
+use crate::cel::{Budget, EvalError, Limit, Map, Timestamp};
 
 pub use steps::{Outcome, Step};
 
@@ -88,8 +88,8 @@ pub struct CheckParams {
     pub default_scope: String,
     /// `G`, `globals`.
     pub globals: Arc<Map>,
-    /// `now()`, one for the whole request.
-    pub now: Timestamp,
+    /// `now()`, one for the whole request. Only a test goes without: then a decision that asks for it is an error, as with `cerbos compile`.
+    pub now: Option<Timestamp>,
     /// How much all expressions of the request may cost together.
     pub budget: Budget,
     /// Schemas that attributes must follow.
@@ -101,13 +101,19 @@ impl CheckParams {
     /// Strict, with the version `default`, the root scope, no globals and no schemas.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
+        Self { now: Some(now), ..Self::timeless() }
+    }
+
+    /// The same without a time, for tests.
+    #[must_use]
+    pub fn timeless() -> Self {
         Self {
             lenient: false,
             lenient_scope_search: false,
             default_policy_version: "default".to_owned(),
             default_scope: String::new(),
             globals: Arc::default(),
-            now,
+            now: None,
             budget: Budget::default(),
             #[cfg(feature = "cerbos-schema")]
             schemas: None,
@@ -210,6 +216,11 @@ pub enum CheckError {
         /// Which limit it reached.
         limit: Limit,
     },
+    /// The time was asked for, and [none was given](CheckParams::now).
+    NoTime {
+        /// The expression that asked.
+        expression: Arc<str>,
+    },
     /// The rules for a resource are more than can be looked through.
     TooManyRules {
         /// The kind of the resource.
@@ -221,6 +232,11 @@ impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooCostly { expression, limit } => write!(f, "`{expression}`: {limit}"),
+            Self::NoTime { expression } => write!(
+                f,
+                "`{expression}`: {}; a test gives it as `now: \"2026-01-31T12:00:00Z\"` in `options`",
+                EvalError::NoTime
+            ),
             Self::TooManyRules { resource } => write!(
                 f,
                 "the rules for `{resource}` take more steps to look through than allowed: write fewer of them, for fewer roles, \
@@ -249,7 +265,7 @@ impl CheckOutput {
 /// Decides.
 ///
 /// # Errors
-/// When the expressions cost more than the budget allows. Expressions that fail are no such error: see
+/// When the expressions cost more than the budget allows, or ask for a time that is not given. Expressions that fail are no such error: see
 /// [`CheckOutput::failed`].
 pub fn check(set: &PolicySet, input: &CheckInput, params: &CheckParams) -> Result<CheckOutput, CheckError> {
     check_stepwise(set, input, params, &mut |_| {})

@@ -51,25 +51,39 @@ pub enum FileKind {
     Other,
 }
 
-/// What a path, relative to the policy directory and with `/` between its parts, means.
+/// What a path, relative to the policy directory and with `/` between its parts, means. In `_schemas` a file is a schema, whatever it is
+/// called; to `cerbos compile` it may be a suite as well.
 #[must_use]
 pub fn kind_of(path: &str) -> FileKind {
-    let parts: Vec<&str> = path.split('/').collect();
-    let in_schemas = parts.first() == Some(&SCHEMAS);
-    let apart = |part: &&str| part.starts_with('.') || (**part == *TEST_DATA && !in_schemas);
-    let Some((name, directories)) = parts.split_last() else { return FileKind::Other };
-    if parts.iter().any(apart) {
-        return FileKind::Other;
+    if let Some(within) = path.strip_prefix(SCHEMAS).and_then(|rest| rest.strip_prefix('/')) {
+        let schema = !is_hidden(within) && split(within).is_some_and(|(_, extension)| extension == "json");
+        return if schema { FileKind::Schema } else { FileKind::Other };
     }
-    let lower = name.to_lowercase();
-    let extension =
-        lower.rsplit_once('.').filter(|(_, extension)| matches!(*extension, "yaml" | "yml" | "json"));
-    let Some((stem, extension)) = extension else { return FileKind::Other };
-    if in_schemas {
-        let a_file_within = !directories.is_empty();
-        return if a_file_within && extension == "json" { FileKind::Schema } else { FileKind::Other };
+    if is_suite(path) {
+        return FileKind::Test;
     }
-    if stem.ends_with("_test") { FileKind::Test } else { FileKind::Policy }
+    let policy = !is_hidden(path) && !is_test_data(path) && split(path).is_some();
+    if policy { FileKind::Policy } else { FileKind::Other }
+}
+
+/// Whether `cerbos compile` runs it as a suite, as it does also where policies are not looked for: in hidden directories, among schemas.
+fn is_suite(path: &str) -> bool {
+    !is_test_data(path) && split(path).is_some_and(|(stem, _)| stem.ends_with("_test"))
+}
+
+fn is_hidden(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with('.'))
+}
+
+fn is_test_data(path: &str) -> bool {
+    path.split('/').any(|part| part == TEST_DATA)
+}
+
+/// A path without its ending, and the ending, both in small letters; nothing if it is no ending of YAML or JSON.
+pub(crate) fn split(path: &str) -> Option<(String, String)> {
+    let path = path.to_lowercase();
+    let (stem, extension) = path.rsplit_once('.')?;
+    matches!(extension, "yaml" | "yml" | "json").then(|| (stem.to_owned(), extension.to_owned()))
 }
 
 /// A policy directory as it was read.
@@ -83,7 +97,7 @@ pub struct Files {
     pub tests: Vec<Source>,
 }
 
-/// Reads a policy directory: hidden files, `testdata` and what is no YAML or JSON are left out.
+/// Reads a policy directory: `testdata`, what is no YAML or JSON, and hidden files that are no test suites are left out.
 ///
 /// # Errors
 /// When a file cannot be read, is not UTF-8, or exceeds a limit; when `_schemas` stands elsewhere than at the root.
@@ -139,22 +153,20 @@ fn walk(
             }
         };
         if kind.is_dir() {
-            if name.starts_with('.') || (name == TEST_DATA && !path.starts_with(SCHEMAS)) {
+            if name == TEST_DATA && !path.starts_with(SCHEMAS) {
                 continue;
             }
-            if name == SCHEMAS && !prefix.is_empty() {
+            if name == SCHEMAS && !prefix.is_empty() && !is_hidden(prefix) {
                 complain(out, &path, format!("`{SCHEMAS}` must stand at the root of the policy directory"));
                 continue;
             }
             walk(&entry.path(), &path, depth + 1, files, so_far, out);
             continue;
         }
-        let into = match kind_of(&path) {
-            FileKind::Policy => &mut files.policies,
-            FileKind::Schema => &mut files.schemas,
-            FileKind::Test => &mut files.tests,
-            FileKind::Other => continue,
-        };
+        let what = kind_of(&path);
+        if what == FileKind::Other && !is_suite(&path) {
+            continue;
+        }
         if kind.is_symlink() {
             complain(
                 out,
@@ -180,8 +192,17 @@ fn walk(
                         format!("the files up to this one have more than {LARGEST_SET} bytes together");
                     return complain(out, &path, message);
                 }
-                let path = path.strip_prefix(&format!("{SCHEMAS}/")).unwrap_or(&path);
-                into.push(Source { path: path.into(), text });
+                if is_suite(&path) {
+                    files.tests.push(Source::new(&path, &text));
+                }
+                match what {
+                    FileKind::Policy => files.policies.push(Source { path: path.into(), text }),
+                    FileKind::Schema => {
+                        let path = path.strip_prefix(&format!("{SCHEMAS}/")).unwrap_or(&path);
+                        files.schemas.push(Source { path: path.into(), text });
+                    }
+                    FileKind::Test | FileKind::Other => {}
+                }
             }
             Err(why) => complain(out, &path, why),
         }
@@ -209,6 +230,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn suites_are_read_wherever_cerbos_compile_finds_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut suites =
+            [".x/_schemas/a_test.yaml", ".x/b_TEST.json", "_schemas/c_test.json", "_schemas/d_test.yml"];
+        for path in
+            suites.into_iter().chain([".x/e.yaml", "_schemas/testdata/f_test.json", "testdata/g_test.yaml"])
+        {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "{}").unwrap();
+        }
+        let files = read_directory(directory.path()).unwrap();
+        let paths = |of: &[Source]| of.iter().map(|source| source.path.to_string()).collect::<Vec<_>>();
+        suites.sort_unstable();
+        assert_eq!(paths(&files.tests), suites);
+        assert_eq!(paths(&files.schemas), ["c_test.json", "testdata/f_test.json"]);
+        assert!(files.policies.is_empty());
+    }
+
+    #[test]
     fn what_is_a_policy() {
         for (path, kind) in [
             ("a.yaml", FileKind::Policy),
@@ -229,6 +270,12 @@ mod tests {
             ("_schemas/testdata/a.json", FileKind::Schema),
             ("_schemas/a.yaml", FileKind::Other),
             ("_schemas/.a.json", FileKind::Other),
+            ("_schemas/a_test.json", FileKind::Schema),
+            ("_schemas/a_test.yaml", FileKind::Other),
+            (".a_test.yaml", FileKind::Test),
+            (".x/_test.json", FileKind::Test),
+            (".x/testdata/a_test.json", FileKind::Other),
+            ("a.json/b", FileKind::Other),
         ] {
             assert_eq!(kind_of(path), kind, "{path}");
         }

@@ -138,7 +138,7 @@ fn nothing_is_half_migrated() {
     let two = "    - {effect: EFFECT_REQUIRES_APPROVAL, actions: [invoke], roles: [a]}\n".repeat(2);
     for (text, done) in [
         (format!("{head}{}", rule(THIRD)), true),
-        (format!("\u{feff}{head}{}", rule(THIRD)), true),
+        (format!("\u{feff}{head}{}", rule(THIRD)), false),
         (format!("{head}{}", rule(THIRD)).replace('\n', "\r\n"), true),
         (format!("{head}{}", rule("'EFFECT_REQUIRES_APPROVAL' # ä")), true),
         (format!("{head}{}{}", rule("&e EFFECT_REQUIRES_APPROVAL"), rule("*e")), false),

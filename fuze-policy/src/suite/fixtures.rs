@@ -28,7 +28,7 @@ impl Fixtures {
         }
         let Some(node) = one_document(source, out) else { return };
         let Some(mut fields) = Fields::of(&source.path, &node, "test fixtures", out) else { return };
-        fields.take("$schema");
+        fields.text("$schema", out);
         match stem {
             "principals" => self.principals(&mut fields, out),
             "resources" => self.resources(&mut fields, out),
@@ -136,8 +136,12 @@ fn resource(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Resource> {
 
 fn aux_data(fields: &mut Fields<'_>, out: &mut Collector) -> Option<AuxData> {
     let at = fields.key_at("jwts");
-    let jwt = named(fields, "jwt", out);
-    let tokens = each(fields, "jwts", "a token", |token, out| Some(named(token, "claims", out)), out);
+    let jwt = values(entries(fields, "jwt", out));
+    let claims = |token: &mut Fields<'_>, out: &mut Collector| Some(values(entries(token, "claims", out)));
+    let tokens = each(fields, "jwts", "a token", claims, out);
+    // Whatever else is wrong with it was told just now.
+    let named = entries(fields, "jwts", &mut Collector::default());
+    nameless(fields, "jwts", named, out);
     if !jwt.is_empty() && !tokens.is_empty() {
         fields.refuse(at, "`jwt` and `jwts` cannot stand together", out);
     }
@@ -179,12 +183,19 @@ fn checked(
 
 /// Values by their names, none of which is empty.
 fn named(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> JsonMap<String, Json> {
-    let mut all = JsonMap::new();
-    for entry in entries(fields, name, out) {
-        if entry.key.is_empty() {
-            fields.refuse(entry.key_at, format!("a name in `{name}` is empty"), out);
-        }
-        all.insert(entry.key.as_ref().to_owned(), entry.value.to_json());
+    let all = entries(fields, name, out);
+    nameless(fields, name, all, out);
+    values(all)
+}
+
+/// Refuses an empty name.
+fn nameless(fields: &Fields<'_>, name: &str, all: &[Entry], out: &mut Collector) {
+    for entry in all.iter().filter(|entry| entry.key.is_empty()) {
+        fields.refuse(entry.key_at, format!("a name in `{name}` is empty"), out);
     }
-    all
+}
+
+/// Values by their names.
+fn values(all: &[Entry]) -> JsonMap<String, Json> {
+    all.iter().map(|entry| (entry.key.as_ref().to_owned(), entry.value.to_json())).collect()
 }

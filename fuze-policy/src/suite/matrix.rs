@@ -14,7 +14,7 @@ pub(super) struct Expected {
     /// By action; what is not here is expected to be denied.
     pub(super) effects: BTreeMap<String, Effect>,
     /// By action, then by rule.
-    pub(super) outputs: BTreeMap<String, BTreeMap<String, Value>>,
+    pub(super) outputs: BTreeMap<String, BTreeMap<String, Option<Value>>>,
 }
 
 /// Combinations of principals, resources and actions that one test can ask for: all three multiply.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::cel::Timestamp;
 use crate::cerbos::yaml::{self, Limits, Node};
 use crate::cerbos::{Collector, Effect, Fields, list_of, text_of};
 use crate::cerbos::{Place, Position, Problem, Source};
@@ -55,7 +54,7 @@ pub(super) fn one_document(source: &Source, out: &mut Collector) -> Option<Node>
 }
 
 fn read_suite(fields: &mut Fields<'_>, mut fixtures: Fixtures, out: &mut Collector) -> Option<Suite> {
-    fields.take("$schema");
+    fields.text("$schema", out);
     let name = fields.required_text("name", out);
     let description = text(fields, "description", out);
     let skip = skip(fields, out);
@@ -95,7 +94,7 @@ fn text(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> Str
 fn options(mut fields: Fields<'_>, out: &mut Collector) -> Options {
     let given = |text: Option<yaml::Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
     let options = Options {
-        now: given(fields.text("now", out)),
+        now: now(&mut fields, out),
         lenient_scope_search: fields.flag("lenientScopeSearch", out),
         strict_evaluation: fields.flag("strictEvaluation", out),
         globals: fields
@@ -108,6 +107,17 @@ fn options(mut fields: Fields<'_>, out: &mut Collector) -> Options {
     };
     fields.finish(out);
     options
+}
+
+/// A time, if one is given: then also nothing is wrong.
+fn now(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Timestamp> {
+    let text = fields.text("now", out)?;
+    let now = Timestamp::parse(&text.value);
+    if now.is_none() {
+        let message = format!("`now: {}` is no time as in `2026-01-31T12:00:00Z`", text.value);
+        fields.refuse(text.at, message, out);
+    }
+    now
 }
 
 pub(super) fn strings(texts: Vec<yaml::Text>) -> Vec<String> {
@@ -187,16 +197,27 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
         fields.refuse(at, "an expectation needs `actions` with at least one action", out);
     }
     let file = fields.file.clone();
+    let mut spoken: Vec<Arc<str>> = Vec::new();
     let outputs = list_of(fields, "outputs", out, |node, out| {
         let mut fields = Fields::of(&file, node, "an expected output", out)?;
         let action = fields.required_text("action", out);
+        if let Some(action) = &action {
+            once(&mut spoken, action, "the action", &fields, out);
+        }
+        let mut sources: Vec<Arc<str>> = Vec::new();
         let expected = list_of(&mut fields, "expected", out, |node, out| {
             let mut fields = Fields::of(&file, node, "an output", out)?;
-            let source = fields.required_text("src", out);
-            let value = fields.take("val").map_or(Value::Null, |entry| entry.value.to_json());
-            fields.take("action");
+            let source = fields.text("src", out);
+            if let Some(source) = &source {
+                once(&mut sources, source, "the rule", &fields, out);
+            }
+            let value = fields.take("val").map(|entry| entry.value.to_json());
+            // Cerbos reads both and looks at neither.
+            for ignored in ["action", "error"] {
+                fields.text(ignored, out);
+            }
             fields.finish(out);
-            Some((source?.value.as_ref().to_owned(), value))
+            Some((source.map(|source| source.value.as_ref().to_owned()).unwrap_or_default(), value))
         });
         let expected = expected.unwrap_or_default();
         if expected.is_empty() && !fields.reported("expected") {
@@ -213,6 +234,15 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
         actions: actions.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect(),
         outputs: outputs.unwrap_or_default(),
     })
+}
+
+/// Refuses what stands before already: Cerbos looks at the last alone, and nobody would learn that the others are not tested.
+fn once(before: &mut Vec<Arc<str>>, text: &yaml::Text, what: &str, fields: &Fields<'_>, out: &mut Collector) {
+    if before.contains(&text.value) {
+        let message = format!("outputs of {what} `{}` are expected above: put them together", text.value);
+        fields.refuse(text.at, message, out);
+    }
+    before.push(Arc::clone(&text.value));
 }
 
 /// One key, or several keys and groups.

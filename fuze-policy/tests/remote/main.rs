@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fuze_policy::agent_tool::Cerbos;
-use fuze_policy::remote::{ConfigError, RemoteCerbos};
+use fuze_policy::remote::{ConfigError, Refused, RemoteCerbos};
 use fuze_policy::{CallFacts, Decision, Engine, EngineError, RemoteEngine, Request, RunFacts, ToolFacts};
 use serde_json::{Value, json};
 use server::{http, serve};
@@ -402,7 +402,7 @@ fn plain_http_is_for_this_machine_alone() {
     let built = |url: &str| RemoteCerbos::at(url, pinned()).build();
     for url in ["http://10.0.0.1:3592", "http://pdp.example.eu", "http://localhost.example.eu"] {
         let error = built(url).unwrap_err();
-        assert!(matches!(error, ConfigError::PlainHttp { .. }), "{url}: {error:?}");
+        assert!(matches!(error, ConfigError::Connection(Refused::PlainHttp { .. })), "{url}: {error:?}");
     }
     for url in ["http://127.0.0.1:3592", "http://127.8.8.8", "http://[::1]", "http://localhost"] {
         assert!(built(url).is_ok(), "{url}");
@@ -410,7 +410,7 @@ fn plain_http_is_for_this_machine_alone() {
     let error = RemoteCerbos::at("http://localhost", pinned()).time_limit(Duration::ZERO).build();
     assert_eq!(error.unwrap_err(), ConfigError::TimeLimit);
     let error = RemoteCerbos::at("https://localhost", pinned()).roots("no certificate").build();
-    assert!(matches!(error.unwrap_err(), ConfigError::Roots { .. }));
+    assert!(matches!(error.unwrap_err(), ConfigError::Connection(Refused::Roots { .. })));
 }
 
 /// A server that speaks no TLS gets the beginning of a handshake, and no question.

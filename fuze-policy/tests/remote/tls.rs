@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuze_policy::EngineError;
-use fuze_policy::remote::{Builder, ConfigError, RemoteCerbos};
+use fuze_policy::remote::{Builder, ConfigError, Refused, RemoteCerbos};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -89,7 +89,7 @@ async fn another_authority_and_the_systems_are_not_trusted() {
     // The system's, where it has any.
     match at(port).build() {
         Ok(engine) => assert!(matches!(decide(&engine).await, Err(EngineError::Unreachable(_)))),
-        Err(error) => assert!(matches!(error, ConfigError::Roots { .. }), "{error}"),
+        Err(error) => assert!(matches!(error, ConfigError::Connection(Refused::Roots { .. })), "{error}"),
     }
     assert!(arrived.lock().unwrap().is_empty());
 }
@@ -147,7 +147,7 @@ fn a_certificate_without_its_key_is_refused_and_not_repeated() {
         (one.pem.as_str(), middle.to_owned()),
     ] {
         let error = at(1).roots(authority.pem()).identity(pem, key).build().unwrap_err();
-        assert_eq!(error, ConfigError::Identity);
+        assert_eq!(error, ConfigError::Connection(Refused::Identity));
         assert!(!format!("{error:?} {error}").contains(middle));
     }
     let builder = at(1).identity(one.pem.as_str(), secret.as_str());

@@ -7,4 +7,5 @@ pub mod ours;
 pub mod pdp;
 pub mod repair;
 pub mod rewrite;
+pub mod suites;
 pub mod tools;

@@ -14,7 +14,7 @@ const OF_TIMESTAMP: &[&str] = &["timestamp.() int", "timestamp.(string) int"];
 const OF_BOTH: &[&str] = &["timestamp.() int", "timestamp.(string) int", "duration.() int"];
 
 pub(super) const LINES: &[Line] = &[
-    ("now", &["() timestamp"], Native::Eager(|context, _| Ok(Value::Timestamp(context.now)))),
+    ("now", &["() timestamp"], Native::Eager(|context, _| context.now().map(Value::Timestamp))),
     ("timeSince", &["(timestamp) duration", "timestamp.() duration"], Native::Eager(time_since)),
     ("getFullYear", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.year))),
     ("getMonth", OF_TIMESTAMP, Native::Eager(|c, args| field(c, args, |t| t.date.month - 1))),
@@ -111,8 +111,9 @@ pub(in crate::cel) fn between(a: Timestamp, b: Timestamp) -> Option<Duration> {
 /// `timeSince`: Go's own difference, which stops at the longest duration.
 fn time_since(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let [Value::Timestamp(t)] = args else { return Err(EvalError::NO_SUCH_OVERLOAD) };
-    let longest = if context.now.instant() < t.instant() { i64::MIN } else { i64::MAX };
-    Ok(Value::Duration(between(context.now, *t).unwrap_or(Duration { nanoseconds: longest })))
+    let now = context.now()?;
+    let longest = if now.instant() < t.instant() { i64::MIN } else { i64::MAX };
+    Ok(Value::Duration(between(now, *t).unwrap_or(Duration { nanoseconds: longest })))
 }
 
 /// How often the unit fits; Go divides in doubles.

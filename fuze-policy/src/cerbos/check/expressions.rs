@@ -121,6 +121,7 @@ pub(super) fn told<T>(
         Err(EvalError::Exhausted(limit)) => {
             Err(CheckError::TooCostly { expression: expression.source.clone(), limit })
         }
+        Err(EvalError::NoTime) => Err(CheckError::NoTime { expression: expression.source.clone() }),
         Err(error @ EvalError::Failed(_)) => Ok(Err(error.to_string())),
     }
 }
@@ -147,7 +148,8 @@ pub(super) fn activation(input: &CheckInput, params: &CheckParams) -> Activation
         policy_version: input.resource.policy_version.as_str().into(),
         scope: scope_or(&input.resource.scope, ""),
     };
-    let mut activation = Activation::new(principal, resource, params.now);
+    let mut activation = Activation::timeless(principal, resource);
+    activation.now = params.now;
     activation.aux_data = input.aux_data.as_ref().map(|data| cel::AuxData {
         jwt: map(&data.jwt),
         jwts: Arc::new(data.jwts.iter().map(|(name, claims)| (name.as_str(), token(claims))).collect()),

@@ -39,7 +39,10 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
             format!("the file has {} bytes, at most {} are read", text.len(), limits.bytes),
         ));
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.starts_with('\u{feff}') {
+        let message = "the file begins with a byte order mark, which Cerbos takes for a part of the first key: save it without";
+        return Err(problem(Position::START, message.to_owned()));
+    }
     let mut outdented = Outdented::default();
     loop {
         match documents(outdented.text(text), limits, &outdented) {
