@@ -7,7 +7,8 @@ section 15. Written from docs/evidence-format.md alone (its section numbers in b
 
 Exit: as `verify.py`. What attributes a record may have it reads from the tables of that document (3, 4), which
 must lie beside it. Where a key was revoked (14) it says that it cannot verify. It does not hold what records tell
-against the rules of the loop (17).
+against the rules of the loop (17), and not what report.html, README.txt and policy/bundle say against the evidence:
+those are the word of whoever made the bundle.
 """
 import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime, timedelta
@@ -504,6 +505,7 @@ def main():
     parser.add_argument("--overseer", action="append", default=[], help="an overseer's public key, in hex")
     given = parser.parse_args()
     answers = [judge(verify_file, path, given) for path in given.bundle]
+    print("report.html, README.txt and policy/bundle were not looked at: they are their maker's word", file=sys.stderr)
     for path, (_, said) in zip(given.bundle, answers):
         print(f"{path}: {said}".encode("unicode_escape").decode())
     sys.exit(max(answers)[0])

@@ -4,15 +4,16 @@ use std::io::{Read, Seek};
 
 use fuze_evidence::keys::history::{KeyHistory, KeyRole, Standing};
 use fuze_evidence::sign::{KeyId, PublicKey};
-use fuze_evidence::{Hash, Timestamp};
+use fuze_evidence::{Hash, Timestamp, sha256};
 
 use super::inspect::{Inspected, MEDIUM_BYTES, read_key, whole};
 use super::outcome::{AuditError, BundleReport, Maker};
-use super::{Members, Trust};
+use super::{Members, Trust, after};
 use crate::dsse::Envelope;
 use crate::manifest::{Predicate, Statement, Subject};
-use crate::member;
+use crate::report::{self, Made, Outline};
 use crate::zip::Archive;
+use crate::{member, readme};
 
 /// Refuses members that no bundle has, and a bundle without those that each has.
 pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
@@ -28,7 +29,8 @@ pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), Au
 pub(crate) fn check_manifest<R: Read + Seek>(
     archive: &mut Archive<R>,
     trust: &Trust,
-    inspected: Inspected,
+    mut inspected: Inspected,
+    outline: &Outline,
 ) -> Result<BundleReport, AuditError> {
     let octets = whole(archive, member::MANIFEST, MEDIUM_BYTES)?;
     let envelope = Envelope::read(&octets).map_err(|e| AuditError::why(member::MANIFEST, e))?;
@@ -54,7 +56,20 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     }
     inspected.roots.check_known(trust.known_roots.iter().copied())?;
     let anchoring = inspected.anchors.judge(trust)?;
+    // As whoever made the bundle had it: believed or not, it is shown.
+    inspected.history = after::any_history(archive)?;
+    let made = Made { exported_at, maker: id };
+    let made_otherwise = [
+        (member::REPORT, report::html(outline, &inspected, &made)),
+        (member::README, readme::text(&inspected, &maker)),
+    ];
+    let made_otherwise = made_otherwise.into_iter().filter_map(|(name, text)| {
+        let there = archive.digests(name).map(|digests| digests.sha256 == sha256(text.as_bytes()));
+        (!there.unwrap_or(false)).then_some(name)
+    });
+    let made_otherwise = made_otherwise.collect();
     Ok(BundleReport {
+        made_otherwise,
         run: inspected.run,
         close_root: inspected.close_root,
         maker: Maker { key_id: id, trusted },
