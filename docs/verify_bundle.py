@@ -56,7 +56,7 @@ def after_days(time, days):
     try:
         return (datetime.fromisoformat(time[:19]) + timedelta(days)).isoformat() + time[19:]
     except OverflowError:
-        return FOREVER
+        return "never"  # which is greater than any time
 
 
 def unzip(data):
