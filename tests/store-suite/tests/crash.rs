@@ -100,7 +100,7 @@ impl Story {
         let mut most: BTreeMap<&str, RangeInclusive<usize>> = BTreeMap::new();
         for (call, count) in counts {
             let range = 1 + before.get(&call).unwrap_or(&0)..=count;
-            let entry = most.entry(call.1).or_insert(1..=0);
+            let entry = most.entry(call.1).or_insert_with(|| range.clone());
             if range.clone().count() > entry.clone().count() {
                 *entry = range;
             }
