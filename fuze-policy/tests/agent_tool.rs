@@ -1,12 +1,21 @@
 //! The engine for tools as a whole: what it refuses and says of it, what its hash is over, what globals are, and which outputs it takes.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
+mod common;
+
+use common::tools::{RUN, TOOL};
 use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST};
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{
     Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Gate,
-    Obligation, Opening, Policy, Request, RunFacts, ToolFacts, Verdict,
+    Obligation, Opening, Policy, Request, RunFacts, Verdict,
 };
 
 const HEAD: &str = "apiVersion: api.cerbos.dev/v1\n";
@@ -31,27 +40,7 @@ fn decide(engine: &Cerbos) -> Result<Verdict, EngineError> {
 }
 
 fn request(roles: &[String]) -> Request<'_> {
-    Request {
-        tool: ToolFacts {
-            name: "pay",
-            classification: "public",
-            art9_basis: None,
-            residency: "eu",
-            effect: "once",
-            egress: "none",
-        },
-        run: RunFacts {
-            tenant: "acme",
-            principal: "agent-1",
-            roles,
-            purpose: "care",
-            lawful_basis: "consent",
-            annex_iii: "none",
-            art22: "none",
-            has_subject: false,
-        },
-        call: CallFacts { args: b"{}", depth: 0 },
-    }
+    Request { tool: TOOL, run: RunFacts { roles, ..RUN }, call: CallFacts { args: b"{}", depth: 0 } }
 }
 
 /// A call without arguments.

@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::analysis::unreadable;
 use crate::cel::{self, Map, Timestamp};
 use crate::cerbos::{
     self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem,
@@ -18,7 +17,7 @@ use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
 
 use super::manifest::{FILE, Manifest};
-use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, widening};
+use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, unreadable, widening};
 
 /// The engine's name in evidence. A change of what a policy means changes it.
 const NAME: &str = "cerbos/1";
