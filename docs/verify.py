@@ -115,14 +115,18 @@ def check_root(signed, key, first, **must):
     check_signature(key, unbase64(signed["signature"]), jcs(must))
 
 
-def chain(files, key):
-    """Returns the payloads of the records and the signed roots, the close root last if the run is closed."""
+def chain(files, key, check=lambda n, what: None):
+    """Returns the payloads of the records and the signed roots, the close root last if the run is closed. `check` is
+    shown each payload with its number and each root without one, in the order in which they stand."""
     payloads, roots, segment, head, prev_root = [], [], 0, "0" * 64, "0" * 64
     root_lines = lines(files["roots/roots.jsonl"])
     for n, line in enumerate(lines(files["records.jsonl"])):
         p = read(line)["payload"]
-        if jcs(p["v"]) != b"1" or (n == 0 and p["attrs"]["fuze.suite"] != SUITE):
+        suite = p["attrs"]["fuze.suite"] if n == 0 else SUITE
+        if jcs(p["v"]) != b"1" or (isinstance(suite, str) and suite != SUITE):
             raise Cannot(f"record {n}: another version or suite")
+        need(suite == SUITE, "record 0: suite")
+        check(n, p)
         hashed = jcs({"payload": p, "prevHash": head, "sequence": n})
         need(line == b'{"hash":"%s",' % sha(hashed).encode() + hashed[1:], f"record {n}: hash, after {head}")
         payloads.append(p)
@@ -134,6 +138,7 @@ def chain(files, key):
         if span == "run.close":
             rest = {name: value for name, value in p.items() if name != "signature"}
             open_leaf = {name: leaf for name, leaf in p["signature"]["root"].items() if name == "openLeaf"}
+            need(all(type(leaf) is int and 0 <= leaf < 2**53 for leaf in open_leaf.values()), "root: openLeaf")
             check_root(p["signature"], key, first, at=p["endedAt"], closeHash=sha(jcs(rest)), count=n,
                        domain="fuze/run-close/v1", head=head, openedAt=first["startedAt"],
                        status=p["attrs"]["fuze.run.status"], **must, **open_leaf)
@@ -141,6 +146,7 @@ def chain(files, key):
         head = sha(hashed)
         if span in ("agent.invoke", "oversight.suspend") and len(roots) < len(root_lines):
             signed = read(root_lines[len(roots)])
+            check(None, signed)
             if n == 0 or signed["root"]["count"] == n + 1:
                 domain = f"fuze/run-{'suspend' if n else 'open'}/v1"
                 check_root(signed, key, first, count=n + 1, domain=domain, head=head, **must)
@@ -246,7 +252,15 @@ def anchors(files, roots, closed, log):
         need([leaf["commit"], leaf["kind"]] == [commit, kind] and kind not in places, "anchors: another root")
         name, places[kind] = inclusion(files[f"anchors/{kind[4:]}.tlog-proof"], jcs(leaf), log)
         need((anchor["log"], anchor["index"]) == (name, places[kind]), "anchors: of another log or place")
+    opened = roots[-1]["root"].get("openLeaf")
+    need(opened in (None, places.get("run_open", opened)), "anchors: another open than the close names")
     return places
+
+
+def all_anchored(roots, closed, places):
+    """The last root stands in the log, and the open that a close names."""
+    opened = {"run_open"} if "openLeaf" in roots[-1]["root"] or not closed else set()
+    return opened | ({"run_close"} if closed else set()) <= set(places)
 
 
 # The whole
@@ -254,6 +268,8 @@ def anchors(files, roots, closed, log):
 def verify(path, run_keys, log):
     """Raises what is wrong first."""
     with zipfile.ZipFile(path) as bundle:
+        size = bundle.fp.seek(0, 2)
+        need(size >= sum(member.file_size for member in bundle.infolist()), "compressed, or members in each other")
         files = {name: bundle.read(name) for name in bundle.namelist()}
         need(len(files) == len(bundle.namelist()), "a member twice")
     key = bytes.fromhex(re.fullmatch("([0-9a-f]{64})\n", files["keys/run.hex"].decode())[1])
@@ -263,8 +279,8 @@ def verify(path, run_keys, log):
     contents(files, payloads)
     closed = payloads[-1]["span"] == "run.close"
     named = log and files.get("anchors/log.vkey") == log.encode() + b"\n"
-    if log and not (named and ("run_close" if closed else "run_open") in anchors(files, roots, closed, log)):
-        raise Cannot("its last root is not anchored in that log")
+    if log and not (named and all_anchored(roots, closed, anchors(files, roots, closed, log))):
+        raise Cannot("its last root, or the open that its close names, is not anchored in that log")
     for name in {ANNEX, HISTORY} & set(files):
         raise Cannot(f"the rest holds, but this verifier does not read {name}; verify_bundle.py does")
     if not closed:
@@ -292,7 +308,7 @@ def main():
     given = parser.parse_args()
     answers = [judge(verify, path, given.key_id, given.log) for path in given.bundle]
     for path, (_, said) in zip(given.bundle, answers):
-        print(f"{path}: {said}")
+        print(f"{path}: {said}".encode("unicode_escape").decode())
     sys.exit(max(answers)[0])
 
 

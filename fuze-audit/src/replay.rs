@@ -10,6 +10,7 @@ use fuze_evidence::replay::{Content, Field, Replay};
 use fuze_evidence::verify::{ContentCounts, FieldStatus, RunFiles, TrustedKeys};
 
 use crate::member;
+use crate::report::Outline;
 use crate::verify::{AuditError, BundleReport, Members, Trust, inspect, package};
 use crate::zip::Archive;
 
@@ -24,13 +25,15 @@ pub fn replay(bundle: impl Read + Seek, trust: &Trust) -> Result<(BundleReport, 
     let mut archive = Archive::open(bundle).map_err(|error| AuditError::of_zip("", error))?;
     package::check_names(&archive)?;
     let mut disclosed: BTreeMap<u64, Option<Disclosure>> = BTreeMap::new();
+    let mut outline = Outline::default();
     let inspected = inspect(&mut archive, trust, &mut |entry, disclosure| {
+        outline.add(entry, disclosure);
         if entry.content.is_some() {
             disclosed.insert(entry.sequence, disclosure.cloned());
         }
     })?;
     let (key, annex) = (inspected.run_key, inspected.annex.clone());
-    let report = package::check_manifest(&mut archive, trust, inspected)?;
+    let report = package::check_manifest(&mut archive, trust, inspected, &outline)?;
     let mut octets =
         |name| archive.whole(name, MEMBER_BYTES).map_err(|error| AuditError::of_zip(name, error));
     let (records, roots) = (octets(member::RECORDS)?, octets(member::ROOTS)?);

@@ -15,6 +15,7 @@ use std::io::{BufRead, Read, Seek};
 use fuze_evidence::content::Disclosure;
 use fuze_evidence::record::Entry;
 
+use crate::report::Outline;
 use crate::zip::{Archive, Spool, ZipError};
 
 pub(crate) use inspect::{Inspected, inspect, joined, signed_close, signed_parts};
@@ -44,8 +45,12 @@ pub fn verify_and_visit(
 ) -> Result<BundleReport, AuditError> {
     let mut archive = Archive::open(bundle).map_err(|error| AuditError::of_zip("", error))?;
     package::check_names(&archive)?;
-    let inspected = inspect(&mut archive, trust, visit)?;
-    package::check_manifest(&mut archive, trust, inspected)
+    let mut outline = Outline::default();
+    let inspected = inspect(&mut archive, trust, &mut |entry, disclosed| {
+        outline.add(entry, disclosed);
+        visit(entry, disclosed);
+    })?;
+    package::check_manifest(&mut archive, trust, inspected, &outline)
 }
 
 /// Members by name, in a bundle or on the way into one.

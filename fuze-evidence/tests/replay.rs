@@ -225,6 +225,19 @@ const BROKEN: &[(Rule, Change)] = &[
     (Rule::SameTool, |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
     (Rule::OnceOnly, |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
     (Rule::OnceOnly, |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
+    // Called something else, the second run of a `once` would be one of a tool that may run again; and the first one, too.
+    (Rule::SameEffect, |s| {
+        s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
+        tool(&mut s.spans[EXECUTE + 1]).effect = Effect::Idempotent;
+    }),
+    (Rule::SameEffect, |s| {
+        s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
+        tool(&mut s.spans[EXECUTE]).effect = Effect::Idempotent;
+    }),
+    (Rule::ExpiresAhead, |s| {
+        let Span::OversightSuspend(suspend) = &mut s.spans[WAITS + 1] else { panic!() };
+        suspend.expires_at = at(5);
+    }),
     (Rule::Waiting, |s| s.spans.insert(FIRST_PERSON, generate(7, Hash::ZERO))),
     (Rule::WaitGrounded, |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
     (Rule::WaitGrounded, |s| {

@@ -302,7 +302,7 @@ fn lists_are_walked() {
         r#"R.attr.args.l.exists_one(x, x == "b") && !R.attr.args.l.exists_one(x, x > "a") && !R.attr.args.l.exists_one(x, x == "d")"#,
         r#"P.roles.exists(x, x == "b") && !P.roles.exists(x, x == "c") && P.roles.all(x, x < "c")"#,
         r#"C.cl.exists(x, x == "b") && !C.cl.all(x, x == "b") && "b" in C.cl && G.list[1] == 2 && C.cl[0] == "a""#,
-        r#"["a", "b"].exists(x, x == "b") && "b" in ["a", "b"] && !("c" in ["a", "b"]) && size(["a", "b"]) == 2 && size(P.roles) == 2"#,
+        r#"["a", "b"].exists(x, x == "b") && "b" in ["a", "b"] && !("c" in ["a", "b"]) && size(["a", "b"]) == 2 && size(P.roles) == 2 && size(C.cl) == 2"#,
         "R.attr.args.e.all(x, x == 1) && !R.attr.args.e.exists(x, x == 1) && !R.attr.args.e.exists_one(x, x == 1)",
         // One that decides, decides beside failures.
         "R.attr.args.ns.exists(x, x == 2.5 || R.attr.nothing == 1)",
@@ -336,6 +336,42 @@ fn lists_are_walked() {
     for (count, found) in [(45_000, Some(true)), (50_000, None)] {
         let size = format!("size(R.attr.args.l) == {count}");
         assert_eq!(lowered(&size, &none(), &many(count)), found, "{count}");
+    }
+}
+
+/// What is walked, compared and looked over counts, each as much as it takes: so many times is decided, once more is left.
+#[test]
+fn work_is_counted() {
+    let (some, more) = ("x".repeat(1_000), "x".repeat(1_040));
+    let with = |item: Value, count: usize| json!({"l": vec![item; count], "ip": "10.1.2.3", "m": {"a": some}, "o": some, "s": more});
+    for (condition, item, most) in [
+        ("R.attr.args.l.all(x, true)", json!(1), 24_219),
+        ("R.attr.args.l.all(x, x == 1 && x < 2)", json!(1), 6_195),
+        ("!R.attr.args.l.exists(x, x == 2)", json!(1), 12_295),
+        ("R.attr.args.l.all(x, R.attr.tool_name == \"pay\")", json!(1), 24_219),
+        ("R.attr.args.l.all(x, R.attr.tool_name != P.attr.tenant)", json!(1), 12_295),
+        ("R.attr.args.l.all(x, R.attr.args.s != R.attr.args.o)", json!(1), 330),
+        ("R.attr.args.l.all(x, R.attr.args.s.startsWith(R.attr.args.o))", json!(1), 278),
+        ("R.attr.args.l.all(x, R.attr.args.s.matches(\"^x\"))", json!(1), 191),
+        ("R.attr.args.l.all(x, R.attr.args.ip.inIPAddrRange(\"10.0.0.0/8\"))", json!(1), 693),
+        ("R.attr.args.l.all(x, size(R.attr.args.s) == 1040)", json!(1), 499),
+        ("R.attr.args.l.all(x, has(R.attr.args.m.a))", json!(1), 598),
+        ("R.attr.args.l.all(x, has(x.a))", json!({"a": 1}), 15_369),
+        ("R.attr.args.l.all(x, x.a == 1)", json!({"a": 1}), 9_514),
+        (
+            "R.attr.args.l.all(x, x[0] == 1)",
+            json!([1, "more than sixty-four bytes of text, so that it counts for something"]),
+            5_363,
+        ),
+        ("R.attr.args.l.all(x, \"a\" in x)", json!({"a": 1}), 11_753),
+        ("R.attr.args.l.all(x, R.attr.args.o in R.attr.args.m || true)", json!(1), 300),
+        ("!(R.attr.args.s in R.attr.args.l)", json!("y"), 1_503),
+        ("R.attr.args.l.all(x, \"ip\" in R.attr.args)", json!(1), 402),
+        ("size(R.attr.args.l) > 1", json!("y"), 44_401),
+    ] {
+        let found = |count: usize| lowered(condition, &none(), &with(item.clone(), count)).is_some();
+        assert!(found(most), "{condition}, {most}");
+        assert!(!found(most + 1), "{condition}, {most} and one");
     }
 }
 

@@ -167,6 +167,8 @@ fn an_output_that_looks_at_nothing_is_read_beforehand() {
     ] {
         assert_eq!(with(output), Some(wanted), "{output}");
     }
+    let long = format!(r#"{{"approval": {{"trainings": ["{}"]}}}}"#, "x".repeat(2_000));
+    assert_eq!(with(&long), Some((1, 1)));
     // Without a request these would be read, as something else.
     for output in [
         r#"{"approval": {"approvers": P.id == "" ? 1 : 2}}"#,
@@ -212,4 +214,41 @@ fn rules_for_another_tool() {
     ] {
         assert_eq!(decided(condition, "DENY"), None, "{condition}");
     }
+}
+
+/// A rule for another tool that says something where it does not hold, or whose derived role could fail, is not passed over.
+#[test]
+fn rules_for_another_tool_that_do_more_than_hold() {
+    let mail = r#"condition: {match: {expr: 'R.attr.tool_name == "mail"'}}"#;
+    let allow = "{name: all, actions: [invoke], effect: EFFECT_ALLOW, roles: [a]}";
+    let said = format!(
+        "{{name: said, actions: [invoke], effect: EFFECT_ALLOW, roles: [a], {mail}, output: {{when: {{conditionNotMet: '{{\"approval\": {{\"approvers\": 3}}}}'}}}}}}"
+    );
+    let found = lowered(&engine(&[&rules("", &format!("{said}, {allow}"))]), &["a"], "").unwrap();
+    let Decision::RequiresApproval(obligation) = found.decision else { panic!("{found:?}") };
+    assert_eq!(obligation.approvers, 3);
+
+    let roles = "derivedRoles: {name: roles, definitions: [{name: owner, parentRoles: [a], condition: {match: {expr: R.attr.nothing == 1}}}]}";
+    let derived =
+        format!("{{name: derived, actions: [invoke], effect: EFFECT_ALLOW, derivedRoles: [owner], {mail}}}");
+    let policy = format!(
+        "resourcePolicy: {{resource: agent.tool, version: default, importDerivedRoles: [roles], rules: [{derived}, {allow}]}}"
+    );
+    assert!(lowered(&engine(&[roles, &policy]), &["a"], "").is_none());
+    assert!(lowered(&engine(&[roles, &policy]), &["b"], "").is_some());
+}
+
+/// Conditions whose outcome is not kept cost their nodes for each role again.
+#[test]
+fn conditions_beyond_those_that_are_kept_cost_their_nodes() {
+    let condition = "{match: {any: {of: [{expr: 'R.attr.depth == 1.0 || R.attr.depth == 2.0'}, {all: {of: [{expr: R.attr.depth == 3.0}]}}]}}}";
+    let rule = format!("{{{BOTH}, effect: EFFECT_DENY, roles: ['*'], condition: {condition}}}");
+    let engine = engine(&[&rules("", &vec![rule; 340].join(", "))]);
+    let decided = |count: usize| {
+        let roles: Vec<String> = (0..count).map(|at| format!("r{at}")).collect();
+        let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+        lowered(&engine, &roles, "").is_some()
+    };
+    assert!(decided(18));
+    assert!(!decided(19));
 }

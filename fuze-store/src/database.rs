@@ -1,6 +1,8 @@
 //! One connection and its transactions. A transaction's end has three outcomes, because a failed COMMIT may still have
 //! taken place; nothing here writes outside a transaction.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use fuze_agent::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::sql;
+use crate::error::{self, sql};
 use crate::schema;
 
 /// How a transaction ended.
@@ -225,11 +227,21 @@ pub(crate) fn read_only(path: &Path, busy_timeout: Duration) -> Result<Connectio
     Ok(connection)
 }
 
-/// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it.
+/// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it. SQLite syncs what it moves and
+/// not the cut: after a power failure the log would be as long as before, with all that was in it. No lock is on the log itself, so that it can
+/// be opened and closed beside SQLite.
 pub(crate) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
     let busy: i64 =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(sql)?;
-    if busy == 0 { Ok(()) } else { Err(StoreError::Locked) }
+    if busy != 0 {
+        return Err(StoreError::Locked);
+    }
+    let Some(path) = connection.path() else { return Ok(()) };
+    let log = PathBuf::from(format!("{path}-wal"));
+    match File::open(&log).and_then(|log| log.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error::io(&log, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// A connection to write with, to a file with other tables than the store's.

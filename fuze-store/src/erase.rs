@@ -32,7 +32,7 @@ use crate::stream::{self, Stream};
 use crate::{read, rows};
 
 use files::Room;
-pub(crate) use files::Unsettled;
+pub(crate) use files::{Unsettled, annex_file, holds_more};
 
 /// Erases from a store, and keeps its tenants' annexes. What [`fuze_evidence::erase::Archive`] is for files.
 #[derive(Clone)]
@@ -548,7 +548,7 @@ fn facts_of(run: RunId, lines: Vec<Vec<u8>>) -> Result<RunFacts, EraseError> {
 }
 
 /// Whose a run is, if it is here.
-fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, StoreError> {
+pub(crate) fn tenant_of(connection: &Connection, run: RunId) -> Result<Option<Name>, StoreError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT tenant FROM summaries JOIN runs ON id = summaries.run WHERE runs.run = ?1")
         .and_then(|mut s| s.query_row([run.to_string()], |row| row.get(0)).optional())

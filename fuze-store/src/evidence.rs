@@ -10,7 +10,7 @@ use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_f
 use fuze_evidence::{Name, RunId};
 use rusqlite::{Connection, params};
 
-use crate::erase::annex_lines;
+use crate::erase::{annex_file, annex_lines, holds_more, tenant_of};
 use crate::error::{self, sql};
 use crate::projection::differs;
 use crate::query::{self, Page, Query};
@@ -117,7 +117,8 @@ impl StoreReader {
     /// A run as it stands now.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; else why the store cannot.
+    /// [`StoreError::NotFound`]; [`StoreError::Projection`] when the tenant's annex as a file says what the tables do not: an older
+    /// database in the place of a newer one would give again what was erased since. Else why the store cannot.
     pub fn evidence(&self, run: RunId) -> Result<StoredEvidence, StoreError> {
         StoredEvidence::open(&self.directory, run)
     }
@@ -149,9 +150,19 @@ impl StoredEvidence {
             };
         }
         let connection = database::read_only(&place::file(store), Duration::from_secs(10))?;
+        // For the same reason the annex as a file comes before the moment: whose it is never changes.
+        let annex = match tenant_of(&connection, run)? {
+            Some(tenant) => annex_file(store, &tenant)?.map(|(path, octets)| (tenant, path, octets)),
+            None => None,
+        };
         // One moment for everything that is read below; it ends with the connection.
         connection.execute_batch("BEGIN").map_err(sql)?;
         let id = rows::require(&connection, run)?.id;
+        if let Some((tenant, path, octets)) = annex
+            && !annex_lines(&connection, &tenant)?.starts_with(&octets)
+        {
+            return Err(holds_more(&path));
+        }
         Ok(Self { run, id, directory, lengths, connection })
     }
 

@@ -35,10 +35,17 @@ pub enum GatherError {
         /// The logs of which there are lines.
         found: Vec<String>,
     },
-    /// No line opens to a root of the run: they are another run's.
+    /// A line opens to no root of the run: it was changed, or is another run's.
     Another {
         /// The log's origin.
         log: String,
+        /// The leaf's index, as the line says.
+        index: u64,
+    },
+    /// The close names the leaf of its open, and no line opens that.
+    NoOpen {
+        /// The index.
+        index: u64,
     },
     /// The log has not come to that leaf: its close is not there yet, or this is an older copy of it.
     NotThere {
@@ -73,8 +80,12 @@ impl fmt::Display for GatherError {
             Self::NotAnchored { log, found } => {
                 write!(f, "the run is anchored in [{}], expected `{log}`", found.join(", "))
             }
-            Self::Another { log } => {
-                write!(f, "the anchors in `{log}` open to no root of this run: they are another run's")
+            Self::Another { log, index } => write!(
+                f,
+                "the anchor at {index} in `{log}` opens to no root of this run: it was changed, or is another run's"
+            ),
+            Self::NoOpen { index } => {
+                write!(f, "the run's close names leaf {index} as its open, and no line opens that leaf")
             }
             Self::NotThere { kind, index, size } => write!(
                 f,
@@ -98,6 +109,7 @@ impl GatherError {
         matches!(
             self,
             Self::NotAnchored { .. }
+                | Self::NoOpen { .. }
                 | Self::NotThere { .. }
                 | Self::Proof {
                     error: ProofError::Log { .. }
@@ -111,11 +123,12 @@ impl GatherError {
 }
 
 impl Anchored {
-    /// Proves from the log's public files that it holds the run's open root, and its close root if a line says so. Of several
-    /// lines for one root the first counts.
+    /// Proves from the log's public files that it holds the run's open root, and its close root if a line says so: every line of this
+    /// log. Of several lines for one root the first counts.
     ///
     /// # Errors
-    /// When there is no line of this log, a leaf is not covered by the log's checkpoint, or something does not hold.
+    /// When there is no line of this log, or none of the open that the close names, a leaf is not covered by the log's checkpoint, or
+    /// something does not hold.
     pub fn gather(
         run: &dyn RunSource,
         roots: &RunRoots,
@@ -130,22 +143,27 @@ impl Anchored {
             found.dedup();
             return Err(GatherError::NotAnchored { log, found });
         }
-        let find = |root: &Option<SignedRoot>, kind| -> Result<_, GatherError> {
-            let Some(root) = root else { return Ok(None) };
-            let Some(line) = lines.iter().find(|line| line.opens_to(root).is_ok()) else { return Ok(None) };
-            let proof = prove(line, kind, reader)?;
-            verify_anchor(root, line, &proof, policy)
+        let (mut open, mut close) = (None, None);
+        for line in lines {
+            let roots =
+                [(&roots.open, LeafKind::RunOpen, &mut open), (&roots.close, LeafKind::RunClose, &mut close)];
+            let of =
+                |root: &Option<SignedRoot>| root.as_ref().is_some_and(|root| line.opens_to(root).is_ok());
+            let Some((Some(root), kind, first)) = roots.into_iter().find(|(root, ..)| of(root)) else {
+                return Err(GatherError::Another { log, index: line.index() });
+            };
+            let proof = prove(&line, kind, reader)?;
+            verify_anchor(root, &line, &proof, policy)
                 .map(drop)
                 .map_err(|error| GatherError::Proof { kind, error })?;
-            Ok(Some((line.clone(), proof)))
-        };
-        let open = find(&roots.open, LeafKind::RunOpen)?;
-        let close = find(&roots.close, LeafKind::RunClose)?;
-        if open.is_none() && close.is_none() {
-            return Err(GatherError::Another { log });
+            first.get_or_insert((line, proof));
         }
-        if let (Some((opened, _)), Some((closed, _)), Some(root)) = (&open, &close, &roots.close) {
-            closed.closes(root, opened).map_err(GatherError::Apart)?;
+        if let (Some((closed, _)), Some(root)) = (&close, &roots.close) {
+            match (&open, root.root().open_leaf) {
+                (Some((opened, _)), _) => closed.closes(root, opened).map_err(GatherError::Apart)?,
+                (None, Some(index)) => return Err(GatherError::NoOpen { index }),
+                (None, None) => {}
+            }
         }
         Ok(Self { log: policy.log().clone(), open, close, revocations: Vec::new() })
     }

@@ -10,7 +10,7 @@ use fuze_evidence::verify::{Report, TrustedKeys};
 use fuze_evidence::{Hash, RunId};
 
 use super::Members;
-use super::inspect::whole;
+use super::inspect::{MEDIUM_BYTES, whole};
 use super::outcome::AuditError;
 use crate::member;
 
@@ -102,8 +102,21 @@ pub(super) fn read_history(
     octets: &[u8],
     trusted: &BTreeSet<KeyId>,
 ) -> Result<Option<KeyHistory>, AuditError> {
+    let (first, history) = history_and_its_first_key(octets)?;
+    Ok(trusted.contains(&first).then_some(history))
+}
+
+/// The key history beside the run, whoever vouches for it: to be shown, and for nothing else.
+pub(super) fn any_history(members: &mut dyn Members) -> Result<Option<KeyHistory>, AuditError> {
+    if !members.has(member::KEY_HISTORY) {
+        return Ok(None);
+    }
+    let octets = whole(members, member::KEY_HISTORY, MEDIUM_BYTES)?;
+    history_and_its_first_key(&octets).map(|(_, history)| Some(history))
+}
+
+fn history_and_its_first_key(octets: &[u8]) -> Result<(KeyId, KeyHistory), AuditError> {
     let wrong = |error: HistoryError| AuditError::why(member::KEY_HISTORY, error);
     let first = KeyHistory::first_key(octets).map_err(wrong)?;
-    let history = KeyHistory::read(octets, first).map_err(wrong)?;
-    Ok(trusted.contains(&first).then_some(history))
+    Ok((first, KeyHistory::read(octets, first).map_err(wrong)?))
 }

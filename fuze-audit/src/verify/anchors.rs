@@ -232,6 +232,13 @@ impl Anchors {
         if self.closed && self.close.is_none() {
             return Err(cannot("the run is closed and its close is anchored in no log".to_owned()));
         }
+        // Whoever leaves out the open could hide that the log has another one, or a deadline that passed.
+        let named = self.close.as_ref().and_then(|close| close.root.root().open_leaf);
+        if let Some(leaf) = named.filter(|_| self.open.is_none()) {
+            return Err(cannot(format!(
+                "the close names leaf {leaf} as the run's open, which is not proven here"
+            )));
+        }
         Ok(Anchoring::Trusted { log, open, close, witnesses })
     }
 }

@@ -76,6 +76,9 @@ pub struct BundleReport {
     pub anchoring: Anchoring,
     /// The lines of `anchors.jsonl` that open to the run's roots.
     pub anchor_lines: Vec<AnchorLine>,
+    /// Members for people, `report.html` and `README.txt`, that are not what this version makes of the evidence: of another version, or
+    /// by somebody who wants to be believed. What they say is not to be relied on.
+    pub made_otherwise: Vec<&'static str>,
 }
 
 /// What can be said of a bundle in which nothing is wrong.

@@ -2,16 +2,18 @@
 
 use std::io::{Read, Seek};
 
-use fuze_evidence::sign::PublicKey;
-use fuze_evidence::{Hash, Timestamp};
+use fuze_evidence::keys::history::{KeyHistory, KeyRole, Standing};
+use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_evidence::{Hash, Timestamp, sha256};
 
 use super::inspect::{Inspected, MEDIUM_BYTES, read_key, whole};
 use super::outcome::{AuditError, BundleReport, Maker};
-use super::{Members, Trust};
+use super::{Members, Trust, after};
 use crate::dsse::Envelope;
 use crate::manifest::{Predicate, Statement, Subject};
-use crate::member;
+use crate::report::{self, Made, Outline};
 use crate::zip::Archive;
+use crate::{member, readme};
 
 /// Refuses members that no bundle has, and a bundle without those that each has.
 pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
@@ -27,7 +29,8 @@ pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), Au
 pub(crate) fn check_manifest<R: Read + Seek>(
     archive: &mut Archive<R>,
     trust: &Trust,
-    inspected: Inspected,
+    mut inspected: Inspected,
+    outline: &Outline,
 ) -> Result<BundleReport, AuditError> {
     let octets = whole(archive, member::MANIFEST, MEDIUM_BYTES)?;
     let envelope = Envelope::read(&octets).map_err(|e| AuditError::why(member::MANIFEST, e))?;
@@ -46,15 +49,27 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     let exported_at = check_predicate(&statement.predicate, &inspected)?;
     check_subjects(archive, &statement.subject)?;
     let id = maker.id();
-    let run_key = inspected.run_key.id();
-    let trusted = id == run_key || trust.run_keys.contains(&id) || trust.exporters.contains(&id);
+    let trusted = trust.exporters.contains(&id) || may_sign(&id, trust, &inspected, exported_at);
     if !trusted && !trust.any_exporter {
         let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
         return Err(AuditError::Cannot { why });
     }
     inspected.roots.check_known(trust.known_roots.iter().copied())?;
     let anchoring = inspected.anchors.judge(trust)?;
+    // As whoever made the bundle had it: believed or not, it is shown.
+    inspected.history = after::any_history(archive)?;
+    let made = Made { exported_at, maker: id };
+    let made_otherwise = [
+        (member::REPORT, report::html(outline, &inspected, &made)),
+        (member::README, readme::text(&inspected, &maker)),
+    ];
+    let made_otherwise = made_otherwise.into_iter().filter_map(|(name, text)| {
+        let there = archive.digests(name).map(|digests| digests.sha256 == sha256(text.as_bytes()));
+        (!there.unwrap_or(false)).then_some(name)
+    });
+    let made_otherwise = made_otherwise.collect();
     Ok(BundleReport {
+        made_otherwise,
         run: inspected.run,
         close_root: inspected.close_root,
         maker: Maker { key_id: id, trusted },
@@ -63,6 +78,28 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         anchoring,
         anchor_lines: inspected.anchors.lines(),
     })
+}
+
+/// Whether a key that may sign runs made the bundle. A history that knows the key decides: it was in force when the bundle was made. The
+/// run's own key was judged with the run, and may have been replaced or revoked since.
+fn may_sign(id: &KeyId, trust: &Trust, inspected: &Inspected, exported_at: Timestamp) -> bool {
+    let is_of_run = *id == inspected.run_key.id();
+    // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
+    let histories =
+        if trust.histories.is_empty() { inspected.history.as_slice() } else { trust.histories.as_slice() };
+    let of_run =
+        |history: &&KeyHistory| history.role() == KeyRole::Run && *history.origin() == inspected.run.origin;
+    let mut standings = histories.iter().filter(of_run).map(|history| history.standing(id, exported_at));
+    let mut known = false;
+    let allowed = standings.all(|standing| match standing {
+        Standing::Unknown => true,
+        Standing::InForce(_) => {
+            known = true;
+            true
+        }
+        Standing::NotYet { .. } | Standing::RotatedOut { .. } | Standing::Revoked { .. } => is_of_run,
+    });
+    allowed && (known || is_of_run || trust.run_keys.contains(id))
 }
 
 /// The key that made the bundle: the run's, unless another one is named.

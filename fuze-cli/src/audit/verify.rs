@@ -70,6 +70,9 @@ pub(crate) struct Verified {
     /// What the records tell that is against the rules of the loop, though they may be intact: the first 1000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Broken>,
+    /// Of a bundle: members for people that are not what this version makes of the evidence. Do not rely on them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    made_otherwise: Vec<&'static str>,
 }
 
 impl Document for Verified {
@@ -87,6 +90,7 @@ impl Verified {
             decisions: None,
             reason: None,
             findings: Vec::new(),
+            made_otherwise: Vec::new(),
         }
     }
 }
@@ -251,9 +255,10 @@ fn bundle(path: &Path, trust: &Trust, believed: &Believed, args: &Args) -> Resul
         Ok(report) => {
             believed.look_up(path, &report)?;
             let (log, close_root) = (crate::anchors::text(&report.anchoring), report.close_root);
-            let decisions = report.decisions;
+            let (decisions, made_otherwise) = (report.decisions, report.made_otherwise);
             let (mut document, ended) = reported(report.run, &args.expect);
             document.log = Some(log);
+            document.made_otherwise = made_otherwise;
             document.close_root = close_root.map(|root| root.to_string());
             document.decisions = Some(Decisions {
                 recorded: decisions.recorded,
@@ -467,6 +472,11 @@ fn text(verified: &Verified) -> String {
                 }),
             )
             .into_text();
+    }
+    for member in &verified.made_otherwise {
+        text += &format!(
+            "{UNSURE}do not rely on {member}{UNSURE:#}: it is not what this version makes of the evidence; it is of another version, or somebody else wrote it\n"
+        );
     }
     if verified.result == "verified" {
         text += "Nothing in it is against the rules of the loop. It does not prove that the inputs were true, that every run was recorded, or, without a log that others watch,\n\

@@ -13,6 +13,7 @@ use crate::sign::KeyId;
 use crate::span::{
     AgentInvoke, HumanDecision, OversightSuspend, PolicyEvaluate, RunCancel, RunResume, Span, ToolExecute,
 };
+use crate::time::Timestamp;
 use crate::vocab::{
     Art22, CancelledBy, DecisionOutcome, Effect, GuardrailOutcome, OversightAction, PolicyDecision,
     PolicyReason, ResumeCause, RunStatus, StartOutcome, SuspendReason, ToolOutcome,
@@ -79,10 +80,14 @@ rules! {
         "the tool that the decision about these arguments names";
     OnceOnly = "once_only", "a tool that must not run twice ran twice",
         "one execution, in one attempt";
+    SameEffect = "same_effect", "an execution says otherwise than before what running it again would do",
+        "the effect that the first record of this execution names";
     Waiting = "waiting", "the run went on while it waited for people",
         "nothing but oversight, a resume, a cancel or the close while people are waited for";
     WaitGrounded = "wait_grounded", "the run waits for people although nothing asked for one",
         "a decision before it that asks for a person, or a doubt";
+    ExpiresAhead = "expires_ahead", "the time to decide was over before the run began to wait",
+        "an end of the wait that is not before the end of the record before it";
     TokenKnown = "token_known", "a person decided on a token that the run does not wait for",
         "a token of an `oversight.suspend` that the run waits for";
     TokenOnce = "token_once", "one token was decided on twice",
@@ -170,6 +175,10 @@ pub(crate) struct Rules {
     people: HashMap<u64, Said>,
     /// Executions that must not be repeated and have run.
     ran_once: HashSet<Hash>,
+    /// What each execution since the model answered last said of being repeated.
+    effects: HashMap<Hash, Effect>,
+    /// When the last record ended that is no `oversight.suspend`: several of these are one wait.
+    ended: Option<Timestamp>,
     /// Executions whose end is not known, and their arguments.
     doubts: HashMap<Hash, Hash>,
     /// What the run waits for: each token's case. `None`: it does not wait.
@@ -199,6 +208,7 @@ impl Rules {
         if heard.is_answer {
             self.has_answer = true;
             self.decided.clear();
+            self.effects.clear();
         }
         match &entry.span {
             Span::AgentInvoke(invoke) => self.begin(entry, invoke),
@@ -211,6 +221,9 @@ impl Rules {
             Span::Guardrail(guardrail) => self.tripped |= guardrail.outcome != GuardrailOutcome::Passed,
             Span::RunClose(close) => self.close(entry, close.status),
             Span::ModelGenerate(_) | Span::RunGap(_) | Span::ModelDrift(_) => {}
+        }
+        if !matches!(entry.span, Span::OversightSuspend(_)) {
+            self.ended = Some(entry.ended_at);
         }
         self.broken() > before
     }
@@ -352,6 +365,10 @@ impl Rules {
             _ => true,
         };
         self.rule(rests && about, entry, Rule::ApprovedByDecision);
+        // Whoever calls a `once` something else on its second run would be held to nothing.
+        let first = *self.effects.entry(tool.exec_id).or_insert(tool.effect);
+        let once = self.ran_once.contains(&tool.exec_id);
+        self.rule(first == tool.effect && (!once || tool.effect == Effect::Once), entry, Rule::SameEffect);
         self.answers(tool);
         if !ran {
             return;
@@ -408,6 +425,8 @@ impl Rules {
             };
             self.rule(grounded, entry, Rule::WaitGrounded);
         }
+        let ahead = self.ended.is_none_or(|ended| suspend.expires_at >= ended);
+        self.rule(ahead, entry, Rule::ExpiresAhead);
         if self.waits.is_none() {
             self.cases.clear();
         }

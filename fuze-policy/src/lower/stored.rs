@@ -397,3 +397,6 @@ impl Stored for Plain {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

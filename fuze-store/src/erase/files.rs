@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fuze_agent::store::StoreError;
 use fuze_evidence::annex::file_name;
@@ -263,22 +263,34 @@ impl Keeper {
         make_directory(&directory)?;
         let name = Name::new(tenant).map_err(|error| corrupt(error.to_string()))?;
         let path = directory.join(file_name(&name));
-        let there = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            read => read.map_err(|e| error::io(&path, &e))?,
-        };
+        let there = annex_file(self.projection.store(), &name)?.map(|(_, octets)| octets).unwrap_or_default();
         if there == octets {
             return Ok(());
         }
         // A crash may have cut its last line short; anything else is not the table's.
         if !octets.starts_with(&there) {
-            return Err(StoreError::Projection(format!(
-                "`{}` holds what the store lacks; keep it for whoever looks into it, and move it away to have it written again",
-                path.display()
-            )));
+            return Err(holds_more(&path));
         }
         replace(&path, &octets)
     }
+}
+
+/// Where a tenant's annex is as a file, and what it says, if it is there.
+pub(crate) fn annex_file(store: &Path, tenant: &Name) -> Result<Option<(PathBuf, Vec<u8>)>, StoreError> {
+    let path = store.join("annex").join(file_name(tenant));
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error::io(&path, &error)),
+        Ok(octets) => Ok(Some((path, octets))),
+    }
+}
+
+/// The annex as a file is not the table's, nor the beginning of it.
+pub(crate) fn holds_more(path: &Path) -> StoreError {
+    StoreError::Projection(format!(
+        "`{}` holds what the store lacks; keep it for whoever looks into it, and move it away to have it written again",
+        path.display()
+    ))
 }
 
 /// A tenant's annex as its file.

@@ -3,6 +3,7 @@
 mod cut_off;
 mod desk;
 mod gone;
+mod guess;
 mod orders;
 mod refused;
 mod room;

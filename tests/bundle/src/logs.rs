@@ -10,7 +10,9 @@ use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::SignedRoot;
 use fuze_evidence::{Hash, jcs, sha256};
 use fuze_log::witness::{Answer, TransportError};
-use fuze_log::{KeyName, Log, LogOptions, Policy, VerifierKey, Witness, WitnessClient, WitnessTransport};
+use fuze_log::{
+    KeyName, Log, LogOptions, LogReader, Policy, VerifierKey, Witness, WitnessClient, WitnessTransport,
+};
 use serde_json::Value;
 
 use crate::common::{at, name};
@@ -66,6 +68,11 @@ impl World {
 
     pub fn vkey(&self) -> VerifierKey {
         self.log.vkey().clone()
+    }
+
+    /// What the log publishes.
+    pub fn reader(&self) -> &LogReader {
+        self.log.reader()
     }
 
     /// Trusts this log, with its witness or without.

@@ -91,6 +91,16 @@ fn sign_root(root: &Value, signer: &dyn Signer) -> Value {
 
 /// Changes a run and signs everything anew: what whoever has the run's key can do.
 pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&mut Vec<Value>)) {
+    resign_with(members, signer, change, |_, _| {});
+}
+
+/// The same, and each root is changed before it is signed, by its number; the close root is the last.
+pub fn resign_with(
+    members: &mut Members,
+    signer: &dyn Signer,
+    change: impl FnOnce(&mut Vec<Value>),
+    mut change_root: impl FnMut(usize, &mut Value),
+) {
     let mut values: Vec<Value> = records(members).iter().map(|line| value(line)).collect();
     change(&mut values);
     rehash(&mut values);
@@ -104,6 +114,7 @@ pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&m
         root["prevRoot"] = prev;
         root["runId"] = values[0]["payload"]["runId"].clone();
         root["tenant"] = values[0]["payload"]["common"]["fuze.tenant.id"].clone();
+        change_root(n, &mut root);
         let signed = sign_root(&root, signer);
         copy_root(members, &n.to_string(), &signed);
         prev = json!(sha256(&jcs::to_vec(&signed).unwrap()));
@@ -123,6 +134,7 @@ pub fn resign(members: &mut Members, signer: &dyn Signer, change: impl FnOnce(&m
         root["keyId"] = json!(signer.key_id());
         root["status"] = values[last]["payload"]["attrs"]["fuze.run.status"].clone();
         root["tenant"] = values[0]["payload"]["common"]["fuze.tenant.id"].clone();
+        change_root(lines(&members["roots/roots.jsonl"]).len(), &mut root);
         let signed = sign_root(&root, signer);
         values[last]["payload"]["signature"] = signed.clone();
         copy_root(members, "close", &signed);
@@ -538,7 +550,7 @@ pub fn set_key(members: &mut Members, stem: &str, key: &dyn Signer) {
 }
 
 /// S + L instead of S: the same point, another text. Verifiers that do not check the range accept it.
-fn plus_order(mut signature: [u8; 64]) -> [u8; 64] {
+pub fn plus_order(mut signature: [u8; 64]) -> [u8; 64] {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,

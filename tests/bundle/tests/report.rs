@@ -1,10 +1,13 @@
 //! `report.html`: what lies around a run in its bundle is shown, what it does not prove is said, and nothing that a stranger wrote
 //! becomes markup.
 
-use fuze_agent_bundle_tests::forge::unpack;
+use std::io::Cursor;
+
+use fuze_agent_bundle_tests::forge::{repack, unpack};
 use fuze_agent_bundle_tests::logs::World;
 use fuze_agent_bundle_tests::runs::{Keys, Run, Shape, annex_of};
-use fuze_audit::{Anchored, Extras, Selection};
+use fuze_audit::verify::verify;
+use fuze_audit::{Anchored, Extras, Selection, Trust};
 
 fn page(run: &Run, extras: impl FnOnce(&mut Extras)) -> String {
     let mut export = run.export(Selection::all());
@@ -60,4 +63,31 @@ fn what_is_in_the_bundle_is_shown() {
         assert!(!bare.contains(absent), "{absent}");
     }
     assert!(bare.contains("What this does not prove"));
+}
+
+/// Who signs the list of members may write what people read as they like. It is made again from the evidence, and what is otherwise is named.
+#[test]
+fn pages_that_somebody_else_wrote_are_named() {
+    let run = Run::new(Shape::full(1));
+    let (keys, mut world) = (Keys::new(None), World::new("log.example", 1));
+    let otherwise = |bundle: &[u8], trust: &Trust| verify(Cursor::new(bundle), trust).unwrap().made_otherwise;
+    for bundle in [run.bundle(Selection::all()), run.bundle(Selection::nothing())] {
+        assert_eq!(otherwise(&bundle, &run.trust()), Vec::<&str>::new());
+        assert_eq!(otherwise(&bundle, &run.trust().overseer(run.overseer)), Vec::<&str>::new());
+    }
+    let mut export = run.export(Selection::all());
+    export.extras.anchored = Some(world.anchor(&run, true));
+    export.extras.history = Some((keys.older.to_bytes(), keys.first));
+    export.extras.annex = Some(annex_of(&run, &keys));
+    let mut whole = Vec::new();
+    export.write(".".as_ref(), &mut whole).unwrap();
+    // Whoever believes the history in the bundle, and whoever knows it from elsewhere, is shown the same page.
+    for trust in [run.trust().log(world.policy(1)), Trust::new().history(keys.older)] {
+        assert_eq!(otherwise(&whole, &trust), Vec::<&str>::new());
+    }
+    for (name, expected) in [("report.html", vec!["report.html"]), ("README.txt", vec!["README.txt"])] {
+        let mut members = unpack(&whole);
+        members.get_mut(name).unwrap().push(b' ');
+        assert_eq!(otherwise(&repack(&members, run.signer()), &run.trust()), expected);
+    }
 }

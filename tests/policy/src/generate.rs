@@ -74,7 +74,7 @@ const SCOPE_PERMISSIONS: [Option<&str>; 4] = [
 /// The case of a seed.
 pub fn case(seed: u64, size: Size) -> Case {
     let mut rng = Rng::with_seed(seed);
-    let mistaken = rng.u8(..100) < 5;
+    let mistaken = rng.u8(..100) < 15;
     Generator { rng, seed, mistaken, written: 0 }.case(size)
 }
 

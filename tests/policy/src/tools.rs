@@ -9,6 +9,18 @@ use serde_json::{Map, Value, json};
 
 use crate::expression::{ATTRIBUTES, Names, TEXTS, Writer};
 
+/// A run of customer support, without roles.
+pub const RUN: RunFacts<'static> = RunFacts {
+    tenant: "acme",
+    principal: "agent-1",
+    roles: &[],
+    purpose: "customer-support",
+    lawful_basis: "contract",
+    annex_iii: "none",
+    art22: "none",
+    has_subject: true,
+};
+
 const TOOLS: [&str; 4] = ["lookup", "pay", "mail", "other"];
 const CLASSES: [&str; 4] = ["public", "confidential", "personal", "special_category"];
 const ROLES: [&str; 4] = ["a", "b", "c", "stranger"];

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fuze_agent_policy_tests::pdp::{self, Mode, Pdp};
+use fuze_agent_policy_tests::tools::RUN;
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::remote::RemoteCerbos;
 use fuze_policy::{CallFacts, Decision, Engine, EngineError, RemoteEngine, Request, RunFacts, ToolFacts};
@@ -93,16 +94,7 @@ impl Questions {
                     for args in self.args {
                         ask(&Request {
                             tool: ToolFacts { classification, ..self.tool },
-                            run: RunFacts {
-                                tenant,
-                                principal: "agent-1",
-                                roles: &roles,
-                                purpose: "customer-support",
-                                lawful_basis: "contract",
-                                annex_iii: "none",
-                                art22: "none",
-                                has_subject: true,
-                            },
+                            run: RunFacts { tenant, roles: &roles, ..RUN },
                             call: CallFacts { args: args.as_bytes(), depth: 0 },
                         });
                     }

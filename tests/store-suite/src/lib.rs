@@ -7,6 +7,7 @@ mod anchors;
 mod claims;
 mod commits;
 mod effects;
+mod erasures;
 mod loads;
 mod sample;
 mod takeovers;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fuze_agent::store::RunStore;
 
+pub use erasures::{Office, What, subjects};
 pub use sample::{Sample, claim_from, far, token};
 
 /// Somewhere runs can be kept, empty at first.

@@ -1,24 +1,26 @@
 //! Runs to store: real records, content, keys and roots from the recorder, with keys that are nowhere on disk.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fuze_agent::store::{Batch, Claim, Ground, IssuedToken, Progress, RunState, SealedProgress};
 use fuze_evidence::anchor::{AnchorLine, Blinding, Prepared};
 use fuze_evidence::chain::{Opened, RecorderState, Times};
-use fuze_evidence::keys::{FileSigner, MasterKey, WrappedRunKeys};
+use fuze_evidence::keys::{FileSigner, MasterKey, SubjectKey, WrappedRunKeys};
 use fuze_evidence::random::{OsRandom, Random as _};
 use fuze_evidence::record::Entry;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::span::{AgentInvoke, OversightSuspend, RunCancel, RunGap, RunResume};
 use fuze_evidence::vocab::{
-    AnnexIii, Art22, CancelledBy, Gap, InvokeAgentOperation, Residency, ResumeCause, RunStatus, StartOutcome,
-    Suite, SuspendReason,
+    AnnexIii, Art22, CancelledBy, Gap, InvokeAgentOperation, LawfulBasis, Residency, ResumeCause, RunStatus,
+    StartOutcome, Suite, SuspendReason,
 };
 use fuze_evidence::{
     Commitment, Common, Hash, Name, Record, Recorder, Redactor, RunId, RunKeys, SealedContent, SignedRoot,
     Signer, Span, Timestamp, content, sha256,
 };
+
+use serde_json::{Value, json};
 
 use crate::Wrong;
 
@@ -51,6 +53,10 @@ pub fn far() -> u64 {
 
 fn now() -> Result<Timestamp, Wrong> {
     Ok(Timestamp::from_system_time(SystemTime::now())?)
+}
+
+fn far_off() -> Result<Timestamp, Wrong> {
+    now()?.plus(Duration::from_hours(1)).ok_or_else(|| Wrong::new("late"))
 }
 
 fn name(text: &str) -> Result<Name, Wrong> {
@@ -95,22 +101,36 @@ impl Sample {
     /// # Errors
     /// When the machine has no randomness or no clock.
     pub fn begin() -> Result<(Self, Batch), Wrong> {
+        let random = &mut OsRandom::new();
+        let signer = Arc::new(FileSigner::ephemeral(name("ephemeral")?, random)?);
+        Self::begin_with(signer, Arc::new(MasterKey::ephemeral(random)?), None, json!("hello"))
+    }
+
+    /// The same under these keys, with this input, about `subject`, whose key is kept elsewhere under that alias.
+    ///
+    /// # Errors
+    /// When the machine has no randomness or no clock.
+    pub fn begin_with(
+        signer: Arc<FileSigner>,
+        master: Arc<MasterKey>,
+        subject: Option<(Name, &SubjectKey)>,
+        input: Value,
+    ) -> Result<(Self, Batch), Wrong> {
         let mut random = OsRandom::new();
         let at = now()?;
         let run = RunId::generate(at, &mut random)?;
-        let signer = Arc::new(FileSigner::ephemeral(name("ephemeral")?, &mut random)?);
-        let master = Arc::new(MasterKey::ephemeral(&mut random)?);
-        let keys = Arc::new(RunKeys::generate(run, None, &mut random)?);
+        let alias = subject.as_ref().map(|(alias, _)| alias.clone());
+        let keys = Arc::new(RunKeys::generate(run, subject, &mut random)?);
         let common = Common {
             annex_iii: AnnexIii::None,
             art22: Art22::None,
             principal: name("principal")?,
             retention: name("retention")?,
-            lawful_basis: None,
-            subject: None,
+            lawful_basis: alias.as_ref().map(|_| LawfulBasis::Contract),
+            subject: alias.clone(),
             tenant: name("tenant")?,
         };
-        let input = commitment(&keys, "hello")?;
+        let input = commitment(&keys, input)?;
         let Opened { recorder, record, root } =
             Recorder::open(run, common, start(&signer)?, Some(&input), Times::at(at), &*signer)?;
         let wrapped = keys.wrap(&master, &mut random)?;
@@ -119,6 +139,7 @@ impl Sample {
             records: vec![record],
             contents,
             keys: Some(wrapped.clone()),
+            subject: alias,
             roots: vec![root.clone()],
             ..Batch::default()
         };
@@ -171,7 +192,7 @@ impl Sample {
     /// # Errors
     /// When the machine has no randomness or no clock.
     pub fn go_on(&mut self) -> Result<Batch, Wrong> {
-        let said = commitment(&self.keys, "went on")?;
+        let said = commitment(&self.keys, json!("went on"))?;
         let span = RunGap { what: Gap::Process, exec_id: None }.into();
         let record = self.append(&span, Some(&said))?;
         Ok(Batch { records: vec![record], contents: vec![seal(&said, &self.keys)?], ..Batch::default() })
@@ -186,7 +207,7 @@ impl Sample {
         for token in tokens {
             let span = OversightSuspend {
                 epoch,
-                expires_at: now()?,
+                expires_at: far_off()?,
                 of: 1,
                 reason: SuspendReason::Law,
                 slot: 0,
@@ -287,7 +308,7 @@ impl Sample {
     /// # Errors
     /// None in practice.
     pub fn later(&self, line: &AnchorLine) -> Result<AnchorLine, Wrong> {
-        let at = line.at().plus(std::time::Duration::from_nanos(1)).ok_or_else(|| Wrong::new("late"))?;
+        let at = line.at().plus(Duration::from_nanos(1)).ok_or_else(|| Wrong::new("late"))?;
         changed(line, "at", serde_json::to_value(at)?)
     }
 
@@ -348,8 +369,8 @@ fn changed(line: &AnchorLine, member: &str, to: serde_json::Value) -> Result<Anc
     Ok(AnchorLine::read(&fuze_evidence::jcs::to_vec(&value)?)?)
 }
 
-fn commitment(keys: &RunKeys, text: &str) -> Result<Commitment, Wrong> {
-    Ok(content::commit(Redactor::new(keys).redact_text(text), &mut OsRandom::new())?)
+fn commitment(keys: &RunKeys, value: Value) -> Result<Commitment, Wrong> {
+    Ok(content::commit(Redactor::new(keys).redact(value), &mut OsRandom::new())?)
 }
 
 fn seal(commitment: &Commitment, keys: &RunKeys) -> Result<SealedContent, Wrong> {

@@ -43,8 +43,9 @@ async fn a_store_keeps_what_it_acknowledged() {
     // From no room for the tables to nearly enough for the story.
     for blocks in [1, 8, 60, 250, 275, 290].into_iter().chain((300..1_150).step_by(37)) {
         let place = tempfile::tempdir().expect("a directory");
-        let (said, enough) = limited(blocks, &["erasing", "store"], place.path());
-        let seen = told::holds(&place.path().join("store"), &told::read(&said)).await;
+        let (said, enough) = limited(blocks, &["erasing", "store", "aside"], place.path());
+        let told = told::read(&said);
+        let seen = told::holds(&place.path().join("store"), &place.path().join("aside"), &told).await;
         begun += seen.unwrap_or_else(|error| panic!("{blocks}: {error}")).runs;
         failed += usize::from(!enough);
     }

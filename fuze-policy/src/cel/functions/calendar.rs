@@ -37,9 +37,9 @@ impl Date {
         era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
     }
 
-    /// Whether there is such a day.
+    /// Whether there is such a day. One that is not is counted as another.
     pub(super) fn exists(self) -> bool {
-        (1..=12).contains(&self.month) && self.day >= 1 && Date::from_days(self.days()) == self
+        Date::from_days(self.days()) == self
     }
 
     /// How many days of its year came before.

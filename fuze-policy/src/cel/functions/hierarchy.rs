@@ -29,7 +29,6 @@ pub(super) const LINES: &[Line] = &[
 
 fn new(context: &mut Context<'_>, args: &[Value]) -> Computed {
     let parts: Vec<Arc<str>> = match args {
-        [Value::Hierarchy(_)] => return args.first().cloned().ok_or(EvalError::NO_SUCH_OVERLOAD),
         [Value::String(text)] => split(context, text, ".")?,
         [Value::String(text), Value::String(delimiter)] => split(context, text, delimiter)?,
         [list @ Value::List(_)] => strings_of(list)

@@ -108,7 +108,7 @@ fn abs(_: &mut Context<'_>, args: &[Value]) -> Computed {
 
 fn sign(_: &mut Context<'_>, args: &[Value]) -> Computed {
     match args {
-        [Value::Double(d)] if d.is_nan() => Ok(Value::Double(*d)),
+        // Not a number stays what it is.
         [Value::Double(d)] => Ok(Value::Double(if *d == 0.0 { 0.0 } else { d.signum() })),
         [Value::Int(i)] => Ok(Value::Int(i.signum())),
         [Value::Uint(u)] => Ok(Value::Uint((*u).min(1))),

@@ -45,10 +45,9 @@ pub(crate) fn json(d: f64) -> String {
     format!("{digits}e{sign}{}", exponent.unsigned_abs())
 }
 
-/// Go's names of what is no number.
+/// Go's names of the infinite; what is no number Rust, too, calls `NaN`.
 pub(crate) fn special(d: f64, plus: &'static str, minus: &'static str) -> Option<&'static str> {
     match d {
-        d if d.is_nan() => Some("NaN"),
         f64::INFINITY => Some(plus),
         f64::NEG_INFINITY => Some(minus),
         _ => None,

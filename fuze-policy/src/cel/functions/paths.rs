@@ -74,7 +74,7 @@ impl Path {
             }
             (format!("/{}", slashed()), Kind::Drive, path.len() <= 3)
         } else {
-            (slashed(), Kind::Plain, path == "/")
+            (slashed(), Kind::Plain, false)
         };
         Ok(Path { value: clean(&value), kind, windows, root })
     }

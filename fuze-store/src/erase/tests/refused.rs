@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use fuze_agent::store::StoreError;
 use fuze_evidence::annex::{AnnexError, Hold, HoldReason, HoldScope};
 use fuze_evidence::erase::{Done, EraseError, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::{FileSigner, Person, SubjectKeys};
@@ -12,6 +13,7 @@ use fuze_evidence::{Annex, RunId};
 
 use super::super::{Eraser, EraserError};
 use super::desk::{CASES, Case, Desk, at, name, order};
+use crate::StoreReader;
 
 #[tokio::test]
 async fn holds_open_runs_and_strangers_keep_their_content() {
@@ -97,6 +99,31 @@ async fn an_annex_that_was_changed_stops_its_own_tenant_alone() {
         store.close().await.unwrap();
         assert!(desk.open().bad_annexes().is_empty());
     }
+}
+
+/// An older database in the place of a newer one has again what was erased since. The annex as a file still says that it was: nobody reads
+/// that tenant's runs as if nothing had happened.
+#[tokio::test]
+async fn a_database_that_was_put_back_is_not_read_as_evidence() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let (first, second) = (desk.make(&store, true).await, desk.make(&store, true).await);
+    let other = desk.make_for(&store, true, name("other")).await;
+    assert_eq!(Case::Record.carry_out(&desk.eraser(&store), &second).await.unwrap(), Done::Erased);
+    store.close().await.unwrap();
+    let file = desk.place.path().join("store/fuze.sqlite");
+    let before = std::fs::read(&file).unwrap();
+    let store = desk.open();
+    assert_eq!(Case::Run.carry_out(&desk.eraser(&store), &first).await.unwrap(), Done::Erased);
+    store.close().await.unwrap();
+    let read = |run| StoreReader::open(desk.place.path().join("store")).unwrap().evidence(run).map(drop);
+    read(first.run).unwrap();
+    std::fs::write(&file, before).unwrap();
+    for run in [first.run, second.run] {
+        let refused = read(run);
+        assert!(matches!(refused, Err(StoreError::Projection(_))), "{refused:?}");
+    }
+    read(other.run).unwrap();
 }
 
 /// The key that signs was replaced: whoever has the history of keys goes on with the annex, whoever has not is refused. A clock that

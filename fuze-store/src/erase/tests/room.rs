@@ -15,14 +15,14 @@ use super::desk::{Desk, Made, at, name};
 use crate::{SqliteStore, scan};
 
 /// They differ in content, in length, in the number of leaves (of 8, one of which stays), and in the pages that they need.
-fn candidates() -> [Value; 4] {
+pub(super) fn candidates() -> [Value; 4] {
     let long = "a history of illness, in some detail and at some length";
     [json!("none"), json!([long, long, 17, null, {}]), json!("n".repeat(9_000)), json!([1, 2, 3, 4, 5, 6, 7])]
 }
 
 const WHAT: [&str; 6] = ["field", "record", "run", "subject", "person", "all"];
 
-async fn carry_out(what: &str, eraser: &Eraser<'_>, made: &Made) -> Result<Done, EraserError> {
+pub(super) async fn carry_out(what: &str, eraser: &Eraser<'_>, made: &Made) -> Result<Done, EraserError> {
     let order = Order { at: at(1_000), by: name("dpo-1"), reason: ErasureReason::Request };
     let root = made.roots[0];
     let target = match what {
@@ -43,14 +43,14 @@ async fn carry_out(what: &str, eraser: &Eraser<'_>, made: &Made) -> Result<Done,
 }
 
 /// A store with three runs, the one in the middle with `value`, from which something is erased.
-struct Erased {
-    desk: Desk,
-    store: SqliteStore,
-    made: Made,
+pub(super) struct Erased {
+    pub(super) desk: Desk,
+    pub(super) store: SqliteStore,
+    pub(super) made: Made,
 }
 
 impl Erased {
-    async fn made(value: &Value) -> Self {
+    pub(super) async fn made(value: &Value) -> Self {
         let desk = Desk::new();
         let store = desk.open();
         desk.make(&store, true).await;
@@ -60,8 +60,8 @@ impl Erased {
         Self { desk, store, made }
     }
 
-    /// Every length that there is: of rows and files with the store open, and then of files and inside each page.
-    async fn seen(self) -> Vec<(String, Vec<u64>)> {
+    /// Every length that there is: of rows and files with the store open, and then of files and inside each page. And where it all lies.
+    pub(super) async fn seen(self) -> (Vec<(String, Vec<u64>)>, tempfile::TempDir) {
         let place = self.desk.place.path().join("store");
         let mut seen = files(&place);
         self.store.close().await.unwrap();
@@ -82,7 +82,7 @@ impl Erased {
         }
         drop(connection);
         seen.extend(pages(&std::fs::read(&file).unwrap()));
-        seen
+        (seen, self.desk.place)
     }
 }
 
@@ -154,7 +154,7 @@ async fn nothing_in_a_store_is_as_long_as_what_was_erased() {
             let erased = Erased::made(&value).await;
             let eraser = erased.desk.eraser(&erased.store);
             assert_eq!(carry_out(what, &eraser, &erased.made).await.unwrap(), Done::Erased);
-            seen.push(erased.seen().await);
+            seen.push(erased.seen().await.0);
         }
         assert!(seen[0].len() > 20, "{:?}", seen[0]);
         assert_eq!(differ(&seen), Vec::<&str>::new(), "{what}");
@@ -174,7 +174,7 @@ async fn put_off_it_shows_until_the_database_is_written_anew() {
                 if compacts {
                     erased.store.compact(None).await.unwrap();
                 }
-                seen.push(erased.seen().await);
+                seen.push(erased.seen().await.0);
             }
         }
         let shown = differ(&kept);
@@ -191,7 +191,7 @@ async fn the_bucket_of_leaves_stays_known() {
         let erased = Erased::made(&value).await;
         let eraser = erased.desk.eraser(&erased.store);
         assert_eq!(carry_out("field", &eraser, &erased.made).await.unwrap(), Done::Erased);
-        seen.push(erased.seen().await);
+        seen.push(erased.seen().await.0);
     }
     assert!(differ(&seen).contains(&"rows"));
 }
@@ -213,7 +213,7 @@ async fn cut_off_it_is_given_back_by_the_recovery() {
             erased.store = erased.desk.open();
             erased.desk.eraser(&erased.store).recover().await.unwrap();
             assert_eq!(erased.desk.eraser(&erased.store).recover().await.unwrap(), []);
-            seen.push(erased.seen().await);
+            seen.push(erased.seen().await.0);
         }
         assert_eq!(differ(&seen), Vec::<&str>::new(), "{step}");
         if whole {

@@ -10,6 +10,7 @@ mod after_the_close;
 mod judges;
 mod keys;
 mod named;
+mod odd;
 mod programs;
 mod tables;
 mod tampered;

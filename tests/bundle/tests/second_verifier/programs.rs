@@ -22,11 +22,23 @@ fn the_programs_exit_as_they_say() {
     write("good.zip", &whole);
     write("bad.zip", &pack(&changed));
     write("open.zip", &Run::new(Shape { closed: false, ..Shape::full(1) }).bundle(Selection::nothing()));
+    // What a compressed member would become nobody has to find out, and what evidence says is no order to a terminal.
+    let compress = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1]) as a, zipfile.ZipFile(sys.argv[2], 'w', zipfile.ZIP_DEFLATED) as b:\n    [b.writestr(n, a.read(n)) for n in a.namelist()]";
+    let made = Command::new(&python)
+        .args(["-c", compress, "good.zip", "small.zip"])
+        .current_dir(place.path())
+        .status();
+    assert!(made.unwrap().success());
+    let mut escapes = unpack(&whole);
+    replace(&mut escapes, "records.jsonl", "\"startedAt\":\"2", "\"startedAt\":\"\\u001b]0;2");
+    write("escapes.zip", &pack(&escapes));
     let id = run.public_key().id().to_string();
     let other = Hash([1; 32]).to_string();
     for (arguments, expected) in [
         (vec!["--key-id", &id, "good.zip"], 0),
         (vec!["--key-id", &id, "bad.zip"], 1),
+        (vec!["--key-id", &id, "small.zip"], 1),
+        (vec!["--key-id", &id, "escapes.zip"], 1),
         (vec!["--key-id", &id], 2),
         (vec!["good.zip"], 2),
         (vec!["--key-id", &id, "open.zip"], 3),
@@ -40,6 +52,7 @@ fn the_programs_exit_as_they_say() {
             command.arg("-B").arg(script).args(&arguments).current_dir(place.path());
             let output = command.output().unwrap();
             assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
+            assert!(!output.stdout.contains(&0x1b), "{arguments:?}: {output:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use fuze_agent_policy_tests::pdp::{self, Mode, Pdp};
+use fuze_agent_policy_tests::tools::RUN;
 use fuze_policy::agent_tool::{Cerbos, question};
 use fuze_policy::{CallFacts, Engine as _, Request, RunFacts, ToolFacts};
 use serde_json::json;
@@ -33,16 +34,7 @@ fn main() -> Result<(), String> {
             effect: "read",
             egress: "none",
         },
-        run: RunFacts {
-            tenant: "acme",
-            principal: "agent-1",
-            roles: &roles,
-            purpose: "customer-support",
-            lawful_basis: "contract",
-            annex_iii: "none",
-            art22: "none",
-            has_subject: true,
-        },
+        run: RunFacts { roles: &roles, ..RUN },
         call: CallFacts { args: bundle::ARGS.as_bytes(), depth: 0 },
     };
     let asked = question(&request, "").map_err(|error| error.to_string())?;

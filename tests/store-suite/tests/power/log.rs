@@ -9,8 +9,9 @@ use fuze_evidence::{Name, sha256};
 use fuze_log::{Blinding, Checkpoint, Log, LogOptions, Note, Policy, Prepared};
 
 use crate::disk::{self, Unsynced};
+use crate::told::scratch;
 use crate::trace::Step;
-use crate::{moments, record, said, scratch};
+use crate::{moments, record, said};
 
 struct Recorded {
     signer: Arc<FileSigner>,

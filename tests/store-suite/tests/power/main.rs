@@ -15,11 +15,11 @@ mod log;
 mod told;
 mod trace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use disk::Unsynced;
-use told::{Seen, holds};
+use told::{Seen, holds, scratch};
 use trace::Step;
 
 /// What a holder did below `place`, from its first file on. `None`: not possible here.
@@ -47,11 +47,17 @@ fn record(place: &Path, what: &str, directory: &str, more: &[&Path]) -> Option<V
     Some(trace::read(&trace, &root))
 }
 
-fn record_store() -> Option<Vec<Step>> {
+/// A store's steps, and where the keys are that a power failure does not touch.
+fn record_store() -> Option<(Vec<Step>, tempfile::TempDir)> {
     let place = tempfile::tempdir().expect("a directory");
     let root = place.path().join("place");
     std::fs::create_dir(&root).expect("a directory");
-    record(&root, "erasing", "store", &[])
+    let steps = record(&root, "erasing", "store", &[&aside(&place)])?;
+    Some((steps, place))
+}
+
+fn aside(place: &tempfile::TempDir) -> PathBuf {
+    place.path().join("aside")
 }
 
 /// All that had been said.
@@ -63,17 +69,11 @@ fn said(steps: &[Step]) -> String {
     said.collect()
 }
 
-/// Where images are built: in memory, if there is such a place.
-fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).expect("a directory")
-}
-
 /// Opens the disk as it is after these steps.
-async fn after(steps: &[Step], unsynced: Unsynced) -> Result<Seen, String> {
+async fn after(steps: &[Step], unsynced: Unsynced, aside: &Path) -> Result<Seen, String> {
     let place = scratch();
     disk::image(steps, unsynced, place.path());
-    holds(&place.path().join("store"), &told::read(&said(steps))).await
+    holds(&place.path().join("store"), aside, &told::read(&said(steps))).await
 }
 
 /// The moments to look at: how many steps have been taken, and what is left of those that were not synced. With `FUZE_EXHAUSTIVE=1`
@@ -102,23 +102,19 @@ fn moments(steps: &[Step]) -> Vec<(usize, Unsynced)> {
 
 #[tokio::test]
 async fn a_power_failure_loses_nothing_that_was_acknowledged() {
-    let Some(steps) = record_store() else { return };
+    let Some((steps, kept)) = record_store() else { return };
     let moments = moments(&steps);
     let mut all = Seen::default();
     for (count, unsynced) in &moments {
         let steps = steps.get(..*count).expect("steps");
-        match after(steps, *unsynced).await {
-            Ok(seen) => {
-                all.runs += seen.runs;
-                all.tokens += seen.tokens;
-                all.gone += seen.gone;
-            }
+        match after(steps, *unsynced, &aside(&kept)).await {
+            Ok(seen) => all += seen,
             Err(what) => panic!("after {count} steps, {unsynced:?}, last {:?}: {what}", steps.last()),
         }
     }
     println!("{} steps, {} images: {all:?}", steps.len(), moments.len());
     assert!(
-        moments.len() > 200 && all.runs > 200 && all.tokens > 50 && all.gone > 20,
+        moments.len() > 200 && all.runs > 200 && all.tokens > 50 && all.gone > 20 && all.again > 20,
         "{} {all:?}",
         moments.len()
     );
@@ -129,7 +125,7 @@ type LeftOut<'s> = &'s dyn Fn(&Step) -> bool;
 /// A store that leaves out some of its syncs: the images find what it loses by each of them.
 #[tokio::test]
 async fn without_any_kind_of_sync_it_would() {
-    let Some(steps) = record_store() else { return };
+    let Some((steps, kept)) = record_store() else { return };
     let file_of = |name: &str| {
         steps.iter().rev().find_map(|step| match step {
             Step::Create(path, file) if path.ends_with(name) => Some(*file),
@@ -151,7 +147,7 @@ async fn without_any_kind_of_sync_it_would() {
         let mut images = 0;
         for (at, _) in said {
             for unsynced in [Unsynced::Lost, Unsynced::Some(at as u64)] {
-                let found = after(steps.get(..=at).expect("steps"), unsynced).await;
+                let found = after(steps.get(..=at).expect("steps"), unsynced, &aside(&kept)).await;
                 images += 1;
                 lost += usize::from(found.is_err());
             }

@@ -2,26 +2,25 @@
 //!
 //! `holder claim <directory> <run> <token> <how many>`: loads the run, says `ready`, waits for a line, then claims the token that often
 //! at once. `holder write <directory>`: writes runs until it is killed. `holder story <directory>`: two runs from their beginning to their
-//! close, with everything that a store is asked for. `holder erasing <directory>`: the same, and then content of both is erased.
-//! `holder sink <directory>`: no store but files; one run. `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
+//! close, with everything that a store is asked for. `holder erasing <directory> <aside>`: the same, and then content of these and others is
+//! erased, by keys that are kept aside. `holder sink <directory>`: no store but files; one run. `holder log <directory> <key file>`: no store but a transparency log, made, filled beyond its first tile and opened again.
+
+mod erasing;
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fuze_agent::store::{Batch, ClaimError, EffectEntry, EffectState, RunStore as _, Start};
-use fuze_evidence::annex::ErasureReason;
-use fuze_evidence::erase::{Done, Order, Registrar, Target};
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::sink::{JsonlSink, SinkError};
-use fuze_evidence::{Hash, Name, RunId, Signer, Sink as _, SinkBatch, Timestamp, sha256};
+use fuze_evidence::{Hash, Name, RunId, Signer as _, Sink as _, SinkBatch, sha256};
 use fuze_log::{Blinding, Log, LogOptions, Prepared};
-use fuze_store::{Eraser, Options, SqliteStore};
+use fuze_store::{Options, SqliteStore};
 use fuze_store_suite::{Sample, claim_from, far, token};
-use serde::Deserialize;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -53,7 +52,7 @@ async fn main() -> Fallible<()> {
         }
         "erasing" => {
             let runs = story(&store).await?;
-            erasing(&store, &runs).await?;
+            erasing::erasing(&store, Path::new(&next()?), &runs).await?;
             end(store).await
         }
         other => {
@@ -119,7 +118,7 @@ async fn write(store: &SqliteStore) -> Fallible<()> {
 }
 
 /// Each line says what the store has acknowledged: the run's records, its epoch, and what has started.
-async fn story(store: &SqliteStore) -> Fallible<Vec<(RunId, Arc<FileSigner>)>> {
+async fn story(store: &SqliteStore) -> Fallible<Vec<RunId>> {
     let wrong = |wrong: fuze_store_suite::Wrong| wrong.to_string();
     let mut runs = Vec::new();
     for _ in 0..2 {
@@ -145,48 +144,11 @@ async fn story(store: &SqliteStore) -> Fallible<Vec<(RunId, Arc<FileSigner>)>> {
         store.commit(fence, sample.go_on().map_err(wrong)?).await?;
         say(&format!("has {run} {} 2", sample.head().0))?;
         let records = sample.head().0 + 1;
-        runs.push((run, Arc::clone(&sample.signer)));
+        runs.push(run);
         store.commit(fence, sample.close().map_err(wrong)?).await?;
         say(&format!("has {run} {records} 2"))?;
     }
     Ok(runs)
-}
-
-/// What is looked at of a line of `content.jsonl`.
-#[derive(Deserialize)]
-struct Line {
-    root: Hash,
-    leaves: Vec<Leaf>,
-}
-
-#[derive(Deserialize)]
-struct Leaf {
-    data: Option<String>,
-}
-
-/// The first run loses its input and then all its content, the second one its input. `secret` is cipher text of an input.
-async fn erasing(store: &SqliteStore, runs: &[(RunId, Arc<FileSigner>)]) -> Fallible<()> {
-    let (_, signer) = runs.first().ok_or("no run")?;
-    let registrar = Registrar::new(Name::new("suite")?, Arc::clone(signer) as Arc<dyn Signer>)?;
-    let eraser = Eraser::new(store, registrar);
-    for (number, (run, _)) in runs.iter().enumerate() {
-        let content = std::fs::read(store.run_directory(*run).join("content.jsonl"))?;
-        let line: Line = serde_json::from_slice(content.split(|&b| b == b'\n').next().unwrap_or_default())?;
-        let root = line.root;
-        let secret = line.leaves.into_iter().find_map(|leaf| leaf.data).ok_or("no data")?;
-        say(&format!("secret {run} {secret}"))?;
-        let targets = [Target::Record { root }, Target::Run];
-        for target in targets.into_iter().take(2 - number) {
-            let what = if target == Target::Run { "run" } else { "record" };
-            let at = Timestamp::from_system_time(SystemTime::now())?;
-            let order = Order { at, by: Name::new("officer")?, reason: ErasureReason::Request };
-            if eraser.erase(*run, target, order).await? != Done::Erased {
-                return Err("there was nothing to erase".into());
-            }
-            say(&format!("erased {run} {what}"))?;
-        }
-    }
-    Ok(())
 }
 
 /// One run in files. What was not kept is not kept the next time either.
