@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::doubt::Doubts;
 use super::outdented::Outdented;
 use super::{Entry, Layout, Node, Text, Value, scalar};
 use crate::cerbos::problem::{Place, Position, Problem};
@@ -46,6 +47,9 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
     let mut outdented = Outdented::default();
     loop {
         match documents(outdented.text(text), limits, &outdented) {
+            Err(Stop::Doubtful(index, message)) => {
+                return Err(problem(outdented.position_of(text, index), message));
+            }
             Ok(documents) => return Ok(documents),
             Err(Stop::Refused(at, message)) => return Err(problem(at, message)),
             Err(Stop::NotYaml(error)) => {
@@ -74,8 +78,10 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
         anchors: HashMap::new(),
         documents: Vec::new(),
     };
+    let mut doubts = Doubts::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(Stop::NotYaml)?;
+        doubts.event(&event, &span).map_err(|(index, message)| Stop::Doubtful(index, message))?;
         builder.event(event, span).map_err(|(at, message)| Stop::Refused(at, message))?;
     }
     Ok(builder.documents)
@@ -85,6 +91,8 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
 enum Stop {
     NotYaml(ScanError),
     Refused(Position, String),
+    /// At a character that Cerbos may read otherwise.
+    Doubtful(usize, String),
 }
 
 type Refusal = (Position, String);
