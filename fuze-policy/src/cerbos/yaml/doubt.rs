@@ -53,6 +53,8 @@ pub(super) struct Doubts {
     anchored: bool,
     /// A tab stands before what comes.
     tab: Option<usize>,
+    /// A comment stands after the last node.
+    commented: bool,
     /// The `---` of a document in which nothing has been found so far.
     bare: Option<usize>,
 }
@@ -67,6 +69,7 @@ impl Doubts {
             header: None,
             anchored: false,
             tab: None,
+            commented: false,
             bare: None,
         }
     }
@@ -94,7 +97,7 @@ impl Doubts {
             Event::Alias(_) => {
                 self.gap(start)?;
                 self.alias(start, end)?;
-                self.bare = None;
+                (self.bare, self.commented) = (None, false);
                 self.finished();
                 Ok(())
             }
@@ -176,14 +179,14 @@ impl Doubts {
 
     /// What stands between two nodes: blanks, comments, anchors and the signs of structure.
     fn gap(&mut self, until: usize) -> Result<(), Doubt> {
-        let (mut broken, mut commented) = (false, false);
+        let mut broken = false;
         while self.next < until {
             let (at, Some(c)) = (self.next, self.at(self.next)) else { return Ok(()) };
             let doubt = |why: &str| Err((at, why.to_owned()));
             self.next += 1;
             match c {
                 '\n' => broken = true,
-                ',' if commented => {
+                ',' if self.commented => {
                     return doubt("Cerbos may not see a comma after a comment: put it before the comment");
                 }
                 ' ' | ',' | '-' | '[' | ']' | '{' | '}' | '!' => {}
@@ -191,7 +194,7 @@ impl Doubts {
                 '\t' if self.in_flow() => self.tab = Some(at),
                 '\t' => return doubt("Cerbos reads a tab otherwise here, or refuses it: put blanks"),
                 '#' => {
-                    (self.bare, commented) = (None, true);
+                    (self.bare, self.commented) = (None, true);
                     self.line_end();
                 }
                 '&' => self.anchor(at)?,
@@ -308,6 +311,7 @@ impl Doubts {
                 self.gap(self.next + 1)?;
             }
         }
+        self.commented = false;
         Ok(())
     }
 

@@ -55,18 +55,22 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
             Err(Stop::NotYaml(error)) => {
                 if !outdented.note(text, &error) {
                     let at = outdented.position(error.marker());
-                    return Err(problem(
-                        at,
-                        format!(
-                            "this is not YAML: {}; text that contains quotes, `: ` or ` #` is best written as a \
-                             block after `|-`",
-                            error.info()
-                        ),
-                    ));
+                    return Err(problem(at, not_yaml(error.info())));
                 }
             }
         }
     }
+}
+
+fn not_yaml(info: &str) -> String {
+    if info.contains("Unicode character escape") {
+        return "an escape here names no character; one beyond U+FFFF is not read from a pair such as \
+                `\\ud83d\\ude00`: write the character itself"
+            .to_owned();
+    }
+    format!(
+        "this is not YAML: {info}; text that contains quotes, `: ` or ` #` is best written as a block after `|-`"
+    )
 }
 
 fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<Node>, Stop> {

@@ -24,8 +24,14 @@ pub(super) fn plain(written: &[char], place: Place) -> Result<(), Doubt> {
     if written.first().is_some_and(|c| "[]{},#&*!|>'\"%@`".contains(*c)) {
         return found(Some(0), "Cerbos may read text that begins like this otherwise: put it in quotes");
     }
+    // That of `http://` is none to Cerbos.
+    let colon = written
+        .iter()
+        .enumerate()
+        .find(|(at, c)| **c == ':' && written.get(at + 1) != Some(&'/'))
+        .map(|(at, _)| at);
     found(
-        find(':').filter(|_| place.in_flow_map && !place.whole),
+        colon.filter(|_| place.in_flow_map && !place.whole),
         "within `{…}` Cerbos takes text with a `:` for a mapping: put it in quotes",
     )?;
     let merge = written.windows(2).position(|two| two == ['<', '<']);
