@@ -123,7 +123,7 @@ impl BuiltPolicy {
             residency: tool.facts.residency.to_owned(),
             effect: tool.facts.effect.to_owned(),
             egress: tool.facts.egress.to_owned(),
-            args: Some(names(&(tool.arguments)())),
+            args: (tool.arguments)().as_object().and_then(analysis::names_of_arguments),
         };
         Tools { tools: self.tools.iter().map(declaration).collect(), roles: None }
     }
@@ -136,14 +136,6 @@ impl BuiltPolicy {
     pub fn review(&self) -> Result<Vec<Finding>, LoadError> {
         Ok(analysis::lint(&self.policies()?, &self.tools()))
     }
-}
-
-/// The names of a schema's properties, sorted, whatever order this build of `serde_json` keeps.
-fn names(schema: &Value) -> Vec<String> {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let mut names: Vec<String> = properties.map(|all| all.keys().cloned().collect()).unwrap_or_default();
-    names.sort_unstable();
-    names
 }
 
 /// Writes what does not fit, a line for each; without room it only counts.

@@ -1,6 +1,7 @@
 //! `fuze policy`: what an author and a reviewer of policies do with them.
 
 mod check;
+mod example;
 mod explain;
 mod migrate;
 mod review;

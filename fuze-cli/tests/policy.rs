@@ -156,6 +156,78 @@ fn a_wider_version_is_shown_by_a_request() {
 }
 
 #[test]
+fn a_counterexample_reads_as_a_request() {
+    let wider =
+        changed("payment", "pay_invoice.yaml", "with_approval_eur: 10000", "with_approval_eur: 20000");
+    let called = fuze(&["policy", "diff", text(&guide("payment")), text(wider.path())], 1);
+    for line in [
+        "  pay_invoice.yaml:16:7: what was denied is allowed with approval now",
+        "    principal               somebody",
+        "    roles                   accounting",
+        "    tool                    pay_invoice",
+        "    R.attr.args.amount_eur  15000",
+        "    R.attr.classification   confidential",
+        "    P.attr.tenant           another-tenant",
+        "  as it was: denied in the root scope",
+        "    invoke  EFFECT_DENY by resource.agent.tool.vdefault",
+        "      ✗ EFFECT_ALLOW resource.agent.tool.vdefault#payment (pay_invoice.yaml:16:7): its condition does not hold",
+        "  as it shall be: allowed with approval by 2 people of finance-1, finance-2, finance-3, within 86400 seconds in the root scope",
+        "      ✓ EFFECT_ALLOW resource.agent.tool.vdefault#payment (pay_invoice.yaml:16:7)",
+    ] {
+        assert!(called.stdout.lines().any(|printed| printed == line), "{line}\n{}", called.stdout);
+    }
+    assert!(!called.stdout.contains('{'), "{}", called.stdout);
+    // Where the time decides, it is one of the lines, and of the document.
+    let until = |day: &str| {
+        let expr = format!(
+            "R.attr.tool_name == \"search_catalogue\" && now() < timestamp(\"2026-05-{day}T00:00:00Z\")"
+        );
+        changed("public", "search_catalogue.yaml", "R.attr.tool_name == \"search_catalogue\"", &expr)
+    };
+    let (old, new) = (until("01"), until("03"));
+    let called = fuze(&["policy", "diff", text(old.path()), text(new.path())], 1);
+    let at = |line: &str| {
+        line.trim().strip_prefix("at").map(str::trim).is_some_and(|at| at.starts_with("2026-05-0"))
+    };
+    assert!(called.stdout.lines().any(at), "{}", called.stdout);
+    assert!(
+        called.stdout.contains("as it was: denied")
+            && called.stdout.contains("as it shall be: allowed without approval")
+    );
+    let called = json(&fuze(&["policy", "diff", "--json", text(old.path()), text(new.path())], 1));
+    assert!(
+        called["properties"][0]["counterexample"]["at"].as_str().unwrap().starts_with("2026-05-0"),
+        "{called}"
+    );
+}
+
+#[test]
+fn what_could_not_be_read_is_a_note() {
+    let set = changed(
+        "public",
+        "search_catalogue.yaml",
+        "R.attr.tool_name == \"search_catalogue\"",
+        "R.attr.args.q == \"boots\" && R.attr.tool_name.matches(\"(?s)^.*$\")",
+    );
+    let path = set.path().join("search_catalogue.yaml");
+    let mut policy = fs::read_to_string(&path).unwrap();
+    for trusted in ["R.attr.classification == \"public\"", "R.attr.effect == \"read\""] {
+        policy = policy.replace(trusted, "has(R.attr.args.q)");
+    }
+    fs::write(&path, policy).unwrap();
+    let called = fuze(&["policy", "lint", text(set.path())], 0);
+    assert!(
+        called.stdout.contains("note: whether this ALLOW excludes") && called.stdout.contains("(not-read)")
+    );
+    assert!(called.stdout.ends_with("nothing to object to\n"), "{}", called.stdout);
+    let called = json(&fuze(&["policy", "lint", "--json", text(set.path())], 0));
+    assert_eq!(
+        (&called["findings"][0]["lint"], &called["findings"][0]["note"]),
+        (&value!("not-read"), &value!(true))
+    );
+}
+
+#[test]
 fn so_many_approvers_are_proven_when_asked_for() {
     let prove = |least: &str, code| {
         let set = guide("payment");

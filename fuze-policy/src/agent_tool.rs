@@ -3,13 +3,16 @@
 //! The decision itself is [`cerbos::check`](crate::cerbos::check)'s, or its flat form's. Deliberately absent: a third effect. That a call
 //! needs approval is what two plain answers say together.
 
+mod asked;
 mod engine;
 mod manifest;
 pub(crate) mod obligation;
 mod question;
 mod unasked;
+mod unreadable;
 mod widening;
 
+pub(crate) use asked::rows;
 pub(crate) use engine::decide_lowered;
 #[cfg(feature = "cerbos-reload")]
 pub(crate) use engine::hash;

@@ -1,7 +1,7 @@
 //! What a policy set says about tools, looked at as a whole: lint, proofs, and the difference between two sets.
 //!
 //! Proofs enumerate: of each attribute that a policy looks at, the *cells* between which no condition can tell a difference (the values
-//! it names, another one, none, one of another type). What no cells can be made for (a pattern over an argument, the time) is taken as
+//! it names, another one, none, one of another type). What no cells can be made for (a pattern over an argument, the day of the week) is taken as
 //! free: a property is proven only if it holds whatever comes out of it, errors included. A counterexample is a request that the real
 //! evaluation ([`cerbos::check`](crate::cerbos::check)) has confirmed. Only what [`question`](crate::agent_tool::question) asks is
 //! looked at: policies for other resources are not.
@@ -11,6 +11,7 @@
 //! Deliberately absent: limits on what an evaluation may cost.
 
 mod atoms;
+mod cell_set;
 mod cells;
 mod confirm;
 mod decide;
@@ -19,6 +20,7 @@ mod finding;
 mod frames;
 mod lint;
 mod logic;
+mod memo;
 mod model;
 mod outcome;
 mod proof;
@@ -27,7 +29,6 @@ mod same;
 mod says;
 mod search;
 mod tools;
-pub(crate) mod unreadable;
 mod vocabulary;
 mod witness;
 
@@ -38,7 +39,7 @@ use crate::cerbos::{CheckParams, Place, PolicySet};
 pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
-pub use tools::{ToolDeclaration, Tools};
+pub use tools::{ToolDeclaration, Tools, names_of_arguments};
 pub use vocabulary::words_of;
 
 /// Policies to be looked at, and what they are looked at with.
@@ -58,6 +59,12 @@ impl<'p> Policies<'p> {
     #[must_use]
     pub fn for_tools(self, tools: &'p Tools) -> Self {
         Self { tools: Some(tools), ..self }
+    }
+
+    /// Decides at this time where that makes a difference and no condition says which times do.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { params: CheckParams { now: Some(now), ..self.params }, ..self }
     }
 
     /// Looks at so many cases of each proof before giving up, instead of at [`MOST_CASES`].

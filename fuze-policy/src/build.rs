@@ -184,7 +184,7 @@ impl Policies {
         if !cfg!(feature = "cerbos-schema") {
             warnings.extend(engine.set().named_schemas().map(unlooked));
         }
-        self.review(&engine, &mut wrong);
+        self.review(&engine, &mut wrong, &mut warnings);
         let (tested, unread) = tested::fixtures(&path, &files);
         wrong.extend(unread);
         let mut wrong = within(&self.directory, &wrong);
@@ -207,14 +207,15 @@ impl Policies {
         Ok(Checked { engine, files, manifest, named, tested, warnings })
     }
 
-    fn review(&self, engine: &Cerbos, wrong: &mut Vec<Problem>) {
+    fn review(&self, engine: &Cerbos, wrong: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
         let tools = Tools { tools: Vec::new(), roles: self.roles.clone() };
         let findings = analysis::lint(engine, &tools);
         let mut dead = false;
         for finding in findings.into_iter().filter(|finding| !self.allowed.contains(&finding.lint)) {
             dead |= finding.lint == Lint::DeadRule;
             let message = format!("{} ({})", finding.message, finding.lint);
-            wrong.push(Problem { place: finding.place, message });
+            let told = if finding.lint.is_note() { &mut *warnings } else { &mut *wrong };
+            told.push(Problem { place: finding.place, message });
         }
         for property in &self.properties {
             // The lint has named each of them.

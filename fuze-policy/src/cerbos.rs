@@ -4,6 +4,7 @@
 //! that passes over an error: conditions that fail are told, and it is strict unless asked otherwise.
 
 mod check;
+pub(crate) mod closing;
 mod files;
 mod glob;
 pub mod model;
@@ -32,6 +33,7 @@ pub use set::{
 
 // For proofs, which evaluate the same rules over cells instead of values.
 pub(crate) use check::bindings;
+pub(crate) use glob::texts_told_apart;
 // For what else is written in YAML beside policies: manifests and test suites.
 pub(crate) use files::{read_file, split};
 pub(crate) use model::fields::{Fields, list_of, text_of};

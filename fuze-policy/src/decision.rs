@@ -17,11 +17,29 @@ pub enum Decision {
 
 /// A decision and the rule that made it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Verdict {
     /// The decision.
     pub decision: Decision,
     /// The deciding rule.
     pub rule: RuleId,
+    /// How an approval has to be, should the tool or the law demand one of a call that the policy allows alone. It makes no call wait by
+    /// itself; where one waits, it counts among the demands, of which the strictest hold.
+    pub approval: Option<Obligation>,
+}
+
+impl Verdict {
+    /// A decision, and the rule that made it.
+    #[must_use]
+    pub fn new(decision: Decision, rule: RuleId) -> Self {
+        Self { decision, rule, approval: None }
+    }
+
+    /// With what the policy says of approvals that others demand.
+    #[must_use]
+    pub fn approval(self, approval: Option<Obligation>) -> Self {
+        Self { approval, ..self }
+    }
 }
 
 /// The name of a policy rule: 1 to 128 characters of `A–Z a–z 0–9 . _ : / @ + - #`. Anything else is replaced by `_`,
@@ -87,6 +105,11 @@ pub struct Approver {
 }
 
 impl Obligation {
+    /// What nobody can meet.
+    pub(crate) fn of_nobody() -> Self {
+        Self { may_approve: Some(BTreeSet::new()), ..Self::default() }
+    }
+
     /// Whether enough distinct persons approved, counting those alone who may and who hold every training.
     #[must_use]
     pub fn is_met_by(&self, approved: &[Approver]) -> bool {

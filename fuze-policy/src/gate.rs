@@ -177,8 +177,14 @@ impl Gate {
             tool: conditions.tool.is_some(),
             law: conditions.law.is_some(),
         };
+        let mut demands: Vec<Obligation> =
+            [policy, conditions.tool, conditions.law].into_iter().flatten().collect();
+        // Who demands an approval does not decide how it has to be: what the policy says of it counts for the tool's and the law's.
+        if !demands.is_empty() {
+            demands.extend(verdict.approval);
+        }
         let mut demanded: Option<Obligation> = None;
-        for next in [policy, conditions.tool, conditions.law].into_iter().flatten() {
+        for next in demands {
             // `strictest` with the default also normalises a single obligation that nobody can meet.
             let Some(both) = demanded.take().unwrap_or_default().strictest(next) else {
                 return Ok(Decided::Denied(Denied { rule, reason: DenyReason::NobodyMayApprove }));

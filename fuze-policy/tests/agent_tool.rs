@@ -1,10 +1,22 @@
 //! The engine for tools as a whole: what it refuses and says of it, what its hash is over, what globals are, and which outputs it takes.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
+mod common;
+
+use common::tools::{RUN, TOOL};
 use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST};
 use fuze_policy::cerbos::{Files, Source};
-use fuze_policy::{CallFacts, Decision, Engine, EngineError, Request, RunFacts, ToolFacts, Verdict};
+use fuze_policy::{
+    Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Gate,
+    Obligation, Opening, Policy, Request, RunFacts, Verdict,
+};
 
 const HEAD: &str = "apiVersion: api.cerbos.dev/v1\n";
 
@@ -24,28 +36,23 @@ fn load(policies: &[(&str, &str)], manifest: Option<&str>) -> Result<Cerbos, Loa
 }
 
 fn decide(engine: &Cerbos) -> Result<Verdict, EngineError> {
-    let roles = ["a".to_owned()];
-    engine.decide(&Request {
-        tool: ToolFacts {
-            name: "pay",
-            classification: "public",
-            art9_basis: None,
-            residency: "eu",
-            effect: "once",
-            egress: "none",
-        },
-        run: RunFacts {
-            tenant: "acme",
-            principal: "agent-1",
-            roles: &roles,
-            purpose: "care",
-            lawful_basis: "consent",
-            annex_iii: "none",
-            art22: "none",
-            has_subject: false,
-        },
-        call: CallFacts { args: b"{}", depth: 0 },
-    })
+    engine.decide(&request(&["a".to_owned()]))
+}
+
+fn request(roles: &[String]) -> Request<'_> {
+    Request { tool: TOOL, run: RunFacts { roles, ..RUN }, call: CallFacts { args: b"{}", depth: 0 } }
+}
+
+/// A call without arguments.
+struct Nothing;
+
+impl Call for Nothing {
+    type Args = ();
+    type Error = ();
+
+    fn open(self, _: Opening) -> Result<(), ()> {
+        Ok(())
+    }
 }
 
 #[test]
@@ -225,4 +232,60 @@ fn an_output_that_is_no_obligation_is_an_engine_error() {
         only("y")
     );
     assert_eq!(decide(&load(&[("a.yaml", &text)], None).unwrap()).unwrap().decision, Decision::Deny);
+}
+
+/// Who demands an approval does not decide how it has to be. A rule that allows `invoke` and `invoke:auto` makes nobody wait; where the
+/// tool or the law makes the call wait, what the rule says of approvals holds.
+#[tokio::test]
+async fn an_approval_that_others_demand_is_as_the_policy_says() {
+    const BOTH: &str = "actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: [a]";
+    let roles = ["a".to_owned()];
+    let engine = |outputs: &[&str]| {
+        let rules: Vec<_> = (outputs.iter().enumerate())
+            .map(|(n, output)| {
+                format!("{{name: r{n}, {BOTH}, output: {{when: {{ruleActivated: '{{\"approval\": {output}}}'}}}}}}")
+            })
+            .collect();
+        let rules = rules.join(", ");
+        let text =
+            format!("{HEAD}resourcePolicy: {{resource: agent.tool, version: default, rules: [{rules}]}}");
+        load(&[("a.yaml", &text)], None).unwrap()
+    };
+    let gate = |outputs: &[&str]| {
+        let engine = engine(outputs);
+        // The flat form and the interpreter say the same of it.
+        let interpreted = engine.decide_interpreted(&request(&roles)).unwrap();
+        assert_eq!(decide(&engine).unwrap().approval, interpreted.approval);
+        Gate::new(Policy::local(engine))
+    };
+    let decided = async |gate: &Gate, conditions: Conditions| {
+        gate.decide(Nothing, &request(&roles), conditions).await.unwrap()
+    };
+    let one = || Some(Obligation::default());
+    let anybody = || Approver { alias: "anybody".to_owned(), trainings: [].into() };
+    let strict =
+        r#"{"approvers": 2, "may_approve": ["x", "y"], "trainings": ["payments"], "deadline_seconds": 60}"#;
+    let gate_of_two = gate(&[strict]);
+    assert!(matches!(
+        decided(&gate_of_two, Conditions::default()).await,
+        Decided::Permitted { approved_for: None, .. }
+    ));
+    for conditions in [
+        Conditions { tool: one(), ..Conditions::default() },
+        Conditions { law: one(), ..Conditions::default() },
+        Conditions { tool: one(), law: one(), approved: vec![anybody()] },
+    ] {
+        let Decided::Waiting(waiting) = decided(&gate_of_two, conditions).await else { panic!() };
+        assert!(!waiting.required_by.policy);
+        let obligation = waiting.obligation;
+        assert_eq!((obligation.approvers, obligation.deadline_seconds), (2, Some(60)));
+        assert_eq!(obligation.may_approve.unwrap().into_iter().collect::<Vec<_>>(), ["x", "y"]);
+        assert!(obligation.trainings.contains("payments"));
+    }
+    // Two rules that leave nobody: a call that has to wait cannot; one that has not, runs.
+    let gate_of_nobody = gate(&[r#"{"may_approve": ["x"]}"#, r#"{"may_approve": ["y"]}"#]);
+    let law = Conditions { law: one(), ..Conditions::default() };
+    let Decided::Denied(denied) = decided(&gate_of_nobody, law).await else { panic!() };
+    assert_eq!(denied.reason, DenyReason::NobodyMayApprove);
+    assert!(matches!(decided(&gate_of_nobody, Conditions::default()).await, Decided::Permitted { .. }));
 }

@@ -1,6 +1,16 @@
 //! A decision of the flat form allocates nothing.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod common;
+
+use common::tools::{RUN, TOOL};
 
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::cerbos::{Files, Source};
@@ -17,23 +27,13 @@ fn a_decision_allocates_nothing() {
     let mut decided = 0;
     for name in ["tool_0", "tool_3", "tool_9", "tool_24", "another"] {
         let request = Request {
-            tool: ToolFacts {
-                name,
-                classification: "personal",
-                art9_basis: None,
-                residency: "eu",
-                effect: "read",
-                egress: "none",
-            },
+            tool: ToolFacts { name, classification: "personal", effect: "read", ..TOOL },
             run: RunFacts {
-                tenant: "acme",
-                principal: "agent-1",
                 roles: &roles,
                 purpose: "customer-support",
                 lawful_basis: "contract",
-                annex_iii: "none",
-                art22: "none",
                 has_subject: true,
+                ..RUN
             },
             call: CallFacts { args: bundle::ARGS.as_bytes(), depth: 0 },
         };

@@ -167,7 +167,7 @@ fn special_categories_alone() {
 fn what_is_not_known_is_said() {
     for rules in [
         &["ALLOW \"a\" both R.attr.args.x.matches(\"^[a-c]{7}-[0-9]{3}$\")"][..],
-        &["ALLOW \"a\" both now() < timestamp(\"2020-01-01T00:00:00Z\")"],
+        &["ALLOW \"a\" both now().getHours() > 6"],
         &["ALLOW \"a\" both R.attr.args.x.size() == 3 && R.attr.args.x.lowerAscii() == \"q\""],
     ] {
         match prove(&root(rules), &special()) {
@@ -178,8 +178,12 @@ fn what_is_not_known_is_said() {
             other => panic!("{rules:?}: {other}"),
         }
     }
-    let patterns = root(&["ALLOW \"a*\" both R.attr.classification == \"public\"", "DENY \"*b\" both"]);
-    let proof = prove(&patterns, &special());
+    let looked_for: Vec<String> = (0..13).map(|at| format!("\"r{at}\" in P.roles")).collect();
+    let many = root(&[&format!(
+        "ALLOW \"a\" both R.attr.classification == \"public\" && ({})",
+        looked_for.join(" || ")
+    )]);
+    let proof = prove(Policies::from(&many).within(1_000), &special());
     assert!(matches!(proof, Proof::Unknown { reason: Reason::RolePatterns { .. }, .. }), "{proof}");
     // Two dozen arguments, each in several ways.
     let each: Vec<String> = (0..24).map(|n| format!("(R.attr.args.a{n} == \"x\" ? true : R.attr.args.a{n} == \"y\" ? true : has(R.attr.args.b{n}))")).collect();
@@ -457,4 +461,182 @@ fn sets_that_differ_are_compared() {
     }
     let of_derived = r#"ALLOW "a" both size(runtime.effectiveDerivedRoles) == 0"#;
     assert!(!at_once(&root(&[of_derived]), &root(&[of_derived])));
+}
+
+/// What cannot be looked into may come out differently for another value of an argument, in another scope, and for other derived roles.
+#[test]
+fn what_cannot_be_looked_into_is_not_the_same_everywhere() {
+    // `{"tenant": "g1"}` opens what no other tenant's own name does.
+    let unlocking = root(&[r#"ALLOW "a" both R.attr.args.tenant.matches("^g[0-9]$")"#]);
+    let proof = prove(&unlocking, &Property::NothingCrossesTenants);
+    assert!(!proof.is_proven(), "{proof}");
+    let unlocking = root(&[r#"ALLOW "a" both size(R.attr.args) == size(R.attr.args.tenant)"#]);
+    let proof = prove(&unlocking, &Property::NothingCrossesTenants);
+    assert!(!proof.is_proven(), "{proof}");
+    // In the root everything contains the scope's name.
+    let rule = r#"ALLOW "a" both !R.attr.args.x.contains(R.scope)"#;
+    let (old, new) =
+        (load(&[policy("", &[rule])]), load(&[policy("", &["ALLOW \"a\" both"]), policy("acme", &[rule])]));
+    let proof = diff(&load(&[policy("", &[rule]), policy("globex", &[])]), &new);
+    assert!(!proof.is_proven() && !diff(&old, &new).is_proven(), "{proof}");
+    // A principal's policy sees no derived roles for the first action, and for the second those that came after it.
+    let roles = "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: ds\n  definitions:\n    - {name: d, parentRoles: [\"*\"]}\n";
+    let rule = |action: &str, condition: &str| {
+        format!(
+            "{{action: \"{action}\", effect: EFFECT_DENY, condition: {{match: {{expr: '{condition}'}}}}}}"
+        )
+    };
+    let principal = format!(
+        "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: ann\n  version: default\n  rules:\n    - resource: agent.tool\n      actions: [{}, {}]\n",
+        rule("invoke", "size(runtime.effectiveDerivedRoles) > 0"),
+        rule("invoke:auto", "!(size(runtime.effectiveDerivedRoles) > 0)"),
+    );
+    let mut tools = policy("", &[r#"ALLOW "a" both P.id == "ann""#]);
+    tools.text = tools.text.replace("  rules:", "  importDerivedRoles: [ds]\n  rules:");
+    tools.text += "    - {name: d, actions: [invoke], effect: EFFECT_ALLOW, derivedRoles: [d], condition: {match: {expr: 'R.attr.depth > 9.0'}}}\n";
+    let set = load(&[Source::new("roles.yaml", roles), Source::new("principal.yaml", &principal), tools]);
+    let proof = prove(&set, &special());
+    let request = broken(&proof).request.as_ref().unwrap();
+    assert!(allows(&set, request, "invoke") && allows(&set, request, "invoke:auto"), "{proof}");
+}
+
+fn fifty() -> PolicySet {
+    let files = bundle::files();
+    load(&files.iter().map(|(name, text)| Source::new(name, text)).collect::<Vec<_>>())
+}
+
+/// Fifty rules of twenty-five tools, whose threshold is a conditional: as many cases as the rules tell apart, and not as there are values.
+#[test]
+fn fifty_rules_are_judged_within_few_cases() {
+    let set = fifty();
+    for (property, holds) in [
+        (Property::NothingCrossesTenants, true),
+        (special(), true),
+        (Property::never_auto("personal"), false),
+        // `rule-19` denies both actions wherever `rule-44` would allow one.
+        (Property::NoRuleIsDead, false),
+    ] {
+        let proof = prove(Policies::from(&set).within(100_000), &property);
+        assert_eq!(
+            (proof.is_proven(), proof.counterexample().is_some()),
+            (holds, !holds),
+            "{property}: {proof}"
+        );
+    }
+    // The same rules with one threshold higher, and one lower.
+    let with = |from: &str, to: &str| {
+        let files = bundle::files();
+        let source = |(name, text): &(String, String)| Source::new(name, &text.replace(from, to));
+        load(&files.iter().map(source).collect::<Vec<_>>())
+    };
+    let narrower = with("? 10000.0 : 100.0", "? 9000.0 : 100.0");
+    assert!(diff(&set, Policies::from(&narrower).within(400_000)).is_proven());
+    let proof = diff(&narrower, Policies::from(&set).within(400_000));
+    let amount = broken(&proof).request.as_ref().unwrap().resource.attr["args"]["amount"].as_f64().unwrap();
+    assert!((9000.0..10000.0).contains(&amount), "{amount}");
+}
+
+/// What stands around a conditional is compared with each of its branches; it fails where the condition does.
+#[test]
+fn conditionals_within_comparisons() {
+    for condition in [
+        "R.attr.args.n < (R.attr.residency == \"eu\" ? 5.0 : 3.0) && R.attr.args.n > 5.0",
+        "(P.attr.has_subject ? R.attr.args.n : R.attr.args.m) == 1.0 && R.attr.args.n == 2.0 && P.attr.has_subject",
+        "(has(R.attr.args.n) && R.attr.args.n > 3.0) == true && R.attr.args.n < 3.0",
+        "R.attr.classification in [P.attr.has_subject ? \"public\" : \"personal\"]",
+        "-(P.attr.has_subject ? 1.0 : 2.0) > 0.0 && R.attr.args.n > 1.0",
+        "{\"a\": P.attr.has_subject ? 1.0 : 2.0}.a > 2.0",
+        "(P.attr.has_subject ? {\"a\": 1.0} : {\"a\": 2.0}).a > 2.0",
+        // The condition fails, and with it all that stands around it.
+        "[R.attr.args.n > 1.0 ? 1.0 : 2.0][0] > 0.0 && R.attr.args.n == \"a\"",
+        "size(R.attr.args.n ? \"a\" : \"b\") == 1 && R.attr.args.n == 1.0",
+    ] {
+        let set = root(&[&format!("ALLOW \"a\" both {condition}")]);
+        let proof = prove(&set, &special());
+        assert!(proof.is_proven(), "{condition}: {proof}");
+    }
+    for condition in [
+        "R.attr.args.n < (R.attr.residency == \"eu\" ? 5.0 : 3.0) && R.attr.args.n > 4.0",
+        "R.attr.classification in [P.attr.has_subject ? \"public\" : \"special_category\"]",
+        // Another branch is not looked at, and may fail.
+        "(P.attr.has_subject ? 1.0 : R.attr.args.n) < 2.0 && !has(R.attr.args.n)",
+        "optional.of(1.0).orValue(R.attr.args.n ? 1.0 : 2.0) > 0.0 && !has(R.attr.args.n)",
+        "(R.attr.args.n > 3.0 || P.attr.has_subject) == true && R.attr.args.n == \"a\"",
+    ] {
+        let set = root(&[&format!("ALLOW \"a\" both {condition}")]);
+        let proof = prove(&set, &special());
+        let request = broken(&proof).request.clone().unwrap();
+        assert!(allows(&set, &request, "invoke:auto"), "{condition}");
+    }
+}
+
+/// Patterns are sets of roles: who is meant by both is somebody else than who is meant by one.
+#[test]
+fn patterns_of_roles_that_overlap() {
+    let public = r#"ALLOW "a*" both R.attr.classification == "public""#;
+    assert!(prove(&root(&[public, "DENY \"*b\" both"]), &special()).is_proven());
+    let proof = prove(&root(&[public, "ALLOW \"*b\" both"]), &special());
+    let role = |proof: &Proof| broken(proof).request.as_ref().unwrap().principal.roles[0].to_string();
+    assert!(role(&proof).ends_with('b'), "{proof}");
+    let old = [r#"ALLOW "team:*" invoke R.attr.tool_name == "t""#, "DENY \"team:x*\" both"];
+    for (new, role_is) in [
+        ([r#"ALLOW "team:[a-w]*" invoke R.attr.tool_name == "t""#, old[1]], None),
+        // A class may hold the `:` that a star stops at.
+        ([r#"ALLOW "team:[!x]*" invoke R.attr.tool_name == "t""#, old[1]], Some("team::")),
+        ([r#"ALLOW "team:a*" invoke R.attr.tool_name == "t""#, old[1]], None),
+        ([old[0], "DENY \"team:*\" both"], None),
+        ([old[0], "DENY \"team:xy*\" both"], Some("team:x")),
+        ([r#"ALLOW "team*" invoke R.attr.tool_name == "t""#, old[1]], Some("team")),
+        ([r#"ALLOW "team:**" invoke R.attr.tool_name == "t""#, old[1]], Some("team:")),
+    ] {
+        let (before, after) = (root(&old), root(&new));
+        let proof = diff(&before, &after);
+        assert_eq!(proof.is_proven(), role_is.is_none(), "{new:?}: {proof}");
+        if let Some(start) = role_is {
+            let request = broken(&proof).request.as_ref().unwrap();
+            assert!(role(&proof).starts_with(start) && allows(&after, request, "invoke"), "{new:?}: {proof}");
+        }
+    }
+}
+
+fn at(time: Timestamp, set: &PolicySet, input: &CheckInput) -> bool {
+    let output = cerbos::check(set, input, &CheckParams::at(time)).unwrap();
+    let found = output.action("invoke").unwrap();
+    found.effect == Effect::Allow && !found.rests_on_failure
+}
+
+/// Times are told apart by what they are compared with.
+#[test]
+fn conditions_about_the_time() {
+    let until = |time: &str| format!("ALLOW \"a\" invoke now() < timestamp(\"{time}\")");
+    let set = |rule: &str| root(&[rule]);
+    let (may, june) = (until("2026-05-01T00:00:00Z"), until("2026-06-01T00:00:00Z"));
+    assert!(diff(&set(&june), &set(&may)).is_proven());
+    // The same instant, written otherwise.
+    let same = until("2026-06-01T02:00:00+02:00");
+    assert!(diff(&set(&june), &set(&same)).is_proven());
+    let (before, after) = (set(&may), set(&june));
+    let proof = diff(&before, &after);
+    let found = broken(&proof);
+    let (time, request) = (found.at().unwrap(), found.request.as_ref().unwrap());
+    assert!(at(time, &after, request) && !at(time, &before, request), "{proof}");
+    assert!(proof.to_string().contains(" at 2026-05-"), "{proof}");
+    // A nanosecond more.
+    let longer = until("2026-05-01T00:00:00.000000001Z");
+    let proof = diff(&before, &set(&longer));
+    assert_eq!(broken(&proof).at().unwrap().seconds, 1_777_593_600);
+    let never = r#"ALLOW "a" both now() > timestamp("2026-01-02T00:00:00Z") && timestamp("2026-01-01T00:00:00Z") >= now()"#;
+    assert!(prove(&root(&[never]), &special()).is_proven());
+    assert!(broken(&prove(&root(&[never]), &Property::NoRuleIsDead)).rule.ends_with("r0"));
+    let beside = r#"ALLOW "a" both now() > timestamp("2026-01-02T00:00:00Z") && R.attr.args.x == 1"#;
+    assert!(broken(&prove(&root(&[beside]), &special())).time().unwrap().starts_with("2026-01-03"));
+    let early = prove(&root(&[r#"ALLOW "a" both now().getHours() < 6"#]), &special());
+    assert!(broken(&early).time().is_some(), "{early}");
+    // What else is asked of the time stays free.
+    let day = |times: &str| root(&[&format!("ALLOW \"a\" invoke {times}")]);
+    let proof = diff(&day("now().getDayOfWeek() < 2"), &day("now().getDayOfWeek() < 1"));
+    assert!(matches!(proof, Proof::Unknown { reason: Reason::Opaque { .. }, .. }), "{proof}");
+    // The ends of time.
+    let end = day("now() <= timestamp(\"9999-12-31T23:59:59.999999999Z\")");
+    assert!(diff(&day("true"), &end).is_proven() && diff(&end, &day("true")).is_proven());
 }

@@ -15,7 +15,7 @@ const TOOLS: &str = r#"{
     {"name": "send_mail", "classification": "personal", "residency": "eu", "effect": "once", "egress": "eu", "args": ["to", "body"]},
     {"name": "customer_lookup", "classification": "personal", "residency": "eu", "effect": "read", "egress": "none", "args": ["customer"]},
     {"name": "search_catalogue", "classification": "public", "residency": "eu", "effect": "read", "egress": "none",
-     "args": {"type": "object", "properties": {"query": {"type": "string"}}}},
+     "args": {"type": "object", "properties": {"query": {"type": "string"}}, "additionalProperties": false}},
     {"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts", "args": ["amount_eur"]},
     {"name": "health_record", "classification": "special_category", "art9_basis": "explicit_consent", "residency": "eu",
      "effect": "read", "egress": "none", "args": []}
@@ -132,19 +132,10 @@ fn an_allow_that_rests_on_arguments_alone() {
         r#"R.attr.map(k, R.attr[k]).exists(v, v == true)"#,
         r#""args" in R.attr && R.attr.args.ok"#,
         // What is always true beside it excludes nothing, whether or not it can be looked into.
-        r#"R.attr.tool_name.size() > 0 && R.attr.args.ok"#,
-        r#"R.attr.tool_name.matches(".*") && R.attr.args.ok"#,
-        r#"R.attr.tool_name.startsWith("") && R.attr.args.ok"#,
-        r#"type(R.attr.tool_name) == string && R.attr.args.ok"#,
-        r#"P.attr.purpose.lowerAscii() == P.attr.purpose.lowerAscii() && R.attr.args.ok"#,
         r#"P.attr.tenant != "" && R.attr.args.ok"#,
-        r#"P.id.size() > 0 && R.attr.args.ok"#,
-        r#"size(P.roles) > 0 && R.attr.args.ok"#,
         r#""support" in P.roles && R.attr.args.ok"#,
         r#"R.kind == "agent.tool" && R.attr.args.ok"#,
         r#"R.attr.depth >= 0.0 && R.attr.args.ok"#,
-        r#"size(runtime.effectiveDerivedRoles) >= 0 && R.attr.args.ok"#,
-        r#"size(P.attr) > 0 && R.attr.args.ok"#,
         r#"(R.attr.tool_name.matches("^send") || R.attr.args.admin) && R.attr.args.ok"#,
     ] {
         let found = of(&allow(open));
@@ -153,6 +144,56 @@ fn an_allow_that_rests_on_arguments_alone() {
         let place = &found.iter().find(|f| f.lint == Lint::RestsOnArguments).unwrap().place;
         assert_eq!((place.at.line, place.at.column), (FIRST, 7), "{open}");
     }
+}
+
+/// What cannot be read is said to be so: it may exclude something, or not. That it does is shown by values, and then there is nothing to say.
+#[test]
+fn what_could_not_be_read_is_no_objection() {
+    for unread in [
+        r#"R.attr.tool_name.size() > 0 && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.matches(".*") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.startsWith("") && R.attr.args.to == "a""#,
+        r#"type(R.attr.tool_name) == string && R.attr.args.to == "a""#,
+        r#"P.attr.purpose.lowerAscii() == P.attr.purpose.lowerAscii() && R.attr.args.to == "a""#,
+        r#"P.id.size() > 0 && R.attr.args.to == "a""#,
+        r#"size(P.roles) > 0 && R.attr.args.to == "a""#,
+        r#"size(runtime.effectiveDerivedRoles) >= 0 && R.attr.args.to == "a""#,
+        r#"size(P.attr) > 0 && R.attr.args.to == "a""#,
+        r#"!R.attr.tool_name.matches("^admin_[0-9]{3}$") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.size() < 301 && R.attr.args.to == "a""#,
+        r#""d" in runtime.effectiveDerivedRoles && R.attr.args.to == "a""#,
+    ] {
+        let found = of(&allow(unread));
+        let [note] = found.as_slice() else { panic!("{unread}: {found:#?}") };
+        assert!(note.lint == Lint::NotRead && note.lint.is_note(), "{unread}: {note}");
+        assert!(note.message.contains(unread), "{note}");
+        assert_eq!(note.place.at.line, FIRST, "{note}");
+    }
+    for read in [
+        r#"R.attr.tool_name.matches("^[a-z_]+$") && R.attr.args.to == "a""#,
+        r#"P.attr.purpose.matches("^[a-z_]+$") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.matches("^.{1,64}$") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.lowerAscii() == R.attr.tool_name && R.attr.args.to == "a""#,
+    ] {
+        let found = of(&allow(read));
+        assert!(found.is_empty(), "{read}: {found:#?}");
+    }
+    // For every role, and without arguments.
+    let every = |condition: &str| of(&rule("first", BOTH, "ALLOW", r#"["*"]"#, condition));
+    assert!(every(r#"R.attr.tool_name.matches("^[a-z_]+$")"#).is_empty());
+    let found = every(r#"R.attr.tool_name.matches("(?s)^.*$")"#);
+    assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::NotRead], "{found:#?}");
+    // An argument is read by whoever writes it: that is certain, whatever the pattern is.
+    let found = of(&allow(r#"R.attr.args.to.matches("^[a-z_]+$")"#));
+    assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::RestsOnArguments], "{found:#?}");
+    // None of them is dead or needless, alone or beside another.
+    let both = format!(
+        "{}{}",
+        rule("first", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.tool_name == "customer_lookup""#),
+        rule("second", BOTH, "ALLOW", r#"["support"]"#, r#"R.attr.tool_name.matches("^[a-z]{4}_[a-z]{4}$")"#)
+    );
+    let found = of(&both);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

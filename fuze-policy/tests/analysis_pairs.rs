@@ -9,12 +9,15 @@
     reason = "a test"
 )]
 
+mod common;
+
+use common::tools::{both_questions, object, pick, seed_and_rounds};
 use fastrand::Rng;
 use fuze_policy::Decision;
 use fuze_policy::agent_tool::verdict;
 use fuze_policy::analysis::{Policies, Proof, Property, Tools, diff, prove};
 use fuze_policy::cel::Timestamp;
-use fuze_policy::cerbos::{self, CheckInput, CheckParams, PolicySet, Principal, Resource, Source};
+use fuze_policy::cerbos::{self, CheckInput, CheckParams, PolicySet, Source};
 use serde_json::{Map, Value as Json, json};
 
 /// Whatever an operator may stand beside.
@@ -78,10 +81,6 @@ const WORDS: [&str; 16] = [
     "read",
 ];
 
-fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
-    of[rng.usize(..of.len())]
-}
-
 /// Each action alone, for whom a condition holds; a scope whose rules never speak lets `R.scope` be more than one.
 fn set(condition: &str) -> Option<PolicySet> {
     let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n";
@@ -96,10 +95,6 @@ fn set(condition: &str) -> Option<PolicySet> {
     let root = format!("{head}{locals}  rules:\n{}", rule("ALLOW", condition));
     let acme = format!("{head}  scope: acme\n  rules:\n{}", rule("DENY", r#"R.attr.tool_name == "nothing""#));
     PolicySet::load(&[Source::new("root.yaml", &root), Source::new("acme.yaml", &acme)]).ok()
-}
-
-fn object(json: Json) -> Map<String, Json> {
-    json.as_object().cloned().unwrap()
 }
 
 /// A request whose arguments like to be what something else in it is.
@@ -150,23 +145,10 @@ fn request(rng: &mut Rng) -> CheckInput {
         args.insert("y".to_owned(), args.get("x").cloned().unwrap_or_default());
     }
     attr.insert("args".to_owned(), args.into());
-    CheckInput {
-        principal: Principal {
-            id: id.to_owned(),
-            roles: roles.iter().map(|role| (*role).into()).collect(),
-            attr: run,
-            ..Principal::default()
-        },
-        resource: Resource {
-            kind: "agent.tool".to_owned(),
-            id: tool.to_owned(),
-            scope: scope.to_owned(),
-            attr,
-            ..Resource::default()
-        },
-        actions: vec!["invoke".into(), "invoke:auto".into()],
-        ..CheckInput::default()
-    }
+    let roles = roles.iter().map(|role| (*role).into()).collect();
+    let mut input = both_questions((id, roles, run), (tool, attr));
+    input.resource.scope = scope.to_owned();
+    input
 }
 
 fn is_allowed(set: &PolicySet, input: &CheckInput) -> bool {
@@ -178,8 +160,7 @@ fn is_allowed(set: &PolicySet, input: &CheckInput) -> bool {
 /// All that is compared with anything, by some operator, in some company.
 #[test]
 fn no_two_operands_meet_where_a_proof_says_they_cannot() {
-    let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(3);
-    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1_u64);
+    let (seed, rounds) = seed_and_rounds(3, 1);
     let special = Property::never_auto("special_category");
     let nothing = set("false").unwrap();
     let mut rng = Rng::with_seed(seed);

@@ -68,7 +68,7 @@ pub(crate) struct Explained {
     decision: &'static str,
     /// The deciding rule, or why there is no decision.
     by: String,
-    /// The obligation of an approval: how many people.
+    /// The obligation of an approval, where the decision is `allow` of one that the tool or the law demands: how many people.
     #[serde(skip_serializing_if = "Option::is_none")]
     approvers: Option<u32>,
     /// Who of the overseers may; without it, all may.
@@ -88,28 +88,28 @@ pub(crate) struct Explained {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Action {
-    action: String,
+pub(super) struct Action {
+    pub(super) action: String,
     /// `EFFECT_ALLOW` or `EFFECT_DENY`.
-    effect: &'static str,
+    pub(super) effect: &'static str,
     /// The rule or, if none did, the policy that decided.
-    by: String,
+    pub(super) by: String,
     /// A tree, each step before those that belong to it: roles, scopes, rules, conditions. Rules that nobody looked at are here, too.
-    steps: Vec<Told>,
+    pub(super) steps: Vec<Told>,
 }
 
 /// One line of the tree.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+pub(super) struct Told {
     /// How far in the tree.
     depth: usize,
     /// `role`, `scope`, `derived_role`, `rule`, `condition` or `note`.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     text: String,
     /// `held`, `not_held`, `failed` or `not_asked`, where it applies: of a rule, whether what its author wrote as its condition holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
+    pub(super) outcome: Option<&'static str>,
     /// Why so: the values that were looked at, what was missing, what came before.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
@@ -136,7 +136,7 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     let (decision, by, obligation) = match &decided {
         Ok(verdict) => {
             let (word, obligation) = match &verdict.decision {
-                Decision::Allow => ("allow", None),
+                Decision::Allow => ("allow", verdict.approval.as_ref()),
                 Decision::RequiresApproval(obligation) => ("requires_approval", Some(obligation)),
                 Decision::Deny => ("deny", None),
             };
@@ -210,7 +210,7 @@ fn request<'a>(asked: &'a Asked, args: &'a str) -> Request<'a> {
     }
 }
 
-fn action(explained: &ActionExplained) -> Action {
+pub(super) fn action(explained: &ActionExplained) -> Action {
     let told = |line: &Line| Told {
         depth: line.depth,
         kind: match line.about {
@@ -247,6 +247,9 @@ fn shown(explained: &Explained) -> String {
     };
     let mut text = format!("{style}{}{style:#} by {}\n", explained.decision, explained.by);
     if let Some(approvers) = explained.approvers {
+        if explained.decision == "allow" {
+            text += "  should the tool or the law demand an approval:\n";
+        }
         text += &format!("  approvers: {approvers}\n");
     }
     if let Some(may) = &explained.may_approve {
@@ -262,16 +265,21 @@ fn shown(explained: &Explained) -> String {
         let style = if action.effect == "EFFECT_ALLOW" { GOOD } else { BAD };
         text += &format!("\n{}  {style}{}{style:#} by {}\n", action.action, action.effect, action.by);
         for step in &action.steps {
-            let mark = match step.outcome {
-                Some("held") => format!("{GOOD}✓{GOOD:#} "),
-                Some("failed") => format!("{BAD}error{BAD:#} "),
-                Some("not_held") => format!("{BAD}✗{BAD:#} "),
-                Some(_) => format!("{FAINT}-{FAINT:#} "),
-                None => String::new(),
-            };
-            let why = step.why.as_ref().map_or_else(String::new, |why| format!("{FAINT}: {why}{FAINT:#}"));
-            text += &format!("{}{mark}{}{why}\n", "  ".repeat(step.depth + 1), step.text);
+            text += &format!("{}{}\n", "  ".repeat(step.depth + 1), step_line(step));
         }
     }
     text
+}
+
+/// What came of a step, what it is, and why it came so.
+pub(super) fn step_line(step: &Told) -> String {
+    let mark = match step.outcome {
+        Some("held") => format!("{GOOD}✓{GOOD:#} "),
+        Some("failed") => format!("{BAD}error{BAD:#} "),
+        Some("not_held") => format!("{BAD}✗{BAD:#} "),
+        Some(_) => format!("{FAINT}-{FAINT:#} "),
+        None => String::new(),
+    };
+    let why = step.why.as_ref().map_or_else(String::new, |why| format!("{FAINT}: {why}{FAINT:#}"));
+    format!("{mark}{}{why}", step.text)
 }

@@ -7,6 +7,7 @@ use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::example::{self, Side};
 use super::{Directory, load};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
@@ -77,6 +78,8 @@ pub(crate) struct Linted {
 struct Found {
     /// For instance `rests-on-arguments`.
     lint: String,
+    /// Whether it is no objection: that it could not be said whether there is one.
+    note: bool,
     file: String,
     line: u32,
     column: u32,
@@ -106,6 +109,9 @@ struct Judged {
     /// What shows that it is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     counterexample: Option<Shown>,
+    /// The same for people, with what each rule says to it.
+    #[serde(skip)]
+    example: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -117,6 +123,9 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     explanation: String,
+    /// When it has to be asked, in RFC 3339; without it that makes no difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
     /// The `principal` and the `resource`, as a suite would write them; none for a rule that no request reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<serde_json::Value>,
@@ -133,22 +142,25 @@ pub(super) fn lint(review: &Review, output: &Output) -> Result {
         .into_iter()
         .map(|finding| Found {
             lint: finding.lint.to_string(),
+            note: finding.lint.is_note(),
             file: plain(&finding.place.file),
             line: finding.place.at.line,
             column: finding.place.at.column,
             message: plain(&finding.message),
         })
         .collect();
+    let well = findings.iter().all(|found| found.note);
     let linted = Linted { findings };
     output.data(&linted, || {
         let mut text = String::new();
         for found in &linted.findings {
-            let Found { lint, file, line, column, message } = found;
-            text += &format!("{BAD}{file}:{line}:{column}{BAD:#}: {message} ({lint})\n");
+            let Found { lint, note, file, line, column, message } = found;
+            let (style, note) = if *note { (UNSURE, "note: ") } else { (BAD, "") };
+            text += &format!("{style}{file}:{line}:{column}{style:#}: {note}{message} ({lint})\n");
         }
-        if linted.findings.is_empty() { format!("{GOOD}nothing to object to{GOOD:#}\n") } else { text }
+        if well { text + &format!("{GOOD}nothing to object to{GOOD:#}\n") } else { text }
     })?;
-    Ok(if linted.findings.is_empty() { Ended::Well } else { Ended::Failed })
+    Ok(if well { Ended::Well } else { Ended::Failed })
 }
 
 pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
@@ -163,7 +175,8 @@ pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
             Some(tools) => policies.for_tools(tools),
             None => policies,
         };
-        judged(&property.to_string(), &analysis::prove(policies, property))
+        let sides = [Side { called: "decided", engine: &engine }];
+        judged(&property.to_string(), &analysis::prove(policies, property), &sides)
     });
     report(judged.collect(), output)
 }
@@ -171,7 +184,8 @@ pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
 pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
     let (old, new) = (load(&diff.old)?, load(&diff.new)?);
     let proof = analysis::diff(&old, Policies::from(&new).within(diff.cases.most));
-    report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof)], output)
+    let sides = [Side { called: "as it was", engine: &old }, Side { called: "as it shall be", engine: &new }];
+    report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof, &sides)], output)
 }
 
 fn tools(file: Option<&Path>) -> Result<Tools> {
@@ -180,7 +194,7 @@ fn tools(file: Option<&Path>) -> Result<Tools> {
     Tools::from_json(&text).map_err(|error| Problem::usage(format_args!("`{}`: {error}", file.display())))
 }
 
-fn judged(property: &str, proof: &Proof) -> Judged {
+fn judged(property: &str, proof: &Proof, sides: &[Side<'_>]) -> Judged {
     let result = match proof {
         Proof::Proven { .. } => "proven",
         Proof::Counterexample(_) => "broken",
@@ -190,9 +204,11 @@ fn judged(property: &str, proof: &Proof) -> Judged {
         rule: plain(&found.rule),
         place: found.place.as_ref().map(|place| plain(&place.to_string())),
         explanation: plain(&found.explanation),
+        at: found.time(),
         request: found.request_json(),
     });
-    Judged { property: plain(property), result, detail: plain(&proof.to_string()), counterexample }
+    let example = proof.counterexample().map(|found| example::text(found, sides));
+    Judged { property: plain(property), result, detail: plain(&proof.to_string()), counterexample, example }
 }
 
 fn report(properties: Vec<Judged>, output: &Output) -> Result {
@@ -205,13 +221,14 @@ fn report(properties: Vec<Judged>, output: &Output) -> Result {
     let proven = Proven { holds: ended == Ended::Well, properties };
     output.data(&proven, || {
         let mut text = String::new();
-        for Judged { property, result, detail, .. } in &proven.properties {
+        for Judged { property, result, detail, example, .. } in &proven.properties {
             let style = match *result {
                 "proven" => GOOD,
                 "broken" => BAD,
                 _ => UNSURE,
             };
-            text += &format!("{style}{result}{style:#}  {property}\n  {detail}\n");
+            text += &format!("{style}{result}{style:#}  {property}\n");
+            text += &example.clone().unwrap_or_else(|| format!("  {detail}\n"));
         }
         text
     })?;

@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::analysis::unreadable;
 use crate::cel::{self, Map, Timestamp};
 use crate::cerbos::{
     self, ActionEffect, CheckInput, CheckOutput, CheckParams, Effect, Files, OutputEntry, PolicySet, Problem,
@@ -18,7 +17,7 @@ use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
 
 use super::manifest::{FILE, Manifest};
-use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, widening};
+use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, unreadable, widening};
 
 /// The engine's name in evidence. A change of what a policy means changes it.
 const NAME: &str = "cerbos/1";
@@ -223,19 +222,26 @@ fn combine(
     (auto, auto_rule): (Effect, impl FnOnce() -> RuleId),
     asked: impl Iterator<Item = Obligation>,
 ) -> Verdict {
-    let (decision, rule) = match (invoke, auto) {
-        (Effect::Deny, Effect::Allow | Effect::Deny) => (Decision::Deny, invoke_rule()),
-        (Effect::Allow, Effect::Allow) => (Decision::Allow, auto_rule()),
-        (Effect::Allow, Effect::Deny) => {
-            let strictest = asked.map(Some).try_fold(Obligation::default(), |sum, next| match next {
-                Some(next) => sum.strictest(next),
-                None => None,
-            });
-            // Nobody is left who could approve: that is a denial.
-            (strictest.map_or(Decision::Deny, Decision::RequiresApproval), invoke_rule())
+    match (invoke, auto) {
+        (Effect::Deny, Effect::Allow | Effect::Deny) => Verdict::new(Decision::Deny, invoke_rule()),
+        // The tool or the law may demand the approval that the policy does not: then it is as the policy says.
+        (Effect::Allow, Effect::Allow) => {
+            let mut asked = asked.peekable();
+            let approval =
+                asked.peek().is_some().then(|| strictest(asked).unwrap_or_else(Obligation::of_nobody));
+            Verdict::new(Decision::Allow, auto_rule()).approval(approval)
         }
-    };
-    Verdict { decision, rule }
+        // Nobody is left who could approve: that is a denial.
+        (Effect::Allow, Effect::Deny) => {
+            let decision = strictest(asked).map_or(Decision::Deny, Decision::RequiresApproval);
+            Verdict::new(decision, invoke_rule())
+        }
+    }
+}
+
+/// What several rules say of an approval, together; `None` if nobody is left who could approve.
+fn strictest(mut asked: impl Iterator<Item = Obligation>) -> Option<Obligation> {
+    asked.try_fold(Obligation::default(), Obligation::strictest)
 }
 
 /// As in a server's configuration, whole numbers are whole here, and doubles in requests alone.

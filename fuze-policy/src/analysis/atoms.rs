@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::cells::{Point, Subject};
-use super::logic::{each_part, is_of_time};
 use super::vocabulary::{ARGS, attribute};
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
+use crate::cerbos::closing::{constant, is_of_time};
 use crate::cerbos::{Expression, Place};
 
 /// The number of an atom in the model.
@@ -69,6 +69,35 @@ pub(super) struct Looks {
 
 /// Looks through a closed expression.
 pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
+    let mut looks = looked_through(expr, exact);
+    if let Some(instant) = compares_now(expr).filter(|_| exact) {
+        (looks.subjects, looks.points, looks.form) = (vec![Subject::Now], vec![instant], Form::Cells);
+    }
+    looks
+}
+
+/// The instant that the time is compared with, if that is all.
+fn compares_now(expr: &Expr) -> Option<Point> {
+    let Kind::Binary(op, both) = &expr.kind else { return None };
+    let [left, right] = &**both;
+    let is_now =
+        |e: &Expr| matches!(&e.kind, Kind::Call(function, of) if function.name() == "now" && of.is_empty());
+    let other = if is_now(left) {
+        right
+    } else if is_now(right) {
+        left
+    } else {
+        return None;
+    };
+    match constant(other)? {
+        Ok(Value::Timestamp(at)) if op.compares() => {
+            Some(Point::Instant(i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanoseconds)))
+        }
+        _ => None,
+    }
+}
+
+fn looked_through(expr: &Expr, exact: bool) -> Looks {
     let mut looks = Looks {
         subjects: Vec::new(),
         form: Form::Points,
@@ -83,7 +112,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
     let mut whole = false;
     // Paths inside `has(…)` are looked at together with its field.
     let mut asked: Vec<Path> = Vec::new();
-    each_part(expr, &mut |part| match &part.kind {
+    expr.visit(&mut |part| match &part.kind {
         Kind::Has { operand, field } => {
             if let Kind::Path(path) = &operand.kind {
                 let mut full = path.clone();
@@ -176,7 +205,7 @@ impl Looks {
 
 pub(super) fn mentions(expr: &Expr, root: Root) -> bool {
     let mut found = false;
-    each_part(expr, &mut |part| found |= matches!(&part.kind, Kind::Path(path) if path.root == root));
+    expr.visit(&mut |part| found |= matches!(&part.kind, Kind::Path(path) if path.root == root));
     found
 }
 
@@ -251,7 +280,7 @@ fn equates(expr: &Expr) -> bool {
 /// what it is compared with. Of the rest of a request, such as `R.kind` or `P.roles`, nothing is.
 fn is_of_cells(expr: &Expr) -> bool {
     let mut all = true;
-    each_part(expr, &mut |part| {
+    expr.visit(&mut |part| {
         if let Kind::Path(path) = &part.kind {
             all &= matches!(
                 path.root,
@@ -293,10 +322,7 @@ fn scalars(expr: &Expr) -> bool {
 fn is_boolean(expr: &Expr) -> bool {
     match &expr.kind {
         Kind::Literal(value) => matches!(value, Value::Bool(_)),
-        Kind::Binary(op, _) => !matches!(
-            op,
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo
-        ),
+        Kind::Binary(op, _) => op.compares(),
         Kind::Has { .. } | Kind::Matches(..) | Kind::Not(_) | Kind::And(_) | Kind::Or(_) => true,
         Kind::Fold(fold) => matches!(fold.kind, FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne),
         _ => false,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Number, Value as Json};
 
 use super::vocabulary::{ATTRIBUTES, Domain, TOOL_NAME};
+use crate::cel::Timestamp;
 
 /// What a variable is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub(super) enum Subject {
     Attribute(usize),
     /// An argument, by the keys below `R.attr.args`.
     Argument(Vec<Arc<str>>),
+    /// When it is asked: what `now()` says.
+    Now,
 }
 
 /// A value that some condition names.
@@ -22,6 +25,8 @@ pub(super) enum Point {
     Text(Arc<str>),
     /// The bits of a finite double, in the order of the numbers.
     Number(i64),
+    /// An instant, in nanoseconds since 1970.
+    Instant(i128),
 }
 
 impl Point {
@@ -37,7 +42,7 @@ impl Point {
                 let bits = if *order < 0 { i64::MIN - order } else { *order };
                 Some(f64::from_bits(bits.cast_unsigned()))
             }
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Instant(_) => None,
         }
     }
 }
@@ -95,6 +100,7 @@ impl Known<'_> {
                     Domain::Count => self.counts(),
                 }
             }
+            Subject::Now => self.instants(),
             Subject::Argument(_) => {
                 let mut cells = Vec::new();
                 if self.has_entries {
@@ -120,7 +126,7 @@ impl Known<'_> {
         let named = self.points.iter().filter_map(move |point| match point {
             Point::Text(text) if text.is_empty() && !may_be_empty => None,
             Point::Text(text) => Some(Cell::point(&**text)),
-            Point::Number(_) => None,
+            Point::Number(_) | Point::Instant(_) => None,
         });
         named.chain(self.fresh.iter().map(|text| Cell::region(text.as_str())))
     }
@@ -156,6 +162,25 @@ impl Known<'_> {
         cells
     }
 
+    /// Each instant that is named, and one between each two, before and after.
+    fn instants(&self) -> Vec<Cell> {
+        let named: Vec<i128> = self
+            .points
+            .iter()
+            .filter_map(|point| match point {
+                Point::Instant(at) => Some(*at),
+                Point::Text(_) | Point::Number(_) => None,
+            })
+            .collect();
+        let between = named.array_windows().map(|[one, next]| one + (next - one) / 2);
+        let around = [named.first().map(|first| first - DAY), named.last().map(|last| last + DAY)];
+        let beside = between.chain(around.into_iter().flatten()).filter(|at| !named.contains(at));
+        let exists = |at: &i128| instant(*at).is_some();
+        let regions = beside.filter(exists).map(|at| Cell::region(at.to_string()));
+        let points = named.iter().filter(|at| exists(at)).map(|at| Cell::point(at.to_string()));
+        points.chain(regions).collect()
+    }
+
     /// The same for numbers that only count.
     fn counts(&self) -> Vec<Cell> {
         let mut named: Vec<f64> = self.points.iter().filter_map(Point::as_number).collect();
@@ -171,6 +196,15 @@ impl Known<'_> {
         let known = |value: f64| named.contains(&value);
         all.into_iter().map(|n| Cell { region: !known(n), ..Cell::point(number(n)) }).collect()
     }
+}
+
+/// A day, in nanoseconds.
+const DAY: i128 = 86_400_000_000_000;
+
+/// An instant, if there is such a one.
+pub(super) fn instant(nanoseconds: i128) -> Option<Timestamp> {
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
+    Timestamp::new(seconds, u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?, 0)
 }
 
 /// 2⁵³: doubles below it tell all whole numbers apart.

@@ -12,7 +12,8 @@ use super::search::Search;
 use super::vocabulary::{ATTRIBUTES, Domain, PRINCIPAL, TENANT};
 use super::witness::Values;
 use crate::agent_tool::verdict;
-use crate::cerbos::{self, CheckInput, CheckOutput, Effect, Outcome as Came, Rule, Step};
+use crate::cel::Timestamp;
+use crate::cerbos::{self, CheckInput, CheckOutput, CheckParams, Effect, Outcome as Came, Rule, Step};
 
 /// Requests that are tried for one case.
 const MOST_TRIES: usize = 512;
@@ -24,22 +25,34 @@ pub(super) struct Real {
     pub(super) input: CheckInput,
     pub(super) output: Option<CheckOutput>,
     pub(super) outcome: Outcome,
+    /// When it was asked, if conditions tell times apart.
+    pub(super) now: Option<Timestamp>,
 }
 
 impl Bundle<'_> {
-    fn decide(&self, input: CheckInput) -> Real {
-        let output = cerbos::check(self.set, &input, &self.params).ok();
+    /// How this set decides, at the time that was chosen.
+    fn params_at(&self, now: Option<Timestamp>) -> CheckParams {
+        CheckParams { now: now.or(self.params.now), ..self.params.clone() }
+    }
+
+    fn decide(&self, input: CheckInput, now: Option<Timestamp>) -> Real {
+        let output = cerbos::check(self.set, &input, &self.params_at(now)).ok();
         let decided = output.as_ref().and_then(|output| verdict(&input, output).ok());
-        let outcome = Outcome::of(decided.map(|verdict| verdict.decision));
-        Real { input, output, outcome }
+        let outcome = Outcome::of(decided);
+        Real { input, output, outcome, now }
     }
 }
 
 /// What each policy set really decides about a case.
 pub(super) fn decide(search: &Search<'_, '_>, values: &Values) -> Vec<Real> {
     let frame = search.frame;
+    let of_time = search.free_atoms().iter().any(|atom| atom.of_time);
     let bundles = search.model.bundles.iter().zip(&frame.scopes);
-    bundles.map(|(bundle, scope)| bundle.decide(values.request(frame, scope))).collect()
+    let decide = |(bundle, scope): (&Bundle<'_>, &Arc<str>)| {
+        let now = values.now.or(bundle.params.now.filter(|_| of_time));
+        bundle.decide(values.request(frame, scope), now)
+    };
+    bundles.map(decide).collect()
 }
 
 /// The first request of a case for which something is really so. Where atoms are free, values that their texts suggest are tried.
@@ -61,7 +74,8 @@ pub(super) fn find<T>(
     for atom in free {
         let mut more = Vec::new();
         for var in atom.vars.iter().filter(|var| is_open(model, **var)) {
-            for json in suggestions(model, &base, *var, &atom.vars, &atom.points) {
+            let left = search.others(*var).filter_map(|cell| cell.json.clone());
+            for json in left.chain(suggestions(model, &base, *var, &atom.vars, &atom.points)) {
                 more.extend(tries.iter().map(|values| {
                     let mut values = values.clone();
                     values.put(model, *var, json.clone());
@@ -86,7 +100,7 @@ fn is_open(model: &Model<'_>, var: VarId) -> bool {
             matches!(attribute.domain, Domain::Text | Domain::Open(_)) && !by_frame && !by_tools
         }),
         Some(Subject::Argument(_)) => true,
-        None => false,
+        Some(Subject::Now) | None => false,
     }
 }
 
@@ -102,6 +116,7 @@ fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], poi
                 all.push(json!([&**text]));
                 all.push(json!({&**text: true}));
             }
+            Point::Instant(_) => {}
             Point::Number(_) => {
                 let Some(value) = point.as_number() else { continue };
                 all.extend(
@@ -137,8 +152,10 @@ pub(super) fn rule_of(real: &Real, action: &str) -> Arc<str> {
 }
 
 /// Whether a rule is really reached by a request, with its condition met.
-pub(super) fn holds(search: &Search<'_, '_>, input: &CheckInput, rule: &Rule) -> bool {
+pub(super) fn holds(search: &Search<'_, '_>, values: &Values, rule: &Rule) -> bool {
     let Some(bundle) = search.model.bundles.first() else { return false };
+    let scope = search.frame.scopes.first().map_or("", |scope| &**scope);
+    let input = values.request(search.frame, scope);
     let (mut held, mut not_the_role) = (false, false);
     let mut tell = |step: Step<'_>| {
         if let Step::Rule { rule: Some(reached), effect, outcome, .. } = step
@@ -152,5 +169,5 @@ pub(super) fn holds(search: &Search<'_, '_>, input: &CheckInput, rule: &Rule) ->
             held |= outcome == met && !(turned && not_the_role);
         }
     };
-    cerbos::check_stepwise(bundle.set, input, &bundle.params, &mut tell).is_ok() && held
+    cerbos::check_stepwise(bundle.set, &input, &bundle.params_at(values.now), &mut tell).is_ok() && held
 }

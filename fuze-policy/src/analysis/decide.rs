@@ -8,7 +8,7 @@ use super::logic::Truth;
 use super::model::TestId;
 use super::outcome::{Open, Outcome};
 use super::says::{SayId, Says};
-use super::search::Search;
+use super::search::{Asking, Search, Where};
 use crate::Obligation;
 use crate::cerbos::{Effect, Rule};
 
@@ -41,8 +41,8 @@ pub(super) struct Decision<'d, 'm, 'p> {
     pub(super) held: Vec<&'p Rule>,
     /// Rules that were looked at.
     pub(super) reached: Vec<&'p Rule>,
-    /// What rules said, each with how far above the request's scope.
-    said: Vec<(SayId, usize)>,
+    /// What rules said, each with where.
+    said: Vec<(SayId, Where)>,
 }
 
 /// What was said about approval.
@@ -87,11 +87,16 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
         }
         match self.asked() {
             None => Outcome::Nothing,
-            Some(_) if auto.allows() => Outcome::Alone,
-            Some(asked) => {
-                // Nobody is left who could approve: that is a denial.
-                let known = asked.known.into_iter().try_fold(Obligation::default(), Obligation::strictest);
-                known.map_or(Outcome::Nothing, |known| Outcome::WithApproval { known, open: asked.open })
+            Some(Asked { known, open }) => {
+                let known = known.into_iter().try_fold(Obligation::default(), Obligation::strictest);
+                match known {
+                    _ if auto.allows() => {
+                        Outcome::Alone { known: known.unwrap_or_else(Obligation::of_nobody), open }
+                    }
+                    Some(known) => Outcome::WithApproval { known, open },
+                    // Nobody is left who could approve: that is a denial.
+                    None => Outcome::Nothing,
+                }
             }
         }
     }
@@ -99,30 +104,30 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     /// What was said about approval; `None` if some of it cannot be read.
     fn asked(&mut self) -> Option<Asked> {
         let mut asked = Asked::default();
-        for (id, level) in std::mem::take(&mut self.said) {
+        for (id, at) in std::mem::take(&mut self.said) {
             let model = self.search.model;
             if let Some(says) = model.says(id) {
-                self.resolve(says, level, &mut asked)?;
+                self.resolve(says, at, &mut asked)?;
             }
         }
         Some(asked)
     }
 
-    fn resolve(&mut self, says: &Says, level: usize, asked: &mut Asked) -> Option<()> {
-        let (search, bundle) = (&mut *self.search, self.bundle);
+    fn resolve(&mut self, says: &Says, at: Where, asked: &mut Asked) -> Option<()> {
+        let search = &mut *self.search;
         match says {
             Says::Known(known) => asked.known.extend(known.clone()),
             Says::Fails => return None,
             Says::If(condition, both) => {
                 let [then, otherwise] = &**both;
-                let chosen = match condition.truth(&mut |atom| search.truth(atom, bundle, level)) {
+                let chosen = match condition.truth(&mut Asking { search, at }) {
                     Truth::True => then,
                     Truth::False => otherwise,
                     Truth::Error | Truth::Other => return None,
                 };
-                self.resolve(chosen, level, asked)?;
+                self.resolve(chosen, at, asked)?;
             }
-            Says::Free(atom) => drop(asked.open.insert(search.speaks(*atom, bundle, level)?)),
+            Says::Free(atom) => drop(asked.open.insert(search.speaks(*atom, at)?)),
         }
         Some(())
     }
@@ -133,11 +138,12 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
         let Some(plan) = frame.plans.get(self.bundle).and_then(|plans| plans.get(action)) else {
             return Answer::Deny;
         };
-        if let Of::Said(answer) = self.levels(&plan.principal) {
+        // The derived roles that these see are those of the action before, or none.
+        if let Of::Said(answer) = self.levels(&plan.principal, (1 + action) * LEVELS) {
             return answer;
         }
         for levels in &plan.roles {
-            match self.levels(levels) {
+            match self.levels(levels, 0) {
                 // Each role on its own: the first that may, may.
                 Of::Said(answer @ (Answer::Allow { .. } | Answer::Failed)) => return answer,
                 Of::Said(Answer::Deny) | Of::Nothing => {}
@@ -146,8 +152,9 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
         Answer::Deny
     }
 
-    fn levels(&mut self, levels: &'m [Level<'p>]) -> Of {
-        for (at, level) in levels.iter().enumerate() {
+    fn levels(&mut self, levels: &'m [Level<'p>], from: usize) -> Of {
+        for (above, level) in levels.iter().enumerate() {
+            let at = Where { bundle: self.bundle, level: from + above };
             let mut allowed = false;
             for speaks in &level.rules {
                 if self.without.is_some_and(|rule| speaks.rule.is_some_and(|r| std::ptr::eq(r, rule))) {
@@ -170,14 +177,14 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     }
 
     /// Whether a rule decides; `None` where its condition fails.
-    fn held(&mut self, speaks: &Speaks<'p>, level: usize) -> Option<bool> {
+    fn held(&mut self, speaks: &Speaks<'p>, at: Where) -> Option<bool> {
         self.reached.extend(speaks.rule);
         let known = speaks.outcome.and_then(|outcome| self.outcomes.get(&outcome).copied());
         let held = match known {
             Some(held) => held,
             None => {
-                let derived = self.test(speaks.derived, level)?;
-                let met = derived && self.test(speaks.condition, level)?;
+                let derived = self.test(speaks.derived, at)?;
+                let met = derived && self.test(speaks.condition, at)?;
                 if met && let Some(rule) = speaks.rule {
                     self.held.push(rule);
                 }
@@ -192,14 +199,16 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
                 held
             }
         };
-        self.said.extend(if held { speaks.activated } else { speaks.not_met }.map(|id| (id, level)));
+        self.said.extend(if held { speaks.activated } else { speaks.not_met }.map(|id| (id, at)));
         Some(held)
     }
 
-    fn test(&mut self, test: Option<TestId>, level: usize) -> Option<bool> {
+    fn test(&mut self, test: Option<TestId>, at: Where) -> Option<bool> {
         let model = self.search.model;
         let Some(test) = test.and_then(|id| model.test(id)) else { return Some(true) };
-        let (search, bundle) = (&mut *self.search, self.bundle);
-        test.holds(&mut |atom| search.truth(atom, bundle, level))
+        test.holds(&mut Asking { search: &mut *self.search, at })
     }
 }
+
+/// More scopes than one within another.
+const LEVELS: usize = 1 << 16;

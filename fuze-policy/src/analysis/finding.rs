@@ -27,11 +27,13 @@ pub enum Lint {
     UnknownTool,
     /// A kind of resource that is nearly `agent.tool`.
     UnknownKind,
+    /// A note: whether something is to be objected to could not be said.
+    NotRead,
 }
 
 impl Lint {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RestsOnArguments,
         Self::AllowsEverything,
         Self::DeadRule,
@@ -42,6 +44,7 @@ impl Lint {
         Self::UnknownValue,
         Self::UnknownTool,
         Self::UnknownKind,
+        Self::NotRead,
     ];
 
     /// The name of the finding.
@@ -58,7 +61,14 @@ impl Lint {
             Self::UnknownValue => "unknown-value",
             Self::UnknownTool => "unknown-tool",
             Self::UnknownKind => "unknown-kind",
+            Self::NotRead => "not-read",
         }
+    }
+
+    /// Whether it is a note, and nothing to object to.
+    #[must_use]
+    pub fn is_note(self) -> bool {
+        self == Self::NotRead
     }
 }
 

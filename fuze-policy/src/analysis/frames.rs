@@ -1,17 +1,17 @@
 //! Who asks, in which tenant: the part of a request that decides which rules speak at all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::atoms::VarId;
-use super::model::{CellId, Model, TestId, names_action, rows, scopes};
+use super::model::{CellId, Model, TestId, names_action, scopes};
 use super::says::SayId;
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
-use crate::agent_tool::{ACTIONS, KIND, VERSION};
+use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
 use crate::cerbos::{
-    Condition, Effect, Params, Pattern, PolicyKind, PolicySet, RoleRow, Rule, ScopePermissions, Whom,
-    parents, role_key,
+    Condition, Effect, Glob, Params, Pattern, PolicyKind, PolicySet, RoleRow, Rule, ScopePermissions, Whom,
+    parents, role_key, texts_told_apart,
 };
 
 /// One who asks.
@@ -86,7 +86,7 @@ impl<'p> Speaks<'p> {
 /// All who may ask, and whether that is certain.
 pub(super) struct Frames<'p> {
     pub(super) all: Vec<Frame<'p>>,
-    /// Patterns of roles that may overlap.
+    /// Patterns of roles that are too many, or too much of which is the same, to know which roles they tell apart.
     pub(super) doubtful: Vec<String>,
     /// There are too many; then there are none here.
     pub(super) too_many: bool,
@@ -316,7 +316,7 @@ fn place(binding: &Binding<'_>, query: &Query<'_>, roles: &[Arc<str>]) -> usize 
 /// Roles that stand for all roles, and patterns of which that is not certain.
 fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
     let mut exact: BTreeSet<Arc<str>> = model.roles.clone();
-    let mut globs: BTreeSet<String> = BTreeSet::new();
+    let mut globs: BTreeMap<&str, &Glob> = BTreeMap::new();
     for bundle in &model.bundles {
         for row in rows(bundle.set) {
             match &row.whom {
@@ -325,7 +325,7 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
                 }
                 Whom::Role(Pattern::Glob(glob)) | Whom::DerivedRole { parent: Pattern::Glob(glob), .. } => {
                     if !matches!(glob.as_str(), "*" | "**") {
-                        globs.insert(glob.as_str().to_owned());
+                        globs.insert(glob.as_str(), glob);
                     }
                 }
                 Whom::Resource(_) => {}
@@ -339,28 +339,24 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
         // Nobody has another; whatever patterns there are, these are all.
         return (declared.iter().map(|role| role.as_str().into()).collect(), Vec::new());
     }
-    let mut other = OTHER_ROLE.to_owned();
-    while exact.contains(other.as_str()) {
-        other.push('-');
-    }
-    let starts: Vec<&str> =
-        globs.iter().map(|glob| glob.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default()).collect();
-    let apart = |a: &&str, b: &&str| !a.starts_with(*b) && !b.starts_with(*a);
-    let simple = |glob: &String| !glob.contains(['?', '[', '{', '\\']);
-    let disjoint = starts.iter().enumerate().all(|(at, a)| starts.iter().skip(at + 1).all(|b| apart(a, b)));
-    let doubtful = if disjoint && globs.iter().all(simple) && starts.iter().all(|s| !other.starts_with(s)) {
+    let patterns: Vec<&Glob> = globs.values().copied().collect();
+    let mut doubtful = Vec::new();
+    // Each way in which a role that nobody names can be meant by patterns.
+    let texts = texts_told_apart(&patterns, &exact, MOST_STEPS).unwrap_or_else(|| {
+        doubtful.extend(globs.keys().map(|glob| (*glob).to_owned()));
         Vec::new()
-    } else {
-        globs.iter().cloned().collect()
-    };
-    // Somebody who is meant by the pattern alone, and not by name as well.
-    let meant = |glob: &String| {
-        let with = |stars: usize| glob.replace('*', &"x".repeat(stars));
-        (1..).map(with).find(|role| !exact.contains(role.as_str())).map(Arc::from)
-    };
-    let meant: Vec<Arc<str>> = globs.iter().filter_map(meant).collect();
-    exact.extend(meant);
-    exact.insert(other.into());
+    });
+    let meant = |text: &str| patterns.iter().map(|glob| glob.matches(text)).collect::<Vec<_>>();
+    let readable: Vec<String> = std::iter::once(OTHER_ROLE.to_owned())
+        .chain(
+            globs.keys().flat_map(|glob| ["x", "xx"].map(|star| glob.replace("**", "*").replace('*', star))),
+        )
+        .filter(|text| !exact.contains(text.as_str()))
+        .collect();
+    let reads_well =
+        |text: String| readable.iter().find(|other| meant(other) == meant(&text)).cloned().unwrap_or(text);
+    let texts: Vec<Arc<str>> = texts.into_iter().map(|text| reads_well(text).into()).collect();
+    exact.extend(texts);
     (exact, doubtful)
 }
 
@@ -396,6 +392,8 @@ fn lists(roles: &BTreeSet<Arc<str>>, looked_for: &[&Arc<str>], deciding: usize) 
     all
 }
 
+/// Steps of looking for roles that patterns tell apart.
+const MOST_STEPS: usize = 5_000_000;
 /// Combinations of tenants, principals and roles that are looked at.
 const MOST_FRAMES: usize = 30_000;
 /// Roles of which each set is tried.

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
-use super::logic::{Closing, Logic, Test, Truth};
-use super::says::{SayId, Says, constant, split};
+use super::logic::{Logic, Test, Truth};
+use super::says::{SayId, Says, constant};
 use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
-use crate::agent_tool::{ACTIONS, KIND, VERSION};
+use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cel::{Expr, Kind, Map, Root};
+use crate::cerbos::closing::{Closing, split};
 use crate::cerbos::{
     CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom,
 };
 
-/// Conditionals of an output that are looked into, one within the other.
+/// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
 
 /// The number of a cell in the model.
@@ -64,22 +65,6 @@ pub(super) struct Model<'p> {
     by_subject: HashMap<Subject, VarId>,
 }
 
-/// The rows of a set that are asked about tools: those of the version that is asked, for an action that is.
-pub(super) fn rows(set: &PolicySet) -> impl Iterator<Item = &Row> {
-    set.rows().iter().filter(|row| {
-        let Some(policy) = set.policy(row.policy) else { return false };
-        let kind = match (policy.kind, &row.whom) {
-            (PolicyKind::Resource, _) => &*policy.name == KIND,
-            // A run's principal is looked for in the root alone.
-            (PolicyKind::Principal, Whom::Resource(resource)) => {
-                policy.scope.is_empty() && resource.matches(KIND)
-            }
-            _ => false,
-        };
-        kind && &*policy.version == VERSION && ACTIONS.iter().any(|action| row.action.matches(action))
-    })
-}
-
 /// The scopes that have policies for tools: runs of tenants with such a name are decided there, others in the root.
 pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
     set.resources
@@ -95,6 +80,15 @@ pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
 impl<'p> Model<'p> {
     /// Looks through policy sets. With `tenants_in_arguments`, what the arguments say is compared with tenants.
     pub(super) fn new(policies: &[&Policies<'p>], tenants_in_arguments: bool) -> Self {
+        Self::looked_through(policies, tenants_in_arguments, false)
+    }
+
+    /// The same, and what conditions cannot be decided for as a whole is looked at in some samples.
+    pub(super) fn with_samples(policies: &Policies<'p>) -> Self {
+        Self::looked_through(&[policies], false, true)
+    }
+
+    fn looked_through(policies: &[&Policies<'p>], tenants_in_arguments: bool, samples: bool) -> Self {
         let tools = policies.iter().find_map(|policies| policies.tools);
         let mut model = Self {
             bundles: Vec::new(),
@@ -115,12 +109,14 @@ impl<'p> Model<'p> {
         for (salt, policies) in policies.iter().enumerate() {
             model.bundle(policies, salt);
         }
-        model.make_cells(tools, tenants_in_arguments);
+        model.make_cells(tools, tenants_in_arguments, samples);
         model
     }
 
     fn bundle(&mut self, policies: &Policies<'p>, salt: usize) {
         let set = policies.set;
+        // One request has one time, whichever set decides.
+        let now = self.bundles.first().map_or(policies.params.now, |bundle| bundle.params.now);
         let (mut tests, mut says) = (HashMap::new(), HashMap::new());
         let mut condition = |this: &mut Self, condition: Option<&Condition>, params: &Params| {
             let Some(condition) = condition else { return };
@@ -154,7 +150,8 @@ impl<'p> Model<'p> {
             condition(self, row.rule.condition.as_ref(), &row.rule.params);
             output(self, &row.rule);
         }
-        self.bundles.push(Bundle { set, params: policies.params.clone(), tests, says });
+        let params = CheckParams { now, ..policies.params.clone() };
+        self.bundles.push(Bundle { set, params, tests, says });
     }
 
     /// The test of a condition.
@@ -185,6 +182,10 @@ impl<'p> Model<'p> {
         self.vars.get(id.0 as usize)
     }
 
+    pub(super) fn cells_of(&self, var: VarId) -> &[CellId] {
+        self.variable(var).map_or(&[], |variable| &variable.cells)
+    }
+
     pub(super) fn cell(&self, id: CellId) -> &Cell {
         self.cells.get(id.0 as usize).unwrap_or(&Cell::MISSING)
     }
@@ -211,7 +212,7 @@ impl<'p> Model<'p> {
                 // What is not written out is told apart by the policy that it stands in.
                 let salt = format!("{salt}/{}", params.id);
                 let exact = closing.exact;
-                Test::Expr(self.logic(&closed, exact, &salt, expression))
+                Test::Expr(self.logic(&closed, exact, &salt, expression, MOST_SPLITS))
             }
         }
     }
@@ -227,9 +228,9 @@ impl<'p> Model<'p> {
         if let Some(says) = constant(&expr).filter(|_| exact) {
             return says;
         }
-        match split(&expr).filter(|_| exact && splits > 0) {
+        match split(&expr, false).filter(|_| exact && splits > 0) {
             Some((condition, both)) => {
-                let condition = self.logic(condition, exact, salt, stands);
+                let condition = self.logic(condition, exact, salt, stands, MOST_SPLITS);
                 let both = both.map(|expr| self.read_said(expr, exact, salt, stands, splits - 1));
                 Says::If(condition, Box::new(both))
             }
@@ -237,17 +238,24 @@ impl<'p> Model<'p> {
         }
     }
 
-    fn logic(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression) -> Logic {
-        let mut all = |of: &[Expr]| of.iter().map(|e| self.logic(e, exact, salt, stands)).collect();
+    fn logic(&mut self, expr: &Expr, exact: bool, salt: &str, stands: &Expression, splits: u32) -> Logic {
+        let mut all = |of: &[Expr]| of.iter().map(|e| self.logic(e, exact, salt, stands, splits)).collect();
         match &expr.kind {
             Kind::And(of) => Logic::And(all(of)),
             Kind::Or(of) => Logic::Or(all(of)),
-            Kind::Not(of) => Logic::Not(Box::new(self.logic(of, exact, salt, stands))),
+            Kind::Not(of) => Logic::Not(Box::new(self.logic(of, exact, salt, stands, splits))),
             Kind::Conditional(three) => {
-                let three = three.each_ref().map(|e| self.logic(e, exact, salt, stands));
+                let three = three.each_ref().map(|e| self.logic(e, exact, salt, stands, splits));
                 Logic::If(Box::new(three))
             }
-            _ => Logic::Atom(self.intern(expr, exact, salt, stands)),
+            _ => match split(expr, true).filter(|_| exact && splits > 0) {
+                Some((condition, [then, otherwise])) => {
+                    let three = [condition, &then, &otherwise];
+                    let three = three.map(|e| self.logic(e, exact, salt, stands, splits - 1));
+                    Logic::If(Box::new(three))
+                }
+                None => Logic::Atom(self.intern(expr, exact, salt, stands)),
+            },
         }
     }
 
@@ -320,7 +328,7 @@ impl<'p> Model<'p> {
         .collect()
     }
 
-    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool) {
+    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool, samples: bool) {
         let classes = self.classes(tenants_in_arguments);
         let mut points: Vec<BTreeSet<Point>> = vec![BTreeSet::new(); self.vars.len()];
         let mut note = |var: usize, point: Point| {
@@ -331,6 +339,12 @@ impl<'p> Model<'p> {
         for atom in &self.atoms {
             for var in &atom.vars {
                 atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
+            }
+        }
+        let opaque = self.atoms.iter().filter(|atom| samples && atom.form == Form::Points);
+        for (atom, var) in opaque.flat_map(|atom| atom.vars.iter().map(move |var| (atom, var))) {
+            if let Some(Subject::Attribute(_)) = self.variable(*var).map(|variable| &variable.subject) {
+                sampled(&atom.points).into_iter().for_each(|point| note(var.0 as usize, point));
             }
         }
         // What is a cell of one variable is a cell of whatever is compared with it: beside a region it would never seem to be equal.
@@ -435,6 +449,20 @@ impl<'p> Model<'p> {
         };
         cells.into_iter().filter(|cell| seen.insert(told_apart(cell))).collect()
     }
+}
+
+/// Texts for which a condition that cannot be decided for all of them may come out differently.
+fn sampled(points: &[Point]) -> Vec<Point> {
+    let around = points.iter().filter_map(|point| match point {
+        Point::Text(text) => {
+            Some([format!("{text}x"), format!("x{text}"), text.to_uppercase(), text.to_lowercase()])
+        }
+        Point::Number(_) | Point::Instant(_) => None,
+    });
+    let some = ["a", "A", "a_b", "a-b", "a.b", "a b", "B-7:x", "0", "_", "-", "ä"].map(str::to_owned);
+    let long = ["z".repeat(40), "Z9".repeat(150)];
+    let all = around.flatten().chain(some).chain(long);
+    all.map(|text| Point::Text(text.into())).collect()
 }
 
 /// What the first attributes of a declared tool are, in their order.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::atoms::AtomId;
-use crate::{Decision, Obligation};
+use super::search::Salt;
+use crate::{Decision, Obligation, Verdict};
 
 /// How far a call may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +28,8 @@ impl Reach {
     }
 }
 
-/// An output that cannot be looked into; of those that look at the derived roles, by scope.
-pub(super) type Open = (AtomId, u32);
+/// An output that cannot be looked into, and what tells it apart from itself elsewhere.
+pub(super) type Open = (AtomId, Salt);
 
 /// What a call comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,17 +38,19 @@ pub(super) enum Outcome {
     Nothing,
     /// Allowed with approval: at least this, and besides what the open outputs ask for, who may also leave nobody to approve.
     WithApproval { known: Obligation, open: BTreeSet<Open> },
-    /// Allowed.
-    Alone,
+    /// Allowed. Where the tool or the law demands an approval all the same, it asks at least for this, as above.
+    Alone { known: Obligation, open: BTreeSet<Open> },
 }
 
 impl Outcome {
     /// What the real evaluation decided.
-    pub(super) fn of(decided: Option<Decision>) -> Self {
-        match decided {
-            Some(Decision::Allow) => Self::Alone,
-            Some(Decision::RequiresApproval(known)) => Self::WithApproval { known, open: BTreeSet::new() },
-            Some(Decision::Deny) | None => Self::Nothing,
+    pub(super) fn of(decided: Option<Verdict>) -> Self {
+        let Some(Verdict { decision, approval, .. }) = decided else { return Self::Nothing };
+        let open = BTreeSet::new();
+        match decision {
+            Decision::Allow => Self::Alone { known: approval.unwrap_or_default(), open },
+            Decision::RequiresApproval(known) => Self::WithApproval { known, open },
+            Decision::Deny => Self::Nothing,
         }
     }
 
@@ -55,18 +58,20 @@ impl Outcome {
         match self {
             Self::Nothing => Reach::Nothing,
             Self::WithApproval { .. } => Reach::WithApproval,
-            Self::Alone => Reach::Alone,
+            Self::Alone { .. } => Reach::Alone,
         }
     }
 
     /// Whether this certainly lets through no more than another, whatever the open outputs say.
     pub(super) fn is_at_most(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Nothing, _) | (_, Self::Alone) => true,
-            (Self::Alone, _) | (_, Self::Nothing) => false,
+            (Self::Nothing, _) => true,
+            (_, Self::Nothing) | (Self::Alone { .. }, Self::WithApproval { .. }) => false,
+            // An approval that the other does not ask for may be demanded by others; then it is to be no easier than there.
             (
-                Self::WithApproval { known, open },
-                Self::WithApproval { known: other, open: open_of_other },
+                Self::WithApproval { known, open } | Self::Alone { known, open },
+                Self::WithApproval { known: other, open: open_of_other }
+                | Self::Alone { known: other, open: open_of_other },
             ) => open.is_superset(open_of_other) && is_as_strict(known, other),
         }
     }
@@ -77,6 +82,12 @@ impl Outcome {
             (Self::WithApproval { known: before, .. }, Self::WithApproval { known: now, .. }) => {
                 laxer(before, now)
             }
+            (
+                Self::Alone { known: before, .. },
+                Self::WithApproval { known: now, .. } | Self::Alone { known: now, .. },
+            ) => {
+                format!("where the tool or the law demands an approval, {}", laxer(before, now))
+            }
             _ => format!("what was {} is {} now", before.reach().words(), self.reach().words()),
         }
     }
@@ -84,7 +95,8 @@ impl Outcome {
 
 /// Whether whoever meets the new obligation has met the old one, too: the two together ask for nothing more than the new one.
 fn is_as_strict(new: &Obligation, old: &Obligation) -> bool {
-    new == old || old.clone().strictest(new.clone()).as_ref() == Some(new)
+    let nobody = new.may_approve.as_ref().is_some_and(BTreeSet::is_empty);
+    nobody || new == old || old.clone().strictest(new.clone()).as_ref() == Some(new)
 }
 
 /// In what the new obligation asks for less than the old one.
@@ -157,7 +169,14 @@ mod tests {
     }
 
     fn approval(known: Obligation, open: &[u32]) -> Outcome {
-        Outcome::WithApproval { known, open: open.iter().map(|id| (AtomId(*id), 0)).collect() }
+        Outcome::WithApproval { known, open: open.iter().map(|id| (AtomId(*id), Salt::default())).collect() }
+    }
+
+    fn alone(known: Obligation, open: &[u32]) -> Outcome {
+        match approval(known, open) {
+            Outcome::WithApproval { known, open } => Outcome::Alone { known, open },
+            other => other,
+        }
     }
 
     /// Each in what it is laxer than the first, and the words for it; `None` where it is not.
@@ -196,11 +215,23 @@ mod tests {
         assert!(!approval(one(), &[2]).is_at_most(&approval(one(), &[1])), "another");
         assert!(
             !approval(one(), &[1]).is_at_most(&Outcome::Nothing)
-                && !Outcome::Alone.is_at_most(&approval(two(), &[1]))
+                && !alone(two(), &[1]).is_at_most(&approval(two(), &[1]))
         );
         assert!(
             Outcome::Nothing.is_at_most(&Outcome::Nothing)
-                && approval(one(), &[]).is_at_most(&Outcome::Alone)
+                && approval(one(), &[]).is_at_most(&alone(one(), &[]))
+        );
+        // Where others demand an approval, what is said of it counts.
+        assert!(!approval(one(), &[]).is_at_most(&alone(two(), &[])));
+        assert!(
+            !alone(one(), &[]).is_at_most(&alone(two(), &[]))
+                && !alone(one(), &[]).is_at_most(&alone(one(), &[1]))
+        );
+        assert!(alone(two(), &[]).is_at_most(&alone(one(), &[])));
+        assert!(alone(Obligation::of_nobody(), &[]).is_at_most(&alone(two(), &[])));
+        assert_eq!(
+            alone(one(), &[]).beyond(&alone(two(), &[])),
+            "where the tool or the law demands an approval, two people had to approve, one has to now"
         );
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::outcome::people;
+use crate::cel::{Timestamp, Value};
 use crate::cerbos::{CheckInput, Place};
 
 /// What is to be proven.
@@ -113,6 +114,8 @@ pub struct Counterexample {
     pub property: Property,
     /// The request; none for a rule that no request reaches.
     pub request: Option<CheckInput>,
+    /// Seconds and nanoseconds of [`Counterexample::at`].
+    pub(super) seconds: Option<(i64, u32)>,
     /// The rule: the policy's key, `#` and its name.
     pub rule: Arc<str>,
     /// Where the rule stands; none if a decision was made by no rule.
@@ -126,6 +129,20 @@ impl Counterexample {
     #[must_use]
     pub fn request_json(&self) -> Option<Json> {
         self.request.as_ref().map(shown)
+    }
+
+    /// When it has to be asked; none if that makes no difference.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        let (seconds, nanoseconds) = self.seconds?;
+        Timestamp::new(seconds, nanoseconds, 0)
+    }
+
+    /// The same as CEL writes it.
+    #[must_use]
+    pub fn time(&self) -> Option<String> {
+        let json = Value::Timestamp(self.at()?).to_json().ok()?;
+        json.as_str().map(str::to_owned)
     }
 }
 
@@ -145,7 +162,7 @@ pub enum Reason {
         /// Where a condition with it stands.
         place: Place,
     },
-    /// Patterns of roles may overlap in ways that are not enumerated.
+    /// Patterns of roles are too many to know which roles they tell apart, or conditions look for too many roles.
     RolePatterns {
         /// The patterns.
         patterns: Vec<String>,
@@ -168,7 +185,11 @@ impl fmt::Display for Reason {
                 write!(f, "{place}: it depends on `{expression}`, which can come out either way")
             }
             Self::RolePatterns { patterns } => {
-                write!(f, "the patterns of roles {} may overlap; write the roles out", patterns.join(", "))
+                write!(
+                    f,
+                    "the roles {} are too many to try each way to have them; name fewer, or write patterns out",
+                    patterns.join(", ")
+                )
             }
             Self::Disagreement { request } => write!(
                 f,
@@ -195,8 +216,11 @@ impl fmt::Display for Counterexample {
             write!(f, "{place}: ")?;
         }
         write!(f, "it does not hold that {}: {}", self.property, self.explanation)?;
-        match &self.request {
-            Some(request) => write!(f, "; for example {}", shown(request)),
+        if let Some(request) = &self.request {
+            write!(f, "; for example {}", shown(request))?;
+        }
+        match self.time() {
+            Some(time) => write!(f, " at {time}"),
             None => Ok(()),
         }
     }

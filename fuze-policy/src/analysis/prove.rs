@@ -7,10 +7,11 @@ use super::atoms::VarId;
 use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
 use super::frames::{Frames, Wanted};
+use super::memo::Memo;
 use super::model::{CellId, Model, rules};
 use super::outcome::{Outcome, Reach, people};
 use super::same::decide_alike;
-use super::search::{Memo, Search};
+use super::search::Search;
 use super::vocabulary::TENANT;
 use super::{Counterexample, Policies, Proof, Property, Reason};
 use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
@@ -36,12 +37,12 @@ fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str
     }
     let mut run = Run::new(property, policies);
     let found = run.each(&frames, &model, |run, search| {
-        if outcome(search, 0) != Outcome::Alone {
+        if outcome(search, 0).reach() != Reach::Alone {
             return None;
         }
         run.confirm(search, |search, values| {
             let [real] = one(confirm::decide(search, values))?;
-            (real.outcome == Outcome::Alone).then(|| {
+            (real.outcome.reach() == Reach::Alone).then(|| {
                 let explanation = format!(
                     "the tool `{}` is `{classification}` and allowed without approval",
                     real.input.resource.id
@@ -60,14 +61,17 @@ fn at_least_approvers(
     least: u8,
 ) -> Proof {
     let model = Model::new(&[policies], false);
-    // More roles only ask for more.
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: Some(classification) });
+    // `invoke` by one role and `invoke:auto` by another; more roles only ask for more.
+    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
     if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
     }
     let asks_less = |outcome: &Outcome| match outcome {
-        Outcome::WithApproval { known, .. } if known.approvers < least => Some(known.approvers),
-        Outcome::WithApproval { .. } | Outcome::Nothing | Outcome::Alone => None,
+        Outcome::WithApproval { known, .. } | Outcome::Alone { known, .. } if known.approvers < least => {
+            let nobody = known.may_approve.as_ref().is_some_and(BTreeSet::is_empty);
+            (!nobody).then_some(known.approvers)
+        }
+        Outcome::WithApproval { .. } | Outcome::Alone { .. } | Outcome::Nothing => None,
     };
     let mut run = Run::new(property, policies);
     let found = run.each(&frames, &model, |run, search| {
@@ -76,8 +80,12 @@ fn at_least_approvers(
             let [real] = one(confirm::decide(search, values))?;
             asks_less(&real.outcome).map(|asked| {
                 let tool = &real.input.resource.id;
+                let whose = match real.outcome.reach() {
+                    Reach::Alone => " that the tool or the law demands (the policy does not)",
+                    Reach::WithApproval | Reach::Nothing => "",
+                };
                 let explanation = format!(
-                    "an approval of the tool `{tool}`, which is `{classification}`, asks {}",
+                    "an approval of the tool `{tool}`, which is `{classification}`,{whose} asks {}",
                     people(asked)
                 );
                 counterexample(property, policies.set, &real, INVOKE, explanation)
@@ -212,6 +220,7 @@ fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
         (Ok(_), Some(rule)) => Proof::Counterexample(Box::new(Counterexample {
             property,
             request: None,
+            seconds: None,
             rule: Arc::clone(&rule.source),
             place: Some(rule.place.clone()),
             explanation: "no request reaches this rule with its condition met".to_owned(),
@@ -242,9 +251,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
             let free = search.free_atoms();
             let confirmed = free.is_empty()
                 || confirm::find(search, &mut run.tries_left, |search, values| {
-                    let frame = search.frame;
-                    let scope = frame.scopes.first().map_or("", |scope| &**scope);
-                    confirm::holds(search, &values.request(frame, scope), rule).then_some(())
+                    confirm::holds(search, values, rule).then_some(())
                 })
                 .is_some();
             if confirmed {
@@ -358,11 +365,12 @@ impl<'r> Run<'r> {
 
     /// Whether all that there is was looked at, and nothing remains in doubt.
     pub(super) fn certain(&mut self, frames: &Frames<'_>) -> Result<(), Reason> {
-        if self.too_many {
-            return Err(Reason::TooManyCases { limit: self.limit });
-        }
+        // With these no number of cases would do.
         if !frames.doubtful.is_empty() {
             return Err(Reason::RolePatterns { patterns: frames.doubtful.clone() });
+        }
+        if self.too_many {
+            return Err(Reason::TooManyCases { limit: self.limit });
         }
         self.doubt.take().map_or(Ok(()), Err)
     }
@@ -390,6 +398,7 @@ fn counterexample(
     Counterexample {
         property: property.clone(),
         request: Some(real.input.clone()),
+        seconds: real.now.map(|now| (now.seconds, now.nanoseconds)),
         place: place_of(set, &rule),
         rule,
         explanation,

@@ -1,88 +1,67 @@
-//! Goes through all cases: a variable gets a cell when a condition first looks at it, and no sooner.
+//! Goes through all cases: what a condition looks at is cut in two where the condition tells it apart, and no finer.
+//!
+//! Of each variable a case has the cells that are left. A condition that comes out alike for all of them is known, and is no choice; for
+//! one that does not, there is a case for each way in which it comes out. So a rule of one tool leaves two cases of the tool's name, and
+//! not one for each name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::atoms::{Atom, AtomId, Form, VarId};
+use super::cell_set::CellSet;
 use super::cells::{Cell, Subject};
 use super::frames::Frame;
-use super::logic::Truth;
+use super::logic::{Truth, Truths};
+use super::memo::{Comes, Group, Memo, Seen};
 use super::model::{CellId, Model};
 use super::outcome::Open;
-use super::vocabulary::{ART9_BASIS, ATTRIBUTES, CLASSIFICATION, SPECIAL};
+use super::vocabulary::{ART9_BASIS, ATTRIBUTES, CLASSIFICATION, SPECIAL, TOOL_NAME};
 use super::witness::Values;
 
-/// What is chosen.
+/// Where something is looked at that may be another elsewhere in the same request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Where {
+    /// By which of the sets.
+    pub(super) bundle: usize,
+    /// How far above the request's scope; policies of principals have levels of their own for each action, because the derived roles that
+    /// they see are those that were looked at last.
+    pub(super) level: usize,
+}
+
+/// What tells free choices apart, besides the atom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Salt {
+    place: usize,
+    forced: Option<CellId>,
+}
+
+/// What is chosen that has no cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Slot {
-    Var(VarId),
-    Tool,
-    /// How an atom comes out that cells do not decide; of those that look at the derived roles, by scope.
-    Free(AtomId, u32),
+    /// How an atom comes out that cells do not decide.
+    Free(AtomId, Salt),
     /// Whether an output that cannot be looked into says anything that can be read.
     Says(Open),
 }
 
-/// What was chosen: there is a case for each turn of these, so that looking them up is most of the work.
-#[derive(Clone, Default)]
-struct Chosen {
-    vars: Vec<Option<usize>>,
-    rest: BTreeMap<Slot, usize>,
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    /// The declared tools: their attributes go together.
+    Tool,
+    Var(VarId),
 }
 
-impl Chosen {
-    fn get(&self, slot: Slot) -> Option<usize> {
-        match slot {
-            Slot::Var(var) => self.vars.get(var.0 as usize).copied().flatten(),
-            Slot::Tool | Slot::Free(..) | Slot::Says(_) => self.rest.get(&slot).copied(),
-        }
-    }
-
-    fn set(&mut self, slot: Slot, chosen: Option<usize>) {
-        match (slot, chosen) {
-            (Slot::Var(var), _) => {
-                let at = var.0 as usize;
-                if self.vars.len() <= at {
-                    self.vars.resize(at + 1, None);
-                }
-                if let Some(place) = self.vars.get_mut(at) {
-                    *place = chosen;
-                }
-            }
-            (_, Some(chosen)) => drop(self.rest.insert(slot, chosen)),
-            (_, None) => drop(self.rest.remove(&slot)),
-        }
-    }
+/// What a variable can be in this case.
+enum Source {
+    /// This cell; none where it is not there.
+    Is(Option<CellId>),
+    Left(Axis),
 }
 
-/// Outcomes of atoms by the cells that they look at.
-#[derive(Default)]
-pub(super) struct Memo(Vec<BTreeMap<Seen, Truth>>);
-
-impl Memo {
-    fn get(&self, atom: AtomId, seen: &Seen) -> Option<Truth> {
-        self.0.get(atom.0 as usize)?.get(seen).copied()
-    }
-
-    fn insert(&mut self, atom: AtomId, seen: Seen, truth: Truth) {
-        let at = atom.0 as usize;
-        if self.0.len() <= at {
-            self.0.resize_with(at + 1, BTreeMap::new);
-        }
-        if let Some(of_atom) = self.0.get_mut(at) {
-            of_atom.insert(seen, truth);
-        }
-    }
-}
-
-/// The frame, if it matters, and the cells that an atom looks at; an atom with more is evaluated each time.
-type Seen = [u32; 8];
-
-fn seen(frame: u32, cells: &[(VarId, CellId)]) -> Option<Seen> {
-    let mut seen = [u32::MAX; 8];
-    let (first, rest) = seen.split_first_mut()?;
-    *first = frame;
-    rest.get_mut(..cells.len())?.iter_mut().zip(cells).for_each(|(place, (_, cell))| *place = cell.0);
-    Some(seen)
+/// A choice to come back to.
+enum Choice {
+    Cut { axis: Axis, before: CellSet, rest: Vec<CellSet> },
+    Of { slot: Slot, count: usize },
 }
 
 /// One case after another, of one frame.
@@ -90,25 +69,72 @@ pub(super) struct Search<'m, 'p> {
     pub(super) model: &'m Model<'p>,
     pub(super) frame: &'m Frame<'p>,
     pub(super) memo: Memo,
-    chosen: Chosen,
-    /// In the order in which they were chosen, each with how many there are to choose from.
-    trail: Vec<(Slot, usize)>,
-    /// A variable that is to have this cell, whatever was chosen for it.
+    /// By axis: the cells that there are, and those that are left.
+    all: Vec<CellSet>,
+    left: Vec<CellSet>,
+    chosen: BTreeMap<Slot, usize>,
+    trail: Vec<Choice>,
+    /// A variable that is to have this cell, whatever is left of it.
     pub(super) forced: Option<(VarId, CellId)>,
+}
+
+impl Axis {
+    fn at(self) -> usize {
+        match self {
+            Self::Tool => 0,
+            Self::Var(var) => 1 + var.0 as usize,
+        }
+    }
 }
 
 impl<'m, 'p> Search<'m, 'p> {
     pub(super) fn new(model: &'m Model<'p>, frame: &'m Frame<'p>, memo: Memo) -> Self {
-        Self { model, frame, memo, chosen: Chosen::default(), trail: Vec::new(), forced: None }
+        let class = VarId(CLASSIFICATION as u32);
+        let wanted = frame.cells.get(&class);
+        let fits = |cell: Option<&CellId>| {
+            wanted.is_none_or(|wanted| cell.is_some_and(|cell| wanted.contains(cell)))
+        };
+        let tools = model.tools.iter().enumerate().filter(|(_, (_, cells))| fits(cells.get(&class)));
+        let mut all: Vec<CellSet> = vec![tools.map(|(at, _)| at).collect()];
+        all.extend(model.vars.iter().enumerate().map(|(at, variable)| {
+            let kept = frame.cells.get(&VarId(at as u32));
+            let basis = variable.subject == Subject::Attribute(ART9_BASIS);
+            let is = |id: &CellId| {
+                kept.is_none_or(|kept| kept.contains(id)) && !(basis && model.cell(*id).json.is_none())
+            };
+            let cells = variable.cells.iter().enumerate();
+            cells.filter(|(_, id)| is(id)).map(|(at, _)| at).collect()
+        }));
+        let left = all.clone();
+        let (chosen, trail) = (BTreeMap::new(), Vec::new());
+        let mut search = Self { model, frame, memo, all, left, chosen, trail, forced: None };
+        // Which tool it is decides of most rules that they have no say.
+        search.cell(VarId(TOOL_NAME as u32));
+        search
     }
 
     /// The next case; `false` if there is none.
     pub(super) fn next(&mut self) -> bool {
-        while let Some((slot, count)) = self.trail.last().copied() {
-            let next = self.chosen.get(slot).map(|chosen| chosen + 1).filter(|next| *next < count);
-            self.chosen.set(slot, next);
-            if next.is_some() {
-                return true;
+        while let Some(choice) = self.trail.last_mut() {
+            match choice {
+                Choice::Cut { axis, before, rest } => {
+                    let next = rest.pop();
+                    let more = next.is_some();
+                    if let Some(left) = self.left.get_mut(axis.at()) {
+                        *left = next.unwrap_or_else(|| std::mem::take(before));
+                    }
+                    if more {
+                        return true;
+                    }
+                }
+                Choice::Of { slot, count } => {
+                    let next = self.chosen.get(slot).map_or(0, |chosen| chosen + 1);
+                    if next < *count {
+                        self.chosen.insert(*slot, next);
+                        return true;
+                    }
+                    self.chosen.remove(slot);
+                }
             }
             self.trail.pop();
         }
@@ -116,213 +142,396 @@ impl<'m, 'p> Search<'m, 'p> {
     }
 
     fn choose(&mut self, slot: Slot, count: usize) -> usize {
-        if let Some(chosen) = self.chosen.get(slot) {
-            return chosen;
+        if let Some(chosen) = self.chosen.get(&slot) {
+            return *chosen;
         }
-        // With one to choose from there is nothing to come back to.
-        if count > 1 {
-            self.chosen.set(slot, Some(0));
-            self.trail.push((slot, count));
-        }
+        self.chosen.insert(slot, 0);
+        self.trail.push(Choice::Of { slot, count });
         0
     }
 
-    /// The cell of a variable whose enclosing arguments are mappings; `None` if it can have none in this frame.
-    pub(super) fn cell(&mut self, var: VarId) -> Option<CellId> {
-        if let Some((forced, cell)) = self.forced
-            && forced == var
-        {
-            return Some(cell);
+    /// Keeps the cells of one of the groups, the first that has some left; `None` if none has. The others are cases to come.
+    fn cut(&mut self, axis: Axis, groups: &[Group]) -> Option<Comes> {
+        let left = self.left.get(axis.at())?;
+        let mut met = groups.iter().filter(|group| group.cells.meets(left));
+        let first = met.next()?;
+        let mut rest: Vec<CellSet> = met.map(|group| group.cells.and(left)).collect();
+        if !rest.is_empty() {
+            rest.reverse();
+            let kept = first.cells.and(left);
+            let left = self.left.get_mut(axis.at())?;
+            let before = std::mem::replace(left, kept);
+            self.trail.push(Choice::Cut { axis, before, rest });
+        }
+        Some(first.comes)
+    }
+
+    /// Cuts by a question about each cell, and answers it.
+    fn ask(&mut self, axis: Axis, comes: impl Fn(usize) -> Comes) -> Option<Comes> {
+        let groups = Group::of(self.all.get(axis.at())?.iter(), comes);
+        self.cut(axis, &groups)
+    }
+
+    fn source(&mut self, var: VarId) -> Source {
+        if let Some((_, cell)) = self.forced.filter(|(forced, _)| *forced == var) {
+            return Source::Is(Some(cell));
         }
         let model = self.model;
-        let variable = model.variable(var)?;
+        let Some(variable) = model.variable(var) else { return Source::Is(None) };
         if !model.tools.is_empty() {
             match &variable.subject {
                 Subject::Attribute(at) if ATTRIBUTES.get(*at).is_some_and(|a| a.of_tool) => {
-                    return self.tool().and_then(|tool| tool.1.get(&var).copied());
+                    return Source::Left(Axis::Tool);
                 }
                 Subject::Argument(keys) if keys.len() == 1 => {
-                    let known = self.tool().and_then(|tool| tool.0.args.as_ref());
-                    let has =
-                        known.is_none_or(|args| keys.iter().all(|key| args.iter().any(|a| **a == **key)));
-                    if !has {
-                        return None;
+                    let has = |tool: usize| {
+                        let args = model.tools.get(tool).and_then(|tool| tool.0.args.as_ref());
+                        args.is_none_or(|args| keys.iter().all(|key| args.iter().any(|a| **a == **key)))
+                    };
+                    if self.ask(Axis::Tool, |tool| Comes::Is(has(tool))) != Some(Comes::Is(true)) {
+                        return Source::Is(None);
                     }
                 }
-                _ => {}
+                Subject::Attribute(_) | Subject::Argument(_) | Subject::Now => {}
+            }
+        } else if variable.subject == Subject::Attribute(ART9_BASIS) {
+            let class = VarId(CLASSIFICATION as u32);
+            let special =
+                |at: usize| self.cell_at(class, at).is_some_and(|id| model.cell(id).is_text(SPECIAL));
+            let groups = Group::of(0..model.cells_of(class).len(), |at| Comes::Is(special(at)));
+            if self.cut(Axis::Var(class), &groups) != Some(Comes::Is(true)) {
+                return Source::Is(variable.cells.iter().copied().find(|id| model.cell(*id).json.is_none()));
             }
         }
-        if variable.subject == Subject::Attribute(ART9_BASIS) {
-            let classification = self.cell(VarId(CLASSIFICATION as u32))?;
-            if !model.cell(classification).is_text(SPECIAL) {
-                return variable.cells.iter().copied().find(|id| model.cell(*id).json.is_none());
-            }
-            let bases = variable.cells.len().saturating_sub(1);
-            let chosen = self.choose(Slot::Var(var), bases);
-            return variable.cells.get(chosen).copied();
-        }
-        let cells = self.frame.cells.get(&var).unwrap_or(&variable.cells);
-        let chosen = self.choose(Slot::Var(var), cells.len());
-        cells.get(chosen).copied()
+        Source::Left(Axis::Var(var))
     }
 
-    /// The declared tool that is asked about. With a classification asked for, only those that have it.
-    fn tool(&mut self) -> Option<&'m (&'p super::ToolDeclaration, HashMap<VarId, CellId>)> {
-        let model = self.model;
-        let class = VarId(CLASSIFICATION as u32);
-        let wanted = self.frame.cells.get(&class);
-        let fits = |cell: Option<&CellId>| {
-            wanted.is_none_or(|wanted| cell.is_some_and(|cell| wanted.contains(cell)))
+    /// The cell that a variable has at a place of its axis.
+    fn cell_on(&self, axis: Axis, var: VarId, at: usize) -> Option<CellId> {
+        match axis {
+            Axis::Tool => self.model.tools.get(at)?.1.get(&var).copied(),
+            Axis::Var(_) => self.cell_at(var, at),
+        }
+    }
+
+    fn cell_at(&self, var: VarId, at: usize) -> Option<CellId> {
+        self.model.variable(var)?.cells.get(at).copied()
+    }
+
+    /// The cell of a variable whose enclosing arguments are mappings, this one alone; `None` if it can have none in this frame.
+    pub(super) fn cell(&mut self, var: VarId) -> Option<CellId> {
+        match self.source(var) {
+            Source::Is(cell) => cell,
+            Source::Left(axis) => {
+                let left = self.left.get(axis.at())?;
+                if left.iter().nth(1).is_none() {
+                    return self.cell_on(axis, var, left.first()?);
+                }
+                let group = |at: usize| Group {
+                    comes: Comes::Cell(self.cell_on(axis, var, at)),
+                    cells: std::iter::once(at).collect(),
+                };
+                let groups: Vec<Group> = left.iter().map(group).collect();
+                match self.cut(axis, &groups)? {
+                    Comes::Cell(cell) => cell,
+                    Comes::Is(_) | Comes::Opens | Comes::Out(_) => None,
+                }
+            }
+        }
+    }
+
+    /// How an atom comes out, if that is settled by now: a rule that does not hold for the tool needs no look at what else it asks.
+    fn settled(&self, id: AtomId, at: Where) -> Option<Truth> {
+        let atom = self.model.atom(id)?;
+        let plain = |var: &VarId| {
+            let forced = self.forced.is_some_and(|(forced, _)| forced == *var);
+            let variable = self.model.variable(*var).filter(|_| !forced && self.model.tools.is_empty())?;
+            let basis = variable.subject == Subject::Attribute(ART9_BASIS);
+            (variable.within.is_empty() && !basis).then_some(*var)
         };
-        let tools: Vec<_> = model.tools.iter().filter(|(_, cells)| fits(cells.get(&class))).collect();
-        let chosen = self.choose(Slot::Tool, tools.len());
-        tools.get(chosen).copied()
+        let ([var], true) = (atom.vars.as_slice(), atom.form != Form::Free) else { return None };
+        let var = plain(var)?;
+        let groups = self.memo.groups(id, var, true, &self.memo_of(atom, at, &[])?)?;
+        let left = self.left.get(Axis::Var(var).at())?;
+        let mut met = groups.iter().filter(|group| group.cells.meets(left));
+        match (met.next()?.comes, met.next()) {
+            (Comes::Out(truth), None) => truth,
+            _ => None,
+        }
     }
 
-    /// The tool that this case is about, if something has looked at it and there are several.
-    pub(super) fn chosen_tool(&self) -> Option<usize> {
-        self.chosen.get(Slot::Tool)
+    /// The tools that this case is about, of those that are declared.
+    pub(super) fn tools_left(&self) -> impl Iterator<Item = usize> {
+        self.left.first().into_iter().flat_map(CellSet::iter)
     }
 
     /// How an atom comes out.
-    pub(super) fn truth(&mut self, id: AtomId, bundle: usize, level: usize) -> Truth {
-        let model = self.model;
-        let Some(atom) = model.atom(id) else { return Truth::Error };
-        if atom.form == Form::Free {
-            return self.free(id, atom, salt(atom, bundle, level));
-        }
-        let looked_at = self.looked_at(atom);
-        let unknown = looked_at.iter().filter(|(var, _)| atom.vars.contains(var));
-        let mut unknown = unknown.map(|(_, cell)| model.cell(*cell)).filter(|cell| cell.region);
-        let decided = match atom.form {
-            Form::Cells => true,
-            Form::Equality => {
-                let unknown: Vec<&Cell> = unknown.collect();
-                unknown.len() < 2
-                    || unknown.iter().all(|cell| cell.json.as_ref().is_some_and(serde_json::Value::is_string))
-            }
-            Form::Points => unknown.next().is_none(),
-            Form::Free => false,
-        };
-        if !decided {
-            return self.free(id, atom, 0);
-        }
-        self.evaluated(id, atom, bundle, &looked_at)
+    pub(super) fn truth(&mut self, id: AtomId, at: Where) -> Truth {
+        let Some(atom) = self.model.atom(id) else { return Truth::Error };
+        let known = if atom.form == Form::Free { None } else { self.comes_out(id, atom, at, true) };
+        known.unwrap_or_else(|| self.free(id, atom, at))
     }
 
     /// How an atom comes out for the values that stand for its cells, also where others of them may come out otherwise. It looks at single
     /// attributes and the roles, and at nothing else.
-    pub(super) fn truth_of_these(&mut self, id: AtomId, bundle: usize) -> Truth {
+    pub(super) fn truth_of_these(&mut self, id: AtomId) -> Truth {
         let Some(atom) = self.model.atom(id) else { return Truth::Error };
-        let looked_at = self.looked_at(atom);
-        self.evaluated(id, atom, bundle, &looked_at)
+        self.comes_out(id, atom, Where { bundle: 0, level: 0 }, false).unwrap_or(Truth::Error)
     }
 
-    /// The cells that an atom looks at: where an argument within another is looked at that is no mapping, its kind alone.
-    fn looked_at(&mut self, atom: &Atom) -> Vec<(VarId, CellId)> {
+    /// How an atom comes out; if `surely`, for all that the cells stand for, and `None` where that is not certain. Where an argument within
+    /// another is looked at that is no mapping, its kind alone counts.
+    fn comes_out(&mut self, id: AtomId, atom: &Atom, at: Where, surely: bool) -> Option<Truth> {
         let model = self.model;
-        let mut looked_at: Vec<(VarId, CellId)> = Vec::with_capacity(atom.vars.len());
-        for var in &atom.vars {
+        let mut looked_at: Vec<(VarId, CellId)> = Vec::new();
+        for (place, var) in atom.vars.iter().enumerate() {
             let Some(variable) = model.variable(*var) else { continue };
+            let last = place + 1 == atom.vars.len();
             for of in variable.within.iter().chain([var]) {
-                let Some(cell) = self.cell(*of) else { break };
-                if !looked_at.contains(&(*of, cell)) {
-                    looked_at.push((*of, cell));
+                if let Some((_, cell)) = looked_at.iter().find(|(other, _)| other == of) {
+                    if model.cell(*cell).opens {
+                        continue;
+                    }
+                    break;
                 }
+                // How it comes out by the last is all that has to be told apart; of those before, each cell may matter.
+                let cell = if last {
+                    match self.source(*of) {
+                        Source::Is(cell) => cell,
+                        Source::Left(axis) => {
+                            let look = Look { id, atom, at, surely, of: *of, inner: of != var };
+                            match self.told_apart(axis, &look, &looked_at)? {
+                                Comes::Out(out) => return out,
+                                Comes::Opens => self.opening(*of),
+                                Comes::Cell(cell) => cell,
+                                Comes::Is(_) => None,
+                            }
+                        }
+                    }
+                } else {
+                    self.cell(*of)
+                };
+                let Some(cell) = cell else { break };
+                looked_at.push((*of, cell));
                 if !model.cell(cell).opens {
                     break;
                 }
             }
         }
-        looked_at
+        self.evaluated(id, atom, at, surely, &looked_at)
     }
 
-    fn evaluated(&mut self, id: AtomId, atom: &Atom, bundle: usize, looked_at: &[(VarId, CellId)]) -> Truth {
+    /// Cuts what is left of the last that an atom looks at by how it comes out.
+    fn told_apart(&mut self, axis: Axis, look: &Look<'_>, looked_at: &[(VarId, CellId)]) -> Option<Comes> {
+        let key = self.memo_of(look.atom, look.at, looked_at);
+        let known = key.as_ref().and_then(|key| self.memo.groups(look.id, look.of, look.surely, key));
+        if let Some(groups) = known {
+            return self.cut(axis, &groups);
+        }
+        let count = match axis {
+            Axis::Tool => self.model.tools.len(),
+            Axis::Var(var) => self.model.cells_of(var).len(),
+        };
+        let mut comes = Vec::with_capacity(count);
+        for at in 0..count {
+            let cell = self.cell_on(axis, look.of, at);
+            let opens = cell.is_some_and(|cell| self.model.cell(cell).opens);
+            comes.push(if opens && look.inner {
+                Comes::Opens
+            } else {
+                let all: Vec<_> = looked_at.iter().copied().chain(cell.map(|cell| (look.of, cell))).collect();
+                Comes::Out(self.evaluated(look.id, look.atom, look.at, look.surely, &all))
+            });
+        }
+        let groups = Group::of(0..count, |at| comes.get(at).copied().unwrap_or(Comes::Out(None)));
+        let groups = match key {
+            Some(key) => self.memo.keep(look.id, look.of, look.surely, key, groups),
+            None => groups.into(),
+        };
+        self.cut(axis, &groups)
+    }
+
+    /// The cell of an argument that is a mapping.
+    fn opening(&self, var: VarId) -> Option<CellId> {
+        self.model.cells_of(var).iter().copied().find(|id| self.model.cell(*id).opens)
+    }
+
+    /// How an atom comes out for cells; if `surely`, `None` where they do not decide.
+    fn evaluated(
+        &mut self,
+        id: AtomId,
+        atom: &Atom,
+        at: Where,
+        surely: bool,
+        looked_at: &[(VarId, CellId)],
+    ) -> Option<Truth> {
         let (model, frame) = (self.model, self.frame);
-        let frame_id = if atom.of_frame { 1 + frame.id * 2 + bundle as u32 } else { 0 };
-        let seen = seen(frame_id, looked_at);
-        if let Some(truth) = seen.and_then(|seen| self.memo.get(id, &seen)) {
-            return truth;
+        let unknown = looked_at.iter().filter(|(var, _)| atom.vars.contains(var));
+        let mut unknown = unknown.map(|(_, cell)| model.cell(*cell)).filter(|cell| cell.region);
+        let decided = !surely
+            || match atom.form {
+                Form::Cells => true,
+                Form::Equality => {
+                    let unknown: Vec<&Cell> = unknown.collect();
+                    unknown.len() < 2
+                        || unknown
+                            .iter()
+                            .all(|cell| cell.json.as_ref().is_some_and(serde_json::Value::is_string))
+                }
+                Form::Points => unknown.next().is_none(),
+                Form::Free => false,
+            };
+        if !decided {
+            return None;
+        }
+        let key = self.memo_of(atom, at, looked_at);
+        if let Some(truth) = key.as_ref().and_then(|key| self.memo.truth(id, key)) {
+            return Some(truth);
         }
         let mut values = Values::default();
         for (var, cell) in looked_at {
             values.set(model, *var, model.cell(*cell));
         }
-        let scope = frame.scopes.get(bundle).map_or("", |scope| &**scope);
+        let scope = frame.scopes.get(at.bundle).map_or("", |scope| &**scope);
         let truth = values.truth_in(atom, scope, &frame.roles);
-        if let Some(seen) = seen {
-            self.memo.insert(id, seen, truth);
+        if let Some(key) = key {
+            self.memo.remember(id, key, truth);
         }
-        truth
+        Some(truth)
+    }
+
+    fn memo_of(&self, atom: &Atom, at: Where, looked_at: &[(VarId, CellId)]) -> Option<Seen> {
+        let frame = if atom.of_frame { 1 + self.frame.id * 2 + at.bundle as u32 } else { 0 };
+        Seen::new(frame, looked_at)
     }
 
     /// Whether an attribute of this case is an empty text, as none of a real request is.
     pub(super) fn has_empty_text(&self) -> bool {
-        self.trail.iter().any(|(slot, _)| {
-            let Slot::Var(var) = slot else { return false };
-            let Some(variable) = self.model.variable(*var) else { return false };
-            let cells = self.frame.cells.get(var).unwrap_or(&variable.cells);
-            let cell = self.chosen.get(*slot).and_then(|at| cells.get(at));
+        self.model.vars.iter().enumerate().any(|(at, variable)| {
+            let Some(left) = self.left.get(at + 1) else { return false };
+            let is_empty = |at: usize| {
+                let cell = variable.cells.get(at);
+                cell.is_some_and(|cell| self.model.cell(*cell).is_text(""))
+            };
             matches!(variable.subject, Subject::Attribute(_))
-                && cell.is_some_and(|cell| self.model.cell(*cell).is_text(""))
+                && left.first().is_some()
+                && left.iter().all(is_empty)
         })
     }
 
     /// That an output that cannot be looked into says something; `None` where it fails.
-    pub(super) fn speaks(&mut self, id: AtomId, bundle: usize, level: usize) -> Option<Open> {
-        let open = (id, self.model.atom(id).map_or(0, |atom| salt(atom, bundle, level)));
+    pub(super) fn speaks(&mut self, id: AtomId, at: Where) -> Option<Open> {
+        let open = (id, self.model.atom(id).map_or_else(Salt::default, |atom| self.salt(atom, at)));
         (self.choose(Slot::Says(open), 2) == 0).then_some(open)
     }
 
-    fn free(&mut self, id: AtomId, atom: &Atom, salt: u32) -> Truth {
+    fn free(&mut self, id: AtomId, atom: &Atom, at: Where) -> Truth {
         let outcomes = [Truth::True, Truth::False, Truth::Error, Truth::Other];
         let count = if atom.boolean { 3 } else { outcomes.len() };
-        let chosen = self.choose(Slot::Free(id, salt), count);
+        let chosen = self.choose(Slot::Free(id, self.salt(atom, at)), count);
         outcomes.get(chosen).copied().unwrap_or(Truth::Error)
+    }
+
+    /// An atom comes out once in a case, unless what it looks at is not the same everywhere: the derived roles, the scope where two sets
+    /// decide in different ones, and an argument that is tried with different values.
+    fn salt(&self, atom: &Atom, at: Where) -> Salt {
+        let scopes = &self.frame.scopes;
+        let by_scope = atom.of_frame && scopes.first() != scopes.get(at.bundle);
+        let place = match (atom.of_runtime, by_scope) {
+            (true, _) => 1 + at.bundle * MOST_LEVELS + at.level,
+            (false, true) => 1 + at.bundle * MOST_LEVELS,
+            (false, false) => 0,
+        };
+        let forced = self.forced.filter(|(forced, _)| {
+            let about = |var: &VarId| {
+                let within = |inner: VarId, outer: VarId| {
+                    self.model.variable(inner).is_some_and(|variable| variable.within.contains(&outer))
+                };
+                var == forced || within(*var, *forced) || within(*forced, *var)
+            };
+            atom.whole || atom.vars.iter().any(about)
+        });
+        Salt { place, forced: forced.map(|(_, cell)| cell) }
     }
 
     /// The atoms of this case that were chosen how to come out.
     pub(super) fn free_atoms(&self) -> Vec<&'m Atom> {
-        let atom = |(slot, _): &(Slot, usize)| match slot {
-            Slot::Free(id, _) | Slot::Says((id, _)) => self.model.atom(*id),
-            Slot::Var(_) | Slot::Tool => None,
+        let atom = |choice: &Choice| match choice {
+            Choice::Of { slot: Slot::Free(id, _) | Slot::Says((id, _)), .. } => self.model.atom(*id),
+            Choice::Cut { .. } => None,
         };
         self.trail.iter().filter_map(atom).collect()
     }
 
-    /// Values of this case: of what nothing looked at, the first that comes.
+    /// The cells of a variable that are left, but for the first.
+    pub(super) fn others(&self, var: VarId) -> impl Iterator<Item = &'m Cell> {
+        let (model, left) = (self.model, self.left.get(Axis::Var(var).at()));
+        let cells = model.cells_of(var);
+        let places = left.into_iter().flat_map(CellSet::iter).skip(1);
+        places.filter_map(move |at| cells.get(at)).map(move |id| model.cell(*id))
+    }
+
+    /// Values of this case: of what is left the first that comes, and neither an argument nor a time that nothing has told apart.
     pub(super) fn values(&mut self) -> Values {
         let model = self.model;
         // Only what was chosen is kept for the cases to come.
-        let (chosen, trail) = (self.chosen.clone(), self.trail.len());
+        let (left, trail) = (self.left.clone(), self.trail.len());
         let mut values = Values::default();
         for (at, variable) in model.vars.iter().enumerate() {
             let var = VarId(at as u32);
-            let looked_at = match variable.subject {
+            let is_set = match variable.subject {
                 Subject::Attribute(_) => true,
-                Subject::Argument(_) => {
-                    self.chosen.get(Slot::Var(var)).is_some() || self.forced.is_some_and(|(f, _)| f == var)
+                Subject::Argument(_) | Subject::Now => {
+                    let forced = self.forced.is_some_and(|(forced, _)| forced == var);
+                    forced || self.is_cut(var)
                 }
             };
             let within = variable.within.iter().all(|outer| {
-                self.chosen.get(Slot::Var(*outer)).is_some()
-                    && self.cell(*outer).is_some_and(|cell| model.cell(cell).opens)
+                self.is_cut(*outer) && self.cell(*outer).is_some_and(|cell| model.cell(cell).opens)
             });
-            if looked_at
+            if is_set
                 && within
                 && let Some(cell) = self.cell(var)
             {
                 values.set(model, var, model.cell(cell));
             }
         }
-        self.chosen = chosen;
+        self.left = left;
         self.trail.truncate(trail);
         values
     }
+
+    fn is_cut(&self, var: VarId) -> bool {
+        let at = Axis::Var(var).at();
+        self.left.get(at) != self.all.get(at)
+    }
 }
 
-/// Tells apart what looks at the derived roles: they differ by set and scope.
-fn salt(atom: &Atom, bundle: usize, level: usize) -> u32 {
-    let salt = if atom.of_runtime { 1 + bundle * 1000 + level } else { 0 };
-    u32::try_from(salt).unwrap_or(u32::MAX)
+/// A search that is asked from some place.
+pub(super) struct Asking<'s, 'm, 'p> {
+    pub(super) search: &'s mut Search<'m, 'p>,
+    pub(super) at: Where,
 }
+
+impl Truths for Asking<'_, '_, '_> {
+    fn truth(&mut self, atom: AtomId) -> Truth {
+        self.search.truth(atom, self.at)
+    }
+
+    fn settled(&self, atom: AtomId) -> Option<Truth> {
+        self.search.settled(atom, self.at)
+    }
+}
+
+/// How an atom looks at the last of its variables, or at one around it.
+struct Look<'a> {
+    id: AtomId,
+    atom: &'a Atom,
+    at: Where,
+    surely: bool,
+    of: VarId,
+    inner: bool,
+}
+
+/// More levels than a request has scopes above it.
+const MOST_LEVELS: usize = 1 << 20;

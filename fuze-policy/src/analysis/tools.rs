@@ -105,14 +105,44 @@ fn declared(name: &str, mut members: Map<String, Value>) -> Result<ToolDeclarati
     };
     let args = match members.remove("args") {
         None | Some(Value::Null) => None,
-        Some(Value::Object(schema)) => Some(match schema.get("properties") {
-            Some(Value::Object(properties)) => properties.keys().cloned().collect(),
-            _ => Vec::new(),
-        }),
+        Some(Value::Object(schema)) => names_of_arguments(&schema),
         Some(names) => Some(texts(&names, "`args`")?),
     };
     nothing_else(&members, "a tool")?;
     Ok(ToolDeclaration { name: name.to_owned(), classification, art9_basis, residency, effect, egress, args })
+}
+
+/// The names of the arguments that a JSON Schema allows, sorted; `None` if it does not say so plainly and others may come: it is
+/// open, has alternatives, or refers to another.
+#[must_use]
+pub fn names_of_arguments(schema: &Map<String, Value>) -> Option<Vec<String>> {
+    // What cannot bring in another name.
+    const PLAIN: [&str; 11] = [
+        "$defs",
+        "$id",
+        "$schema",
+        "additionalProperties",
+        "definitions",
+        "description",
+        "examples",
+        "properties",
+        "required",
+        "title",
+        "type",
+    ];
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    let object = schema.get("type").and_then(Value::as_str) == Some("object");
+    if !closed || !object || schema.keys().any(|key| !PLAIN.contains(&key.as_str())) {
+        return None;
+    }
+    let mut names: Vec<String> = match schema.get("properties") {
+        Some(Value::Object(properties)) => properties.keys().cloned().collect(),
+        None => Vec::new(),
+        Some(_) => return None,
+    };
+    // Whatever order this build of `serde_json` keeps.
+    names.sort_unstable();
+    Some(names)
 }
 
 fn of_vocabulary(member: &str, value: String) -> Result<String, String> {
@@ -140,4 +170,42 @@ fn texts(json: &Value, what: &str) -> Result<Vec<String>, String> {
 
 fn nothing_else(members: &Map<String, Value>, what: &str) -> Result<(), String> {
     members.keys().next().map_or(Ok(()), |name| Err(format!("{what} has no `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(schema: &Value) -> Option<Vec<String>> {
+        names_of_arguments(schema.as_object()?)
+    }
+
+    #[test]
+    fn a_closed_schema_has_the_names_and_every_other_may_have_more() {
+        let closed = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Pay", "description": "Pays.", "type": "object",
+            "properties": {"to": {"$ref": "#/$defs/Place"}, "amount": {"type": "number"}}, "required": ["to"],
+            "additionalProperties": false, "$defs": {"Place": {"oneOf": []}},
+        });
+        assert_eq!(names(&closed), Some(vec!["amount".to_owned(), "to".to_owned()]));
+        assert_eq!(names(&json!({"type": "object", "additionalProperties": false})), Some(Vec::new()));
+        for (member, value) in [
+            ("additionalProperties", json!(true)),
+            ("additionalProperties", json!({"type": "string"})),
+            ("additionalProperties", Value::Null),
+            ("properties", json!([])),
+            ("type", json!(["object", "array"])),
+            ("type", Value::Null),
+            ("oneOf", json!([{"properties": {"other": {}}}])),
+            ("anyOf", json!([])),
+            ("allOf", json!([])),
+            ("$ref", json!("#/$defs/Either")),
+            ("patternProperties", json!({".*": {}})),
+            ("if", json!({})),
+        ] {
+            let mut open = closed.clone();
+            open[member] = value.clone();
+            assert_eq!(names(&open), None, "{member}: {value}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::atoms::{Atom, VarId};
-use super::cells::{Cell, Subject};
+use super::cells::{Cell, Subject, instant};
 use super::frames::Frame;
 use super::logic::Truth;
 use super::model::Model;
@@ -17,6 +17,8 @@ use crate::cerbos::{CheckInput, Principal, Resource};
 /// Values of attributes and arguments.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
+    /// When it is asked, if that was chosen.
+    pub(super) now: Option<Timestamp>,
     attributes: [Option<Json>; ATTRIBUTES.len()],
     args: JsonMap<String, Json>,
 }
@@ -37,6 +39,11 @@ impl Values {
                 }
             }
             Some(Subject::Argument(keys)) => put(&mut self.args, keys, cell),
+            Some(Subject::Now) => {
+                let nanoseconds =
+                    cell.json.as_ref().and_then(Json::as_str).and_then(|text| text.parse().ok());
+                self.now = nanoseconds.and_then(instant);
+            }
             None => {}
         }
     }
@@ -54,6 +61,7 @@ impl Values {
                 let (first, rest) = keys.split_first()?;
                 rest.iter().try_fold(self.args.get(&**first)?, |json, key| json.get(&**key)).cloned()
             }
+            Subject::Now => None,
         }
     }
 
@@ -97,7 +105,7 @@ impl Values {
             ..cel::Resource::default()
         };
         let never = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
-        let activation = Activation::new(principal, resource, never);
+        let activation = Activation::new(principal, resource, self.now.unwrap_or(never));
         match atom.program.eval(&activation, &mut Budget::default()) {
             Ok(Value::Bool(true)) => Truth::True,
             Ok(Value::Bool(false)) => Truth::False,

@@ -186,6 +186,22 @@ pub enum BinaryOp {
     In,
 }
 
+impl BinaryOp {
+    /// Whether nothing comes of it but true, false or a failure.
+    pub(crate) fn compares(self) -> bool {
+        match self {
+            Self::Equal
+            | Self::NotEqual
+            | Self::Less
+            | Self::LessEqual
+            | Self::Greater
+            | Self::GreaterEqual
+            | Self::In => true,
+            Self::Add | Self::Subtract | Self::Multiply | Self::Divide | Self::Modulo => false,
+        }
+    }
+}
+
 /// An element of a list literal.
 #[derive(Clone, Debug)]
 pub struct Item {

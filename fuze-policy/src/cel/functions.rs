@@ -36,6 +36,11 @@ impl Function {
     pub fn name(self) -> &'static str {
         signatures::decl(self).map_or("", |decl| decl.name)
     }
+
+    /// Whether all its operands are evaluated, so that it fails if one of them does.
+    pub(crate) fn is_eager(self) -> bool {
+        signatures::decl(self).is_some_and(|decl| matches!(decl.native, Native::Eager(_)))
+    }
 }
 
 impl fmt::Debug for Function {

@@ -10,12 +10,14 @@
 //! stand next to other characters, where the text has characters beyond ASCII; there the documentation is followed.
 
 mod machine;
+mod overlap;
 mod parse;
 
 use std::fmt;
 use std::sync::Arc;
 
 use machine::Machine;
+pub(crate) use overlap::texts_told_apart;
 use parse::Part;
 
 /// A compiled pattern.

@@ -144,11 +144,11 @@ impl Engine for Fixed {
         let mut verdict: Option<Verdict> = None;
         for rule in matching {
             verdict = Some(match verdict {
-                None => Verdict { decision: rule.decision.clone(), rule: rule.id.clone() },
+                None => Verdict::new(rule.decision.clone(), rule.id.clone()),
                 Some(so_far) => stricter(so_far, rule),
             });
         }
-        Ok(verdict.unwrap_or_else(|| Verdict { decision: Decision::Deny, rule: RuleId::new("default:deny") }))
+        Ok(verdict.unwrap_or_else(|| Verdict::new(Decision::Deny, RuleId::new("default:deny"))))
     }
 
     fn tools_named(&self) -> Vec<String> {
@@ -164,15 +164,15 @@ impl Engine for Fixed {
 }
 
 fn stricter(so_far: Verdict, rule: &Rule) -> Verdict {
-    let theirs = || Verdict { decision: rule.decision.clone(), rule: rule.id.clone() };
+    let theirs = || Verdict::new(rule.decision.clone(), rule.id.clone());
     match (&so_far.decision, &rule.decision) {
         (Decision::Deny, _) | (Decision::Allow | Decision::RequiresApproval(_), Decision::Allow) => so_far,
         (Decision::Allow | Decision::RequiresApproval(_), Decision::Deny)
         | (Decision::Allow, Decision::RequiresApproval(_)) => theirs(),
         (Decision::RequiresApproval(a), Decision::RequiresApproval(b)) => {
             match a.clone().strictest(b.clone()) {
-                Some(both) => Verdict { decision: Decision::RequiresApproval(both), rule: so_far.rule },
-                None => Verdict { decision: Decision::Deny, rule: rule.id.clone() },
+                Some(both) => Verdict::new(Decision::RequiresApproval(both), so_far.rule),
+                None => Verdict::new(Decision::Deny, rule.id.clone()),
             }
         }
     }

@@ -22,6 +22,6 @@ impl Engine for Permissive {
     }
 
     fn decide(&self, _: &Request<'_>) -> Result<Verdict, EngineError> {
-        Ok(Verdict { decision: Decision::Allow, rule: RuleId::new("permissive") })
+        Ok(Verdict::new(Decision::Allow, RuleId::new("permissive")))
     }
 }

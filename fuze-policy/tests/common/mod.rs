@@ -1,6 +1,8 @@
 //! What the tests of Cerbos's policies share: fixtures as text, requests as JSON.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod tools;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -9,11 +9,14 @@
 )]
 
 mod agreement;
+#[path = "../common/mod.rs"]
+mod common;
 mod cost;
 mod directory;
 mod roles;
 mod soundness;
 
+use common::tools::{RUN, TOOL};
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{CallFacts, Request, RunFacts, ToolFacts};
@@ -48,23 +51,13 @@ impl Asked {
 
     fn request(&self) -> Request<'_> {
         Request {
-            tool: ToolFacts {
-                name: self.tool,
-                classification: "personal",
-                art9_basis: None,
-                residency: "eu",
-                effect: "read",
-                egress: "none",
-            },
+            tool: ToolFacts { name: self.tool, classification: "personal", effect: "read", ..TOOL },
             run: RunFacts {
                 tenant: &self.tenant,
-                principal: "agent-1",
                 roles: &self.roles,
-                purpose: "care",
                 lawful_basis: "contract",
-                annex_iii: "none",
-                art22: "none",
                 has_subject: true,
+                ..RUN
             },
             call: CallFacts { args: self.args.as_bytes(), depth: 0 },
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use fastrand::Rng;
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::analysis::{Property, diff, prove};
-use fuze_policy::cel::{Map as Globals, Timestamp, Value};
-use fuze_policy::cerbos::{
-    self, CheckInput, CheckParams, Effect, Files, PolicySet, Principal, Resource, Source,
-};
+use fuze_policy::cel::{Map as Globals, Value};
+use fuze_policy::cerbos::{self, CheckInput, CheckParams, Effect, Files, PolicySet, Source};
 use serde_json::{Map, Value as Json, json};
 
+use super::common::params;
+use super::common::tools::{both_questions, object, pick, seed_and_rounds};
 use super::{rule, tools};
 
 /// Conditions that cells could be drawn wrongly for.
@@ -83,10 +83,6 @@ const ATOMS: [&str; 67] = [
     r#"R.attr.args.y.z.w == 1"#,
     r#"P.attr.has_subject == R.attr.args.x"#,
 ];
-
-fn pick<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
-    of[rng.usize(..of.len())]
-}
 
 /// What may be compared with one another.
 const OPERANDS: [&str; 16] = [
@@ -252,29 +248,10 @@ fn request(rng: &mut Rng, set: &PolicySet) -> CheckInput {
         ["a", "b", "c", "gx", "gy", "gxx", "xy", "zz", "g"].iter().map(|role| (*role).into()).collect();
     rng.shuffle(&mut roles);
     roles.truncate(rng.usize(1..=4));
-    let object = |json: Json| json.as_object().cloned().unwrap();
-    let mut input = CheckInput {
-        principal: Principal {
-            id: pick(rng, &["ann", "bob"]).to_owned(),
-            roles,
-            attr: object(principal),
-            ..Principal::default()
-        },
-        resource: Resource {
-            kind: "agent.tool".to_owned(),
-            id: tool.to_owned(),
-            attr: object(resource),
-            ..Resource::default()
-        },
-        actions: vec!["invoke".into(), "invoke:auto".into()],
-        ..CheckInput::default()
-    };
+    let mut input =
+        both_questions((pick(rng, &["ann", "bob"]), roles, object(principal)), (tool, object(resource)));
     input.resource.scope = scope_of(set, &input);
     input
-}
-
-fn params() -> CheckParams {
-    CheckParams::at(Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 })
 }
 
 /// 0 denied or halted, 1 with approval, 2 alone.
@@ -289,8 +266,7 @@ fn reach(set: &PolicySet, input: &CheckInput, params: &CheckParams) -> u8 {
 
 #[test]
 fn what_is_proven_of_hostile_sets_is_never_seen_to_fail() {
-    let seed = std::env::var("FUZE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(11);
-    let rounds = std::env::var("FUZE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(30_u64);
+    let (seed, rounds) = seed_and_rounds(11, 30);
     let special = Property::never_auto("special_category");
     let (mut proven, mut broken, mut refused) = (0, 0, 0_u64);
     for round in 0..rounds {

@@ -8,6 +8,8 @@
     reason = "a test"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod server;
 mod tls;
 
@@ -16,6 +18,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use common::tools::{RUN, TOOL};
 use fuze_policy::agent_tool::Cerbos;
 use fuze_policy::remote::{ConfigError, Refused, RemoteCerbos};
 use fuze_policy::{CallFacts, Decision, Engine, EngineError, RemoteEngine, Request, RunFacts, ToolFacts};
@@ -75,20 +78,10 @@ fn request<'a>(roles: &'a [String], name: &'a str) -> Request<'a> {
             name,
             classification: "special_category",
             art9_basis: Some("explicit_consent"),
-            residency: "eu",
             effect: "read",
-            egress: "none",
+            ..TOOL
         },
-        run: RunFacts {
-            tenant: "acme",
-            principal: "agent-1",
-            roles,
-            purpose: "care",
-            lawful_basis: "contract",
-            annex_iii: "none",
-            art22: "none",
-            has_subject: true,
-        },
+        run: RunFacts { roles, lawful_basis: "contract", has_subject: true, ..RUN },
         call: CallFacts { args: br#"{"patient":"p-7"}"#, depth: 0 },
     }
 }

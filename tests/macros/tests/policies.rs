@@ -146,8 +146,7 @@ fn the_tools_are_told_with_the_names_of_their_arguments() {
     static BUNDLE: Bundle = bundle(&[], &[]);
     let policy = BuiltPolicy::new::<0>(&BUNDLE, TOOLS);
     let tools = policy.tools().tools;
-    let told: Vec<_> =
-        tools.iter().map(|tool| (tool.name.as_str(), tool.args.clone().unwrap_or_default())).collect();
+    let told: Vec<_> = tools.iter().map(|tool| (tool.name.as_str(), tool.args.clone().unwrap())).collect();
     assert_eq!(
         told,
         [("lookup", vec!["floor".into(), "place".into()]), ("record", vec!["patient".to_owned()])]

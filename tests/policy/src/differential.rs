@@ -8,13 +8,14 @@ use fuze_policy::cel::Program;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::coverage::{Coverage, Uses};
 use crate::generate::{self, Case, Question, Size};
 use crate::ours::{self, Answer};
 use crate::pdp::{Mode, Pdp};
 use crate::repair;
 
 /// What was compared.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Actions decided by both.
     pub decisions: u64,
@@ -26,8 +27,40 @@ pub struct Tally {
     pub refused: u64,
     /// Sets that we refuse because Cerbos decides them by chance, or by mistake.
     pub by_chance: u64,
+    /// Why, by the problem that was told first.
+    pub refusals: BTreeMap<String, u64>,
     /// Answers that Cerbos itself gives otherwise when it is started again, ours among them.
     pub unstable: u64,
+    /// What the rules that held made use of.
+    pub uses: Uses,
+}
+
+impl Tally {
+    /// Adds another.
+    pub fn add(&mut self, other: Tally) {
+        self.decisions += other.decisions;
+        self.allowed += other.allowed;
+        self.outputs += other.outputs;
+        self.refused += other.refused;
+        self.by_chance += other.by_chance;
+        self.unstable += other.unstable;
+        for (into, from) in other.refusals {
+            *self.refusals.entry(into).or_default() += from;
+        }
+        for (into, from) in other.uses {
+            *self.uses.entry(into).or_default() += from;
+        }
+    }
+}
+
+/// A problem without what is of one case: the words before and after `Cerbos 0.55`.
+fn why(message: &str) -> String {
+    let words: Vec<&str> = message
+        .split_whitespace()
+        .filter(|word| !word.contains(|c: char| c.is_numeric() && c != '5'))
+        .collect();
+    let about = words.iter().position(|word| *word == "Cerbos").unwrap_or_default();
+    words[about..words.len().min(about + 12)].join(" ")
 }
 
 /// One answer that differs.
@@ -82,17 +115,25 @@ pub fn compare(
             // What Cerbos decides by chance or by mistake, we refuse on purpose.
             Err(problems) if problems.all().iter().all(|problem| problem.message.contains("Cerbos 0.55")) => {
                 tally.by_chance += 1;
+                let first = problems.all().first().map(|problem| why(&problem.message));
+                *tally.refusals.entry(first.unwrap_or_default()).or_default() += 1;
             }
             Err(problems) => {
                 readings.push(format!("Cerbos takes, we refuse (seed {}): {problems}", case.seed))
             }
         }
     }
+    let coverage: BTreeMap<u64, Coverage> = cases
+        .iter()
+        .filter_map(|case| Some((case.seed, Coverage::of(case, sets.get(&case.seed)?))))
+        .collect();
     let mut differences = Vec::new();
     for mode in [Mode::Strict, Mode::Lenient] {
         let pdp = Pdp::start(binary, &directory, mode, scratch)?;
         for case in &cases {
-            let Some(set) = sets.get(&case.seed) else { continue };
+            let (Some(set), Some(coverage)) = (sets.get(&case.seed), coverage.get(&case.seed)) else {
+                continue;
+            };
             for question in &case.questions {
                 let answers = ours::theirs(&pdp.check(&question.principal, &question.resources)?);
                 if answers.len() != question.resources.len() {
@@ -107,7 +148,11 @@ pub fn compare(
                     tally.allowed +=
                         theirs.actions.values().filter(|found| found.0 == "EFFECT_ALLOW").count() as u64;
                     tally.outputs += theirs.outputs.len() as u64;
-                    let ours = ours::check(set, mode, &question.principal, resource);
+                    coverage.request(&question.principal, &mut tally.uses);
+                    let uses = &mut tally.uses;
+                    let ours = ours::check(set, mode, &question.principal, resource, &mut |step| {
+                        coverage.step(&step, uses)
+                    });
                     let agree = ours.as_ref().is_ok_and(|ours| ours.agrees(&theirs));
                     if !agree && unstable(binary, scratch, case, mode, &question.principal, resource)? {
                         tally.unstable += 1;
@@ -211,7 +256,9 @@ fn once(binary: &Path, scratch: &Path, case: &Case, mode: Mode) -> Result<Option
     let Some(question) = case.questions.first() else { return Ok(None) };
     let Ok(answer) = pdp.check(&question.principal, &question.resources) else { return Ok(None) };
     let first = question.resources.first().zip(ours::theirs(&answer).into_iter().next());
-    Ok(first.map(|(resource, theirs)| (ours::check(&set, mode, &question.principal, resource), theirs)))
+    Ok(first.map(|(resource, theirs)| {
+        (ours::check(&set, mode, &question.principal, resource, &mut |_| {}), theirs)
+    }))
 }
 
 /// A difference that was found, made small and kept: both have to agree on it now, or we refuse its policies.

@@ -37,7 +37,12 @@ pub struct Names {
     pub derived_roles: Vec<String>,
     /// Roles.
     pub roles: Vec<String>,
+    /// Scopes.
+    pub scopes: Vec<String>,
 }
+
+/// Claims that conditions ask of a token; most have them.
+pub const CLAIMS: [&str; 4] = ["iss", "groups", "level", "org"];
 
 /// Writes expressions.
 pub struct Writer<'a> {
@@ -64,7 +69,10 @@ impl<'a> Writer<'a> {
     /// A condition.
     pub fn truth(&mut self, depth: u32) -> String {
         if depth == 0 {
-            return match self.rng.u8(..6) {
+            return match self.rng.u8(..9) {
+                6 => self.token(),
+                7 => self.time(),
+                8 => self.surroundings(),
                 0 => self.pick(&["true", "false"]).to_owned(),
                 1 => self.presence(),
                 2 => "R.attr.flag".to_owned(),
@@ -74,7 +82,10 @@ impl<'a> Writer<'a> {
             };
         }
         let d = depth - 1;
-        match self.rng.u8(..30) {
+        match self.rng.u8(..35) {
+            30 | 31 => self.token(),
+            32 => self.time(),
+            33 | 34 => self.surroundings(),
             0..=3 => {
                 let operator = self.pick(&["==", "!="]);
                 format!("{} {operator} {}", self.anything(d), self.anything(d))
@@ -160,6 +171,58 @@ impl<'a> Writer<'a> {
                 let function = self.pick(&["sets.contains", "sets.equivalent", "sets.intersects"]);
                 format!("{function}({}, {})", self.list(d), self.list(d))
             }
+        }
+    }
+
+    /// About the token that comes with the request, if one does.
+    fn token(&mut self) -> String {
+        let claim = self.pick(&CLAIMS);
+        match self.rng.u8(..7) {
+            0 => format!("has(request.auxData.jwt.{claim})"),
+            1 => "\"a\" in request.auxData.jwt.groups".to_owned(),
+            2 => format!("request.auxData.jwt.level > {}", self.number(0)),
+            3 => format!("request.auxData.jwt.org.unit == {}", self.text(0)),
+            4 => "request.auxData.jwt.iss == P.attr.s".to_owned(),
+            5 => "hasIntersection(request.auxData.jwt.groups, P.roles)".to_owned(),
+            _ => format!("request.auxData.jwt.{claim} != {}", self.literal()),
+        }
+    }
+
+    /// About the time, so that it comes to the same for many years.
+    fn time(&mut self) -> String {
+        self.pick(&[
+            "now() > timestamp(\"2001-05-01T00:00:00Z\")",
+            "now() < timestamp(\"2001-05-01T00:00:00Z\")",
+            "now() < timestamp(\"2099-01-01T00:00:00Z\")",
+            "timestamp(R.attr.t).timeSince() > duration(\"1h\")",
+            "timeSince(timestamp(\"2099-01-01T00:00:00Z\")) < duration(\"0s\")",
+            "now() - duration(\"24h\") > timestamp(P.attr.t)",
+            "now().getFullYear() > 2001",
+            "now().getFullYear(\"Europe/Berlin\") < R.attr.n",
+            "now() == now()",
+        ])
+        .to_owned()
+    }
+
+    /// About scopes, globals, variables and constants.
+    fn surroundings(&mut self) -> String {
+        let (variables, constants) = (self.names.variables.clone(), self.names.constants.clone());
+        if let Some(name) = self.named(&variables, "V.").filter(|_| self.rng.u8(..3) == 0) {
+            return format!("{name} {} {}", self.pick(&["==", "!="]), self.literal());
+        }
+        if let Some(name) = self.named(&constants, "C.").filter(|_| self.rng.u8(..4) == 0) {
+            return format!("{name} != {}", self.literal());
+        }
+        let scopes = self.names.scopes.clone();
+        let scope = self.named(&scopes, "").unwrap_or_default();
+        match self.rng.u8(..7) {
+            0 => format!("P.scope == \"{scope}\""),
+            1 => "R.scope.startsWith(P.scope)".to_owned(),
+            2 => "hierarchy(R.scope).overlaps(hierarchy(request.principal.scope))".to_owned(),
+            3 => format!("G.limit > {}", self.number(0)),
+            4 => "globals.environment == \"test\"".to_owned(),
+            5 => "G.environment in [\"test\", R.attr.s]".to_owned(),
+            _ => format!("P.scope != {}", self.text(0)),
         }
     }
 

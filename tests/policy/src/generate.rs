@@ -5,7 +5,10 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use crate::expression::{ATTRIBUTES, Names, TEXTS, Writer};
+use crate::expression::{Names, Writer};
+use crate::{ours, rewrite};
+
+mod request;
 
 /// A policy set and what is asked of it.
 #[derive(Clone, Debug)]
@@ -61,19 +64,6 @@ const RULE_ACTIONS: [&str; 14] = [
     "edit:[!o]wn:draft",
     "éa",
 ];
-const ASKED_ACTIONS: [&str; 11] = [
-    "view",
-    "view:public",
-    "view:private:x",
-    "edit",
-    "edit:own:draft",
-    "edit:own",
-    "delete",
-    "delete:x:y",
-    "éa",
-    "vie",
-    "a b",
-];
 const SCOPE_PERMISSIONS: [Option<&str>; 4] = [
     None,
     None,
@@ -83,12 +73,37 @@ const SCOPE_PERMISSIONS: [Option<&str>; 4] = [
 
 /// The case of a seed.
 pub fn case(seed: u64, size: Size) -> Case {
-    Generator { rng: Rng::with_seed(seed), seed }.case(size)
+    let mut rng = Rng::with_seed(seed);
+    let mistaken = rng.u8(..100) < 5;
+    Generator { rng, seed, mistaken, written: 0 }.case(size)
+}
+
+/// Whether we refuse an expression because Cerbos reads it by mistake.
+fn is_misread(text: &str, names: &Names) -> bool {
+    let all = |names: &[String], value: Value| -> Map<String, Value> {
+        names.iter().map(|name| (name.clone(), value.clone())).collect()
+    };
+    let policy = json!({"apiVersion": "api.cerbos.dev/v1", "resourcePolicy": {
+        "resource": "r",
+        "version": "default",
+        "variables": {"local": all(&names.variables, "true".into())},
+        "constants": {"local": all(&names.constants, 1.into())},
+        "rules": [{
+            "actions": ["a"], "roles": ["r"], "effect": "EFFECT_ALLOW", "condition": {"match": {"expr": text}},
+        }],
+    }});
+    let refused = ours::load_policies(&[("p".to_owned(), policy)]);
+    refused
+        .is_err_and(|problems| problems.all().iter().any(|problem| problem.message.contains("Cerbos 0.55")))
 }
 
 struct Generator {
     rng: Rng,
     seed: u64,
+    /// Whether the set may hold what Cerbos decides by chance or by mistake, so that we refuse it.
+    mistaken: bool,
+    /// Constants so far.
+    written: u32,
 }
 
 impl Generator {
@@ -97,7 +112,8 @@ impl Generator {
     }
 
     fn roles(&self) -> Vec<String> {
-        ["a", "b", "c", "d"].iter().map(|role| format!("r{}{role}", self.seed)).collect()
+        let many = if self.seed.is_multiple_of(3) { 'i' } else { 'd' };
+        ('a'..=many).map(|role| format!("r{}{role}", self.seed)).collect()
     }
 
     fn role_policies(&self) -> Vec<String> {
@@ -126,9 +142,19 @@ impl Generator {
         actions.into_iter().map(Value::from).collect()
     }
 
+    /// A text that is not one of those which Cerbos reads by mistake; others that cannot be read may come.
+    fn text(&mut self, names: &Names, write: impl Fn(&mut Writer<'_>) -> String) -> Value {
+        loop {
+            let text = write(&mut Writer::new(&mut self.rng, names));
+            if self.mistaken || !is_misread(&text, names) {
+                return text.into();
+            }
+        }
+    }
+
     fn expression(&mut self, names: &Names) -> Value {
         let depth = self.rng.u32(0..4);
-        Writer::new(&mut self.rng, names).truth(depth).into()
+        self.text(names, |writer| writer.truth(depth))
     }
 
     fn matching(&mut self, names: &Names, depth: u32) -> Value {
@@ -149,7 +175,7 @@ impl Generator {
         for moment in ["ruleActivated", "conditionNotMet"] {
             if self.chance(60) {
                 let depth = self.rng.u32(0..3);
-                when.insert(moment.to_owned(), Writer::new(&mut self.rng, names).anything(depth).into());
+                when.insert(moment.to_owned(), self.text(names, |writer| writer.anything(depth)));
             }
         }
         if when.is_empty() { Value::Null } else { json!({"when": when}) }
@@ -158,14 +184,15 @@ impl Generator {
     /// Local variables and constants; their names go into `names`.
     fn variables(&mut self, body: &mut Map<String, Value>, names: &mut Names, exports: bool) {
         if self.chance(40) {
-            // Named after the seed: to Cerbos, constants of the same names and of some values are one.
-            let constants = [self.name("c0_"), self.name("c1_")];
+            // To Cerbos, constants of the same names and of some values are one.
+            self.written += u32::from(!self.mistaken);
+            let constants = ["c0", "c1"].map(|name| format!("{name}_{}_{}", self.seed, self.written));
             let local = json!({&constants[0]: self.attribute(), &constants[1]: self.attribute()});
             names.constants.extend(constants);
             let mut constants = json!({"local": local});
             if exports && self.chance(50) {
                 constants["import"] = json!([self.name("cs")]);
-                names.constants.push(self.name("e0_"));
+                names.constants.extend([self.name("e0_"), self.name("e1_")]);
             }
             body.insert("constants".to_owned(), constants);
         }
@@ -173,14 +200,13 @@ impl Generator {
             let mut local = Map::new();
             for name in ["v0", "v1", "v2"] {
                 let depth = self.rng.u32(0..3);
-                let text = Writer::new(&mut self.rng, names).anything(depth);
-                local.insert(name.to_owned(), text.into());
+                local.insert(name.to_owned(), self.text(names, |writer| writer.anything(depth)));
                 names.variables.push(name.to_owned());
             }
             let mut variables = json!({"local": local});
             if exports && self.chance(50) {
                 variables["import"] = json!([self.name("vs")]);
-                names.variables.push("w0".to_owned());
+                names.variables.extend(["w0", "w1"].map(str::to_owned));
             }
             body.insert("variables".to_owned(), variables);
         }
@@ -239,18 +265,20 @@ impl Generator {
 
     fn case(mut self, size: Size) -> Case {
         let mut policies = Vec::new();
-        let exported = Names { roles: self.roles(), ..Names::default() };
+        let scopes = self.scopes();
+        let mut exported = Names { roles: self.roles(), scopes: scopes.clone(), ..Names::default() };
         policies.push((self.name("vs"), {
-            let text = Writer::new(&mut self.rng, &exported).anything(2);
-            json!({"apiVersion": "api.cerbos.dev/v1", "exportVariables": {"name": self.name("vs"), "definitions": {"w0": text}}})
+            let first = self.text(&exported, |writer| writer.anything(2));
+            exported.variables.push("w0".to_owned());
+            let second = self.text(&exported, |writer| writer.anything(1));
+            json!({"apiVersion": "api.cerbos.dev/v1", "exportVariables": {"name": self.name("vs"), "definitions": {"w0": first, "w1": second}}})
         }));
         policies.push((self.name("cs"), {
-            let value = self.attribute();
-            json!({"apiVersion": "api.cerbos.dev/v1", "exportConstants": {"name": self.name("cs"), "definitions": {self.name("e0_"): value}}})
+            let definitions = json!({self.name("e0_"): self.attribute(), self.name("e1_"): self.attribute()});
+            json!({"apiVersion": "api.cerbos.dev/v1", "exportConstants": {"name": self.name("cs"), "definitions": definitions}})
         }));
-        let derived = self.derived_roles(&mut policies);
+        let derived = self.derived_roles(&scopes, &mut policies);
         let kinds: Vec<String> = (0..2).map(|n| format!("k{}n{n}", self.seed)).collect();
-        let scopes = self.scopes();
         for kind in &kinds {
             for version in ["default", "v2"] {
                 if version == "default" || self.chance(30) {
@@ -270,6 +298,16 @@ impl Generator {
             }
         }
         self.drop_unused(&mut policies);
+        if !self.mistaken {
+            // To Cerbos, rules with the same expressions are one.
+            let mut number = 0;
+            for (_, policy) in &mut policies {
+                rewrite::expressions(policy, &mut |text| {
+                    number += 1;
+                    *text += &format!(" // {number}");
+                });
+            }
+        }
         let questions = (0..size.questions)
             .map(|_| self.question(&principals, &kinds, &scopes, size.resources))
             .collect();
@@ -281,15 +319,16 @@ impl Generator {
         // Derived roles import variables and constants, so they go first.
         for set in ["dr", "vs", "cs"].map(|set| self.name(set)) {
             let wanted = format!("[\"{set}\"]");
-            if !policies.iter().any(|(_, policy)| policy.to_string().contains(&wanted)) {
+            let enabled = |policy: &Value| policy.get("disabled").is_none();
+            if !policies.iter().any(|(_, policy)| enabled(policy) && policy.to_string().contains(&wanted)) {
                 policies.retain(|(name, _)| *name != set);
             }
         }
     }
 
-    fn derived_roles(&mut self, policies: &mut Vec<(String, Value)>) -> Vec<String> {
+    fn derived_roles(&mut self, scopes: &[String], policies: &mut Vec<(String, Value)>) -> Vec<String> {
         let mut body = Map::new();
-        let mut names = Names { roles: self.roles(), ..Names::default() };
+        let mut names = self.names(scopes);
         self.variables(&mut body, &mut names, true);
         let mut all = Vec::new();
         let mut definitions = Vec::new();
@@ -309,6 +348,33 @@ impl Generator {
         all
     }
 
+    /// How a policy of a scope begins.
+    fn head(&self, what: &str, [name, version]: [&str; 2], level: usize, scope: &str) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert(what.to_owned(), name.into());
+        body.insert("version".to_owned(), version.into());
+        if !scope.is_empty() {
+            body.insert("scope".to_owned(), scope.into());
+        }
+        if let Some(permissions) = self.permissions(level) {
+            body.insert("scopePermissions".to_owned(), permissions.into());
+        }
+        body
+    }
+
+    fn names(&self, scopes: &[String]) -> Names {
+        Names { roles: self.roles(), scopes: scopes.to_vec(), ..Names::default() }
+    }
+
+    /// A policy as it stands in a file. One that no other builds on may be disabled.
+    fn whole(&mut self, what: &str, body: impl Into<Value>, last: bool) -> Value {
+        let mut policy = json!({"apiVersion": "api.cerbos.dev/v1", what: body.into()});
+        if last && self.chance(8) {
+            policy["disabled"] = true.into();
+        }
+        policy
+    }
+
     fn resource_policies(
         &mut self,
         kind: &str,
@@ -319,17 +385,8 @@ impl Generator {
     ) {
         let levels = self.rng.usize(1..=scopes.len());
         for (level, scope) in scopes.iter().take(levels).enumerate() {
-            let permissions = self.permissions(level);
-            let mut body = Map::new();
-            body.insert("resource".to_owned(), kind.into());
-            body.insert("version".to_owned(), version.into());
-            if !scope.is_empty() {
-                body.insert("scope".to_owned(), scope.as_str().into());
-            }
-            if let Some(permissions) = permissions {
-                body.insert("scopePermissions".to_owned(), permissions.into());
-            }
-            let mut names = Names { roles: self.roles(), ..Names::default() };
+            let mut body = self.head("resource", [kind, version], level, scope);
+            let mut names = self.names(scopes);
             self.variables(&mut body, &mut names, true);
             let derived = if self.chance(70) {
                 body.insert("importDerivedRoles".to_owned(), json!([self.name("dr")]));
@@ -341,10 +398,8 @@ impl Generator {
             let rules: Vec<Value> =
                 (0..self.rng.usize(1..7)).map(|index| self.rule(index, &names, derived)).collect();
             body.insert("rules".to_owned(), rules.into());
-            policies.push((
-                format!("{kind}_{version}_{level}"),
-                json!({"apiVersion": "api.cerbos.dev/v1", "resourcePolicy": body}),
-            ));
+            let policy = self.whole("resourcePolicy", body, level + 1 == levels);
+            policies.push((format!("{kind}_{version}_{level}"), policy));
         }
     }
 
@@ -357,17 +412,8 @@ impl Generator {
     ) {
         let levels = self.rng.usize(1..=scopes.len());
         for (level, scope) in scopes.iter().take(levels).enumerate() {
-            let permissions = self.permissions(level);
-            let mut body = Map::new();
-            body.insert("principal".to_owned(), id.into());
-            body.insert("version".to_owned(), "default".into());
-            if !scope.is_empty() {
-                body.insert("scope".to_owned(), scope.as_str().into());
-            }
-            if let Some(permissions) = permissions {
-                body.insert("scopePermissions".to_owned(), permissions.into());
-            }
-            let mut names = Names { roles: self.roles(), ..Names::default() };
+            let mut body = self.head("principal", [id, "default"], level, scope);
+            let mut names = self.names(scopes);
             self.variables(&mut body, &mut names, true);
             let mut rules = Vec::new();
             let mut resources = kinds.to_vec();
@@ -395,10 +441,8 @@ impl Generator {
                 rules.push(json!({"resource": resource, "actions": actions}));
             }
             body.insert("rules".to_owned(), rules.into());
-            policies.push((
-                format!("{id}_{level}"),
-                json!({"apiVersion": "api.cerbos.dev/v1", "principalPolicy": body}),
-            ));
+            let policy = self.whole("principalPolicy", body, level + 1 == levels);
+            policies.push((format!("{id}_{level}"), policy));
         }
     }
 
@@ -411,9 +455,13 @@ impl Generator {
     ) {
         let mut resources = kinds.to_vec();
         resources.push(format!("k{}*", self.seed));
-        let names = Names { roles: self.roles(), ..Names::default() };
-        let rules: Vec<Value> = self
-            .some(&resources)
+        let names = self.names(scopes);
+        let mut of = self.some(&resources);
+        if !self.mistaken && of.iter().any(|resource| resource.ends_with('*')) {
+            // Of the conditions for a pattern and for a kind, Cerbos evaluates one by chance.
+            of.truncate(1);
+        }
+        let rules: Vec<Value> = of
             .into_iter()
             .map(|resource| {
                 let mut rule = json!({"resource": resource, "allowActions": self.actions()});
@@ -433,109 +481,13 @@ impl Generator {
             body["scope"] = scope.into();
         }
         if self.chance(60) {
-            body["parentRoles"] = self.some(&self.roles()).into();
+            let mut above = self.roles();
+            // A role policy's role may stand below another's.
+            let [lower, upper] = &self.role_policies()[..] else { return };
+            above.extend((role == lower && self.chance(60)).then(|| upper.clone()));
+            body["parentRoles"] = self.some(&above).into();
         }
-        policies
-            .push((format!("role_{role}"), json!({"apiVersion": "api.cerbos.dev/v1", "rolePolicy": body})));
-    }
-
-    fn question(
-        &mut self,
-        principals: &[String],
-        kinds: &[String],
-        scopes: &[String],
-        resources: usize,
-    ) -> Question {
-        let mut roles = self.roles();
-        roles.extend(self.role_policies());
-        roles.push(self.name("stranger"));
-        let mut principal = json!({
-            "id": principals[self.rng.usize(..principals.len())],
-            "roles": self.some(&roles),
-            "attr": self.attributes(),
-        });
-        if self.chance(30) {
-            principal["scope"] = scopes[self.rng.usize(..scopes.len())].as_str().into();
-        }
-        let resources = (0..resources)
-            .map(|index| {
-                let mut actions: Vec<&str> =
-                    ASKED_ACTIONS.iter().copied().filter(|_| self.rng.bool()).collect();
-                if actions.is_empty() {
-                    actions.push("view");
-                }
-                let mut resource = json!({
-                    "kind": kinds[self.rng.usize(..kinds.len())],
-                    "id": format!("{}{index}", TEXTS[self.rng.usize(1..5)]),
-                    "attr": self.attributes(),
-                });
-                if self.chance(60) {
-                    resource["scope"] = scopes[self.rng.usize(..scopes.len())].as_str().into();
-                }
-                if self.chance(20) {
-                    resource["policyVersion"] = "v2".into();
-                }
-                json!({"resource": resource, "actions": actions})
-            })
-            .collect();
-        Question { principal, resources }
-    }
-
-    fn attributes(&mut self) -> Value {
-        let mut attributes = Map::new();
-        for name in ATTRIBUTES {
-            if self.chance(25) {
-                continue;
-            }
-            let value = if self.chance(20) { self.attribute() } else { self.expected(name) };
-            attributes.insert(name.to_owned(), value);
-        }
-        attributes.into()
-    }
-
-    /// A value of the type that the grammar mostly expects.
-    fn expected(&mut self, name: &str) -> Value {
-        match name {
-            "n" => self.number(),
-            "flag" => self.rng.bool().into(),
-            "l" => (0..self.rng.usize(..4)).map(|_| self.attribute()).collect(),
-            "m" => json!({"x": self.attribute(), "y": self.number()}),
-            "t" => TEXTS[14].into(),
-            "ip" => TEXTS[12].into(),
-            "path" => TEXTS[15].into(),
-            _ => TEXTS[self.rng.usize(..TEXTS.len())].into(),
-        }
-    }
-
-    fn number(&mut self) -> Value {
-        [
-            json!(0),
-            json!(1),
-            json!(-1),
-            json!(2),
-            json!(0.1),
-            json!(-2.5),
-            json!(42),
-            json!(1.5e300),
-            json!(9_007_199_254_740_993_i64),
-            json!(-0.0),
-            json!(2.5e-310),
-            json!(i64::MAX),
-        ][self.rng.usize(..12)]
-        .clone()
-    }
-
-    /// A value of any type.
-    fn attribute(&mut self) -> Value {
-        match self.rng.u8(..12) {
-            0 => Value::Null,
-            1 => self.rng.bool().into(),
-            2..=4 => self.number(),
-            5 => json!([]),
-            6 => json!({}),
-            7 => json!([self.number(), TEXTS[self.rng.usize(..TEXTS.len())]]),
-            8 => json!({"x": self.number(), "y": {"x": null}}),
-            _ => TEXTS[self.rng.usize(..TEXTS.len())].into(),
-        }
+        let policy = self.whole("rolePolicy", body, true);
+        policies.push((format!("role_{role}"), policy));
     }
 }

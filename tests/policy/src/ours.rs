@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use fuze_policy::cel::{Budget, Map as CelMap, Timestamp, Value as CelValue};
 use fuze_policy::cerbos::{
-    self, CheckInput, CheckOutput, CheckParams, Effect, PolicySet, Principal, Problems, Resource, Source,
+    self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, PolicySet, Principal, Problems, Resource,
+    Source, Step,
 };
 use serde_json::{Map, Value};
 
+use crate::file;
 use crate::generate::{self, Case, Size};
-use crate::pdp::{Mode, globals};
+use crate::pdp::{Mode, TOKEN, globals};
 use crate::repair;
 
 /// What was answered about one resource, in a form that two evaluations can be compared by.
@@ -99,7 +101,8 @@ pub fn load(case: &Case) -> Result<PolicySet, Problems> {
 pub fn load_policies(policies: &[(String, Value)]) -> Result<PolicySet, Problems> {
     let sources: Vec<Source> = policies
         .iter()
-        .map(|(name, policy)| Source::new(&format!("{name}.yaml"), &policy.to_string()))
+        .map(|(name, policy)| file::of(name, policy))
+        .map(|(file, text)| Source::new(&file, &text))
         .collect();
     PolicySet::load(&sources)
 }
@@ -119,16 +122,36 @@ pub fn decide(
     principal: &Value,
     resource: &Value,
 ) -> Result<CheckOutput, String> {
-    let mut params = CheckParams::at(Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 });
+    decide_stepwise(set, mode, principal, resource, &mut |_| {})
+}
+
+/// The same, and tells each step.
+fn decide_stepwise(
+    set: &PolicySet,
+    mode: Mode,
+    principal: &Value,
+    resource: &Value,
+    tell: &mut dyn FnMut(Step<'_>),
+) -> Result<CheckOutput, String> {
+    let mut params = CheckParams::at(NOW);
     params.lenient = mode == Mode::Lenient;
     params.budget = Budget::new(100_000_000, 1 << 30);
     params.globals = Arc::new(globals_of(&globals()));
-    cerbos::check(set, &input(principal, resource), &params).map_err(|error| error.to_string())
+    cerbos::check_stepwise(set, &input(principal, resource), &params, tell).map_err(|error| error.to_string())
 }
 
-/// The same in the form in which answers are compared.
-pub fn check(set: &PolicySet, mode: Mode, principal: &Value, resource: &Value) -> Result<Answer, String> {
-    let output = decide(set, mode, principal, resource)?;
+/// Some time in 2026. Cerbos takes its own; what policies say of it is the same for many years.
+const NOW: Timestamp = Timestamp { seconds: 1_795_294_256, nanoseconds: 0, offset_seconds: 0 };
+
+/// The same in the form in which answers are compared. Each step is told.
+pub fn check(
+    set: &PolicySet,
+    mode: Mode,
+    principal: &Value,
+    resource: &Value,
+    tell: &mut dyn FnMut(Step<'_>),
+) -> Result<Answer, String> {
+    let output = decide_stepwise(set, mode, principal, resource, tell)?;
     let mut outputs: Vec<_> = output
         .outputs
         .iter()
@@ -255,6 +278,7 @@ pub fn input(principal: &Value, resource: &Value) -> CheckInput {
             attr: map(&about["attr"]),
         },
         actions: texts(&resource["actions"]),
+        aux_data: principal.get(TOKEN).map(|claims| AuxData { jwt: map(claims), ..AuxData::default() }),
         ..CheckInput::default()
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 
 /// The pinned binary, which `tests/policy/run.sh` installs and names in `FUZE_CERBOS`. Without it a test says aloud that it is
@@ -39,6 +40,9 @@ pub struct Pdp {
     url: String,
     agent: ureq::Agent,
 }
+
+/// The member of a principal that holds the claims of the token it comes with. To the API that is no part of the principal.
+pub const TOKEN: &str = "token";
 
 /// The globals that every policy may read here.
 pub fn globals() -> Value {
@@ -100,6 +104,8 @@ impl Pdp {
             "audit": {"enabled": false},
             "engine": {"strictEvaluation": mode == Mode::Strict, "globals": globals()},
             "schema": {"enforcement": "none"},
+            // Tokens here have no signature.
+            "auxData": {"jwt": {"disableVerification": true}},
             "storage": {"driver": "disk", "disk": {"directory": directory, "watchForChanges": false}},
         });
         if let Some((certificate, key)) = tls {
@@ -156,8 +162,13 @@ impl Pdp {
 
     /// `POST /api/check/resources`.
     pub fn check(&self, principal: &Value, resources: &[Value]) -> Result<Value, String> {
-        let body =
+        let mut principal = principal.clone();
+        let claims = principal.as_object_mut().and_then(|principal| principal.remove(TOKEN));
+        let mut body =
             json!({"requestId": "t", "includeMeta": true, "principal": principal, "resources": resources});
+        if let Some(claims) = claims {
+            body["auxData"] = json!({"jwt": {"token": token(&claims)}});
+        }
         let mut answer = self
             .agent
             .post(format!("{}/api/check/resources", self.url))
@@ -171,6 +182,12 @@ impl Pdp {
         }
         serde_json::from_str(&text).map_err(|error| error.to_string())
     }
+}
+
+/// A token with these claims and a signature that is none.
+fn token(claims: &Value) -> String {
+    let part = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
+    format!("{}.{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&claims.to_string()), part("none"))
 }
 
 impl Drop for Pdp {

@@ -7,6 +7,7 @@ use std::path::Path;
 use fuze_policy::cel::Program;
 use serde_json::Value;
 
+use crate::file;
 use crate::generate::Case;
 use crate::pdp::{self, Refusal};
 use crate::rewrite;
@@ -20,47 +21,18 @@ pub fn write(cases: &[Case], directory: &Path) -> Result<(), String> {
     for case in cases {
         for (name, policy) in &case.policies {
             let mut policy = policy.clone();
-            remark(&mut policy, &format!(" // {}", case.seed));
-            fs::write(directory.join(format!("{name}.yaml")), policy.to_string())
-                .map_err(|error| error.to_string())?;
+            rewrite::expressions(&mut policy, &mut |text| *text += &format!(" // {}", case.seed));
+            let (file, text) = file::of(name, &policy);
+            fs::write(directory.join(file), text).map_err(|error| error.to_string())?;
         }
     }
     Ok(())
 }
 
-/// Adds a remark to every expression.
-fn remark(policy: &mut Value, text: &str) {
-    match policy {
-        Value::Object(members) => {
-            for (name, inner) in members {
-                match (name.as_str(), inner) {
-                    ("expr" | "ruleActivated" | "conditionNotMet", Value::String(expression)) => {
-                        expression.push_str(text);
-                    }
-                    ("variables", Value::Object(inner)) => remark_all(inner.get_mut("local"), text),
-                    ("exportVariables", Value::Object(inner)) => {
-                        remark_all(inner.get_mut("definitions"), text)
-                    }
-                    (_, inner) => remark(inner, text),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| remark(item, text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn remark_all(variables: Option<&mut Value>, text: &str) {
-    for (_, expression) in variables.and_then(Value::as_object_mut).into_iter().flatten() {
-        if let Value::String(expression) = expression {
-            expression.push_str(text);
-        }
-    }
-}
-
 /// Replaces what Cerbos refuses, until nothing is left. Returns each refused expression with what Cerbos said of it.
 pub fn repair(binary: &Path, directory: &Path, cases: &mut [Case]) -> Result<Vec<(String, String)>, String> {
     let mut refused = Vec::new();
+    let mut replaced = 0;
     for _ in 0..50 {
         write(cases, directory)?;
         let refusals = pdp::refused(binary, directory)?;
@@ -77,10 +49,11 @@ pub fn repair(binary: &Path, directory: &Path, cases: &mut [Case]) -> Result<Vec
             let Some(expression) = place.as_str().map(str::to_owned) else {
                 return Err(format!("{file}: {path} is no expression: {said}"));
             };
-            if expression != INSTEAD {
+            if !expression.starts_with(INSTEAD) {
                 refused.push((expression, said));
             }
-            *place = INSTEAD.into();
+            replaced += 1;
+            *place = format!("{INSTEAD} // instead {replaced}").into();
         }
     }
     Err("fifty rounds, and Cerbos still refuses something".to_owned())
@@ -88,10 +61,12 @@ pub fn repair(binary: &Path, directory: &Path, cases: &mut [Case]) -> Result<Vec
 
 /// The same by our own reading, where no Cerbos is at hand.
 pub fn offline(case: &mut Case) {
+    let mut replaced = 0;
     for (_, policy) in &mut case.policies {
         rewrite::expressions(policy, &mut |text| {
             if Program::parse(text).is_err() {
-                INSTEAD.clone_into(text);
+                replaced += 1;
+                *text = format!("{INSTEAD} // instead {replaced}");
             }
         });
     }

@@ -7,7 +7,7 @@ use fuze_policy::Decision;
 #[test]
 fn what_the_flat_form_decides_the_interpreter_decides() {
     let wanted: u64 = std::env::var("FUZE_SETS").ok().and_then(|sets| sets.parse().ok()).unwrap_or(400);
-    let (mut decided, mut left, mut kinds) = (0_u64, 0_u64, [0_u64; 3]);
+    let (mut decided, mut left, mut kinds, mut spoken) = (0_u64, 0_u64, [0_u64; 3], 0_u64);
     for seed in 0..wanted {
         let engine = engine(seed);
         let mut rng = Rng::with_seed(seed);
@@ -25,6 +25,8 @@ fn what_the_flat_form_decides_the_interpreter_decides() {
             };
             assert_eq!(lowered.decision, interpreted.decision, "seed {seed}: {asked:?}");
             assert_eq!(lowered.rule, interpreted.rule, "seed {seed}: {asked:?}");
+            assert_eq!(lowered.approval, interpreted.approval, "seed {seed}: {asked:?}");
+            spoken += u64::from(lowered.approval.is_some());
             kinds[match lowered.decision {
                 Decision::Allow => 0,
                 Decision::RequiresApproval(_) => 1,
@@ -34,5 +36,9 @@ fn what_the_flat_form_decides_the_interpreter_decides() {
     }
     // Enough of each, so that the comparison says something.
     assert!(decided > left / 2, "{decided} decided, {left} left");
+    assert!(
+        spoken > decided / 1_000,
+        "{spoken} of {decided} say how an approval has to be that others demand"
+    );
     assert!(kinds.iter().all(|kind| *kind > decided / 100), "{kinds:?}");
 }

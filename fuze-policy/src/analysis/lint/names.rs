@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::frames::{Frames, Wanted};
-use super::super::logic::{Closing, each_part};
+use super::super::memo::Memo;
 use super::super::model::{Model, RuleOf, rules};
-use super::super::search::{Memo, Search};
+use super::super::search::Search;
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
 use super::narrow::{Ask, can_hold, tests};
 use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
+use crate::cerbos::closing::Closing;
 use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
 
 pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
@@ -38,7 +39,7 @@ pub(in super::super) fn named_tools(policies: &Policies<'_>) -> BTreeSet<(Place,
         each_expression(policies, &mut |expression, params| {
             let written = expression.program.expr();
             let all = closed.then(|| Closing::new(params, &policies.params.globals).close(written));
-            each_part(all.as_ref().unwrap_or(written), &mut |part| {
+            all.as_ref().unwrap_or(written).visit(&mut |part| {
                 comparisons(part, params, &mut |path, texts| {
                     if attribute_of(path) == Some(TOOL_NAME) {
                         named
@@ -115,7 +116,7 @@ fn roles(row: &Row, declared: &[String], found: &mut Findings) {
 /// Attributes, values, tools and roles that an expression names.
 fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Findings) {
     let place = &expression.place;
-    each_part(expression.program.expr(), &mut |part| match &part.kind {
+    expression.program.expr().visit(&mut |part| match &part.kind {
         Kind::Path(path) => known_attribute(path.root, path.keys.first(), place, found),
         Kind::Has { operand, field } => {
             if let Kind::Path(path) = &operand.kind
@@ -145,7 +146,7 @@ fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Fi
         }
         _ => {}
     });
-    each_part(expression.program.expr(), &mut |part| {
+    expression.program.expr().visit(&mut |part| {
         comparisons(part, params, &mut |path, texts| compared(path, texts, place, tools, found));
     });
 }
@@ -272,7 +273,7 @@ fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, 
     let mut named = BTreeSet::new();
     for expression in all {
         let closed = Closing::new(&rule.params, &policies.params.globals).close(expression.program.expr());
-        each_part(&closed, &mut |part| {
+        closed.visit(&mut |part| {
             let (path, field) = match &part.kind {
                 Kind::Path(path) => (path, None),
                 Kind::Has { operand, field } => match &operand.kind {
@@ -306,10 +307,7 @@ fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<
             let mut search = Search::new(model, frame, Memo::default());
             loop {
                 if tests.iter().all(|test| can_hold(test, &mut search, Ask::Any)) {
-                    match search.chosen_tool() {
-                        Some(tool) => drop(fits.insert(tool)),
-                        None => fits.extend(0..model.tools.len()),
-                    }
+                    fits.extend(search.tools_left());
                 }
                 if fits.len() == model.tools.len() || !search.next() {
                     break;

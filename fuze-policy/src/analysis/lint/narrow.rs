@@ -1,20 +1,23 @@
 //! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model.
 
+use std::sync::Arc;
+
 use super::super::atoms::{Atom, AtomId};
 use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
+use super::super::memo::Memo;
 use super::super::model::{Model, rules};
-use super::super::search::{Memo, Search};
+use super::super::search::{Search, Where};
 use super::super::{Lint, Policies};
 use super::Findings;
 use crate::agent_tool::{ACTIONS, VERSION};
 use crate::cerbos::{Effect, Row, ScopePermissions, Whom};
 
-/// Cases of one condition that are looked at. One with more is taken for one that excludes nothing.
+/// Cases of one condition that are looked at.
 const MOST_CASES: usize = 100_000;
 
 pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
-    let model = Model::new(&[policies], false);
+    let model = Model::with_samples(policies);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     for of in rules(policies.set) {
         if of.rule.effect != Effect::Allow {
@@ -34,18 +37,37 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             for test in &tests {
                 test.each_atom(&mut |id| of_args |= model.atom(id).is_some_and(|atom| atom.of_args));
             }
-            if excludes(&model, &frames, row, &tests) {
+            if !of_args && is_for_somebody(row) {
                 continue;
             }
-            if of_args {
-                let message = "this ALLOW rests on what the model asks for alone: whatever the tool and the run are, there are \
-                               arguments that meet its condition; let it name the tool, or what the run has to be";
-                found.add(Lint::RestsOnArguments, &of.rule.place, message);
-            } else if !is_for_somebody(row) {
-                let message = "this ALLOW is for every role, and its condition excludes no tool and no run; let it name who may \
-                               use which tool";
-                found.add(Lint::AllowsEverything, &of.rule.place, message);
-            }
+            let (lint, message) = match excludes(&model, &frames, row, &tests) {
+                Excludes::Something => continue,
+                Excludes::Nothing if of_args => (
+                    Lint::RestsOnArguments,
+                    "this ALLOW rests on what the model asks for alone: whatever the tool and the run are, there are \
+                     arguments that meet its condition; let it name the tool, or what the run has to be"
+                        .to_owned(),
+                ),
+                Excludes::Nothing => (
+                    Lint::AllowsEverything,
+                    "this ALLOW is for every role, and its condition excludes no tool and no run; let it name who may \
+                     use which tool"
+                        .to_owned(),
+                ),
+                Excludes::Perhaps(source) => (
+                    Lint::NotRead,
+                    format!(
+                        "whether this ALLOW excludes any tool or run depends on `{source}`, which could not be read; let it \
+                         name the tool, or what the run has to be"
+                    ),
+                ),
+                Excludes::TooMany => (
+                    Lint::NotRead,
+                    "this ALLOW has too many cases to say whether it excludes any tool or run; let it name the tool first"
+                        .to_owned(),
+                ),
+            };
+            found.add(lint, &of.rule.place, message);
         }
     }
 }
@@ -69,25 +91,40 @@ fn is_for_somebody(row: &Row) -> bool {
     }
 }
 
-/// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions.
-fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) -> bool {
-    let mut cases = 0;
-    for frame in frames.all.iter().filter(|frame| speaks_to(model, frame, row)) {
-        let mut search = Search::new(model, frame, Memo::default());
-        loop {
-            if tests.iter().any(|test| !can_hold(test, &mut search, Ask::These)) && !search.has_empty_text() {
-                return true;
-            }
-            cases += 1;
-            if cases > MOST_CASES {
-                return false;
-            }
-            if !search.next() {
-                break;
+/// What a condition excludes, whatever the arguments are.
+enum Excludes {
+    Something,
+    Nothing,
+    /// That depends on an expression.
+    Perhaps(Arc<str>),
+    TooMany,
+}
+
+/// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions. What is excluded is shown by
+/// values, and that nothing is by all that an expression may come to.
+fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) -> Excludes {
+    for ask in [Ask::These, Ask::Any] {
+        let mut cases = 0;
+        for frame in frames.all.iter().filter(|frame| speaks_to(model, frame, row)) {
+            let mut search = Search::new(model, frame, Memo::default());
+            loop {
+                if tests.iter().any(|test| !can_hold(test, &mut search, ask)) && !search.has_empty_text() {
+                    return match search.free_atoms().first() {
+                        Some(atom) => Excludes::Perhaps(Arc::clone(&atom.source)),
+                        None => Excludes::Something,
+                    };
+                }
+                cases += 1;
+                if cases > MOST_CASES {
+                    return Excludes::TooMany;
+                }
+                if !search.next() {
+                    break;
+                }
             }
         }
     }
-    false
+    Excludes::Nothing
 }
 
 /// Whether a frame's roles are among those that a row is for.
@@ -111,12 +148,12 @@ pub(super) enum Ask {
 pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>, ask: Ask) -> bool {
     of_test(test, &mut |id| {
         let Some(atom) = search.model.atom(id) else { return ANY };
-        if is_up_to_others(atom) {
+        if is_up_to_others(atom, ask) {
             return ANY;
         }
         let truth = match ask {
-            Ask::Any => search.truth(id, 0, 0),
-            Ask::These => search.truth_of_these(id, 0),
+            Ask::Any => search.truth(id, Where { bundle: 0, level: 0 }),
+            Ask::These => search.truth_of_these(id),
         };
         match truth {
             Truth::True => TRUE,
@@ -127,10 +164,10 @@ pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>, ask: Ask) -> bo
         != 0
 }
 
-/// Whether it depends on the arguments, or may: on the derived roles, which may rest on arguments, on the request as a whole, or on the time,
-/// which comes by itself.
-fn is_up_to_others(atom: &Atom) -> bool {
-    atom.of_args || atom.of_runtime || atom.whole || atom.of_time
+/// Whether it depends on the arguments, or on the time, which comes by itself. So may what depends on the derived roles, which may rest on
+/// arguments, or on the request as a whole: no value shows that it excludes something.
+fn is_up_to_others(atom: &Atom, ask: Ask) -> bool {
+    atom.of_args || atom.of_time || ask == Ask::These && (atom.of_runtime || atom.whole)
 }
 
 // What something may come to: any of these, as a set.

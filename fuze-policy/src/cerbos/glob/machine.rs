@@ -8,8 +8,8 @@ const WORDS: usize = 4;
 const MOST: usize = WORDS * 64;
 
 /// A set of positions.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Set([u64; WORDS]);
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Set([u64; WORDS]);
 
 impl Set {
     const END: Self = Self([1, 0, 0, 0]);
@@ -131,19 +131,45 @@ impl Machine {
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut at = self.start;
         for c in text.chars() {
-            let mut next = Set::default();
-            for position in at.positions() {
-                if let Some((reads, follow)) = self.positions.get(position)
-                    && reads.accepts(c)
-                {
-                    next = next.union(follow);
-                }
-            }
-            if next == Set::default() {
+            at = self.step(at, c);
+            if at == Set::default() {
                 return false;
             }
-            at = next;
         }
+        Self::is_end(at)
+    }
+
+    /// Where a text begins.
+    pub(super) fn start(&self) -> Set {
+        self.start
+    }
+
+    /// Where it goes on after a character.
+    pub(super) fn step(&self, at: Set, c: char) -> Set {
+        let mut next = Set::default();
+        for position in at.positions() {
+            if let Some((reads, follow)) = self.positions.get(position)
+                && reads.accepts(c)
+            {
+                next = next.union(follow);
+            }
+        }
+        next
+    }
+
+    /// Whether it may end there.
+    pub(super) fn is_end(at: Set) -> bool {
         at.has_end()
+    }
+
+    /// Characters on both sides of which another position may read.
+    pub(super) fn edges(&self) -> impl Iterator<Item = char> {
+        self.positions.iter().flat_map(|(reads, _)| match reads {
+            Reads::Nothing | Reads::Anything => Vec::new(),
+            Reads::Char(c) => vec![*c],
+            Reads::NoSeparator => vec![':'],
+            Reads::OneOf { chars, .. } => chars.clone(),
+            Reads::Range { low, high, .. } => vec![*low, *high],
+        })
     }
 }

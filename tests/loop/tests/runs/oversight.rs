@@ -59,7 +59,7 @@ impl Engine for ByAmount {
             101.. => Decision::RequiresApproval(Obligation { approvers: 2, ..Obligation::default() }),
             _ => Decision::Allow,
         };
-        Ok(Verdict { decision, rule: RuleId::new("by-amount") })
+        Ok(Verdict::new(decision, RuleId::new("by-amount")))
     }
 }
 
@@ -506,7 +506,7 @@ impl Engine for Bundle {
     }
     fn decide(&self, _: &Request<'_>) -> Result<Verdict, EngineError> {
         self.1.0.fetch_add(1, Ordering::SeqCst);
-        Ok(Verdict { decision: Decision::Allow, rule: RuleId::new(&format!("bundle-{}", self.0)) })
+        Ok(Verdict::new(Decision::Allow, RuleId::new(&format!("bundle-{}", self.0))))
     }
 }
 

@@ -39,7 +39,7 @@ fn identity() -> EngineIdentity {
 
 fn odd(way: Way) -> Result<Verdict, EngineError> {
     match way {
-        Way::Allows | Way::Stalls => Ok(Verdict { decision: Decision::Allow, rule: RuleId::new("all") }),
+        Way::Allows | Way::Stalls => Ok(Verdict::new(Decision::Allow, RuleId::new("all"))),
         Way::Fails => Err(EngineError::Unreachable("no route".into())),
         Way::Malformed => Err(EngineError::Malformed("EFFECT_DENIED".into())),
         Way::Mismatches => Err(EngineError::BundleMismatch("`invoke` is denied here".into())),

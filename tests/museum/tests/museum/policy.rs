@@ -50,7 +50,7 @@ impl Engine for Asked {
             std::str::from_utf8(request.call.args).unwrap()
         );
         self.seen.lock().unwrap().push(said);
-        (self.rule)(request).map(|decision| Verdict { decision, rule: RuleId::new("museum") })
+        (self.rule)(request).map(|decision| Verdict::new(decision, RuleId::new("museum")))
     }
 }
 
@@ -73,7 +73,7 @@ impl RemoteEngine for Elsewhere {
     async fn decide(&self, _: &Request<'_>) -> Result<Verdict, EngineError> {
         match (self.0)() {
             None => std::future::pending().await,
-            Some(answer) => answer.map(|decision| Verdict { decision, rule: RuleId::new("elsewhere") }),
+            Some(answer) => answer.map(|decision| Verdict::new(decision, RuleId::new("elsewhere"))),
         }
     }
 }

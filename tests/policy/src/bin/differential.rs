@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use fuze_agent_policy_tests::coverage;
 use fuze_agent_policy_tests::differential::{self, Tally};
 use fuze_agent_policy_tests::generate::{self, Size};
 use fuze_agent_policy_tests::pdp;
@@ -31,12 +32,7 @@ fn main() -> Result<ExitCode, String> {
         let _ = std::fs::remove_dir_all(&scratch);
         let seeds: Vec<u64> = (seed..seed + at_once).collect();
         let (tally, differences, readings) = differential::compare(&binary, &scratch, &seeds, SIZE, 20)?;
-        sum.decisions += tally.decisions;
-        sum.allowed += tally.allowed;
-        sum.outputs += tally.outputs;
-        sum.refused += tally.refused;
-        sum.unstable += tally.unstable;
-        sum.by_chance += tally.by_chance;
+        sum.add(tally);
         bad += differences.len() + readings.len();
         for reading in &readings {
             println!("{reading}");
@@ -70,6 +66,12 @@ fn main() -> Result<ExitCode, String> {
             break;
         }
         seed += at_once;
+    }
+    for (why, count) in &sum.refusals {
+        println!("sets refused: {count} {why}");
+    }
+    for name in coverage::names() {
+        println!("used by rules that held: {} {name}", sum.uses.get(name).copied().unwrap_or_default());
     }
     let _ = std::fs::remove_dir_all(&scratch);
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -47,7 +47,7 @@ fn effect(texts: &[&str], mode: Mode, principal: &Value, resource: &Value) -> St
     let policies = policies(texts);
     let set = ours::load_policies(&policies).unwrap_or_else(|problems| panic!("{problems}"));
     let asked = json!({"resource": resource, "actions": ["view"]});
-    let found = ours::check(&set, mode, principal, &asked).unwrap().actions["view"].0.clone();
+    let found = ours::check(&set, mode, principal, &asked, &mut |_| {}).unwrap().actions["view"].0.clone();
     if let Some(theirs) = on_cerbos(&policies, mode, principal, resource) {
         assert_eq!(theirs.actions["view"].0, found, "{texts:?}");
     }

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map as JsonMap, Value as Json};
 
-use super::logic::Closing;
-use super::model::rows;
-use super::says::{split, value};
-use crate::agent_tool::{KIND, obligation};
+use super::{KIND, obligation, rows};
 use crate::cel::{Entry, Expr, Kind, Map, Value};
+use crate::cerbos::closing::{Closing, split, value};
 use crate::cerbos::{Expression, Params, Place, PolicySet, Problem};
 
 /// Conditionals that are looked into, one within the other.
@@ -18,7 +16,7 @@ const LARGEST: usize = 2_000;
 const MOST_IN_ALL: usize = 500_000;
 
 /// The outputs of rules for tools that say what no approval is, as far as that can be seen without a request.
-pub(crate) fn find(set: &PolicySet, globals: &Map) -> Vec<Problem> {
+pub(super) fn find(set: &PolicySet, globals: &Map) -> Vec<Problem> {
     let mut found: BTreeMap<Place, String> = BTreeMap::new();
     let mut looked_at = 0;
     let of_roles = set.role_rows().filter(|row| row.resource.matches(KIND)).map(|row| &row.rule);
@@ -58,7 +56,7 @@ fn of_expr(expr: &Expr, splits: u32) -> Option<String> {
             Err(error) => Some(error.to_string()),
         };
     }
-    match split(expr) {
+    match split(expr, false) {
         Some((_, both)) if splits > 0 => both.iter().find_map(|expr| of_expr(expr, splits - 1)),
         Some(_) => None,
         None => {
