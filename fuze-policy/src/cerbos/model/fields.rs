@@ -8,7 +8,7 @@ use super::super::yaml::{Entry, Node, Text, Value};
 use super::policy::Named;
 
 /// Names in one list at most: every role of a rule is paired with every action.
-const MOST_ITEMS: usize = 1_000;
+const MOST_ITEMS: usize = 20_000;
 
 /// A mapping that is being read.
 pub(crate) struct Fields<'n> {
