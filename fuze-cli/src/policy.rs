@@ -90,15 +90,24 @@ fn read(directory: &Path) -> std::result::Result<Cerbos, Vec<PolicyProblem>> {
     }
 }
 
-/// As [`read`], with everything that is wrong in one text, each with the directory before it.
+/// As [`read`], with everything that is wrong in one text.
 fn load(directory: &Path) -> Result<Cerbos> {
-    read(directory).map_err(|problems| {
-        let told = problems.iter().map(|problem| match &*problem.place.file {
-            "." => format!("{}: {}", directory.display(), problem.message),
-            _ => format!("{}/{problem}", directory.display()),
-        });
-        Problem::lines(Ended::Failed, told.collect::<Vec<_>>().join("\n"))
-    })
+    open(directory)?;
+    read(directory).map_err(|problems| broken(directory, &problems))
+}
+
+/// Whether the directory can be read at all.
+fn open(directory: &Path) -> Result<()> {
+    std::fs::read_dir(directory).map(drop).map_err(|error| Problem::file(directory, error))
+}
+
+/// What is wrong with policies, each with the directory before it.
+fn broken(directory: &Path, problems: &[PolicyProblem]) -> Problem {
+    let told = problems.iter().map(|problem| match &*problem.place.file {
+        "." => format!("{}: {}", directory.display(), problem.message),
+        _ => format!("{}/{problem}", directory.display()),
+    });
+    Problem::lines(Ended::Failed, told.collect::<Vec<_>>().join("\n"))
 }
 
 /// One thing to mend.

@@ -125,7 +125,8 @@ impl Policies {
     }
 
     /// For a build script: checks everything, and writes the policies to where `policy!` finds them. What is wrong fails the build as an
-    /// error of its own; a change in the directory, a new file too, runs the build script again.
+    /// error of its own. A file that was written, added or removed runs the build script again, which cargo tells from the times of
+    /// files: one that was replaced by a copy with an older time (`cp -p`, `rsync -t`) it does not see.
     ///
     /// It speaks to cargo through the standard output and needs the environment that cargo gives to a build script.
     #[expect(clippy::print_stdout, reason = "the way in which a build script speaks to cargo")]

@@ -102,8 +102,11 @@ fn links_are_refused() {
     std::os::unix::fs::symlink(directory.0.join("b"), directory.0.join("loop")).expect("link");
     assert_eq!(
         problems(&directory),
-        ["b/link.yaml:1:1: it is a link: put the file itself here, so that the set is complete"],
-        "a linked directory is no directory"
+        [
+            "b/link.yaml:1:1: it is a link: put the file or directory itself here, so that the set is complete",
+            "loop:1:1: it is a link: put the file or directory itself here, so that the set is complete",
+        ],
+        "what is denied in a linked directory must not be lost"
     );
 }
 

@@ -28,6 +28,7 @@ impl Document for Checked {
 }
 
 pub(super) fn run(at: &Directory, output: &Output) -> Result {
+    super::open(&at.directory)?;
     let checked = match super::read(&at.directory) {
         Ok(engine) => Checked {
             valid: true,

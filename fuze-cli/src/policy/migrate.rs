@@ -40,7 +40,8 @@ impl Document for Migrated {
 
 pub(super) fn run(migration: &Migrate, output: &Output) -> Result {
     let directory = &migration.at.directory;
-    let files = read_directory(directory).map_err(|error| Problem::lines(Ended::Failed, error))?;
+    super::open(directory)?;
+    let files = read_directory(directory).map_err(|problems| super::broken(directory, problems.all()))?;
     let mut done =
         Migrated { written: false, rewritten: Vec::new(), to_decide: Vec::new(), problems: Vec::new() };
     match migrate(&files.policies) {

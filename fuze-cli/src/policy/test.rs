@@ -1,6 +1,6 @@
 //! `fuze policy test`.
 
-use fuze_policy::cerbos::{PolicySet, read_directory};
+use fuze_policy::cerbos::{PolicySet, Problems, read_directory};
 use fuze_policy::suite::{self, CaseResult, Outcome, SuiteResult};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,8 +53,10 @@ impl Document for Tested {
 }
 
 pub(super) fn run(at: &Directory, output: &Output) -> Result {
-    let files = read_directory(&at.directory).map_err(|error| Problem::lines(Ended::Failed, error))?;
-    let set = PolicySet::load(&files.policies).map_err(|error| Problem::lines(Ended::Failed, error))?;
+    super::open(&at.directory)?;
+    let broken = |problems: Problems| super::broken(&at.directory, problems.all());
+    let files = read_directory(&at.directory).map_err(broken)?;
+    let set = PolicySet::load(&files.policies).map_err(broken)?;
     if files.tests.is_empty() {
         return Err(Problem::cannot(format_args!(
             "there is no suite (`*_test.yaml`) in `{}`; what is not tested is not known",

@@ -100,7 +100,7 @@ pub struct Files {
 /// Reads a policy directory: `testdata`, what is no YAML or JSON, and hidden files that are no test suites are left out.
 ///
 /// # Errors
-/// When a file cannot be read, is not UTF-8, or exceeds a limit; when `_schemas` stands elsewhere than at the root.
+/// When a file cannot be read, is not UTF-8, is a link, or exceeds a limit; when `_schemas` stands elsewhere than at the root.
 pub fn read_directory(directory: &Path) -> Result<Files, Problems> {
     let mut out = Collector::default();
     let mut files = Files::default();
@@ -144,7 +144,6 @@ fn walk(
             continue;
         };
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        // Links are not followed, as in Cerbos: what they lead to is no part of the set that is hashed.
         let kind = match entry.file_type() {
             Ok(kind) => kind,
             Err(error) => {
@@ -152,6 +151,12 @@ fn walk(
                 continue;
             }
         };
+        // Cerbos follows the link of a file and passes over that of a directory, and with it what is denied there.
+        if kind.is_symlink() {
+            let message = "it is a link: put the file or directory itself here, so that the set is complete";
+            complain(out, &path, message.to_owned());
+            continue;
+        }
         if kind.is_dir() {
             if name == TEST_DATA && !path.starts_with(SCHEMAS) {
                 continue;
@@ -165,14 +170,6 @@ fn walk(
         }
         let what = kind_of(&path);
         if what == FileKind::Other && !is_suite(&path) {
-            continue;
-        }
-        if kind.is_symlink() {
-            complain(
-                out,
-                &path,
-                "it is a link: put the file itself here, so that the set is complete".to_owned(),
-            );
             continue;
         }
         if !kind.is_file() {
@@ -247,6 +244,24 @@ mod tests {
         assert_eq!(paths(&files.tests), suites);
         assert_eq!(paths(&files.schemas), ["c_test.json", "testdata/f_test.json"]);
         assert!(files.policies.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_of_every_kind_are_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("a.yaml"), "{}").unwrap();
+        let links = ["_schemas", "a.yaml", "dangling", "deny", "testdata"];
+        for link in links {
+            let to = if link == "a.yaml" { elsewhere.path().join(link) } else { elsewhere.path().to_owned() };
+            let to = if link == "dangling" { to.join("nothing") } else { to };
+            std::os::unix::fs::symlink(to, directory.path().join(link)).unwrap();
+        }
+        let problems = read_directory(directory.path()).unwrap_err();
+        let told: Vec<_> = problems.all().iter().map(|problem| problem.place.file.to_string()).collect();
+        assert_eq!(told, links);
+        assert!(problems.all().iter().all(|problem| problem.message.starts_with("it is a link")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Deliberately absent: tags, because Cerbos drops them; keys that are not text; numbers whose meaning differs between
 //! the versions of YAML. All are errors that say so.
 
+mod doubt;
 mod outdented;
 mod read;
 mod scalar;

@@ -63,14 +63,14 @@ fn what_takes_an_approval_away_is_named_wherever_it_stands() {
         format!("{head}rolePolicy: {{role: r, rules: [{{resource: {kind}, allowActions: [{actions}]}}]}}")
     };
     for (other, part) in [
-        (rule("agent.tool", "invoke:auto"), "nobody is asked"),
+        (rule("agent.tool", "\"invoke:auto\""), "nobody is asked"),
         (rule("agent.tool", "\"*\""), "nobody is asked"),
         (rule("agent.tool", "\"invoke:*\""), "nobody is asked"),
         (rule("agent.tool", "\"{invoke,invoke:auto}*\""), "nobody is asked"),
         (rule("agent.tool", "invoke"), "now asks for approval"),
         (rule("agent.tool", "view"), ""),
         (rule("album", "\"*\""), ""),
-        (principal("agent.tool", "invoke:auto"), "nobody is asked"),
+        (principal("agent.tool", "\"invoke:auto\""), "nobody is asked"),
         (principal("\"agent.*\"", "\"*\""), "nobody is asked"),
         (principal("\"*\"", "invoke"), "now asks for approval"),
         (principal("album", "\"*\""), ""),

@@ -1,10 +1,14 @@
 //! Reading a mapping whose keys are known: what is missing, unknown or of the wrong kind is told with its place.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::problem::{Collector, Position};
 use super::super::yaml::{Entry, Node, Text, Value};
 use super::policy::Named;
+
+/// Names in one list at most: every role of a rule is paired with every action.
+const MOST_ITEMS: usize = 20_000;
 
 /// A mapping that is being read.
 pub(crate) struct Fields<'n> {
@@ -128,14 +132,24 @@ impl<'n> Fields<'n> {
     /// A list of texts, none of them empty, none twice.
     pub(crate) fn texts(&mut self, name: &'static str, out: &mut Collector) -> Vec<Text> {
         let mut texts: Vec<Text> = Vec::new();
-        for node in self.list(name, out).unwrap_or_default() {
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let items = self.list(name, out).unwrap_or_default();
+        if items.len() > MOST_ITEMS {
+            self.reported.push(name);
+            let at = self.key_at(name);
+            let message =
+                format!("`{name}` has {} items, at most {MOST_ITEMS} are read: use a pattern", items.len());
+            self.refuse(at, message, out);
+            return texts;
+        }
+        for node in items {
             match text_of(node) {
                 None => self.wrong(name, node, "text", out),
                 Some(text) if text.value.is_empty() => {
                     self.reported.push(name);
                     self.refuse(node.at, format!("an item of `{name}` is empty"), out);
                 }
-                Some(text) if texts.iter().any(|other| other.value == text.value) => {
+                Some(text) if !seen.insert(text.value.clone()) => {
                     self.reported.push(name);
                     self.refuse(node.at, format!("`{}` stands twice in `{name}`", text.value), out);
                 }

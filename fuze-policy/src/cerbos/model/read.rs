@@ -1,5 +1,6 @@
 //! From a document to a policy.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::problem::{Collector, Position};
@@ -449,14 +450,13 @@ fn expression(node: &Node) -> Result<Text, &'static str> {
 
 /// Tells names that are used twice.
 fn twice<'t>(fields: &Fields<'_>, names: impl Iterator<Item = &'t Text>, what: &str, out: &mut Collector) {
-    let mut seen: Vec<(&str, Position)> = Vec::new();
+    let mut seen: HashMap<&str, Position> = HashMap::new();
     for name in names {
-        match seen.iter().find(|(other, _)| **other == *name.value) {
-            Some((_, first)) => {
-                let message = format!("{what} `{}` stands here a second time, first at {first}", name.value);
-                fields.refuse(name.at, message, out);
-            }
-            None => seen.push((&name.value, name.at)),
+        if let Some(first) = seen.get(&*name.value) {
+            let message = format!("{what} `{}` stands here a second time, first at {first}", name.value);
+            fields.refuse(name.at, message, out);
+        } else {
+            seen.insert(&name.value, name.at);
         }
     }
 }

@@ -57,7 +57,20 @@ impl Outdented {
 
     /// Where something stands in the original.
     pub(super) fn position(&self, marker: &Marker) -> Position {
-        let blanks = self.lines.get(&marker.line()).copied().unwrap_or_default();
-        Position { line: small(marker.line()), column: small((marker.col() + 1).saturating_sub(blanks)) }
+        self.place(marker.line(), marker.col())
+    }
+
+    /// Where the character of this number of the text that is read stands in the original.
+    pub(super) fn position_of(&self, original: &str, index: usize) -> Position {
+        let (mut line, mut column) = (1, 0);
+        for c in self.text(original).chars().take(index) {
+            (line, column) = if c == '\n' { (line + 1, 0) } else { (line, column + 1) };
+        }
+        self.place(line, column)
+    }
+
+    fn place(&self, line: usize, column: usize) -> Position {
+        let blanks = self.lines.get(&line).copied().unwrap_or_default();
+        Position { line: small(line), column: small((column + 1).saturating_sub(blanks)) }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::doubt::Doubts;
 use super::outdented::Outdented;
 use super::{Entry, Layout, Node, Text, Value, scalar};
 use crate::cerbos::problem::{Place, Position, Problem};
@@ -46,23 +47,30 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
     let mut outdented = Outdented::default();
     loop {
         match documents(outdented.text(text), limits, &outdented) {
+            Err(Stop::Doubtful(index, message)) => {
+                return Err(problem(outdented.position_of(text, index), message));
+            }
             Ok(documents) => return Ok(documents),
             Err(Stop::Refused(at, message)) => return Err(problem(at, message)),
             Err(Stop::NotYaml(error)) => {
                 if !outdented.note(text, &error) {
                     let at = outdented.position(error.marker());
-                    return Err(problem(
-                        at,
-                        format!(
-                            "this is not YAML: {}; text that contains quotes, `: ` or ` #` is best written as a \
-                             block after `|-`",
-                            error.info()
-                        ),
-                    ));
+                    return Err(problem(at, not_yaml(error.info())));
                 }
             }
         }
     }
+}
+
+fn not_yaml(info: &str) -> String {
+    if info.contains("Unicode character escape") {
+        return "an escape here names no character; one beyond U+FFFF is not read from a pair such as \
+                `\\ud83d\\ude00`: write the character itself"
+            .to_owned();
+    }
+    format!(
+        "this is not YAML: {info}; text that contains quotes, `: ` or ` #` is best written as a block after `|-`"
+    )
 }
 
 fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<Node>, Stop> {
@@ -74,8 +82,10 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
         anchors: HashMap::new(),
         documents: Vec::new(),
     };
+    let mut doubts = Doubts::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(Stop::NotYaml)?;
+        doubts.event(&event, &span).map_err(|(index, message)| Stop::Doubtful(index, message))?;
         builder.event(event, span).map_err(|(at, message)| Stop::Refused(at, message))?;
     }
     Ok(builder.documents)
@@ -85,6 +95,8 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
 enum Stop {
     NotYaml(ScanError),
     Refused(Position, String),
+    /// At a character that Cerbos may read otherwise.
+    Doubtful(usize, String),
 }
 
 type Refusal = (Position, String);

@@ -14,10 +14,16 @@ pub(super) fn plain(text: &str) -> Result<Option<Value>, &'static str> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
         return Err("infinity and NaN have no place in a policy");
     }
+    if hidden_number(text, unsigned) {
+        return Err(
+            "Cerbos takes this for a number, whatever its underscores and signs: write the number plainly, or \
+                    put it in quotes if it is text",
+        );
+    }
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Ok(None);
     }
-    if unsigned.bytes().all(|b| b.is_ascii_digit() || b == b'_') && unsigned.starts_with(|c: char| c != '.') {
+    if unsigned.bytes().all(|b| b.is_ascii_digit()) && unsigned.starts_with(|c: char| c != '.') {
         return integer(text, unsigned).map(Some);
     }
     if radix(unsigned) {
@@ -42,10 +48,10 @@ pub(super) fn plain(text: &str) -> Result<Option<Value>, &'static str> {
 }
 
 fn integer(text: &str, digits: &str) -> Result<Value, &'static str> {
-    if digits.contains('_') || (digits.len() > 1 && digits.starts_with('0')) || text.starts_with('+') {
+    if digits.len() > 1 && digits.starts_with('0') || text.starts_with('+') {
         return Err(
-            "a number with a leading zero, a plus sign or underscores is read differently by different \
-                    programs: write it plainly, or put it in quotes if it is text",
+            "a number with a leading zero or a plus sign is read differently by different programs: write it \
+                    plainly, or put it in quotes if it is text",
         );
     }
     let number =
@@ -56,12 +62,23 @@ fn integer(text: &str, digits: &str) -> Result<Value, &'static str> {
     }
 }
 
+/// Whether it is a number once its underscores are gone, and a plus before a minus, which Cerbos does not mind.
+fn hidden_number(text: &str, unsigned: &str) -> bool {
+    if text.starts_with('_') {
+        return false;
+    }
+    let bare = text.strip_prefix('+').unwrap_or(text);
+    let bare: String = bare.strip_prefix('-').unwrap_or(bare).chars().filter(|c| *c != '_').collect();
+    bare != unsigned && (is_decimal_fraction(&bare) || radix(&bare))
+}
+
 /// `0x…`, `0o…`, `0b…`.
 fn radix(unsigned: &str) -> bool {
     let mut chars = unsigned.chars();
     chars.next() == Some('0') && matches!(chars.next(), Some('x' | 'X' | 'o' | 'O' | 'b' | 'B')) && {
         let rest = chars.as_str();
-        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit() || c == '_')
+        !rest.is_empty()
+            && rest.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '_' | '.' | 'p' | 'P' | '+' | '-'))
     }
 }
 

@@ -123,12 +123,100 @@ fn what_has_no_place_is_refused_with_its_place() {
     let refused = |text: &str| refused(text, Limits::default());
     assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "f.yaml:3:1: the key `a` stands here a second time");
     assert!(refused("a: 1\n1: 2\n").starts_with("f.yaml:2:1: a key must be text, this is a number"));
-    assert!(refused("? [a]\n: 1\n").starts_with("f.yaml:1:3: a key must be text"));
+    assert!(refused("[a]: 1\n").starts_with("f.yaml:1:1: a key must be text"));
     assert!(refused("a: !!str 1\n").starts_with("f.yaml:1:"));
     assert!(refused("a: 010\n").starts_with("f.yaml:1:4: a number with a leading zero"));
     assert!(refused("a: 0x10\n").starts_with("f.yaml:1:4: a number in another base"));
     assert!(refused("a: \"x\" == y\n").starts_with("f.yaml:1:"));
     assert!(refused("a: [1\n").contains("this is not YAML"));
+}
+
+/// Each was held against Cerbos 0.55: it refuses the text, or gives it another value than YAML does.
+#[test]
+fn what_cerbos_may_read_otherwise_is_refused_where_it_stands() {
+    for (text, place, why) in [
+        ("a: {b: [mailto:support]}", "1:15", "takes text with a `:` for a mapping"),
+        ("a: {b:c, d: e}", "1:6", "takes text with a `:` for a mapping"),
+        ("a: {b: [[fe80::1]]}", "1:14", "takes text with a `:` for a mapping"),
+        ("a: {b: &x c:d}", "1:12", "takes text with a `:` for a mapping"),
+        ("a: {b: [c, 10:30]}", "1:14", "takes text with a `:` for a mapping"),
+        ("a: {\"b\":/c}", "1:8", "put a blank after it"),
+        ("a: [\"b\":c]", "1:8", "put a blank after it"),
+        ("a: {b\n  : c}", "2:3", "on the line of its key"),
+        ("a: b\tc", "1:5", "drops a tab"),
+        ("a: b\n\t# c\nd: e", "2:1", "tab"),
+        ("a: {\tb: c}", "1:5", "tab before a key"),
+        ("a: \"b\tc\"", "1:6", "write `\\t`"),
+        ("%YAML 1.2\n---\na: b", "1:1", "directives"),
+        ("a: &x b\nc: &x d", "2:4", "a second time"),
+        ("a: &x.y b", "1:5", "the name of an anchor"),
+        ("a: &x\nb: c", "1:4", "a value after an anchor"),
+        ("a: &x b\nc: {d: *x,e: f}", "2:8", "a part of it"),
+        ("? a\n: b", "1:1", "after `?`"),
+        ("a: {? b : c}", "1:5", "after `?`"),
+        ("a: [b\n  c]", "1:6", "on one line, or in quotes"),
+        ("a: [b # c\n  , d]", "2:3", "before the comment"),
+        ("a: b\n  - c", "2:3", "begins with `-`"),
+        ("a: 'b\tc\n  d'", "1:6", "folds lines within quotes"),
+        ("a: \"b\\x20\n  c\"", "1:4", "folds lines within quotes"),
+        ("a: \"b\n  \\tc\"", "2:1", "folds lines within quotes"),
+        ("a: \"b\\\n  c\"", "1:4", "folds lines within quotes"),
+        ("a: 'b\r\n  c'", "1:6", "folds lines within quotes"),
+        ("a: >\n  b\n    c\n    d\n", "3:1", "indented more"),
+        ("a: |-\n  b \n", "2:1", "blanks at the end"),
+        ("a: |\n  b\n    \n  c\n", "3:1", "drop or keep"),
+        ("a: |2\n  b\n", "1:5", "stated indentation"),
+        ("a: |-\n\nb: c", "2:1", "a block with no text"),
+        ("a: |-\n  b", "2:1", "end the file with a line break"),
+        ("---\n---\na: b", "1:1", "nothing in it"),
+        ("a: b\n---\n", "2:1", "nothing in it"),
+        ("--- a\n", "1:5", "on the next line"),
+        ("a: b\n...\nc: d", "2:1", "put `---` before it"),
+        ("a: +-1.5", "1:4", "for a number"),
+        ("a: 10_000.00", "1:4", "for a number"),
+        ("a: [-1_0.5]", "1:5", "for a number"),
+        ("a: 0X1.8p1", "1:4", "another base"),
+    ] {
+        let found = refused(text, Limits::default());
+        assert!(found.starts_with(&format!("f.yaml:{place}: ")), "{text:?}: {found}");
+        assert!(found.contains(why), "{text:?}: {found}");
+    }
+}
+
+/// Each was held against Cerbos 0.55, which gives it the same value.
+#[test]
+fn what_both_read_the_same_is_taken() {
+    use serde_json::json;
+    for (text, value) in [
+        ("[invoke, invoke:auto]", json!(["invoke", "invoke:auto"])),
+        ("[mailto:a, ::1, 10:30]", json!(["mailto:a", "::1", "10:30"])),
+        (
+            "{a: mailto:b, c: [\"d:e\"], f: [http://x/y]}",
+            json!({"a": "mailto:b", "c": ["d:e"], "f": ["http://x/y"]}),
+        ),
+        ("{\"a\":1,'b':[2,3]}", json!({"a": 1.0, "b": [2.0, 3.0]})),
+        ("[a: b, c]", json!([{"a": "b"}, "c"])),
+        ("\n  - invoke:auto # c\n  # d\n\n  - x:y", json!(["invoke:auto", "x:y"])),
+        ("b\n  c d\n\n  # no", json!("b c d")),
+        ("\"b\n  \\\"c\\\"\n\n  d\"", json!("b \"c\"\nd")),
+        ("'b\tc'", json!("b\tc")),
+        (">-\n  b\n  c\n\n  d\n", json!("b c\nd")),
+        ("|+ # c\n  b\n    c\n\n", json!("b\n  c\n\n")),
+        ("&x-1 |-\n  b\n", json!("b")),
+        ("_1.5", json!("_1.5")),
+        ("--1", json!("--1")),
+        ("1.5e3", json!(1500.0)),
+        ("a#b:c<d", json!("a#b:c<d")),
+    ] {
+        assert_eq!(one(&format!("k: {text}")).to_json(), json!({"k": value}), "{text:?}");
+    }
+    assert_eq!(documents("# c\n---\n# d\n---\na: b\n...\n# e\n").len(), 1);
+}
+
+#[test]
+fn a_pair_of_escapes_is_told_as_such() {
+    let told = refused("{\"a\": \"x \\ud83d\\ude00\"}", Limits::default());
+    assert!(told.starts_with("f.yaml:1:") && told.contains("write the character itself"), "{told}");
 }
 
 #[test]
@@ -141,7 +229,7 @@ fn nothing_grows_without_bound() {
         refused("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]", small)
             .contains("more than 20 values")
     );
-    let bomb = "a: &a [1,1,1]\nb: &b [*a,*a,*a]\nc: [*b,*b]\n";
+    let bomb = "a: &a [1,1,1]\nb: &b [*a, *a, *a]\nc: [*b, *b]\n";
     let small = Limits { nodes: 40, ..small };
     assert!(refused(bomb, small).starts_with("f.yaml:3:"), "{}", refused(bomb, small));
     let tower = "a: &a [[1]]\nb: &b [[*a]]\n";
@@ -153,7 +241,7 @@ fn a_large_alias_bomb_is_refused_soon() {
     let mut text = String::from("a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n");
     for i in 1..30 {
         let alias = format!("*a{}", i - 1);
-        text.push_str(&format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(",")));
+        text.push_str(&format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(", ")));
     }
     assert!(refused(&text, Limits::default()).contains("more than 100000 values"));
 }
