@@ -78,7 +78,7 @@ fn compare(binary: &Path, scratch: &Path, texts: &BTreeMap<String, String>) -> (
     for (name, set) in &sets {
         let resource = json!({"actions": ["a"], "resource": {"kind": name, "id": "1"}});
         let theirs = ours::theirs(&pdp.check(&principal, std::slice::from_ref(&resource)).unwrap());
-        let ours = ours::check(set, Mode::Strict, &principal, &resource).unwrap();
+        let ours = ours::check(set, Mode::Strict, &principal, &resource, &mut |_| {}).unwrap();
         if let Some(theirs) = theirs.first().filter(|theirs| !ours.agrees(theirs)) {
             differ.push(format!("{name}: {:?}: {}", constant(&texts[*name]), ours.unlike(theirs).join("; ")));
         }
