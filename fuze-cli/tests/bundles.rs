@@ -344,7 +344,10 @@ fn anchors_of_two_runs_do_not_go_together() {
     fs::write(format!("{}/anchors.jsonl", site.run(0)), mixed).unwrap();
     let at = format!("store/runs/{}", site.runs[0]);
     let named = ["--key", &site.key, "--log-key", &vkey, "--log", &directory];
-    // The other run's close is not this run's: there is none.
+    let said = verify(&site, &at, &named, 1);
+    assert!(said["message"].as_str().unwrap().contains("opens to no root of this run"), "{said}");
+    // Without the other run's line there is no anchor of the close: a lack, and no contradiction.
+    fs::write(format!("{}/anchors.jsonl", site.run(0)), [first[0].bytes(), b"\n"].concat()).unwrap();
     verify(&site, &at, &named, 3);
     let again = anchor_lines(&log, &site.roots(0), true);
     let mixed = [first[0].bytes(), b"\n", again[1].bytes(), b"\n"].concat();

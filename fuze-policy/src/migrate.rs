@@ -85,7 +85,12 @@ impl Found {
                 self.role_rule(node, about);
                 entries.iter().for_each(|entry| self.look(&entry.value, about));
             }
-            Value::Null | Value::Bool(_) | Value::Int { .. } | Value::Float(_) | Value::Text(_) => {}
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int { .. }
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Ragged(_) => {}
         }
     }
 

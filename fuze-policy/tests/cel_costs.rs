@@ -84,8 +84,8 @@ fn functions_cost_what_they_walk_and_build() {
         ("now().getHours(R.attr.zone)", 216),
         ("base64.encode(bytes(R.attr.s))", 205),
         ("base64.decode(R.attr.s)", 66),
-        ("json.encode(R.attr.m)", 26),
-        ("json.encode(R.attr.s)", 102),
+        ("json.encode(R.attr.m)", 31),
+        ("json.encode(R.attr.s)", 103),
     ] {
         let found = steps(source);
         if found != cost {

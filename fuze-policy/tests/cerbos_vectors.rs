@@ -47,7 +47,7 @@ fn decide(set: &PolicySet, directory: &Path, params: &CheckParams) -> usize {
         let text = std::fs::read_to_string(&path).expect("case");
         let case =
             yaml::read(&name.as_str().into(), &text, Limits::default()).unwrap_or_else(|e| panic!("{e}"));
-        let case = case.first().expect("document").to_json();
+        let case = case.first().expect("document").to_json().expect("plain text");
         let (inputs, outputs) = (case["inputs"].as_array(), case["wantOutputs"].as_array());
         for (question, answer) in inputs.expect("inputs").iter().zip(outputs.expect("outputs")) {
             let found = json(&check(set, &input(question), params).expect("an answer"));

@@ -98,12 +98,12 @@ fn read(fields: &mut Fields<'_>, out: &mut Collector) -> Manifest {
         fields.finish(out);
         entry
     });
-    let globals = fields.named("globals", out, |node| Ok(node.to_json()));
+    let globals = fields.values("globals", out);
     fields.finish(out);
     Manifest {
         file: Some(fields.file.clone()),
         allowed: allowed.unwrap_or_default(),
-        globals: globals.into_iter().map(|named| (named.name.as_ref().to_owned(), named.value)).collect(),
+        globals: globals.into_iter().collect(),
     }
 }
 

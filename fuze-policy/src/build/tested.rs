@@ -36,7 +36,8 @@ pub(super) fn fixtures(directory: &Path, files: &Files) -> (Vec<Fixture>, Vec<Pr
         });
         for entry in resources.flatten() {
             let place = Place { file: source.path.clone(), at: entry.key_at };
-            match fixture(&entry.value.to_json(), place) {
+            let Ok(resource) = entry.value.to_json() else { continue };
+            match fixture(&resource, place) {
                 Ok(fixture) => all.extend(fixture),
                 Err(problem) => wrong.push(problem),
             }

@@ -41,6 +41,8 @@ pub enum Value {
     Float(f64),
     /// Text.
     Text(Text),
+    /// Text that ends with blanks, which Cerbos may drop. To an expression they are nothing.
+    Ragged(Text),
     /// A list.
     List(Vec<Node>),
     /// A mapping, in the order of the file.
@@ -117,6 +119,7 @@ impl Node {
             Value::Bool(_) => "true or false",
             Value::Int { .. } | Value::Float(_) => "a number",
             Value::Text(_) => "text",
+            Value::Ragged(_) => "text with blanks at its end, which Cerbos may drop: remove them",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
@@ -132,21 +135,26 @@ impl Node {
     }
 
     /// The same as JSON; every number becomes a double, as in Cerbos.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        match &self.value {
+    ///
+    /// # Errors
+    /// The node within that Cerbos may read otherwise.
+    pub fn to_json(&self) -> Result<serde_json::Value, &Self> {
+        Ok(match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(b) => serde_json::Value::Bool(*b),
             Value::Int { number, .. } | Value::Float(number) => {
                 serde_json::Number::from_f64(*number).map_or(serde_json::Value::Null, Into::into)
             }
             Value::Text(text) => serde_json::Value::String(text.value.as_ref().to_owned()),
-            Value::List(items) => items.iter().map(Self::to_json).collect(),
-            Value::Map(entries) => {
-                let pairs = entries.iter().map(|e| (e.key.as_ref().to_owned(), e.value.to_json()));
-                serde_json::Value::Object(pairs.collect())
+            Value::Ragged(_) => return Err(self),
+            Value::List(items) => {
+                serde_json::Value::Array(items.iter().map(Self::to_json).collect::<Result<_, _>>()?)
             }
-        }
+            Value::Map(entries) => {
+                let pairs = entries.iter().map(|e| Ok((e.key.as_ref().to_owned(), e.value.to_json()?)));
+                serde_json::Value::Object(pairs.collect::<Result<_, _>>()?)
+            }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::cerbos::yaml::{Entry, Node, Text, Value};
-use crate::cerbos::{AuxData, Collector, Fields, Principal, Resource, Source, is_scope, is_word};
+use crate::cerbos::{AuxData, Collector, Fields, Principal, Resource, Source, is_scope, is_word, json_of};
 
 use super::read::{one_document, strings};
 
@@ -136,8 +136,12 @@ fn resource(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Resource> {
 
 fn aux_data(fields: &mut Fields<'_>, out: &mut Collector) -> Option<AuxData> {
     let at = fields.key_at("jwts");
-    let jwt = values(entries(fields, "jwt", out));
-    let claims = |token: &mut Fields<'_>, out: &mut Collector| Some(values(entries(token, "claims", out)));
+    let jwt = entries(fields, "jwt", out);
+    let jwt = values(fields, jwt, out);
+    let claims = |token: &mut Fields<'_>, out: &mut Collector| {
+        let claims = entries(token, "claims", out);
+        Some(values(token, claims, out))
+    };
     let tokens = each(fields, "jwts", "a token", claims, out);
     // Whatever else is wrong with it was told just now.
     let named = entries(fields, "jwts", &mut Collector::default());
@@ -185,7 +189,7 @@ fn checked(
 fn named(fields: &mut Fields<'_>, name: &'static str, out: &mut Collector) -> JsonMap<String, Json> {
     let all = entries(fields, name, out);
     nameless(fields, name, all, out);
-    values(all)
+    values(fields, all, out)
 }
 
 /// Refuses an empty name.
@@ -196,6 +200,7 @@ fn nameless(fields: &Fields<'_>, name: &str, all: &[Entry], out: &mut Collector)
 }
 
 /// Values by their names.
-fn values(all: &[Entry]) -> JsonMap<String, Json> {
-    all.iter().map(|entry| (entry.key.as_ref().to_owned(), entry.value.to_json())).collect()
+fn values(fields: &Fields<'_>, all: &[Entry], out: &mut Collector) -> JsonMap<String, Json> {
+    let json = |entry: &Entry| (entry.key.as_ref().to_owned(), json_of(&fields.file, &entry.value, out));
+    all.iter().map(json).collect()
 }

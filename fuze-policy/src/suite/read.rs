@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cel::Timestamp;
 use crate::cerbos::yaml::{self, Limits, Node};
-use crate::cerbos::{Collector, Effect, Fields, list_of, text_of};
+use crate::cerbos::{Collector, Effect, Fields, json_of, list_of, text_of};
 use crate::cerbos::{Place, Position, Problem, Source};
 
 use super::fixtures::Fixtures;
@@ -97,11 +97,7 @@ fn options(mut fields: Fields<'_>, out: &mut Collector) -> Options {
         now: now(&mut fields, out),
         lenient_scope_search: fields.flag("lenientScopeSearch", out),
         strict_evaluation: fields.flag("strictEvaluation", out),
-        globals: fields
-            .named("globals", out, |node| Ok(node.to_json()))
-            .into_iter()
-            .map(|named| (named.name.as_ref().to_owned(), named.value))
-            .collect(),
+        globals: fields.values("globals", out).into_iter().collect(),
         default_policy_version: given(fields.text("defaultPolicyVersion", out)),
         default_scope: given(fields.text("defaultScope", out)),
     };
@@ -211,7 +207,7 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
             if let Some(source) = &source {
                 once(&mut sources, source, "the rule", &fields, out);
             }
-            let value = fields.take("val").map(|entry| entry.value.to_json());
+            let value = fields.take("val").map(|entry| json_of(&file, &entry.value, out));
             // Cerbos reads both and looks at neither.
             for ignored in ["action", "error"] {
                 fields.text(ignored, out);

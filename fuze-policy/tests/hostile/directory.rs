@@ -29,6 +29,8 @@ fn a_manifest_of_two_documents_is_refused() {
     fs::write(&manifest, "format: 1\n---\nformat: 1\nglobals: {limit: 5}\n").unwrap();
     refused(directory.path(), "fuze-policy.manifest:", "one document");
     fs::write(&manifest, "---\nformat: 1\nglobals: {limit: 5}\n---\n").unwrap();
+    refused(directory.path(), "fuze-policy.manifest:4:1:", "nothing in it");
+    fs::write(&manifest, "---\nformat: 1\nglobals: {limit: 5}\n---\n# nothing\n").unwrap();
     assert!(Cerbos::load(directory.path()).is_ok(), "a document without content is none");
 }
 
@@ -73,11 +75,7 @@ fn links_sockets_and_what_has_no_end_are_refused_and_not_read() {
     }
     let linked = directory();
     symlink(outside.path(), linked.path().join("more")).unwrap();
-    assert_eq!(
-        Cerbos::load(linked.path()).unwrap().bundle_hash(),
-        Cerbos::load(directory().path()).unwrap().bundle_hash(),
-        "a directory outside is no part of the set, as in Cerbos"
-    );
+    refused(linked.path(), "more:", "it is a link");
     let directory = directory();
     let _socket = UnixListener::bind(directory.path().join("b.yaml")).unwrap();
     refused(directory.path(), "b.yaml:", "no file");
@@ -106,6 +104,31 @@ fn the_same_policy_however_it_is_written_down() {
     let directory = directory();
     fs::write(directory.path().join("b.yaml"), b"\xff\xfea\0").unwrap();
     refused(directory.path(), "b.yaml:", "UTF-8");
+}
+
+/// Cerbos drops them in some places. An expression is the same without.
+#[test]
+fn blanks_at_the_end_of_a_block_matter_to_texts_alone() {
+    let text = policy();
+    let written = |from: &str, to: &str| {
+        let directory = directory();
+        assert!(text.contains(from), "{from}");
+        fs::write(directory.path().join("a.yaml"), text.replace(from, to)).unwrap();
+        directory
+    };
+    let variable = written("resourcePolicy:", "variables:\n  x: |-\n    1 == 1  \nresourcePolicy:");
+    Cerbos::load(variable.path()).unwrap();
+    for (texts, line) in [
+        ("description: |-\n  of tools  \n", 3),
+        ("metadata:\n  annotations:\n    a: |-\n      of tools \n", 5),
+    ] {
+        let directory = written("resourcePolicy:", &format!("{texts}resourcePolicy:"));
+        refused(directory.path(), &format!("a.yaml:{line}:"), "which Cerbos may drop");
+    }
+    let manifest = directory();
+    let globals = "format: 1\nglobals:\n  name:\n    - |-\n      of tools \n";
+    fs::write(manifest.path().join("fuze-policy.manifest"), globals).unwrap();
+    refused(manifest.path(), "fuze-policy.manifest:5:", "which Cerbos may drop");
 }
 
 /// Aliases of aliases: a few lines that would be written out to billions.

@@ -68,7 +68,7 @@ fn one_match(mut fields: Fields<'_>, out: &mut Collector) -> Option<Match> {
             fields.refuse(fields.at, "a match needs one of `expr`, `all`, `any` and `none`", out);
             None
         }
-        ["expr"] => fields.text("expr", out).map(Match::Expr),
+        ["expr"] => fields.expression("expr", out).map(Match::Expr),
         [kind] => match_list(&mut fields, kind, out).map(|list| match kind {
             "all" => Match::All(list),
             "any" => Match::Any(list),
@@ -105,11 +105,11 @@ fn match_list(fields: &mut Fields<'_>, kind: &'static str, out: &mut Collector) 
 /// Reads `output`.
 pub(super) fn output(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Output> {
     let mut inner = fields.mapping("output", "an output", out)?;
-    let expr = inner.text("expr", out);
+    let expr = inner.expression("expr", out);
     let (mut rule_activated, mut condition_not_met) = (None, None);
     if let Some(mut when) = inner.mapping("when", "`when`", out) {
-        rule_activated = when.text("ruleActivated", out);
-        condition_not_met = when.text("conditionNotMet", out);
+        rule_activated = when.expression("ruleActivated", out);
+        condition_not_met = when.expression("conditionNotMet", out);
         when.finish(out);
     }
     let given = |text: Option<Text>| text.filter(|text| !text.value.is_empty());

@@ -65,12 +65,39 @@ impl<'n> Fields<'n> {
 
     /// Text; whole numbers, true and false are taken as text too, as Cerbos does. Nothing is empty text.
     pub(crate) fn text(&mut self, name: &'static str, out: &mut Collector) -> Option<Text> {
+        self.text_by(name, text_of, out)
+    }
+
+    /// The text of an expression, to which blanks at its end are nothing.
+    pub(crate) fn expression(&mut self, name: &'static str, out: &mut Collector) -> Option<Text> {
+        self.text_by(name, expression_of, out)
+    }
+
+    fn text_by(
+        &mut self,
+        name: &'static str,
+        read: fn(&Node) -> Option<Text>,
+        out: &mut Collector,
+    ) -> Option<Text> {
         let entry = self.take(name)?;
-        let text = text_of(&entry.value);
+        let text = read(&entry.value);
         if text.is_none() {
             self.wrong(name, &entry.value, "text", out);
         }
         text
+    }
+
+    /// The values of a mapping as JSON.
+    pub(crate) fn values(
+        &mut self,
+        name: &'static str,
+        out: &mut Collector,
+    ) -> serde_json::Map<String, serde_json::Value> {
+        let named = self.named(name, out, Ok);
+        let json = named
+            .into_iter()
+            .map(|named| (named.name.as_ref().to_owned(), json_of(&self.file, named.value, out)));
+        json.collect()
     }
 
     /// Text that must be there and hold something.
@@ -261,7 +288,23 @@ pub(crate) fn text_of(node: &Node) -> Option<Text> {
         Value::Int { text, .. } => Some(Text::plain(text, node.at)),
         Value::Bool(flag) => Some(Text::plain(if *flag { "true" } else { "false" }, node.at)),
         Value::Null => Some(Text::plain("", node.at)),
-        Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+        Value::Ragged(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+/// A node as JSON. What Cerbos may read otherwise is told.
+pub(crate) fn json_of(file: &Arc<str>, node: &Node, out: &mut Collector) -> serde_json::Value {
+    node.to_json().unwrap_or_else(|doubtful| {
+        out.add(file, doubtful.at, format!("this is {}", doubtful.kind()));
+        serde_json::Value::Null
+    })
+}
+
+/// A node as the text of an expression.
+pub(crate) fn expression_of(node: &Node) -> Option<Text> {
+    match &node.value {
+        Value::Ragged(text) => Some(text.clone()),
+        _ => text_of(node),
     }
 }
 

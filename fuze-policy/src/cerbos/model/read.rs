@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::problem::{Collector, Position};
 use super::super::yaml::{Node, Text};
 use super::condition::{condition, output};
-use super::fields::{Fields, list_of, text_of};
+use super::fields::{Fields, expression_of, list_of, text_of};
 use super::policy::{
     Body, Constants, DerivedRolesPolicy, Effect, ExportConstants, ExportVariables, Named, Policy,
     PrincipalPolicy, ResourcePolicy, RoleDefinition, RolePolicy, SchemaRef, Schemas, ScopePermissions,
@@ -83,7 +83,7 @@ fn metadata(fields: &mut Fields<'_>, out: &mut Collector) -> Vec<Named<Text>> {
     for known in ["sourceFile", "hash", "storeIdentifer", "storeIdentifier", "sourceAttributes"] {
         inner.take(known);
     }
-    let annotations = inner.named("annotations", out, expression);
+    let annotations = inner.named("annotations", out, |node| text_of(node).ok_or("text"));
     inner.finish(out);
     annotations
 }
@@ -443,9 +443,9 @@ fn checked(
     None
 }
 
-/// An expression, or another text of a mapping.
+/// An expression of a mapping.
 fn expression(node: &Node) -> Result<Text, &'static str> {
-    text_of(node).ok_or("text")
+    expression_of(node).ok_or("text")
 }
 
 /// Tells names that are used twice.

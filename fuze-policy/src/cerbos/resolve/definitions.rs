@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::super::model::{Named, Policy};
+use super::super::model::{Named, Policy, fields::json_of};
 use super::super::problem::{Collector, Place};
 use super::super::set::{Expression, Params, Variable};
 use super::super::yaml::{Node, Text};
@@ -31,7 +31,11 @@ pub(super) fn constants(
     named: &[Named<Node>],
     out: &mut Collector,
 ) -> Vec<Defined<serde_json::Value>> {
-    named.iter().map(|constant| defined(file, constant, constant.value.to_json(), out)).collect()
+    let read = |constant: &Named<Node>| {
+        let value = json_of(file, &constant.value, out);
+        defined(file, constant, value, out)
+    };
+    named.iter().map(read).collect()
 }
 
 /// Reads variables as they stand in a file.

@@ -74,10 +74,19 @@ impl Doubts {
         }
     }
 
-    /// Looks at what an event stands for, and at what stands before it.
-    pub(super) fn event(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Doubt> {
+    /// Looks at what an event stands for, and at what stands before it. Whether it is a block that ends with blanks, which Cerbos may
+    /// drop; that matters to a text, and to an expression it does not.
+    pub(super) fn event(&mut self, event: &Event<'_>, span: &Span) -> Result<bool, Doubt> {
+        if let Event::Scalar(text, style, anchor, _) = event {
+            return self.scalar(text, *style, *anchor, span);
+        }
+        self.structure(event, span).map(|()| false)
+    }
+
+    fn structure(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Doubt> {
         let (start, end) = (span.start.index(), span.end.index());
         match event {
+            Event::Scalar(..) => Ok(()),
             Event::Nothing | Event::StreamStart | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(explicit) => {
                 self.anchors.clear();
@@ -101,7 +110,6 @@ impl Doubts {
                 self.finished();
                 Ok(())
             }
-            Event::Scalar(text, style, anchor, _) => self.scalar(text, *style, *anchor, span),
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 let map = matches!(event, Event::MappingStart(..));
                 self.begin(start)?;
@@ -123,6 +131,8 @@ impl Doubts {
                 let closed = self.levels.pop().map(|level| level.open);
                 if matches!(closed, Some(Open::FlowList | Open::FlowMap)) {
                     self.next = self.next.max(end);
+                    // A comma stands beside the bracket now, and not beside the comment.
+                    self.commented = false;
                 }
                 self.finished();
                 Ok(())
@@ -315,7 +325,7 @@ impl Doubts {
         Ok(())
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, span: &Span) -> Result<(), Doubt> {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, span: &Span) -> Result<bool, Doubt> {
         let (mut start, end) = (span.start.index(), span.end.index());
         if style == ScalarStyle::Plain && text.is_empty() {
             if anchor != 0 {
@@ -323,7 +333,7 @@ impl Doubts {
                 return Err((start, why.to_owned()));
             }
             self.finished();
-            return Ok(());
+            return Ok(false);
         }
         self.begin(start)?;
         if matches!(style, ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
@@ -342,10 +352,10 @@ impl Doubts {
                 }
                 let whole = self.levels.last().is_some_and(|level| level.map && !level.key) && !self.anchored;
                 let place = text::Place { flow: self.in_flow(), in_flow_map: self.in_flow_map(), whole };
-                text::plain(written, place)
+                text::plain(written, place).map(|()| false)
             }
-            ScalarStyle::SingleQuoted => text::quoted(written, false),
-            ScalarStyle::DoubleQuoted => text::quoted(written, true),
+            ScalarStyle::SingleQuoted => text::quoted(written, false).map(|()| false),
+            ScalarStyle::DoubleQuoted => text::quoted(written, true).map(|()| false),
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 // Of a block with an anchor, the parser names the place of the anchor.
                 while self.header.is_none() && self.next < end {

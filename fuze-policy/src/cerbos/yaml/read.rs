@@ -85,8 +85,10 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
     let mut doubts = Doubts::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(Stop::NotYaml)?;
-        doubts.event(&event, &span).map_err(|(index, message)| Stop::Doubtful(index, message))?;
-        builder.event(event, span).map_err(|(at, message)| Stop::Refused(at, message))?;
+        builder.untagged(&event, &span).map_err(|(at, message)| Stop::Refused(at, message))?;
+        let ragged =
+            doubts.event(&event, &span).map_err(|(index, message)| Stop::Doubtful(index, message))?;
+        builder.event(event, span, ragged).map_err(|(at, message)| Stop::Refused(at, message))?;
     }
     Ok(builder.documents)
 }
@@ -141,22 +143,31 @@ struct Builder<'o> {
 }
 
 impl Builder<'_> {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Refusal> {
-        let at = self.outdented.position(&span.start);
-        let tagged = match &event {
+    fn untagged(&self, event: &Event<'_>, span: &Span) -> Result<(), Refusal> {
+        let tagged = match event {
             Event::Scalar(_, _, _, tag) => tag.is_some(),
             Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.is_some(),
             _ => false,
         };
         if tagged {
             return Err((
-                at,
+                self.outdented.position(&span.start),
                 "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes".into(),
             ));
         }
+        Ok(())
+    }
+
+    /// `ragged` is a block that ends with blanks.
+    fn event(&mut self, event: Event<'_>, span: Span, ragged: bool) -> Result<(), Refusal> {
+        let at = self.outdented.position(&span.start);
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let node = Node { at, value: scalar(&text, style, &span, at).map_err(|why| (at, why))? };
+                let value = match scalar(&text, style, &span, at).map_err(|why| (at, why))? {
+                    Value::Text(text) if ragged => Value::Ragged(text),
+                    other => other,
+                };
+                let node = Node { at, value };
                 self.count(at, 1)?;
                 self.finished(node, anchor, Measure::LEAF)
             }

@@ -75,7 +75,7 @@ fn characters_of_a_text_are_found_in_the_file() {
 #[test]
 fn json_is_read_too() {
     let node = one("{\n\t\"a\": {\"b\": [1.5, null, \"x\\u0041\\/\"]},\n\t\"c\": -3\n}\n");
-    assert_eq!(node.to_json(), serde_json::json!({"a": {"b": [1.5, null, "xA/"]}, "c": -3.0}));
+    assert_eq!(node.to_json().unwrap(), serde_json::json!({"a": {"b": [1.5, null, "xA/"]}, "c": -3.0}));
     assert_eq!(node.entry("c").unwrap().key_at, at(3, 2));
 }
 
@@ -83,10 +83,10 @@ fn json_is_read_too() {
 fn closing_brackets_may_stand_below_their_key() {
     let node = one("a:\n  b: [\n    1, {\n   c: 2\n}, 3\n]\n  d: {\n}\n");
     let a = &node.entry("a").unwrap().value;
-    assert_eq!(a.to_json(), serde_json::json!({"b": [1.0, {"c": 2.0}, 3.0], "d": {}}));
+    assert_eq!(a.to_json().unwrap(), serde_json::json!({"b": [1.0, {"c": 2.0}, 3.0], "d": {}}));
     let Value::List(items) = &a.entry("b").unwrap().value.value else { panic!() };
     assert_eq!(items[2].at, at(5, 4), "the place in the file as it is");
-    assert_eq!(one("a: |\n  x\n  ]\n").to_json(), serde_json::json!({"a": "x\n]\n"}));
+    assert_eq!(one("a: |\n  x\n  ]\n").to_json().unwrap(), serde_json::json!({"a": "x\n]\n"}));
     assert!(refused("a: [\n 1\n]\n}\n", Limits::default()).starts_with("f.yaml:4:1:"));
     let many: String = (0..20_000).map(|i| format!("k{i}: [\n]\n")).collect();
     assert!(
@@ -107,7 +107,7 @@ fn documents_without_content_are_left_out() {
 fn aliases_and_merges() {
     let node = one("x: &x {a: 1, b: 2}\ny: *x\nz:\n  b: 3\n  <<: *x\n  c: 4\n");
     assert_eq!(
-        node.to_json(),
+        node.to_json().unwrap(),
         serde_json::json!({
             "x": {"a": 1.0, "b": 2.0}, "y": {"a": 1.0, "b": 2.0}, "z": {"a": 1.0, "b": 3.0, "c": 4.0}
         })
@@ -163,7 +163,6 @@ fn what_cerbos_may_read_otherwise_is_refused_where_it_stands() {
         ("a: \"b\\\n  c\"", "1:4", "folds lines within quotes"),
         ("a: 'b\r\n  c'", "1:6", "folds lines within quotes"),
         ("a: >\n  b\n    c\n    d\n", "3:1", "indented more"),
-        ("a: |-\n  b \n", "2:1", "blanks at the end"),
         ("a: |\n  b\n    \n  c\n", "3:1", "drop or keep"),
         ("a: |2\n  b\n", "1:5", "stated indentation"),
         ("a: |-\n\nb: c", "2:1", "a block with no text"),
@@ -183,6 +182,27 @@ fn what_cerbos_may_read_otherwise_is_refused_where_it_stands() {
     }
 }
 
+/// Cerbos 0.55 drops such blanks in some places, and keeps them in others. In an expression they are nothing.
+#[test]
+fn text_that_ends_with_blanks_is_told_from_other_text() {
+    for (text, is_ragged) in [
+        ("a: |-\n  b \n", true),
+        ("a: |\n  b  \n", true),
+        ("a: &x |-\n  b\t\nc: *x", true),
+        ("a: [{b: 1}]\nc: >-\n  b \n", true),
+        ("a: |-\n  b \n  c\n", false),
+        ("a: 'b '\n", false),
+        ("a: |-\n  b\n", false),
+    ] {
+        let file = Arc::from("f.yaml");
+        let node = read(&file, text, Limits::default()).unwrap().remove(0);
+        let kinds = node.to_json().map_err(|node| node.kind());
+        let refused = Err("text with blanks at its end, which Cerbos may drop: remove them");
+        assert_eq!(kinds.is_err(), is_ragged, "{text:?}");
+        assert!(!is_ragged || kinds == refused, "{text:?}");
+    }
+}
+
 /// Each was held against Cerbos 0.55, which gives it the same value.
 #[test]
 fn what_both_read_the_same_is_taken() {
@@ -196,6 +216,7 @@ fn what_both_read_the_same_is_taken() {
         ),
         ("{\"a\":1,'b':[2,3]}", json!({"a": 1.0, "b": [2.0, 3.0]})),
         ("[a: b, c]", json!([{"a": "b"}, "c"])),
+        ("[[a, # b\n  c # d\n  ], e # f\n  ]", json!([["a", "c"], "e"])),
         ("\n  - invoke:auto # c\n  # d\n\n  - x:y", json!(["invoke:auto", "x:y"])),
         ("b\n  c d\n\n  # no", json!("b c d")),
         ("\"b\n  \\\"c\\\"\n\n  d\"", json!("b \"c\"\nd")),
@@ -208,7 +229,7 @@ fn what_both_read_the_same_is_taken() {
         ("1.5e3", json!(1500.0)),
         ("a#b:c<d", json!("a#b:c<d")),
     ] {
-        assert_eq!(one(&format!("k: {text}")).to_json(), json!({"k": value}), "{text:?}");
+        assert_eq!(one(&format!("k: {text}")).to_json().unwrap(), json!({"k": value}), "{text:?}");
     }
     assert_eq!(documents("# c\n---\n# d\n---\na: b\n...\n# e\n").len(), 1);
 }

@@ -18,7 +18,7 @@ fn policies(texts: &[&str]) -> Vec<(String, Value)> {
             let name = format!("p{at}");
             let text = format!("apiVersion: api.cerbos.dev/v1\n{text}");
             let documents = yaml::read(&name.as_str().into(), &text, Limits::default()).unwrap();
-            (name, documents[0].to_json())
+            (name, documents[0].to_json().unwrap())
         })
         .collect()
 }

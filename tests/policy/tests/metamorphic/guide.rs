@@ -17,7 +17,7 @@ const GUIDE: [&str; 5] = ["payment", "personal", "public", "special", "tenants"]
 /// Every principal of a suite with every resource.
 fn asked(suite: &Source) -> Vec<CheckInput> {
     let documents = yaml::read(&suite.path, &suite.text, Limits::default()).unwrap();
-    let suite = documents[0].to_json();
+    let suite = documents[0].to_json().unwrap();
     let all = |of: &str| suite[of].as_object().unwrap().values().cloned().collect::<Vec<Value>>();
     let mut asked = Vec::new();
     for principal in all("principals") {

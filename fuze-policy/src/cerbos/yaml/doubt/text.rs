@@ -95,8 +95,8 @@ fn escapes(line: &[char]) -> (bool, bool) {
     (line.first() == Some(&'\\') && blank(0), ends)
 }
 
-/// The lines of a block, from the one after its header on. The last may end with the file.
-pub(super) fn block(written: &[char], folded: bool, ends_file: bool) -> Result<(), Doubt> {
+/// The lines of a block, from the one after its header on. The last may end with the file. Whether it ends with blanks.
+pub(super) fn block(written: &[char], folded: bool, ends_file: bool) -> Result<bool, Doubt> {
     let first = lines(written).map(|(_, line)| line).find(|line| !trim(line).is_empty());
     let indent = first.map_or(0, |line| line.iter().take_while(|c| **c == ' ').count());
     let mut last = None;
@@ -117,19 +117,15 @@ pub(super) fn block(written: &[char], folded: bool, ends_file: bool) -> Result<(
         found(tab.map(|tab| at + tab), "Cerbos may read a tab otherwise here: put blanks")?;
         last = Some((at, line.len() > before + text.len()));
     }
-    match last {
-        None => found(Some(0), "Cerbos may read a block with no text otherwise: write `\"\"`"),
-        Some((at, true)) => {
-            found(Some(at), "Cerbos may drop the blanks at the end of this line: remove them")
-        }
-        Some((at, false)) => {
-            let open = ends_file && written.last() != Some(&'\n');
-            found(
-                Some(at).filter(|_| open),
-                "Cerbos may read the end of this block otherwise: end the file with a line break",
-            )
-        }
-    }
+    let Some((at, ragged)) = last else {
+        return Err((0, "Cerbos may read a block with no text otherwise: write `\"\"`".to_owned()));
+    };
+    let open = ends_file && written.last() != Some(&'\n');
+    found(
+        Some(at).filter(|_| open),
+        "Cerbos may read the end of this block otherwise: end the file with a line break",
+    )?;
+    Ok(ragged)
 }
 
 /// The lines without their `\n`, each with where it begins.
