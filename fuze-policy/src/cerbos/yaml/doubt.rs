@@ -123,17 +123,23 @@ impl Doubts {
                 self.bare = None;
                 self.levels.push(Level { open, map, key: map });
                 self.anchored = false;
-                self.tab = None;
+                // A pair begins with its key.
+                if open != Open::Pair {
+                    self.tab = None;
+                }
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.gap(start)?;
-                let closed = self.levels.pop().map(|level| level.open);
-                if matches!(closed, Some(Open::FlowList | Open::FlowMap)) {
-                    self.next = self.next.max(end);
+                if let Open::FlowList | Open::FlowMap = self.innermost() {
+                    // After a comma at the end, the parser names the place of the comma.
+                    while self.at(self.next).is_some_and(|c| !matches!(c, ']' | '}')) {
+                        self.gap(self.next + 1)?;
+                    }
                     // A comma stands beside the bracket now, and not beside the comment.
-                    self.commented = false;
+                    (self.next, self.commented) = (self.next + 1, false);
                 }
+                self.levels.pop();
                 self.finished();
                 Ok(())
             }
@@ -167,6 +173,12 @@ impl Doubts {
 
     fn begins_line(&self, index: usize) -> bool {
         index.checked_sub(1).is_none_or(|before| matches!(self.at(before), Some('\n')))
+    }
+
+    /// Whether only blanks stand before it on its line.
+    fn begins_text_of_line(&self, index: usize) -> bool {
+        let before = self.chars.get(..index).unwrap_or_default();
+        before.iter().rev().find(|c| !matches!(c, ' ' | '\t')).is_none_or(|c| *c == '\n')
     }
 
     /// A document that holds nothing at all makes Cerbos fail.
@@ -203,6 +215,11 @@ impl Doubts {
                 '\r' if self.at(self.next) == Some('\n') => {}
                 '\t' if self.in_flow() => self.tab = Some(at),
                 '\t' => return doubt("Cerbos reads a tab otherwise here, or refuses it: put blanks"),
+                '#' if self.in_flow() && self.begins_text_of_line(at) => {
+                    return doubt(
+                        "Cerbos fails on a comment on a line of its own within `[…]` and `{…}`: put it at the end of a line",
+                    );
+                }
                 '#' => {
                     (self.bare, self.commented) = (None, true);
                     self.line_end();
@@ -260,12 +277,13 @@ impl Doubts {
     fn name(&self, from: usize) -> Result<String, Doubt> {
         let ends = |c: &char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
         let name: String = self.chars.iter().skip(from).take_while(|c| !ends(c)).collect();
-        if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.starts_with(word) && name.chars().all(|c| word(c) || c == '-') {
             return Ok(name);
         }
         Err((
             from,
-            "the name of an anchor may have letters, digits, `_` and `-`, others Cerbos may read otherwise"
+            "the name of an anchor may have letters, digits, `_` and within it `-`, others Cerbos may read otherwise"
                 .to_owned(),
         ))
     }
@@ -351,11 +369,11 @@ impl Doubts {
                     ));
                 }
                 let whole = self.levels.last().is_some_and(|level| level.map && !level.key) && !self.anchored;
-                let place = text::Place { flow: self.in_flow(), in_flow_map: self.in_flow_map(), whole };
+                let place = text::Place { flow: self.in_flow(), in_flow_map: self.in_flow_map(), whole, key };
                 text::plain(written, place).map(|()| false)
             }
-            ScalarStyle::SingleQuoted => text::quoted(written, false).map(|()| false),
-            ScalarStyle::DoubleQuoted => text::quoted(written, true).map(|()| false),
+            ScalarStyle::SingleQuoted => text::quoted(written, false, self.in_flow()).map(|()| false),
+            ScalarStyle::DoubleQuoted => text::quoted(written, true, self.in_flow()).map(|()| false),
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 // Of a block with an anchor, the parser names the place of the anchor.
                 while self.header.is_none() && self.next < end {

@@ -11,6 +11,8 @@ pub(super) struct Place {
     pub(super) in_flow_map: bool,
     /// It is the value after a key.
     pub(super) whole: bool,
+    /// It is a key.
+    pub(super) key: bool,
 }
 
 fn found(at: Option<usize>, why: &str) -> Result<(), Doubt> {
@@ -36,7 +38,7 @@ pub(super) fn plain(written: &[char], place: Place) -> Result<(), Doubt> {
     )?;
     let merge = written.windows(2).position(|two| two == ['<', '<']);
     found(
-        merge.filter(|_| find(':').is_some()),
+        merge.filter(|_| find(':').is_some() || place.key && written.len() > 2),
         "Cerbos may read `<<` otherwise here: put the text in quotes",
     )?;
     let Some(broken) = find('\n') else { return Ok(()) };
@@ -55,12 +57,14 @@ pub(super) fn plain(written: &[char], place: Place) -> Result<(), Doubt> {
 }
 
 /// Text in quotes, these included.
-pub(super) fn quoted(written: &[char], double: bool) -> Result<(), Doubt> {
+pub(super) fn quoted(written: &[char], double: bool, flow: bool) -> Result<(), Doubt> {
     let tab = written.iter().position(|c| *c == '\t').filter(|_| double);
     found(tab, "Cerbos loses its place after a tab within `\"`: write `\\t`")?;
-    if !written.contains(&'\n') {
-        return Ok(());
-    }
+    let Some(broken) = written.iter().position(|c| *c == '\n') else { return Ok(()) };
+    found(
+        Some(broken).filter(|_| flow),
+        "Cerbos may lose its place after lines in quotes within `[…]` and `{…}`: write `\\n`",
+    )?;
     const FOLDED: &str =
         "Cerbos folds lines within quotes otherwise here: write the text as a block after `|-`";
     found(written.iter().position(|c| matches!(c, '\t' | '\r')), FOLDED)?;
