@@ -225,12 +225,7 @@ impl<'l> Builder<'l> {
             let Some(resource) = pattern(policy, &rule.resource.value, rule.resource.at, out) else {
                 continue;
             };
-            numbered.push(Numbered {
-                rule,
-                number,
-                resource: resource.clone(),
-                allow_actions: allow_actions.clone(),
-            });
+            numbered.push(Numbered { rule, number, resource: resource.clone() });
             let index = self.set.resources.entry(body.scope.value.clone()).or_default();
             index.entry(body.version.value.clone()).or_default().roles.push(RoleRow {
                 policy: current.id,
