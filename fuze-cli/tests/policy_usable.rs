@@ -119,7 +119,7 @@ fn guide_in(within: &Path, name: &str) -> PathBuf {
 fn the_command_that_is_printed_can_be_pasted() {
     let within = tempfile::tempdir().unwrap();
     // Whatever a tool, a role or a directory is called: nothing of it is obeyed by a shell, and all of it arrives.
-    let hostile = "it's $(touch owned) `touch owned`; !! \\\\ \\u{202e}";
+    let hostile = r"it's $(touch owned) `touch owned`; !! \\ \u202e";
     let named = [("\"search_catalogue\"", format!("\"{hostile}\"")), ("R.attr.tool_name", "R.id".to_owned())];
     let named: Vec<(&str, &str)> = named.iter().map(|(from, to)| (*from, to.as_str())).collect();
     let old = changed(
