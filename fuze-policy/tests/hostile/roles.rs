@@ -119,6 +119,31 @@ fn a_tenants_role_policy_that_gives_parents_is_refused() {
     assert!(try_engine(&[root, role_policy("a", parents, "invoke")]).is_ok());
 }
 
+/// Seen on Cerbos 0.55: it remembers the outcome of a role policy's rule for all actions of a request, by the rule's number among those of
+/// its resource. Asked about both actions, `invoke:auto` would be decided by the condition of `invoke`, and nobody by its own.
+#[test]
+fn a_condition_of_one_action_that_would_settle_another_is_refused() {
+    let policy = |first: &str, second: &str| {
+        let rule = |resource: &str, action: &str, condition: &str| {
+            format!(
+                "    - {{resource: '{resource}', allowActions: ['{action}'], condition: {{match: {{expr: {condition}}}}}}}\n"
+            )
+        };
+        format!(
+            "rolePolicy:\n  role: a\n  version: default\n  rules:\n{}{}",
+            rule(first, "invoke", "R.attr.effect == \"read\""),
+            rule(second, "invoke:auto", "R.attr.args.amount < 5")
+        )
+    };
+    let root = tools("", &[allow("a")]);
+    for (first, second) in [("agent.tool", "agent.*"), ("*", "agent.tool"), ("*", "agent.*")] {
+        let error = try_engine(&[root.clone(), policy(first, second)]).unwrap_err();
+        assert!(error.contains("decides by it about both"), "{first} {second}: {error}");
+    }
+    // Rules for one resource have numbers of their own.
+    assert!(try_engine(&[root, policy("agent.tool", "agent.tool")]).is_ok());
+}
+
 fn album(scope: &str) -> String {
     tools(scope, &[allow("admin")]).replace("agent.tool", "album")
 }
