@@ -375,14 +375,14 @@ fn the_third_effect_is_told_what_to_expect_instead() {
     let third = run(&SUITE.replace("{view: EFFECT_DENY}", "{view: EFFECT_REQUIRES_APPROVAL}"), &[]);
     let told = told(&third);
     assert!(
-        told.len() == 1
-            && told[0].starts_with("s_test.yaml:19:25: `view` must be `EFFECT_ALLOW` or `EFFECT_DENY` (where a person has to approve")
-            && told[0].contains("`EFFECT_ALLOW` for `invoke` and `EFFECT_DENY` for `invoke:auto`"),
+        told.len() == 2
+            && told[1].starts_with("s_test.yaml:20:25: `view` must be `EFFECT_ALLOW` or `EFFECT_DENY` (where a person has to approve")
+            && told[1].contains("`EFFECT_ALLOW` for `invoke` and `EFFECT_DENY` for `invoke:auto`"),
         "{told:?}"
     );
     let other = run(&SUITE.replace("{view: EFFECT_DENY}", "{view: EFFECT_DENNY}"), &[]);
     assert_eq!(
-        other.problems[0].message,
+        other.problems[1].message,
         "`view` must be `EFFECT_ALLOW` or `EFFECT_DENY`, this is `EFFECT_DENNY`"
     );
 }

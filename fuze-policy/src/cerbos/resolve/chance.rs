@@ -3,13 +3,12 @@
 //! Cerbos 0.55 remembers the outcome of a role policy's condition by the number of the rule among those for the same
 //! resource, that of a principal policy's condition by the rule's name, and forgets the resource; in which order it
 //! looks at resources is chance. Of two rules with the same number or name, for `doc` and for `*`, one takes over the
-//! outcome of the other, also where they are for different actions: it remembers for all actions of a request. So a
-//! condition of `invoke:auto` would be passed over for that of `invoke`, and what is decided about an action would hang
-//! on which others are asked with it. A set where that could make a difference is refused.
+//! outcome of the other. A set where that could make a difference is refused.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::super::glob::Pattern;
+use super::super::glob::{Glob, Pattern};
 use super::super::model::{Policy, PrincipalPolicy, RoleRule};
 use super::super::problem::{Collector, Place};
 use super::super::yaml::Text;
@@ -23,6 +22,7 @@ pub(super) struct Numbered<'r> {
     pub(super) rule: &'r RoleRule,
     pub(super) number: u32,
     pub(super) resource: Pattern,
+    pub(super) allow_actions: Arc<[Glob]>,
 }
 
 /// Tells rules of a role policy that take over each other's outcomes.
@@ -35,13 +35,12 @@ pub(super) fn tell(policy: &Policy, rules: &[Numbered<'_>], out: &mut Collector)
     }
     for one in patterned {
         for other in rules.iter().filter(|other| other.number == one.number) {
-            if differ(one, other) && meet(&one.resource, &other.resource) {
+            if differ(one, other) && meet(&one.resource, &other.resource) && share_an_action(one, other) {
                 let (first, second) = if one.rule.at < other.rule.at { (one, other) } else { (other, one) };
                 let place = Place { file: policy.file.clone(), at: first.rule.at };
                 let message = format!(
-                    "{}: this rule and the one at {place} can be for the same resource; Cerbos 0.55 evaluates the condition of \
-                     only one of them, by chance or as the actions come, and decides by it about both: write both rules for one \
-                     resource, or one condition",
+                    "{}: this rule and the one at {place} can be for the same resource and action; of their conditions \
+                     Cerbos 0.55 evaluates only one, by chance: write both rules for one resource, or one condition",
                     title(policy)
                 );
                 out.add(&policy.file, second.rule.at, message);
@@ -92,4 +91,15 @@ fn meet(one: &Pattern, other: &Pattern) -> bool {
         (Pattern::Exact(exact), pattern) | (pattern, Pattern::Exact(exact)) => pattern.matches(exact),
         (Pattern::Glob(_), Pattern::Glob(_)) => true,
     }
+}
+
+fn share_an_action(one: &Numbered<'_>, other: &Numbered<'_>) -> bool {
+    let plain = |glob: &Glob| !glob.as_str().contains(['*', '?', '[', '{', '\\']);
+    one.allow_actions.iter().any(|a| {
+        other.allow_actions.iter().any(|b| {
+            (!plain(a) && !plain(b))
+                || (plain(a) && b.matches(a.as_str()))
+                || (plain(b) && a.matches(b.as_str()))
+        })
+    })
 }

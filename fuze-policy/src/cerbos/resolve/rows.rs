@@ -225,7 +225,12 @@ impl<'l> Builder<'l> {
             let Some(resource) = pattern(policy, &rule.resource.value, rule.resource.at, out) else {
                 continue;
             };
-            numbered.push(Numbered { rule, number, resource: resource.clone() });
+            numbered.push(Numbered {
+                rule,
+                number,
+                resource: resource.clone(),
+                allow_actions: allow_actions.clone(),
+            });
             let index = self.set.resources.entry(body.scope.value.clone()).or_default();
             index.entry(body.version.value.clone()).or_default().roles.push(RoleRow {
                 policy: current.id,
