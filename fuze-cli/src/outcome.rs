@@ -83,7 +83,7 @@ impl Problem {
     }
 
     /// The same with the places of what is to be mended, for readers of JSON; their files are in `directory`, if there is one.
-    pub(crate) fn to_mend(self, directory: Option<&Path>, mends: Vec<Mend>) -> Self {
+    pub(crate) fn with_mends(self, directory: Option<&Path>, mends: Vec<Mend>) -> Self {
         Self { directory: directory.map(|path| plain(&path.display().to_string())), mends, ..self }
     }
 

@@ -149,5 +149,5 @@ fn broken(directory: &Path, problems: &[PolicyProblem]) -> Problem {
         _ => format!("{}/{problem}", directory.display()),
     });
     let message = told.collect::<Vec<_>>().join("\n");
-    Problem::lines(Ended::Failed, message).to_mend(Some(directory), Mend::all(problems))
+    Problem::lines(Ended::Failed, message).with_mends(Some(directory), Mend::all(problems))
 }

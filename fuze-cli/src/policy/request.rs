@@ -224,7 +224,7 @@ pub(super) fn not_json(name: &str, error: &serde_json::Error) -> Problem {
     let told = error.to_string();
     let told = told.rsplit_once(" at line ").map_or(&*told, |(told, _)| told);
     let message = format!("{place}: {told}");
-    Problem::usage(message).to_mend(None, vec![Mend::new(place, told)])
+    Problem::usage(message).with_mends(None, vec![Mend::new(place, told)])
 }
 
 fn small(n: usize) -> u32 {
