@@ -129,9 +129,8 @@ fn the_command_that_is_printed_can_be_pasted() {
         &[named[0], named[1], ("EFFECT_ALLOW", "EFFECT_DENY"), ("[\"agent\"]", "[\"*\"]")],
     );
     let new = changed(within.path(), "-n w", "public", &named);
-    for file in ["search_catalogue_test.yaml"] {
-        fs::remove_file(old.join(file)).unwrap();
-        fs::remove_file(new.join(file)).unwrap();
+    for set in [&old, &new] {
+        fs::remove_file(set.join("search_catalogue_test.yaml")).unwrap();
     }
     let run = Command::new(env!("CARGO_BIN_EXE_fuze"))
         .current_dir(within.path())
