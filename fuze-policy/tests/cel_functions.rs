@@ -169,9 +169,19 @@ fn patterns() {
         r#"!"a".matches("a{1000,}") && "a".matches("(?P<_x>a)") && "a".matches(r"\Aa\z") && "a\u0007".matches(r"^a[\a]$")"#,
         r#""ab".matches(r"^\S[\S]$") && !"a b".matches(r"^a\Sb$") && "(())".matches("^(?:((a)|[(])+)")"#,
     ]);
-    for pattern in ["a{3,2}", "(?P<>a)", "(?P<a-b>a)", "a{1001,}"] {
-        assert!(Program::parse(&format!(r#""a".matches({pattern:?})"#)).is_err(), "{pattern}");
+    for pattern in ["a{3,2}", "(?P<>a)", "(?P<a-b>a)", "a{1001,}", "a)", r"\1", r"\x{+41}"] {
+        assert!(Program::parse(&format!(r#""a".matches(r"{pattern}")"#)).is_err(), "{pattern}");
     }
+}
+
+#[test]
+fn characters_in_patterns() {
+    hold(&[
+        r#""a\tb".matches(r"^a\tb$") && "a\nb".matches(r"^a\nb$") && "a\rb".matches(r"^a\rb$")"#,
+        r#""a\fb".matches(r"^a\fb$") && "a\vb".matches(r"^a\vb$") && "\u0007".matches(r"^\a$")"#,
+        r#""\u0000".matches(r"^\0$") && "\n".matches(r"^\12$") && "A".matches(r"^\101$") && "ÿ".matches(r"^\377$")"#,
+        r#""-".matches("^[a-]$") && "a".matches("^[a-a]$") && !"]".matches("^[a-]$")"#,
+    ]);
 }
 
 #[test]
