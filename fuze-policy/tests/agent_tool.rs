@@ -14,7 +14,7 @@ use common::tools::{RUN, TOOL, both_questions};
 use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST, question};
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{
-    Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Gate,
+    Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Fixed, Gate,
     Obligation, Opening, Policy, Request, RequiredBy, RunFacts, ToolFacts, Verdict,
 };
 use serde_json::json;
@@ -162,6 +162,23 @@ fn a_manifest_that_cannot_be_looked_for_is_no_missing_one() {
     std::fs::write(directory.join("a.yaml"), policy(ALLOW)).unwrap();
     let error = Cerbos::load(&directory).unwrap_err().to_string();
     assert!(error.starts_with(MANIFEST) && error.contains("it cannot be read"), "{error}");
+}
+
+#[test]
+fn a_decision_has_a_time() {
+    let text = policy(&format!(
+        "{ALLOW}, condition: {{match: {{expr: 'now() > timestamp(\"2020-01-01T00:00:00Z\")'}}}}"
+    ));
+    let engine = load(&[("a.yaml", &text)], None).unwrap();
+    let roles = ["a".to_owned()];
+    let found = engine.decide_interpreted(&request(&roles)).unwrap();
+    assert!(matches!(found.decision, Decision::RequiresApproval(_)));
+}
+
+#[test]
+fn a_gate_knows_the_tools_that_its_rules_name() {
+    let rules = Fixed::new().allow_tool("pay").deny_classification("public").deny_tool("mail");
+    assert_eq!(Gate::new(Policy::local(rules)).tools_named(), ["pay", "mail"]);
 }
 
 #[test]
