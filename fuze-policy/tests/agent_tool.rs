@@ -257,6 +257,29 @@ fn an_output_that_can_never_be_an_obligation_is_refused() {
     }
 }
 
+/// Rules that no call of a tool is decided by may say what they like.
+#[test]
+fn outputs_of_what_is_never_asked_are_not_read() {
+    let said = "output: {when: {ruleActivated: '\"a note\"'}}";
+    let allow = policy(ALLOW);
+    let principal = |resource: &str, action: &str| {
+        format!(
+            "{HEAD}principalPolicy: {{principal: someone, version: default, rules: [{{resource: {resource}, actions: [{{action: {action}, \
+             effect: EFFECT_DENY, {said}}}]}}]}}"
+        )
+    };
+    let loads = |text: &str| load(&[("a.yaml", &allow), ("b.yaml", text)], None).map(drop);
+    let error = loads(&principal("agent.tool", "invoke")).unwrap_err().to_string();
+    assert!(error.contains("an output must be a map"), "{error}");
+    let of_documents = format!(
+        "{HEAD}resourcePolicy: {{resource: doc, version: default, rules: [{{name: r, {ALLOW}, {said}}}]}}"
+    );
+    for text in [principal("doc", "invoke"), principal("agent.tool", "view"), of_documents] {
+        let loaded = loads(&text);
+        assert!(loaded.is_ok(), "{text}: {loaded:?}");
+    }
+}
+
 /// What an output says is told where it cannot be taken, and no approval is asked for in its place.
 #[test]
 fn an_output_that_is_no_obligation_is_an_engine_error() {
