@@ -177,15 +177,16 @@ impl Policies {
         if files.tests.is_empty() {
             warnings.push(about(".", "there is no test suite (`*_test.yaml`): nobody has written down what these policies shall do"));
         }
-        match suite::run_all(&path, &files, engine.set()) {
-            Ok(results) => results.iter().for_each(|result| judge(result, &mut wrong, &mut warnings)),
-            Err(problems) => wrong.extend(problems.all().iter().cloned()),
-        }
+        let results = suite::run_all(&path, &files, engine.set()).unwrap_or_else(|problems| {
+            wrong.extend(problems.all().iter().cloned());
+            Vec::new()
+        });
+        results.iter().for_each(|result| judge(result, &mut wrong, &mut warnings));
         if !cfg!(feature = "cerbos-schema") {
             warnings.extend(engine.set().named_schemas().map(unlooked));
         }
         self.review(&engine, &mut wrong, &mut warnings);
-        let (tested, unread) = tested::fixtures(&path, &files);
+        let (tested, unread) = tested::fixtures(&path, &files, &results);
         wrong.extend(unread);
         let mut wrong = within(&self.directory, &wrong);
         match released {

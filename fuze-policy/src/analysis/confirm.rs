@@ -72,19 +72,21 @@ pub(super) fn find<T>(
     let model = search.model;
     let mut tries = vec![base.clone()];
     for atom in free {
-        let mut more = Vec::new();
+        let before = tries.len();
         for var in atom.vars.iter().filter(|var| is_open(model, **var)) {
+            if tries.len() == MOST_TRIES {
+                break;
+            }
             let left = search.others(*var).filter_map(|cell| cell.json.clone());
             for json in left.chain(suggestions(model, &base, *var, &atom.vars, &atom.points)) {
-                more.extend(tries.iter().map(|values| {
+                let more = tries.iter().take(before.min(MOST_TRIES - tries.len())).map(|values| {
                     let mut values = values.clone();
                     values.put(model, *var, json.clone());
                     values
-                }));
+                });
+                tries.extend(more.collect::<Vec<_>>());
             }
         }
-        tries.extend(more);
-        tries.truncate(MOST_TRIES);
     }
     *left = left.saturating_sub(tries.len());
     tries.iter().skip(1).find_map(|values| really(search, values))

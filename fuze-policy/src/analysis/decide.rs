@@ -178,6 +178,7 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
 
     /// Whether a rule decides; `None` where its condition fails.
     fn held(&mut self, speaks: &Speaks<'p>, at: Where) -> Option<bool> {
+        self.search.took(1);
         self.reached.extend(speaks.rule);
         let known = speaks.outcome.and_then(|outcome| self.outcomes.get(&outcome).copied());
         let held = match known {

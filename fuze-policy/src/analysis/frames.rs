@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::Reason;
 use super::atoms::VarId;
 use super::model::{CellId, Model, TestId, names_action, scopes};
 use super::says::SayId;
@@ -88,8 +89,8 @@ pub(super) struct Frames<'p> {
     pub(super) all: Vec<Frame<'p>>,
     /// Patterns of roles that are too many, or too much of which is the same, to know which roles they tell apart.
     pub(super) doubtful: Vec<String>,
-    /// There are too many; then there are none here.
-    pub(super) too_many: bool,
+    /// What is too many, if anything is; then there are none here.
+    pub(super) too_many: Option<Reason>,
 }
 
 /// Which requests are looked at.
@@ -123,11 +124,13 @@ impl<'p> Frames<'p> {
         if looked_for.len() > MOST_LOOKED_FOR {
             doubtful.extend(looked_for.iter().map(|role| role.as_ref().to_owned()));
         }
-        let lists = lists(&roles, &looked_for, wanted.deciding_roles);
         let mut all = Vec::new();
-        if lists.len() * tenants.len() * (principals.len() + 1) > MOST_FRAMES {
-            return Self { all, doubtful, too_many: true };
-        }
+        let most = MOST_FRAMES / tenants.len().saturating_mul(principals.len() + 1);
+        let Some(lists) = lists(&roles, &looked_for, wanted.deciding_roles, most) else {
+            let (roles, tenants, principals) = (roles.len(), tenants.len(), principals.len());
+            let too_many = Reason::TooManyRoles { roles, tenants, principals, limit: MOST_FRAMES };
+            return Self { all, doubtful, too_many: Some(too_many) };
+        };
         for (tenant, scopes) in tenants.iter().zip(decided_in) {
             for principal in principals.iter().copied().map(Some).chain([None]) {
                 let mut cells = HashMap::new();
@@ -158,7 +161,7 @@ impl<'p> Frames<'p> {
                 }
             }
         }
-        Self { all, doubtful, too_many: false }
+        Self { all, doubtful, too_many: None }
     }
 }
 
@@ -361,8 +364,19 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
 }
 
 /// Lists of roles, such that whatever list of roles decides something, one of these decides it, too: of those that decide the questions
-/// the first `deciding`, in each order, and behind them some of those that conditions look for.
-fn lists(roles: &BTreeSet<Arc<str>>, looked_for: &[&Arc<str>], deciding: usize) -> Vec<Vec<Arc<str>>> {
+/// the first `deciding`, in each order, and behind them some of those that conditions look for. `None` if there are more than `most`, which
+/// is known before they are made.
+fn lists(
+    roles: &BTreeSet<Arc<str>>,
+    looked_for: &[&Arc<str>],
+    deciding: usize,
+    most: usize,
+) -> Option<Vec<Vec<Arc<str>>>> {
+    let longest = deciding.min(roles.len());
+    let orders = |length: usize| (0..length).fold(1, |all: usize, at| all.saturating_mul(roles.len() - at));
+    if (1..=longest).map(orders).fold(0, usize::saturating_add) > most {
+        return None;
+    }
     let mut orders: Vec<Vec<Arc<str>>> = vec![Vec::new()];
     let mut lists: Vec<Vec<Arc<str>>> = Vec::new();
     for _ in 0..deciding {
@@ -385,11 +399,14 @@ fn lists(roles: &BTreeSet<Arc<str>>, looked_for: &[&Arc<str>], deciding: usize) 
             let roles: Vec<Arc<str>> =
                 list.iter().cloned().chain(some.map(|(_, role)| Arc::clone(role))).collect();
             if seen.insert(roles.clone()) {
+                if all.len() == most {
+                    return None;
+                }
                 all.push(roles);
             }
         }
     }
-    all
+    Some(all)
 }
 
 /// Steps of looking for roles that patterns tell apart.

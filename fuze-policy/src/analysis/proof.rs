@@ -156,6 +156,22 @@ pub enum Reason {
         /// How many are.
         limit: u64,
     },
+    /// Roles, tenants and principals with policies of their own have more combinations than are looked at.
+    TooManyRoles {
+        /// Roles that rules tell apart.
+        roles: usize,
+        /// Tenants, with the root.
+        tenants: usize,
+        /// Principals that have policies.
+        principals: usize,
+        /// How many combinations are looked at.
+        limit: usize,
+    },
+    /// The conditions are too large to be looked through for each case.
+    TooMuchWork {
+        /// How many steps are taken.
+        limit: u64,
+    },
     /// It depends on an expression that cannot be enumerated, and no request was found that settles it.
     Opaque {
         /// The expression, as written.
@@ -181,6 +197,18 @@ impl fmt::Display for Reason {
             Self::TooManyCases { limit } => write!(
                 f,
                 "there are more than {limit} cases; begin conditions with what excludes most, such as `R.attr.tool_name`"
+            ),
+            Self::TooManyRoles { roles, tenants, principals, limit } => write!(
+                f,
+                "rules tell {roles} roles apart, in {tenants} tenants (the root is one) and for {principals} principals with policies of \
+                 their own: these have more than {limit} combinations; let rules that say the same name their roles together, or \
+                 declare the roles that there are"
+            ),
+            Self::TooMuchWork { limit } => write!(
+                f,
+                "to look through the rules and conditions for each case takes more than {limit} steps; let variables be shorter that are \
+                 put together of others, let fewer rules speak to one role and action, or look at more cases: their number allows so many \
+                 steps more"
             ),
             Self::Opaque { expression, place } => {
                 write!(f, "{place}: it depends on `{expression}`, which can come out either way")

@@ -140,7 +140,7 @@ fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let foreign = foreign(&model);
     let share = confirm::MOST_IN_ALL / foreign.len().max(1);
     for foreign in foreign {
-        if found.is_none() && !run.too_many {
+        if found.is_none() && run.too_many.is_none() {
             run.tries_left = share.max(LEAST_TRIES);
             found = run.each(&frames, &model, |run, search| unlocked(run, search, foreign, policies.set));
         }
@@ -342,7 +342,8 @@ pub(super) struct Run<'r> {
     pub(super) cases: u64,
     limit: u64,
     tries_left: usize,
-    too_many: bool,
+    steps_left: u64,
+    too_many: Option<Reason>,
     doubt: Option<Reason>,
 }
 
@@ -353,7 +354,8 @@ impl<'r> Run<'r> {
             cases: 0,
             limit: policies.most_cases,
             tries_left: confirm::MOST_IN_ALL,
-            too_many: false,
+            steps_left: steps(policies.most_cases),
+            too_many: None,
             doubt: None,
         }
     }
@@ -366,18 +368,22 @@ impl<'r> Run<'r> {
         mut visit: impl FnMut(&mut Self, &mut Search<'m, 'p>) -> Option<T>,
     ) -> Option<T> {
         let mut memo = Memo::default();
-        self.too_many |= frames.too_many;
         for frame in &frames.all {
             let mut search = Search::new(model, frame, memo);
             loop {
                 if self.cases >= self.limit {
-                    self.too_many = true;
+                    self.too_many = Some(Reason::TooManyCases { limit: self.limit });
                     return None;
                 }
                 self.cases += 1;
                 if let Some(found) = visit(self, &mut search) {
                     return Some(found);
                 }
+                let Some(left) = self.steps_left.checked_sub(search.steps.take()) else {
+                    self.too_many = Some(Reason::TooMuchWork { limit: steps(self.limit) });
+                    return None;
+                };
+                self.steps_left = left;
                 if !search.next() {
                     break;
                 }
@@ -391,9 +397,14 @@ impl<'r> Run<'r> {
     fn confirm<T>(
         &mut self,
         search: &mut Search<'_, '_>,
-        really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
+        mut really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
     ) -> Option<T> {
-        let found = confirm::find(search, &mut self.tries_left, really);
+        // A request is asked of every rule.
+        let rules = search.model.bundles.iter().map(|bundle| bundle.set.rows().len() as u64).sum();
+        let found = confirm::find(search, &mut self.tries_left, |search, values| {
+            search.took(rules);
+            really(search, values)
+        });
         if found.is_none() {
             self.doubt(search);
         }
@@ -424,8 +435,11 @@ impl<'r> Run<'r> {
         if !frames.doubtful.is_empty() {
             return Err(Reason::RolePatterns { patterns: frames.doubtful.clone() });
         }
-        if self.too_many {
-            return Err(Reason::TooManyCases { limit: self.limit });
+        if let Some(too_many) = &frames.too_many {
+            return Err(too_many.clone());
+        }
+        if let Some(too_many) = &self.too_many {
+            return Err(too_many.clone());
         }
         self.doubt.take().map_or(Ok(()), Err)
     }
@@ -473,5 +487,11 @@ fn two(mut all: Vec<Real>) -> Option<[Real; 2]> {
     Some([all.pop()?, after])
 }
 
+/// Steps that are taken to look at so many cases: a rule or a part of a condition is one.
+pub(super) fn steps(cases: u64) -> u64 {
+    cases.saturating_mul(20).max(LEAST_STEPS)
+}
+
+const LEAST_STEPS: u64 = 20_000_000;
 /// Requests that are tried at least for each way in which an argument can name another tenant.
 const LEAST_TRIES: usize = 1024;

@@ -84,6 +84,8 @@ pub(super) struct Search<'m, 'p> {
     chosen: BTreeMap<Slot, usize>,
     trail: Vec<Choice>,
     pub(super) forced: Option<Forced>,
+    /// What was looked at, and how much: rules, parts of conditions, values of expressions.
+    pub(super) steps: std::cell::Cell<u64>,
 }
 
 impl Axis {
@@ -115,7 +117,7 @@ impl<'m, 'p> Search<'m, 'p> {
         }));
         let left = all.clone();
         let (chosen, trail) = (BTreeMap::new(), Vec::new());
-        let mut search = Self { model, frame, memo, all, left, chosen, trail, forced: None };
+        let mut search = Self { model, frame, memo, all, left, chosen, trail, forced: None, steps: 0.into() };
         // Which tool it is decides of most rules that they have no say.
         search.cell(VarId(TOOL_NAME as u32));
         search
@@ -147,6 +149,11 @@ impl<'m, 'p> Search<'m, 'p> {
             self.trail.pop();
         }
         false
+    }
+
+    /// Counts steps.
+    pub(super) fn took(&self, steps: u64) {
+        self.steps.set(self.steps.get().saturating_add(steps));
     }
 
     fn choose(&mut self, slot: Slot, count: usize) -> usize {
@@ -250,6 +257,7 @@ impl<'m, 'p> Search<'m, 'p> {
 
     /// How an atom comes out, if that is settled by now: a rule that does not hold for the tool needs no look at what else it asks.
     fn settled(&self, id: AtomId, at: Where) -> Option<Truth> {
+        self.took(1);
         let atom = self.model.atom(id)?;
         let plain = |var: &VarId| {
             let forced = self.forced.is_some_and(|forced| forced.var == *var);
@@ -275,6 +283,7 @@ impl<'m, 'p> Search<'m, 'p> {
 
     /// How an atom comes out.
     pub(super) fn truth(&mut self, id: AtomId, at: Where) -> Truth {
+        self.took(1);
         let Some(atom) = self.model.atom(id) else { return Truth::Error };
         let known = if atom.form == Form::Free { None } else { self.comes_out(id, atom, at, true) };
         known.unwrap_or_else(|| self.free(id, atom, at))
@@ -397,6 +406,7 @@ impl<'m, 'p> Search<'m, 'p> {
         if let Some(truth) = key.as_ref().and_then(|key| self.memo.truth(id, key)) {
             return Some(truth);
         }
+        self.took(OF_A_VALUE);
         let mut values = Values::default();
         for (var, cell) in looked_at {
             values.set(model, *var, model.cell(*cell));
@@ -542,5 +552,7 @@ struct Look<'a> {
     inner: bool,
 }
 
+/// Steps that it takes to evaluate an expression.
+const OF_A_VALUE: u64 = 100;
 /// More levels than a request has scopes above it.
 const MOST_LEVELS: usize = 1 << 20;

@@ -1,15 +1,16 @@
 //! The tools that test suites are about, and as what the tests take them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::agent_tool::KIND;
+use crate::agent_tool::{ACTIONS, KIND};
 use crate::cerbos::yaml::{self, Limits, Node};
-use crate::cerbos::{Files, Place, Problem, Source};
-use crate::suite;
+use crate::cerbos::{Files, Place, Problem};
+use crate::suite::{self, Outcome, SuiteResult};
 
-/// A resource of a test that is a tool.
+/// A resource of a test that is a tool and was tried.
 #[derive(Debug)]
 pub(super) struct Fixture {
     pub(super) tool: String,
@@ -20,30 +21,45 @@ pub(super) struct Fixture {
 
 const FACTS: [&str; 5] = ["classification", "art9_basis", "residency", "effect", "egress"];
 
-/// The tools of all suites, and what is wrong with them. What is no suite, the runner has told.
-pub(super) fn fixtures(directory: &Path, files: &Files) -> (Vec<Fixture>, Vec<Problem>) {
-    let mut all = Vec::new();
+/// The tools that tests were about which ran, and what is wrong with any that a suite has. What is no suite, the runner has told.
+pub(super) fn fixtures(
+    directory: &Path,
+    files: &Files,
+    results: &[SuiteResult],
+) -> (Vec<Fixture>, Vec<Problem>) {
+    let mut all: BTreeMap<Place, Fixture> = BTreeMap::new();
     let mut wrong = Vec::new();
-    let beside = files.tests.iter().flat_map(|test| suite::fixtures(directory, test).unwrap_or_default());
-    let mut sources: Vec<Source> = files.tests.iter().cloned().chain(beside).collect();
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
-    sources.dedup();
-    for source in &sources {
-        let documents = yaml::read(&source.path, &source.text, Limits::default()).unwrap_or_default();
-        let resources = documents.iter().filter_map(|document| match &document.entry("resources")?.value {
-            Node { value: yaml::Value::Map(entries), .. } => Some(entries),
-            _ => None,
-        });
-        for entry in resources.flatten() {
-            let place = Place { file: source.path.clone(), at: entry.key_at };
-            let Ok(resource) = entry.value.to_json() else { continue };
-            match fixture(&resource, place) {
-                Ok(fixture) => all.extend(fixture),
-                Err(problem) => wrong.push(problem),
+    for (test, result) in files.tests.iter().zip(results) {
+        // What a suite defines itself goes before what stands beside it.
+        let mut waiting = ran(result);
+        let beside = suite::fixtures(directory, test).unwrap_or_default();
+        for source in std::iter::once(test).chain(&beside) {
+            let documents = yaml::read(&source.path, &source.text, Limits::default()).unwrap_or_default();
+            let resources =
+                documents.iter().filter_map(|document| match &document.entry("resources")?.value {
+                    Node { value: yaml::Value::Map(entries), .. } => Some(entries),
+                    _ => None,
+                });
+            for entry in resources.flatten() {
+                let place = Place { file: source.path.clone(), at: entry.key_at };
+                let is_used = waiting.remove(&*entry.key);
+                let Ok(resource) = entry.value.to_json() else { continue };
+                match fixture(&resource, place.clone()) {
+                    Ok(fixture) => all.extend(fixture.filter(|_| is_used).map(|fixture| (place, fixture))),
+                    Err(problem) => wrong.push(problem),
+                }
             }
         }
     }
-    (all, wrong)
+    wrong.sort();
+    wrong.dedup();
+    (all.into_values().collect(), wrong)
+}
+
+/// The resources of which it was asked whether a tool may be called. What is skipped tells nothing of a tool.
+fn ran(result: &SuiteResult) -> BTreeSet<&str> {
+    let ran = result.cases.iter().filter(|case| !matches!(case.outcome, Outcome::Skipped(_)));
+    ran.filter(|case| ACTIONS.contains(&&*case.action)).map(|case| &*case.resource).collect()
 }
 
 /// `None` for what is no tool.

@@ -226,6 +226,50 @@ fn nothing_is_no_policy_set_and_a_set_without_tests_is_mentioned() {
     assert!(check(&[], &Policies::in_directory("a=b")).unwrap_err()[0].contains("without `=`"));
 }
 
+/// What no test that ran is about says nothing of a tool, however it is written down.
+#[test]
+fn resources_that_nothing_was_tried_with_do_not_count() {
+    let tested = |suite: &str| -> Vec<String> {
+        let checked =
+            check(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", suite)], &policies()).unwrap();
+        checked.tested.iter().map(|fixture| format!("{} {}", fixture.tool, fixture.facts[2])).collect()
+    };
+    // Another resource, of the same tool in another place.
+    let small = SUITE.lines().find(|line| line.contains("tool_name: pay_invoice")).unwrap();
+    let other = SUITE.replace(
+        "tests:\n",
+        &format!(
+            "  other:\n    id: pay_invoice\n    kind: agent.tool\n{}\ntests:\n",
+            small.replace("residency: eu", "residency: us")
+        ),
+    );
+    assert_eq!(tested(&other), ["pay_invoice eu"]);
+    let used = other
+        .replace("resources: [small]", "resources: [small, other]")
+        .replace("resource: small", "resources: [small, other]");
+    assert_eq!(tested(&used), ["pay_invoice eu", "pay_invoice us"]);
+    // Skipped, as a whole or the test, or asked for something else.
+    assert_eq!(tested(&SUITE.replace("name: Payments", "name: Payments\nskip: true")), [""; 0]);
+    assert_eq!(tested(&SUITE.replace("  - name: Paying", "  - name: Paying\n    skip: true")), [""; 0]);
+    let of_other_action = SUITE.replace(r#"["invoke", "invoke:auto"]"#, r#"["delete"]"#);
+    let of_other_action = of_other_action
+        .replace(r#"{"invoke": EFFECT_ALLOW, "invoke:auto": EFFECT_DENY}"#, "{delete: EFFECT_DENY}");
+    assert_eq!(tested(&of_other_action), [""; 0]);
+    // What stands in the suite goes before what stands beside it under the same name.
+    let beside = format!(
+        "resources:\n  small:\n    id: pay_invoice\n    kind: agent.tool\n{}\n",
+        small.replace("residency: eu", "residency: us")
+    );
+    let files = [
+        ("policies/p.yaml", POLICY),
+        ("policies/p_test.yaml", SUITE),
+        ("policies/testdata/resources.yaml", beside.as_str()),
+    ];
+    let checked = check(&files, &policies()).unwrap();
+    let facts: Vec<&str> = checked.tested.iter().map(|fixture| fixture.facts[2].as_str()).collect();
+    assert_eq!(facts, ["eu"]);
+}
+
 #[test]
 fn the_bundle_is_the_set_that_was_checked() {
     let manifest = "format: 1\nglobals: {limit: 5}\n";

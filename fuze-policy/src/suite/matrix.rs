@@ -1,43 +1,41 @@
 //! Which principal is tried on which resource, and what is expected of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cerbos::Effect;
+use crate::cerbos::{Effect, Position};
 
 use super::{Fixtures, Names, Table};
 
 /// What one test expects of one principal and resource.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Expected {
+pub(super) struct Expected<'t> {
     /// By action; what is not here is expected to be denied.
-    pub(super) effects: BTreeMap<String, Effect>,
+    pub(super) effects: BTreeMap<&'t str, Effect>,
     /// By action, then by rule.
-    pub(super) outputs: BTreeMap<String, BTreeMap<String, Option<Value>>>,
+    pub(super) outputs: BTreeMap<&'t str, BTreeMap<&'t str, Option<&'t Value>>>,
 }
 
-/// Combinations of principals, resources and actions that one test can ask for: all three multiply.
+/// Combinations of principals, resources and actions that one test can ask for, and can say something of: all three multiply.
 const MOST_CASES: usize = 100_000;
 
 /// A principal, a resource and what is expected.
 #[derive(Clone, Debug)]
-pub(super) struct Element {
-    pub(super) principal: String,
-    pub(super) resource: String,
-    pub(super) expected: Expected,
+pub(super) struct Element<'t> {
+    pub(super) principal: &'t str,
+    pub(super) resource: &'t str,
+    pub(super) expected: Expected<'t>,
 }
 
-/// Every combination that a test asks for, in its order. The error is in an author's words.
-pub(super) fn elements(
-    table: &Table,
-    fixtures: &Fixtures,
-) -> Result<Vec<Element>, (crate::cerbos::Position, String)> {
-    let at = |position| move |message| (position, message);
-    let mut expected = expectations(table, fixtures)?;
-    let principals =
-        resolve(&table.principals, &fixtures.principal_groups, "principal").map_err(at(table.at))?;
-    let resources = resolve(&table.resources, &fixtures.resource_groups, "resource").map_err(at(table.at))?;
+/// Why there are none, in an author's words, and where.
+type Problem = (Position, String);
+
+/// Every combination that a test asks for, in its order.
+pub(super) fn elements<'t>(table: &'t Table, fixtures: &'t Fixtures) -> Result<Vec<Element<'t>>, Problem> {
+    let at = |message| (table.at, message);
+    let principals = resolve(&table.principals, &fixtures.principal_groups, "principal").map_err(at)?;
+    let resources = resolve(&table.resources, &fixtures.resource_groups, "resource").map_err(at)?;
     match principals.len().saturating_mul(resources.len()).saturating_mul(table.actions.len()) {
         // What expects nothing of nobody holds always.
         0 => {
@@ -50,11 +48,12 @@ pub(super) fn elements(
         }
         _ => {}
     }
+    let mut expected = expectations(table, fixtures)?;
     let mut elements = Vec::with_capacity(principals.len().saturating_mul(resources.len()));
-    for principal in &principals {
-        for resource in &resources {
-            let expected = expected.remove(&(principal.clone(), resource.clone())).unwrap_or_default();
-            elements.push(Element { principal: principal.clone(), resource: resource.clone(), expected });
+    for &principal in &principals {
+        for &resource in &resources {
+            let expected = expected.remove(&(principal, resource)).unwrap_or_default();
+            elements.push(Element { principal, resource, expected });
         }
     }
     match expected.into_keys().next() {
@@ -68,13 +67,11 @@ pub(super) fn elements(
     }
 }
 
-type Expectations = BTreeMap<(String, String), Expected>;
+type Expectations<'t> = BTreeMap<(&'t str, &'t str), Expected<'t>>;
 
-fn expectations(
-    table: &Table,
-    fixtures: &Fixtures,
-) -> Result<Expectations, (crate::cerbos::Position, String)> {
+fn expectations<'t>(table: &'t Table, fixtures: &'t Fixtures) -> Result<Expectations<'t>, Problem> {
     let mut all = Expectations::new();
+    let mut combinations = 0usize;
     for expectation in &table.expected {
         let fail = |message| Err((expectation.at, message));
         let actions = expectation.actions.iter().map(|(action, _)| action);
@@ -88,27 +85,30 @@ fn expectations(
         let principals =
             resolve(&expectation.principals, &fixtures.principal_groups, "principal").map_err(at)?;
         let resources = resolve(&expectation.resources, &fixtures.resource_groups, "resource").map_err(at)?;
-        for principal in &principals {
-            for resource in &resources {
-                let expected = all.entry((principal.clone(), resource.clone())).or_default();
+        let said = expectation.outputs.iter().map(|(_, said)| said.len()).sum::<usize>();
+        let each = expectation.actions.len().max(said).max(1);
+        let more = principals.len().saturating_mul(resources.len()).saturating_mul(each);
+        combinations = combinations.saturating_add(more);
+        if combinations > MOST_CASES {
+            return fail(format!(
+                "with this one `expected` has {combinations} combinations, at most {MOST_CASES} are looked at: divide the test"
+            ));
+        }
+        for &principal in &principals {
+            for &resource in &resources {
+                let expected = all.entry((principal, resource)).or_default();
                 for (action, effect) in &expectation.actions {
-                    if expected
-                        .effects
-                        .insert(action.clone(), *effect)
-                        .is_some_and(|before| before != *effect)
-                    {
+                    if expected.effects.insert(action, *effect).is_some_and(|before| before != *effect) {
                         return fail(format!(
                             "another effect is expected of `{principal}` for `{action}` on `{resource}` above"
                         ));
                     }
                 }
                 for (action, entries) in &expectation.outputs {
-                    let outputs = expected.outputs.entry(action.clone()).or_default();
+                    let outputs = expected.outputs.entry(action).or_default();
                     for (source, value) in entries {
-                        if outputs
-                            .insert(source.clone(), value.clone())
-                            .is_some_and(|before| before != *value)
-                        {
+                        let value = value.as_ref();
+                        if outputs.insert(source, value).is_some_and(|before| before != value) {
                             return fail(format!(
                                 "another output of `{source}` is expected of `{principal}` for `{action}` on `{resource}` above"
                             ));
@@ -122,15 +122,16 @@ fn expectations(
 }
 
 /// Keys, then the members of groups that are not among them.
-fn resolve(names: &Names, groups: &BTreeMap<String, Vec<String>>, what: &str) -> Result<Vec<String>, String> {
-    let mut keys = names.keys.clone();
+fn resolve<'t>(
+    names: &'t Names,
+    groups: &'t BTreeMap<String, Vec<String>>,
+    what: &str,
+) -> Result<Vec<&'t str>, String> {
+    let mut keys: Vec<&str> = names.keys.iter().map(String::as_str).collect();
+    let mut seen: BTreeSet<&str> = keys.iter().copied().collect();
     for group in &names.groups {
         let members = groups.get(group).ok_or_else(|| format!("there is no {what} group `{group}`"))?;
-        for member in members {
-            if !keys.contains(member) {
-                keys.push(member.clone());
-            }
-        }
+        keys.extend(members.iter().map(String::as_str).filter(|member| seen.insert(member)));
     }
     Ok(keys)
 }

@@ -6,10 +6,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cel::{self, Map};
-use crate::cerbos::{self, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Problem, Source};
+use crate::cerbos::{
+    self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Principal, Problem,
+    Resource, Source,
+};
 
 use super::matrix::{self, Element, Expected};
 use super::{Against, CaseResult, Options, Outcome, OutputFailure, Suite, SuiteResult, Table, read};
+
+/// Results of one suite.
+const MOST_RESULTS: usize = 1_000_000;
 
 /// Runs a suite. `beside` are the files of the `testdata` directory next to it.
 #[must_use]
@@ -39,6 +45,12 @@ pub fn run<'s>(against: impl Into<Against<'s>>, source: &Source, beside: &[Sourc
             result.problems.push(problem(format!("another test is called `{}`, too", table.name)));
         }
         match Runner::new(&against, &suite, table) {
+            Ok(runner) if result.cases.len().saturating_add(runner.count()) > MOST_RESULTS => {
+                let message =
+                    format!("up to this test the suite has more than {MOST_RESULTS} results: divide it");
+                result.problems.push(problem(message));
+                break;
+            }
             Ok(runner) => result.cases.extend(runner.run()),
             Err((at, message)) => {
                 let place = Place { file: Arc::clone(&source.path), at };
@@ -53,18 +65,19 @@ pub fn run<'s>(against: impl Into<Against<'s>>, source: &Source, beside: &[Sourc
     result
 }
 
-struct Runner<'s> {
-    set: &'s PolicySet,
-    table: &'s Table,
+struct Runner<'t> {
+    set: &'t PolicySet,
+    table: &'t Table,
     params: CheckParams,
-    cases: Vec<(Element, CheckInput)>,
+    aux_data: Option<&'t AuxData>,
+    cases: Vec<(Element<'t>, &'t Principal, &'t Resource)>,
 }
 
-impl<'s> Runner<'s> {
+impl<'t> Runner<'t> {
     fn new(
-        against: &Against<'s>,
-        suite: &Suite,
-        table: &'s Table,
+        against: &Against<'t>,
+        suite: &'t Suite,
+        table: &'t Table,
     ) -> Result<Self, (cerbos::Position, String)> {
         let at = |message| (table.at, message);
         let mut params = params(table.options.as_ref().unwrap_or(&suite.options));
@@ -72,33 +85,42 @@ impl<'s> Runner<'s> {
         let aux_data = match &table.aux_data {
             None => None,
             Some(key) => {
-                let found = suite.fixtures.aux_data.get(key).cloned();
+                let found = suite.fixtures.aux_data.get(key);
                 Some(found.ok_or_else(|| at(format!("there is no auxData `{key}`")))?)
             }
         };
         let mut cases = Vec::new();
         for element in matrix::elements(table, &suite.fixtures)? {
             let missing = |what: &str, key: &str| at(format!("there is no {what} `{key}`"));
-            let principal = suite.fixtures.principals.get(&element.principal).cloned();
-            let resource = suite.fixtures.resources.get(&element.resource).cloned();
-            let input = CheckInput {
-                principal: principal.ok_or_else(|| missing("principal", &element.principal))?,
-                resource: resource.ok_or_else(|| missing("resource", &element.resource))?,
-                actions: table.actions.iter().map(|action| action.as_str().into()).collect(),
-                aux_data: aux_data.clone(),
-                ..CheckInput::default()
-            };
-            cases.push((element, input));
+            let principal = suite.fixtures.principals.get(element.principal);
+            let resource = suite.fixtures.resources.get(element.resource);
+            let principal = principal.ok_or_else(|| missing("principal", element.principal))?;
+            let resource = resource.ok_or_else(|| missing("resource", element.resource))?;
+            cases.push((element, principal, resource));
         }
-        Ok(Self { set: against.set, table, params, cases })
+        Ok(Self { set: against.set, table, params, aux_data, cases })
+    }
+
+    /// How many results there will be.
+    fn count(&self) -> usize {
+        self.cases.len().saturating_mul(self.table.actions.len())
     }
 
     fn run(self) -> Vec<CaseResult> {
         let mut results = Vec::new();
-        for (element, input) in &self.cases {
+        for (element, principal, resource) in &self.cases {
             let answer = match &self.table.skip {
                 Some(_) => None,
-                None => Some(cerbos::check(self.set, input, &self.params)),
+                None => {
+                    let input = CheckInput {
+                        principal: (*principal).clone(),
+                        resource: (*resource).clone(),
+                        actions: self.table.actions.iter().map(|action| action.as_str().into()).collect(),
+                        aux_data: self.aux_data.cloned(),
+                        ..CheckInput::default()
+                    };
+                    Some(cerbos::check(self.set, &input, &self.params))
+                }
             };
             for action in &self.table.actions {
                 let outcome = match (&answer, &self.table.skip) {
@@ -108,8 +130,8 @@ impl<'s> Runner<'s> {
                 };
                 results.push(CaseResult {
                     test: self.table.name.clone(),
-                    principal: element.principal.clone(),
-                    resource: element.resource.clone(),
+                    principal: element.principal.to_owned(),
+                    resource: element.resource.to_owned(),
                     action: action.clone(),
                     at: self.table.at,
                     outcome,
@@ -120,7 +142,7 @@ impl<'s> Runner<'s> {
     }
 }
 
-fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
+fn judge(action: &str, expected: &Expected<'_>, output: &CheckOutput) -> Outcome {
     let Some(found) = output.action(action) else {
         return Outcome::Errored(format!("nothing was said about `{action}`"));
     };
@@ -135,15 +157,12 @@ fn judge(action: &str, expected: &Expected, output: &CheckOutput) -> Outcome {
     let mut failures = Vec::new();
     for (source, wanted) in expected.outputs.get(action).into_iter().flatten() {
         // Where a rule speaks several times, for several roles, the last counts, as in Cerbos.
-        let said = output
-            .outputs
-            .iter()
-            .rev()
-            .find(|entry| &*entry.action == action && &*entry.source == source.as_str());
+        let said =
+            output.outputs.iter().rev().find(|entry| &*entry.action == action && &*entry.source == *source);
         let actual = said.map(|entry| entry.value.clone());
-        let as_expected = matches!((&actual, wanted), (Some(Ok(actual)), Some(wanted)) if actual == wanted);
+        let as_expected = matches!((&actual, wanted), (Some(Ok(actual)), Some(wanted)) if actual == *wanted);
         if !as_expected {
-            failures.push(OutputFailure { source: source.clone(), expected: wanted.clone(), actual });
+            failures.push(OutputFailure { source: (*source).to_owned(), expected: wanted.cloned(), actual });
         }
     }
     if failures.is_empty() { Outcome::Passed } else { Outcome::Outputs(failures) }

@@ -7,6 +7,7 @@ use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
 use super::super::memo::Memo;
 use super::super::model::{Model, rules};
+use super::super::prove::steps;
 use super::super::search::{Search, Where};
 use super::super::{Lint, Policies};
 use super::Findings;
@@ -103,7 +104,11 @@ enum Excludes {
 /// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions. What is excluded is shown by
 /// values, and that nothing is by all that an expression may come to.
 fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) -> Excludes {
+    if frames.too_many.is_some() {
+        return Excludes::TooMany;
+    }
     for ask in [Ask::These, Ask::Any] {
+        let mut steps_left = steps(0);
         let mut cases = 0;
         for frame in frames.all.iter().filter(|frame| speaks_to(model, frame, row)) {
             let mut search = Search::new(model, frame, Memo::default());
@@ -115,7 +120,9 @@ fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) 
                     };
                 }
                 cases += 1;
-                if cases > MOST_CASES {
+                let left = steps_left.checked_sub(search.steps.take());
+                steps_left = left.unwrap_or_default();
+                if cases > MOST_CASES || left.is_none() {
                     return Excludes::TooMany;
                 }
                 if !search.next() {

@@ -1,0 +1,148 @@
+//! Proofs and suites end: what is too much is counted before it is made, and the answer names what it was.
+#![cfg(feature = "cerbos")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::fmt::Write as _;
+
+use fuze_policy::analysis::{Lint, Proof, Property, Reason, Tools, diff, lint, prove};
+use fuze_policy::cerbos::{PolicySet, Source};
+use fuze_policy::suite;
+
+/// Rules for tools, each with a role and a condition, below what else the policy has.
+fn set(head: &str, rules: impl IntoIterator<Item = (String, String)>) -> PolicySet {
+    let mut text = format!(
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n{head}  rules:\n"
+    );
+    for (role, condition) in rules {
+        writeln!(
+            text,
+            "    - actions: [invoke, 'invoke:auto']\n      effect: EFFECT_ALLOW\n      roles: ['{role}']"
+        )
+        .unwrap();
+        writeln!(text, "      condition:\n        match:\n          expr: |-\n            {condition}")
+            .unwrap();
+    }
+    PolicySet::load(&[Source::new("p.yaml", &text)]).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn reason(proof: Proof) -> Reason {
+    match proof {
+        Proof::Unknown { reason, .. } => reason,
+        other => panic!("{other}"),
+    }
+}
+
+/// Lists of three of four hundred roles are sixty-four million.
+#[test]
+fn roles_that_combine_are_counted_first() {
+    let tool = |at: usize| (format!("role{at}"), format!(r#"R.attr.tool_name == "tool{at}""#));
+    let many = set("", (0..400).map(tool));
+    for proof in [prove(&many, &Property::NothingCrossesTenants), diff(&many, &set("", (0..399).map(tool)))] {
+        let reason = reason(proof);
+        let Reason::TooManyRoles { roles, tenants: 1, principals: 0, limit: 30_000 } = reason else {
+            panic!("{reason}")
+        };
+        // Those, and somebody who has none of them.
+        assert!((400..=401).contains(&roles), "{roles}");
+        assert!(
+            reason.to_string().contains("roles apart") && reason.to_string().contains("declare the roles"),
+            "{reason}"
+        );
+    }
+    // As many as fit.
+    let few = set("", (0..20).map(tool));
+    assert!(prove(&few, &Property::never_auto("public")).counterexample().is_some());
+}
+
+/// Each set of a dozen roles that conditions look for, behind each list.
+#[test]
+fn roles_that_are_looked_for_are_counted_first() {
+    let rule = |at: usize| (format!("role{at}"), format!(r#"R.attr.tool_name == "t" && "x{at}" in P.roles"#));
+    let many = set("", (0..60).map(rule));
+    let reason = reason(prove(&many, &Property::NothingCrossesTenants));
+    assert!(matches!(reason, Reason::RolePatterns { .. }), "{reason}");
+    let some = set("", (0..12).map(rule));
+    let reason = self::reason(prove(&some, &Property::NothingCrossesTenants));
+    assert!(matches!(reason, Reason::TooManyRoles { .. }), "{reason}");
+}
+
+/// Where who asks cannot be looked through, an ALLOW is not said to exclude nothing.
+#[test]
+fn a_lint_that_looked_at_nobody_does_not_object() {
+    let tenants = (0..300).map(|at| {
+        let text = format!("apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  scope: t{at}\n");
+        Source::new(&format!("t{at}.yaml"), &text)
+    });
+    let rules: String = (0..110)
+        .map(|at| {
+            format!(
+                "    - {{actions: [invoke], effect: EFFECT_ALLOW, roles: [r{at}], condition: {{match: {{expr: 'R.attr.tool_name == \"t\" && R.attr.args.x > 1.0'}}}}}}\n"
+            )
+        })
+        .collect();
+    let root = format!(
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n{rules}"
+    );
+    let sources: Vec<Source> = tenants.chain([Source::new("root.yaml", &root)]).collect();
+    let set = PolicySet::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+    let found = lint(&set, &Tools::default());
+    assert!(found.iter().all(|finding| finding.lint != Lint::RestsOnArguments), "{found:?}");
+}
+
+/// What is tried for a counterexample is bounded while it is made: here a few hundred arguments, each with some thirty values.
+#[test]
+fn values_that_combine_are_few() {
+    let sum =
+        |name: &str| (0..60).map(|at| format!("R.attr.args.{name}{at}")).collect::<Vec<_>>().join(" + ");
+    let all: Vec<String> = ["a", "b", "c", "d", "e"].map(|name| format!("{} < 3.0", sum(name))).into();
+    let set = set("", [("a".to_owned(), format!(r#"R.attr.tool_name == "t" && {}"#, all.join(" && ")))]);
+    let reason = reason(prove(&set, &Property::never_auto("public")));
+    assert!(matches!(reason, Reason::Opaque { .. } | Reason::TooMuchWork { .. }), "{reason}");
+}
+
+/// Few cases, each of which takes long: variables that double what they are made of.
+#[test]
+fn what_takes_long_in_each_case_is_given_up() {
+    let mut head = "  variables:\n    local:\n      v0: R.attr.args.x == 1.0\n".to_owned();
+    for at in 1..40 {
+        let before = at - 1;
+        writeln!(head, "      v{at}: V.v{before} && !V.v{before} || V.v{before}").unwrap();
+    }
+    let rules = (0..40).map(|at| ("a".to_owned(), format!(r#"R.attr.args.y{at} > 1.0 && V.v39"#)));
+    let set = set(&head, rules);
+    let reason = reason(prove(&set, &Property::NoRuleIsDead));
+    assert!(matches!(reason, Reason::TooMuchWork { limit: 20_000_000 }), "{reason}");
+    assert!(reason.to_string().contains("shorter"), "{reason}");
+}
+
+/// Expectations are counted before they are put together, also those for which there is no input.
+#[test]
+fn expectations_that_multiply() {
+    let policy = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: album\n  version: default\n  rules:\n    \
+                  - {actions: [view], roles: [user], effect: EFFECT_ALLOW}\n";
+    let set = PolicySet::load(&[Source::new("p.yaml", policy)]).unwrap();
+    let fixtures = |of: &str, fields: &str, count: usize| -> String {
+        (0..count).map(|at| format!("  {of}{at}: {{id: {of}{at}, {fields}}}\n")).collect()
+    };
+    let told = |principals: usize, resources: usize, input: &str| {
+        let names =
+            |of: &str, count: usize| (0..count).map(|at| format!("{of}{at}")).collect::<Vec<_>>().join(", ");
+        let (who, what) = (names("p", principals), names("r", resources));
+        let text = format!(
+            "name: s\nprincipals:\n{}resources:\n{}principalGroups:\n  all: {{principals: [{who}]}}\nresourceGroups:\n  all: {{resources: \
+             [{what}]}}\ntests:\n  - name: t\n    input: {{{input}, actions: [view]}}\n    expected:\n      - {{principalGroups: [all], \
+             resourceGroups: [all], actions: {{view: EFFECT_DENY}}}}\n",
+            fixtures("p", "roles: [guest]", principals),
+            fixtures("r", "kind: album", resources),
+        );
+        let result = suite::run(&set, &Source::new("s_test.yaml", &text), &[]);
+        assert_eq!(result.holds(), result.problems.is_empty());
+        result.problems.iter().map(ToString::to_string).collect::<String>()
+    };
+    let all = "principalGroups: [all], resourceGroups: [all]";
+    assert_eq!(told(100, 100, all), "");
+    let few = told(2_000, 2_000, "principals: [p0], resources: [r0]");
+    assert!(few.contains("`expected` has 4000000 combinations, at most 100000"), "{few}");
+    let many = told(2_000, 2_000, all);
+    assert!(many.contains("`input` has 4000000 combinations"), "{many}");
+}
