@@ -51,6 +51,8 @@ pub(super) struct Atom {
     /// Whether it takes hold of more than one attribute at once.
     pub(super) whole: bool,
     pub(super) points: Vec<Point>,
+    /// How many parts it has.
+    pub(super) parts: u64,
 }
 
 /// What an expression looks at.
@@ -336,7 +338,10 @@ impl Atom {
     }
 
     pub(super) fn new(expr: Expr, looks: Looks, vars: Vec<VarId>, stands: &Expression) -> Self {
+        let mut parts = 0;
+        expr.visit(&mut |_| parts += 1);
         Self {
+            parts,
             boolean: is_boolean(&expr),
             source: Arc::clone(&stands.source),
             place: stands.place.clone(),

@@ -399,10 +399,13 @@ impl<'r> Run<'r> {
         search: &mut Search<'_, '_>,
         mut really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
     ) -> Option<T> {
-        // A request is asked of every rule.
-        let rules = search.model.bundles.iter().map(|bundle| bundle.set.rows().len() as u64).sum();
+        // A request is made of every variable, and asked of every rule.
+        let model = search.model;
+        let rules: u64 = model.bundles.iter().map(|bundle| bundle.set.rows().len() as u64).sum();
+        let parts: u64 = model.atoms.iter().map(|atom| atom.parts).sum();
+        let steps = rules + parts + 10 * model.vars.len() as u64;
         let found = confirm::find(search, &mut self.tries_left, |search, values| {
-            search.took(rules);
+            search.took(steps);
             really(search, values)
         });
         if found.is_none() {

@@ -300,6 +300,9 @@ impl<'m, 'p> Search<'m, 'p> {
     /// another is looked at that is no mapping, its kind alone counts.
     fn comes_out(&mut self, id: AtomId, atom: &Atom, at: Where, surely: bool) -> Option<Truth> {
         let model = self.model;
+        // Each variable is looked for among those before it.
+        let vars = atom.vars.len() as u64;
+        self.took(vars.saturating_mul(vars) / 16);
         let mut looked_at: Vec<(VarId, CellId)> = Vec::new();
         for (place, var) in atom.vars.iter().enumerate() {
             let Some(variable) = model.variable(*var) else { continue };
@@ -406,7 +409,7 @@ impl<'m, 'p> Search<'m, 'p> {
         if let Some(truth) = key.as_ref().and_then(|key| self.memo.truth(id, key)) {
             return Some(truth);
         }
-        self.took(OF_A_VALUE);
+        self.took(OF_A_VALUE.saturating_add(atom.parts));
         let mut values = Values::default();
         for (var, cell) in looked_at {
             values.set(model, *var, model.cell(*cell));
