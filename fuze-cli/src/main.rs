@@ -8,6 +8,7 @@ mod audit;
 mod gone;
 mod key;
 mod log;
+mod mend;
 mod outcome;
 mod output;
 mod place;
@@ -48,8 +49,8 @@ enum Command {
     /// Transparency logs.
     #[command(subcommand)]
     Log(log::Command),
-    /// Policies: check, test, explain.
-    #[command(subcommand)]
+    /// Policies: check, test, explain, review and compare them.
+    #[command(subcommand, after_help = policy::CODES)]
     Policy(policy::Command),
     /// Print the JSON Schema of what a command prints with `--json`.
     Schema {

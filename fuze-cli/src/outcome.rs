@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::mend::Mend;
 use crate::text::plain;
 
 /// How a command ended.
@@ -50,11 +51,13 @@ impl Ended {
 pub(crate) struct Problem {
     ended: Ended,
     message: String,
+    directory: Option<String>,
+    mends: Vec<Mend>,
 }
 
 impl Problem {
     pub(crate) fn new(ended: Ended, message: impl fmt::Display) -> Self {
-        Self { ended, message: plain(&message.to_string()) }
+        Self { ended, message: plain(&message.to_string()), directory: None, mends: Vec::new() }
     }
 
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
@@ -76,7 +79,12 @@ impl Problem {
     /// One of several lines, where each is one thing to mend.
     pub(crate) fn lines(ended: Ended, message: impl fmt::Display) -> Self {
         let lines: Vec<String> = message.to_string().lines().map(plain).collect();
-        Self { ended, message: lines.join("\n") }
+        Self { message: lines.join("\n"), ..Self::new(ended, "") }
+    }
+
+    /// The same with the places of what is to be mended, for readers of JSON; their files are in `directory`, if there is one.
+    pub(crate) fn with_mends(self, directory: Option<&Path>, mends: Vec<Mend>) -> Self {
+        Self { directory: directory.map(|path| plain(&path.display().to_string())), mends, ..self }
     }
 
     pub(crate) fn file(path: &Path, error: impl fmt::Display) -> Self {
@@ -85,6 +93,14 @@ impl Problem {
 
     pub(crate) const fn ended(&self) -> Ended {
         self.ended
+    }
+
+    pub(crate) fn directory(&self) -> Option<&str> {
+        self.directory.as_deref()
+    }
+
+    pub(crate) fn mends(&self) -> &[Mend] {
+        &self.mends
     }
 }
 

@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::mend::Mend;
 use crate::outcome::{Ended, Problem, Result};
 use crate::text::{BAD, escaped, plain, printable};
 use crate::{audit, key, log, policy};
@@ -79,7 +80,12 @@ impl Output {
     /// The document of a problem, where JSON is wanted.
     pub(crate) fn document(&self, problem: &Problem) {
         if self.json {
-            let said = Said { result: problem.ended().word(), message: problem.to_string() };
+            let said = Said {
+                result: problem.ended().word(),
+                message: problem.to_string(),
+                directory: problem.directory().map(str::to_owned),
+                problems: problem.mends().to_vec(),
+            };
             drop(self.data(&said, String::new));
         }
     }
@@ -104,7 +110,14 @@ impl Document for Schemas {
 struct Said {
     /// `failed`, `usage`, `cannot_verify` or `io`.
     result: &'static str,
+    /// For people.
     message: String,
+    /// Where the files of `problems` are; without it, they are named as they were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
+    /// Each thing to mend in a file, if that is what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Mend>,
 }
 
 impl Document for Said {

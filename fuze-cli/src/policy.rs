@@ -4,20 +4,20 @@ mod check;
 mod example;
 mod explain;
 mod migrate;
+mod request;
 mod review;
 mod test;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fuze_policy::agent_tool::{self, Cerbos};
-use fuze_policy::cerbos::{PolicySet, Problem as PolicyProblem, Schemas};
-use schemars::JsonSchema;
-use serde::Serialize;
+use fuze_policy::agent_tool::{self, Cerbos, KIND};
+use fuze_policy::cerbos::{PolicyInfo, PolicyKind, PolicySet, Problem as PolicyProblem, Schemas};
 
+use crate::mend::Mend;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::Output;
-use crate::text::{BAD, plain};
 
 pub(crate) use check::Checked;
 pub(crate) use explain::Explained;
@@ -25,11 +25,15 @@ pub(crate) use migrate::Migrated;
 pub(crate) use review::{Linted, Proven};
 pub(crate) use test::Tested;
 
+/// What the exit codes mean here.
+pub(crate) const CODES: &str = "Exit codes: 0 fine, 1 something is to be mended or was found, 2 the command was called wrongly, \
+                                3 nothing can be said, 4 a file or directory cannot be read or written.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Reads a directory of policies and says everything that is wrong with them.
     Check(Directory),
-    /// Runs the suites (`*_test.yaml`) of a directory, with the results of `cerbos compile`.
+    /// Runs the tests that lie beside the policies (`*_test.yaml`), and says which do not hold. `cerbos compile` says the same.
     Test(Directory),
     /// Shows for one request which rule decided, and why each other did not.
     Explain(explain::Explain),
@@ -37,7 +41,8 @@ pub(crate) enum Command {
     Lint(review::Review),
     /// Proves that no special category runs without a person, that nothing crosses tenants, that no rule is dead.
     Prove(review::Prove),
-    /// Proves that the new policies allow nothing that the old ones denied, with no less of an approval, or shows a request that they do.
+    /// Compares two versions: proves that the new one allows nothing that the old one denied, and asks for no less of an approval, or
+    /// shows a request for which it does.
     Diff(review::Diff),
     /// Rewrites EFFECT_REQUIRES_APPROVAL, which Cerbos does not know, into an ALLOW of `invoke` alone.
     Migrate(migrate::Migrate),
@@ -93,12 +98,48 @@ fn read(directory: &Path) -> std::result::Result<Cerbos, Vec<PolicyProblem>> {
 /// As [`read`], with everything that is wrong in one text.
 fn load(directory: &Path) -> Result<Cerbos> {
     open(directory)?;
-    read(directory).map_err(|problems| broken(directory, &problems))
+    let engine = read(directory).map_err(|problems| broken(directory, &problems))?;
+    some(directory, !engine.set().policies().is_empty())?;
+    Ok(engine)
 }
 
 /// Whether the directory can be read at all.
 fn open(directory: &Path) -> Result<()> {
-    std::fs::read_dir(directory).map(drop).map_err(|error| Problem::file(directory, error))
+    let shown = directory.display();
+    match std::fs::read_dir(directory) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(Problem::io(format_args!("`{shown}` is a file: name the directory that it is in")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Problem::io(format_args!("there is no directory `{shown}`")))
+        }
+        Err(error) => Err(Problem::file(directory, error)),
+    }
+}
+
+/// Nothing is said of a directory without policies: whatever is true of none says nothing, and most likely it is the wrong one.
+fn some(directory: &Path, are: bool) -> Result<()> {
+    if are {
+        return Ok(());
+    }
+    Err(Problem::cannot(format_args!(
+        "there is no policy in `{}`: policies are files whose names end in `.yaml`, `.yml` or `.json`; is it the right directory?",
+        directory.display()
+    )))
+}
+
+/// Says so if none of the policies can be about a tool: a resource policy is for one kind, and a principal policy may be for any.
+fn about_tools(directory: &Path, engine: &Cerbos, output: &Output) {
+    let is = |policy: &PolicyInfo| {
+        policy.kind == PolicyKind::Principal || policy.kind == PolicyKind::Resource && &*policy.name == KIND
+    };
+    if !engine.set().policies().iter().any(is) {
+        output.say(&format!(
+            "note: no policy in `{}` is about tools (`resource: {KIND}`), so every call of a tool is denied",
+            directory.display()
+        ));
+    }
 }
 
 /// What is wrong with policies, each with the directory before it.
@@ -107,35 +148,6 @@ fn broken(directory: &Path, problems: &[PolicyProblem]) -> Problem {
         "." => format!("{}: {}", directory.display(), problem.message),
         _ => format!("{}/{problem}", directory.display()),
     });
-    Problem::lines(Ended::Failed, told.collect::<Vec<_>>().join("\n"))
-}
-
-/// One thing to mend.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Mend {
-    /// Relative to the directory.
-    file: String,
-    /// From 1.
-    line: u32,
-    /// From 1, in characters.
-    column: u32,
-    message: String,
-}
-
-impl Mend {
-    pub(crate) fn all(problems: &[PolicyProblem]) -> Vec<Self> {
-        problems
-            .iter()
-            .map(|problem| Self {
-                file: plain(&problem.place.file),
-                line: problem.place.at.line,
-                column: problem.place.at.column,
-                message: plain(&problem.message),
-            })
-            .collect()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        format!("{BAD}{}:{}:{}{BAD:#}: {}\n", self.file, self.line, self.column, self.message)
-    }
+    let message = told.collect::<Vec<_>>().join("\n");
+    Problem::lines(Ended::Failed, message).with_mends(Some(directory), Mend::all(problems))
 }

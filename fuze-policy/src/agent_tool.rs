@@ -8,6 +8,7 @@ mod engine;
 mod manifest;
 pub(crate) mod obligation;
 mod question;
+mod shared;
 mod unasked;
 mod unreadable;
 mod widening;

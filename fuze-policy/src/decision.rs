@@ -198,5 +198,7 @@ mod tests {
         assert_eq!(RuleId::new("allow anna@example.eu\n").as_str(), "allow_anna@example.eu_");
         assert_eq!(RuleId::new("").as_str(), "unnamed");
         assert_eq!(RuleId::new(&"x".repeat(500)).as_str().len(), 128);
+        let name = RuleId::new("pay#1");
+        assert_eq!((name.to_string(), format!("{name:?}")), ("pay#1".to_owned(), "\"pay#1\"".to_owned()));
     }
 }

@@ -10,13 +10,14 @@
 
 mod common;
 
-use common::tools::{RUN, TOOL};
-use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST};
+use common::tools::{RUN, TOOL, both_questions};
+use fuze_policy::agent_tool::{Cerbos, LoadError, MANIFEST, question};
 use fuze_policy::cerbos::{Files, Source};
 use fuze_policy::{
-    Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Gate,
-    Obligation, Opening, Policy, Request, RunFacts, Verdict,
+    Approver, Call, CallFacts, Conditions, Decided, Decision, DenyReason, Engine, EngineError, Fixed, Gate,
+    Obligation, Opening, Policy, Request, RequiredBy, RunFacts, ToolFacts, Verdict,
 };
+use serde_json::json;
 
 const HEAD: &str = "apiVersion: api.cerbos.dev/v1\n";
 
@@ -135,7 +136,75 @@ fn a_manifest_that_cannot_be_read_is_no_missing_one() {
     assert!(Cerbos::load(directory.path()).is_ok());
     std::fs::create_dir(directory.path().join(MANIFEST)).unwrap();
     let error = Cerbos::load(directory.path()).unwrap_err().to_string();
-    assert!(error.starts_with(MANIFEST), "{error}");
+    assert!(error.starts_with(MANIFEST) && error.contains("it is no file"), "{error}");
+    std::fs::remove_dir(directory.path().join(MANIFEST)).unwrap();
+    let before = Cerbos::load(directory.path()).unwrap().bundle_hash();
+    std::fs::write(directory.path().join(MANIFEST), "format: 1\n").unwrap();
+    assert_ne!(Cerbos::load(directory.path()).unwrap().bundle_hash(), before);
+}
+
+/// In a directory whose path is so long that the policy can still be opened, and the manifest, whose name is longer, cannot.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manifest_that_cannot_be_looked_for_is_no_missing_one() {
+    const LONGEST: usize = 4095;
+    let top = tempfile::tempdir().unwrap();
+    let mut directory = top.path().to_owned();
+    let wanted = LONGEST - "/a.yaml".len() - 1;
+    while directory.as_os_str().len() < wanted {
+        let left = wanted - directory.as_os_str().len() - 1;
+        // No rest of one byte, for which the separator would leave no room.
+        let length = if left > 200 { 100 } else { left.min(180) };
+        let length = if left > length && left - length < 2 { length - 2 } else { length };
+        directory.push("d".repeat(length));
+    }
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("a.yaml"), policy(ALLOW)).unwrap();
+    let error = Cerbos::load(&directory).unwrap_err().to_string();
+    assert!(error.starts_with(MANIFEST) && error.contains("it cannot be read"), "{error}");
+}
+
+#[test]
+fn a_decision_has_a_time() {
+    let text = policy(&format!(
+        "{ALLOW}, condition: {{match: {{expr: 'now() > timestamp(\"2020-01-01T00:00:00Z\")'}}}}"
+    ));
+    let engine = load(&[("a.yaml", &text)], None).unwrap();
+    let roles = ["a".to_owned()];
+    let found = engine.decide_interpreted(&request(&roles)).unwrap();
+    assert!(matches!(found.decision, Decision::RequiresApproval(_)));
+}
+
+#[test]
+fn a_gate_knows_the_tools_that_its_rules_name() {
+    let rules = Fixed::new().allow_tool("pay").deny_classification("public").deny_tool("mail");
+    assert_eq!(Gate::new(Policy::local(rules)).tools_named(), ["pay", "mail"]);
+}
+
+#[test]
+fn a_question_has_what_the_tool_declares_and_the_run_says() {
+    let roles = ["a".to_owned(), "b".to_owned()];
+    let tool = ToolFacts { art9_basis: Some("explicit_consent"), ..TOOL };
+    let request = Request {
+        tool,
+        run: RunFacts { roles: &roles, ..RUN },
+        call: CallFacts { args: br#"{"n": 1}"#, depth: 3 },
+    };
+    let object = |json| common::tools::object(json);
+    let run = object(json!({
+        "tenant": "acme", "purpose": "care", "lawful_basis": "consent", "annex_iii": "none", "art22": "none", "has_subject": false,
+    }));
+    let of_tool = object(json!({
+        "tool_name": "pay", "classification": "public", "residency": "eu", "effect": "once", "egress": "none", "depth": 3.0,
+        "args": {"n": 1}, "art9_basis": "explicit_consent",
+    }));
+    let roles = roles.iter().map(|role| role.as_str().into()).collect();
+    let mut wanted = both_questions(("agent-1", roles, run), ("pay", of_tool));
+    wanted.resource.scope = "acme".to_owned();
+    assert_eq!(question(&request, "acme").unwrap(), wanted);
+    let call = CallFacts { args: b"[]", depth: 0 };
+    let error = question(&Request { call, ..request }, "").unwrap_err();
+    assert!(error.to_string().contains("the arguments are not a JSON object"), "{error}");
 }
 
 /// What can be seen before any call halts is an error of the policy, with its place.
@@ -185,6 +254,29 @@ fn an_output_that_can_never_be_an_obligation_is_refused() {
     ] {
         let (loaded, ..) = with(output);
         assert!(loaded.is_ok(), "{output}: {loaded:?}");
+    }
+}
+
+/// Rules that no call of a tool is decided by may say what they like.
+#[test]
+fn outputs_of_what_is_never_asked_are_not_read() {
+    let said = "output: {when: {ruleActivated: '\"a note\"'}}";
+    let allow = policy(ALLOW);
+    let principal = |resource: &str, action: &str| {
+        format!(
+            "{HEAD}principalPolicy: {{principal: someone, version: default, rules: [{{resource: {resource}, actions: [{{action: {action}, \
+             effect: EFFECT_DENY, {said}}}]}}]}}"
+        )
+    };
+    let loads = |text: &str| load(&[("a.yaml", &allow), ("b.yaml", text)], None).map(drop);
+    let error = loads(&principal("agent.tool", "invoke")).unwrap_err().to_string();
+    assert!(error.contains("an output must be a map"), "{error}");
+    let of_documents = format!(
+        "{HEAD}resourcePolicy: {{resource: doc, version: default, rules: [{{name: r, {ALLOW}, {said}}}]}}"
+    );
+    for text in [principal("doc", "invoke"), principal("agent.tool", "view"), of_documents] {
+        let loaded = loads(&text);
+        assert!(loaded.is_ok(), "{text}: {loaded:?}");
     }
 }
 
@@ -282,6 +374,11 @@ async fn an_approval_that_others_demand_is_as_the_policy_says() {
         assert_eq!(obligation.may_approve.unwrap().into_iter().collect::<Vec<_>>(), ["x", "y"]);
         assert!(obligation.trainings.contains("payments"));
     }
+    // Those who may, trained, stand in for it; the call says why it needed them.
+    let of = |alias: &str| Approver { alias: alias.to_owned(), trainings: ["payments".to_owned()].into() };
+    let met = Conditions { tool: one(), approved: vec![of("x"), of("y")], ..Conditions::default() };
+    let Decided::Permitted { approved_for, .. } = decided(&gate_of_two, met).await else { panic!() };
+    assert_eq!(approved_for, Some(RequiredBy { policy: false, tool: true, law: false }));
     // Two rules that leave nobody: a call that has to wait cannot; one that has not, runs.
     let gate_of_nobody = gate(&[r#"{"may_approve": ["x"]}"#, r#"{"may_approve": ["y"]}"#]);
     let law = Conditions { law: one(), ..Conditions::default() };

@@ -101,3 +101,20 @@ fn patterns_are_as_long_as_they_may_be_and_no_longer() {
     assert!(pattern(4 * 1024).is_ok());
     assert!(pattern(4 * 1024 + 1).unwrap_err().to_string().contains("longer than 4096 bytes"));
 }
+
+/// The bytes that a decision may build are the whole of what is documented, not a part of it.
+#[test]
+fn a_decision_builds_its_bytes_and_no_more() {
+    let attributes = serde_json::json!({"w": "x".repeat(1_000_000)});
+    let Value::Map(attr) = Value::from(attributes) else { panic!("no map") };
+    let resource = Resource { attr, ..Resource::default() };
+    let activation = Activation::new(Principal::default(), resource, Timestamp::new(0, 0, 0).unwrap());
+    let build = |times: usize| {
+        let source = vec!["(R.attr.w + 'x') != 'y'"; times].join(" && ");
+        Program::parse(&source).unwrap().eval(&activation, &mut Budget::default())
+    };
+    assert!(matches!(build(4), Ok(Value::Bool(true))));
+    let told = build(5).unwrap_err().to_string();
+    assert!(told.contains("builds more data than allowed"), "{told}");
+    assert_eq!(Budget::new(7, 0).steps_left(), 7);
+}

@@ -157,7 +157,12 @@ fn presence() {
         "!has(R.attr.args.lm[0].y)",
         "[1].all(x, has(R.attr.args.lm[0].x))",
     ]);
-    are_left(&["has(R.attr.args.s.x)", "has(R.attr.args.nothing.x)"]);
+    are_left(&[
+        "has(R.attr.args.s.x)",
+        "has(R.attr.args.nothing.x)",
+        "has(R.attr.nothing.x)",
+        "R.attr.nothing.x == 1",
+    ]);
 }
 
 #[test]

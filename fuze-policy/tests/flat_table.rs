@@ -49,10 +49,10 @@ fn engine(policies: &[&str]) -> Both {
     Both { loaded, built: bundle.engine().unwrap() }
 }
 
-/// What the flat form says about a call of `pay`; where it says something, the interpreter says the same.
-fn lowered(engine: &Both, roles: &[&str], tenant: &str) -> Option<Verdict> {
+/// A call of `pay`.
+fn with_request<T>(roles: &[&str], tenant: &str, ask: impl FnOnce(&Request<'_>) -> T) -> T {
     let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
-    let request = Request {
+    ask(&Request {
         tool: ToolFacts {
             name: "pay",
             classification: "public",
@@ -72,17 +72,23 @@ fn lowered(engine: &Both, roles: &[&str], tenant: &str) -> Option<Verdict> {
             has_subject: false,
         },
         call: CallFacts { args: b"{}", depth: 0 },
-    };
-    let found = engine.loaded.decide_lowered(&request);
-    let stored = engine.built.decide_lowered(&request);
-    assert_eq!(parts(&stored), parts(&found));
-    let interpreted = engine.loaded.decide_interpreted(&request).ok();
-    if found.is_some() {
-        assert_eq!(parts(&interpreted), parts(&found));
-    }
-    // What is left to the interpreter is decided all the same.
-    assert_eq!(parts(&engine.built.decide(&request).ok()), parts(&interpreted));
-    found
+    })
+}
+
+/// What the flat form says about a call of `pay`; where it says something, the interpreter says the same.
+fn lowered(engine: &Both, roles: &[&str], tenant: &str) -> Option<Verdict> {
+    with_request(roles, tenant, |request| {
+        let found = engine.loaded.decide_lowered(request);
+        let stored = engine.built.decide_lowered(request);
+        assert_eq!(parts(&stored), parts(&found));
+        let interpreted = engine.loaded.decide_interpreted(request).ok();
+        if found.is_some() {
+            assert_eq!(parts(&interpreted), parts(&found));
+        }
+        // What is left to the interpreter is decided all the same.
+        assert_eq!(parts(&engine.built.decide(request).ok()), parts(&interpreted));
+        found
+    })
 }
 
 fn parts(verdict: &Option<Verdict>) -> Option<(&Decision, &RuleId)> {
@@ -123,6 +129,26 @@ fn other_policies_and_other_people_are_left() {
     assert!(lowered(&with_role, &["b"], "").is_none());
     assert!(lowered(&with_role, &["a", "b"], "").is_none());
     assert!(lowered(&engine(&[&allow]), &[], "").is_none());
+}
+
+/// What Cerbos takes no request with is not decided in its place: the interpreter refuses it, whatever allows.
+#[test]
+fn roles_that_are_none_or_come_twice_are_refused() {
+    let engine = engine(&[&rules("", &format!("{{{BOTH}, effect: EFFECT_ALLOW, roles: ['*']}}"))]);
+    assert!(lowered(&engine, &["a", "b"], "").is_some());
+    for (roles, said) in [
+        (["a", "a"], "the role `a` twice"),
+        (["a", ""], "a role without a name"),
+        (["", "a"], "a role without a name"),
+        (["b", "a"], ""),
+    ] {
+        assert_eq!(lowered(&engine, &roles, "").is_none(), !said.is_empty(), "{roles:?}");
+        let asked = |request: &Request<'_>| engine.loaded.decide(request).map(drop);
+        let found = with_request(&roles, "", asked);
+        assert_eq!(found.is_err(), !said.is_empty(), "{roles:?}");
+        let error = found.map_or_else(|error| error.to_string(), |()| String::new());
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 /// A denial by no rule is the policy's own, whatever other policies stand before it.

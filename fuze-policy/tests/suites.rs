@@ -369,3 +369,43 @@ resourcePolicy:
         );
     }
 }
+
+#[test]
+fn the_third_effect_is_told_what_to_expect_instead() {
+    let third = run(&SUITE.replace("{view: EFFECT_DENY}", "{view: EFFECT_REQUIRES_APPROVAL}"), &[]);
+    let told = told(&third);
+    assert!(
+        told.len() == 2
+            && told[1].starts_with("s_test.yaml:20:25: `view` must be `EFFECT_ALLOW` or `EFFECT_DENY` (where a person has to approve")
+            && told[1].contains("`EFFECT_ALLOW` for `invoke` and `EFFECT_DENY` for `invoke:auto`"),
+        "{told:?}"
+    );
+    let other = run(&SUITE.replace("{view: EFFECT_DENY}", "{view: EFFECT_DENNY}"), &[]);
+    assert_eq!(
+        other.problems[1].message,
+        "`view` must be `EFFECT_ALLOW` or `EFFECT_DENY`, this is `EFFECT_DENNY`"
+    );
+}
+
+/// As Cerbos reads it: a pair of escapes is one character, in the policy and in the suite.
+#[test]
+fn pairs_of_json_escapes_are_characters() {
+    let policy = r#"{"apiVersion": "api.cerbos.dev/v1", "resourcePolicy": {"resource": "album", "version": "default", "rules": [
+        {"actions": ["view"], "roles": ["user"], "effect": "EFFECT_ALLOW", "condition": {"match": {"expr": "R.attr.a == \"\ud83d\ude00\""}}}]}}"#;
+    let suite = |a: &str, effect: &str| {
+        format!(
+            r#"{{"name": "s", "principals": {{"u": {{"id": "u", "roles": ["user"]}}}}, "resources": {{"a": {{"id": "a", "kind": "album", "attr":
+            {{"a": "{a}"}}}}}}, "tests": [{{"name": "t", "input": {{"principals": ["u"], "resources": ["a"], "actions": ["view"]}},
+            "expected": [{{"principal": "u", "resource": "a", "actions": {{"view": "{effect}"}}}}]}}]}}"#
+        )
+    };
+    let set = PolicySet::load(&[Source::new("p.json", policy)]).unwrap();
+    let run = |text: String| suite::run(&set, &Source::new("s_test.json", &text), &[]);
+    for (a, effect) in
+        [("\\ud83d\\ude00", "EFFECT_ALLOW"), ("😀", "EFFECT_ALLOW"), ("\\ud83d\\ude01", "EFFECT_DENY")]
+    {
+        let result = run(suite(a, effect));
+        assert!(result.holds() && result.cases.len() == 1, "{a}: {result:?}");
+    }
+    assert!(!run(suite("\\ud83d", "EFFECT_DENY")).holds());
+}

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Directory, Mend};
+use super::Directory;
+use crate::mend::Mend;
 use crate::outcome::{Ended, Result};
 use crate::output::{Document, Output};
 use crate::text::{FAINT, GOOD, plain};
@@ -29,7 +30,12 @@ impl Document for Checked {
 
 pub(super) fn run(at: &Directory, output: &Output) -> Result {
     super::open(&at.directory)?;
-    let checked = match super::read(&at.directory) {
+    let read = super::read(&at.directory);
+    if let Ok(engine) = &read {
+        super::some(&at.directory, !engine.set().policies().is_empty())?;
+        super::about_tools(&at.directory, engine, output);
+    }
+    let checked = match read {
         Ok(engine) => Checked {
             valid: true,
             bundle_hash: Some(engine.bundle_hash().iter().fold(String::new(), |mut text, byte| {

@@ -1,18 +1,53 @@
 //! A counterexample as an officer reads it: who asked for what, an attribute a line, and what each rule said to it.
 
+use std::path::Path;
+
 use fuze_policy::agent_tool::{Cerbos, verdict};
-use fuze_policy::analysis::{self, Counterexample, Policies};
-use fuze_policy::cerbos::CheckInput;
+use fuze_policy::analysis::{self, Counterexample, Explanation, Policies};
+use fuze_policy::cerbos::{CheckError, CheckInput, CheckOutput};
 use fuze_policy::{Decision, Obligation};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
-use super::explain::{Told, action, step_line};
+use super::explain::{Told, action, step_line, word};
+use super::request::Asked;
 use crate::text::{BAD, GOOD, UNSURE, plain};
 
 /// A policy set, and what it is called beside another.
 pub(super) struct Side<'a> {
     pub(super) called: &'a str,
+    pub(super) directory: &'a Path,
     pub(super) engine: &'a Cerbos,
+}
+
+/// What one policy set says to a counterexample.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Decided {
+    /// The directory of the policies.
+    directory: String,
+    /// `allow`, `requires_approval`, `deny` or `error`, as `fuze policy explain` says it.
+    decision: &'static str,
+}
+
+impl Decided {
+    /// What each set says.
+    pub(super) fn all(found: &Counterexample, sides: &[Side<'_>]) -> Vec<Self> {
+        let Some(request) = &found.request else { return Vec::new() };
+        let decided = |side: &Side<'_>| Self {
+            directory: plain(&side.directory.display().to_string()),
+            decision: match look(side, request, found) {
+                Ok((input, answer, _)) => word(&verdict(&input, &answer)),
+                Err(_) => "error",
+            },
+        };
+        sides.iter().map(decided).collect()
+    }
+}
+
+/// The request of a counterexample, as `fuze policy explain` takes it.
+pub(super) fn asked(found: &Counterexample) -> Option<Asked> {
+    Asked::of(found.request.as_ref()?, found.time())
 }
 
 /// The lines below a property that does not hold.
@@ -29,6 +64,17 @@ pub(super) fn text(found: &Counterexample, sides: &[Side<'_>]) -> String {
     }
     for side in sides {
         text += &decided(side, request, found);
+    }
+    if let (Some(asked), Some((last, others))) = (asked(found), sides.split_last()) {
+        let other = others.first().map_or_else(String::new, |other| {
+            format!(
+                " ({}: with the directory {})",
+                other.called,
+                plain(&other.directory.display().to_string())
+            )
+        });
+        text +=
+            &format!("  to see why, condition by condition{other}:\n    {}\n", asked.command(last.directory));
     }
     text
 }
@@ -65,8 +111,12 @@ fn flat(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     }
 }
 
-/// What one set says to it, rule by rule.
-fn decided(side: &Side<'_>, request: &CheckInput, found: &Counterexample) -> String {
+/// Asks one set.
+fn look(
+    side: &Side<'_>,
+    request: &CheckInput,
+    found: &Counterexample,
+) -> Result<(CheckInput, CheckOutput, Explanation), CheckError> {
     let tenant = request.principal.attr.get("tenant").and_then(Value::as_str).unwrap_or_default();
     let mut input = request.clone();
     side.engine.scope_of(tenant).clone_into(&mut input.resource.scope);
@@ -75,8 +125,13 @@ fn decided(side: &Side<'_>, request: &CheckInput, found: &Counterexample) -> Str
         Some(at) => policies.at(at),
         None => policies,
     };
-    let (answer, explanation) = match analysis::explain(policies, &input) {
-        Ok(explained) => explained,
+    analysis::explain(policies, &input).map(|(answer, explanation)| (input, answer, explanation))
+}
+
+/// What one set says to it, rule by rule.
+fn decided(side: &Side<'_>, request: &CheckInput, found: &Counterexample) -> String {
+    let (input, answer, explanation) = match look(side, request, found) {
+        Ok(looked) => looked,
         Err(error) => return format!("  {}: {}\n", side.called, plain(&error.to_string())),
     };
     let scope = if input.resource.scope.is_empty() {

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use fuze_policy::agent_tool::verdict;
 use fuze_policy::analysis::{self, About, ActionExplained, Came, Line};
-use fuze_policy::{CallFacts, Decision, Request, RunFacts, ToolFacts};
+use fuze_policy::{Decision, EngineError, Verdict};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::request::Asked;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
@@ -19,45 +20,13 @@ use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
 pub(crate) struct Explain {
     /// The directory of the policies.
     directory: PathBuf,
-    /// A JSON file: `{"tool": {…}, "run": {…}, "args": {…}}`, with the members of `docs/policy.md`'s tables.
-    #[arg(long, value_name = "FILE")]
+    /// The request: a JSON file, or the JSON itself, as `prove` and `diff` print it.
+    ///
+    /// Its members are `{"tool": {"name", "classification", "art9_basis", "residency", "effect", "egress"}, "run": {"tenant", "principal",
+    /// "roles", "purpose", "lawful_basis", "annex_iii", "art22", "has_subject"}, "args": {…}}`; `docs/policy.md` says what each can be.
+    /// `art9_basis` is there for a special category alone. Besides, there may be `depth`, and `at`, the time to decide at.
+    #[arg(long, value_name = "FILE|JSON")]
     request: PathBuf,
-}
-
-/// A request as its author writes it down.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    tool: Tool,
-    run: Run,
-    #[serde(default)]
-    args: serde_json::Map<String, serde_json::Value>,
-    #[serde(default)]
-    depth: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tool {
-    name: String,
-    classification: String,
-    art9_basis: Option<String>,
-    residency: String,
-    effect: String,
-    egress: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Run {
-    tenant: String,
-    principal: String,
-    roles: Vec<String>,
-    purpose: String,
-    lawful_basis: String,
-    annex_iii: String,
-    art22: String,
-    has_subject: bool,
 }
 
 /// What `fuze policy explain` says.
@@ -120,39 +89,36 @@ impl Document for Explained {
 }
 
 pub(super) fn run(explain: &Explain, output: &Output) -> Result {
+    let asked = Asked::read(&explain.request)?;
     let engine = super::load(&explain.directory)?;
-    let text =
-        std::fs::read_to_string(&explain.request).map_err(|error| Problem::file(&explain.request, error))?;
-    let asked: Asked = serde_json::from_str(&text)
-        .map_err(|error| Problem::usage(format_args!("`{}`: {error}", explain.request.display())))?;
-    known(&asked).map_err(|why| Problem::usage(format_args!("`{}`: {why}", explain.request.display())))?;
-    let args = serde_json::Value::Object(asked.args.clone()).to_string();
-    let request = request(&asked, &args);
-    let scope = engine.scope_of(&asked.run.tenant).to_owned();
-    let input = fuze_policy::agent_tool::question(&request, &scope).map_err(Problem::usage)?;
-    let (answer, explanation) = analysis::explain(&engine, &input).map_err(Problem::failed)?;
+    let input = asked.input(&engine)?;
+    if let Some(doubt) = asked.doubt() {
+        output.say(&format!("note: {doubt}"));
+    }
+    let (answer, explanation) =
+        analysis::explain(asked.policies(&engine), &input).map_err(Problem::failed)?;
     let actions = explanation.actions.iter().map(action).collect();
     let decided = verdict(&input, &answer);
-    let (decision, by, obligation) = match &decided {
+    let (by, obligation) = match &decided {
         Ok(verdict) => {
-            let (word, obligation) = match &verdict.decision {
-                Decision::Allow => ("allow", verdict.approval.as_ref()),
-                Decision::RequiresApproval(obligation) => ("requires_approval", Some(obligation)),
-                Decision::Deny => ("deny", None),
+            let obligation = match &verdict.decision {
+                Decision::Allow => verdict.approval.as_ref(),
+                Decision::RequiresApproval(obligation) => Some(obligation),
+                Decision::Deny => None,
             };
-            (word, verdict.rule.to_string(), obligation)
+            (verdict.rule.to_string(), obligation)
         }
-        Err(error) => ("error", error.to_string(), None),
+        Err(error) => (error.to_string(), None),
     };
     let all = |names: &BTreeSet<String>| names.iter().map(|name| plain(name)).collect();
     let explained = Explained {
-        decision,
+        decision: word(&decided),
         by: plain(&by),
         approvers: obligation.map(|asked| u32::from(asked.approvers)),
         may_approve: obligation.and_then(|asked| asked.may_approve.as_ref()).map(all),
         trainings: obligation.map(|asked| all(&asked.trainings)).unwrap_or_default(),
         deadline_seconds: obligation.and_then(|asked| asked.deadline_seconds),
-        scope: plain(&scope),
+        scope: plain(&input.resource.scope),
         actions,
     };
     output.data(&explained, || shown(&explained))?;
@@ -160,53 +126,13 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     Ok(Ended::Well)
 }
 
-/// Whether the facts are words that a tool or a run can have: of another one nothing would be told but that no rule holds.
-fn known(asked: &Asked) -> std::result::Result<(), String> {
-    let (tool, run) = (&asked.tool, &asked.run);
-    let facts = [
-        ("tool", "classification", Some(&tool.classification)),
-        ("tool", "art9_basis", tool.art9_basis.as_ref()),
-        ("tool", "residency", Some(&tool.residency)),
-        ("tool", "effect", Some(&tool.effect)),
-        ("tool", "egress", Some(&tool.egress)),
-        ("run", "lawful_basis", Some(&run.lawful_basis)),
-        ("run", "annex_iii", Some(&run.annex_iii)),
-        ("run", "art22", Some(&run.art22)),
-    ];
-    for (of, name, word) in facts {
-        let (Some(word), Some(words)) = (word, analysis::words_of(name)) else { continue };
-        if !words.contains(&word.as_str()) {
-            return Err(format!(
-                "`{of}.{name}` is `{word}`, which does not exist; there are {}",
-                words.join(", ")
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn request<'a>(asked: &'a Asked, args: &'a str) -> Request<'a> {
-    let (tool, run) = (&asked.tool, &asked.run);
-    Request {
-        tool: ToolFacts {
-            name: &tool.name,
-            classification: &tool.classification,
-            art9_basis: tool.art9_basis.as_deref(),
-            residency: &tool.residency,
-            effect: &tool.effect,
-            egress: &tool.egress,
-        },
-        run: RunFacts {
-            tenant: &run.tenant,
-            principal: &run.principal,
-            roles: &run.roles,
-            purpose: &run.purpose,
-            lawful_basis: &run.lawful_basis,
-            annex_iii: &run.annex_iii,
-            art22: &run.art22,
-            has_subject: run.has_subject,
-        },
-        call: CallFacts { args: args.as_bytes(), depth: asked.depth },
+/// What was decided, in a word.
+pub(super) fn word(decided: &std::result::Result<Verdict, EngineError>) -> &'static str {
+    match decided.as_ref().map(|verdict| &verdict.decision) {
+        Ok(Decision::Allow) => "allow",
+        Ok(Decision::RequiresApproval(_)) => "requires_approval",
+        Ok(Decision::Deny) => "deny",
+        Err(_) => "error",
     }
 }
 
@@ -245,7 +171,8 @@ fn shown(explained: &Explained) -> String {
         "requires_approval" => UNSURE,
         _ => BAD,
     };
-    let mut text = format!("{style}{}{style:#} by {}\n", explained.decision, explained.by);
+    let by = if explained.decision == "error" { ": the run halts:" } else { " by" };
+    let mut text = format!("{style}{}{style:#}{by} {}\n", explained.decision, explained.by);
     if let Some(approvers) = explained.approvers {
         if explained.decision == "allow" {
             text += "  should the tool or the law demand an approval:\n";

@@ -6,10 +6,11 @@ use fuze_policy::migrate::migrate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Directory, Mend};
+use super::Directory;
+use crate::mend::{Mend, Place};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::text::{GOOD, UNSURE, plain};
+use crate::text::{GOOD, UNSURE};
 
 /// What to rewrite.
 #[derive(Debug, Args)]
@@ -26,8 +27,8 @@ pub(crate) struct Migrate {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Migrated {
     written: bool,
-    /// `file:line:column` of each effect that is rewritten.
-    rewritten: Vec<String>,
+    /// Each effect that is rewritten.
+    rewritten: Vec<Place>,
     /// What an author has to look at.
     to_decide: Vec<Mend>,
     /// What cannot be rewritten; then nothing is.
@@ -42,11 +43,12 @@ pub(super) fn run(migration: &Migrate, output: &Output) -> Result {
     let directory = &migration.at.directory;
     super::open(directory)?;
     let files = read_directory(directory).map_err(|problems| super::broken(directory, problems.all()))?;
+    super::some(directory, !files.policies.is_empty())?;
     let mut done =
         Migrated { written: false, rewritten: Vec::new(), to_decide: Vec::new(), problems: Vec::new() };
     match migrate(&files.policies) {
         Ok(migrated) => {
-            done.rewritten = migrated.rewritten.iter().map(|place| plain(&place.to_string())).collect();
+            done.rewritten = migrated.rewritten.iter().map(Place::from).collect();
             done.to_decide = Mend::all(&migrated.to_decide);
             if migration.write {
                 for source in &migrated.files {

@@ -7,8 +7,10 @@ use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::example::{self, Side};
-use super::{Directory, load};
+use super::example::{self, Decided, Side};
+use super::request::{Asked, not_json};
+use super::{Directory, about_tools, load};
+use crate::mend::{Mend, Place};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, GOOD, UNSURE, plain};
@@ -80,10 +82,8 @@ struct Found {
     lint: String,
     /// Whether it is no objection: that it could not be said whether there is one.
     note: bool,
-    file: String,
-    line: u32,
-    column: u32,
-    message: String,
+    #[serde(flatten)]
+    mend: Mend,
 }
 
 impl Document for Linted {
@@ -109,9 +109,9 @@ struct Judged {
     /// What shows that it is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     counterexample: Option<Shown>,
-    /// The same for people, with what each rule says to it.
+    /// The same for people, who read what was to be proven before it.
     #[serde(skip)]
-    example: Option<String>,
+    told: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -119,16 +119,22 @@ struct Judged {
 struct Shown {
     /// The policy's key, `#` and the rule's name.
     rule: String,
-    /// `file:line:column` of the rule; none if a decision was made by no rule.
+    /// Where the rule stands; none if a decision was made by no rule.
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<String>,
+    place: Option<Place>,
     explanation: String,
     /// When it has to be asked, in RFC 3339; without it that makes no difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
-    /// The `principal` and the `resource`, as a suite would write them; none for a rule that no request reaches.
+    /// The request that shows it: what `fuze policy explain --request` takes; none for a rule that no request reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<serde_json::Value>,
+    request: Option<Asked>,
+    /// The same as the `principal` and the `resource` of a suite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixtures: Option<serde_json::Value>,
+    /// What the policies say to it: of `diff`, the old ones first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decisions: Vec<Decided>,
 }
 
 impl Document for Proven {
@@ -137,16 +143,14 @@ impl Document for Proven {
 
 pub(super) fn lint(review: &Review, output: &Output) -> Result {
     let engine = load(&review.at.directory)?;
+    about_tools(&review.at.directory, &engine, output);
     let tools = tools(review.tools.as_deref())?;
     let findings: Vec<Found> = analysis::lint(&engine, &tools)
         .into_iter()
         .map(|finding| Found {
             lint: finding.lint.to_string(),
             note: finding.lint.is_note(),
-            file: plain(&finding.place.file),
-            line: finding.place.at.line,
-            column: finding.place.at.column,
-            message: plain(&finding.message),
+            mend: Mend::new((&finding.place).into(), &finding.message),
         })
         .collect();
     let well = findings.iter().all(|found| found.note);
@@ -154,9 +158,9 @@ pub(super) fn lint(review: &Review, output: &Output) -> Result {
     output.data(&linted, || {
         let mut text = String::new();
         for found in &linted.findings {
-            let Found { lint, note, file, line, column, message } = found;
+            let Found { lint, note, mend } = found;
             let (style, note) = if *note { (UNSURE, "note: ") } else { (BAD, "") };
-            text += &format!("{style}{file}:{line}:{column}{style:#}: {note}{message} ({lint})\n");
+            text += &format!("{style}{}{style:#}: {note}{} ({lint})\n", mend.place, mend.message);
         }
         if well { text + &format!("{GOOD}nothing to object to{GOOD:#}\n") } else { text }
     })?;
@@ -166,6 +170,7 @@ pub(super) fn lint(review: &Review, output: &Output) -> Result {
 pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
     let review = &prove.review;
     let engine = load(&review.at.directory)?;
+    about_tools(&review.at.directory, &engine, output);
     let tools = review.tools.is_some().then(|| tools(review.tools.as_deref())).transpose()?;
     let properties =
         [Property::never_auto("special_category"), Property::NothingCrossesTenants, Property::NoRuleIsDead];
@@ -175,7 +180,7 @@ pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
             Some(tools) => policies.for_tools(tools),
             None => policies,
         };
-        let sides = [Side { called: "decided", engine: &engine }];
+        let sides = [Side { called: "decided", directory: &review.at.directory, engine: &engine }];
         judged(&property.to_string(), &analysis::prove(policies, property), &sides)
     });
     report(judged.collect(), output)
@@ -183,14 +188,21 @@ pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
 
 pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
     let (old, new) = (load(&diff.old)?, load(&diff.new)?);
+    about_tools(&diff.old, &old, output);
+    about_tools(&diff.new, &new, output);
     let proof = analysis::diff(&old, Policies::from(&new).within(diff.cases.most));
-    let sides = [Side { called: "as it was", engine: &old }, Side { called: "as it shall be", engine: &new }];
+    let sides = [
+        Side { called: "as it was", directory: &diff.old, engine: &old },
+        Side { called: "as it shall be", directory: &diff.new, engine: &new },
+    ];
     report(vec![judged(&Property::AllowsNothingNew.to_string(), &proof, &sides)], output)
 }
 
 fn tools(file: Option<&Path>) -> Result<Tools> {
     let Some(file) = file else { return Ok(Tools::default()) };
     let text = std::fs::read_to_string(file).map_err(|error| Problem::file(file, error))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .map_err(|error| not_json(&file.to_string_lossy(), &error))?;
     Tools::from_json(&text).map_err(|error| Problem::usage(format_args!("`{}`: {error}", file.display())))
 }
 
@@ -202,13 +214,20 @@ fn judged(property: &str, proof: &Proof, sides: &[Side<'_>]) -> Judged {
     };
     let counterexample = proof.counterexample().map(|found| Shown {
         rule: plain(&found.rule),
-        place: found.place.as_ref().map(|place| plain(&place.to_string())),
+        place: found.place.as_ref().map(Place::from),
         explanation: plain(&found.explanation),
         at: found.time(),
-        request: found.request_json(),
+        request: example::asked(found),
+        fixtures: found.request_json(),
+        decisions: Decided::all(found, sides),
     });
-    let example = proof.counterexample().map(|found| example::text(found, sides));
-    Judged { property: plain(property), result, detail: plain(&proof.to_string()), counterexample, example }
+    let told = match proof {
+        Proof::Proven { cases: 1, .. } => "  one case was looked at\n".to_owned(),
+        Proof::Proven { cases, .. } => format!("  {cases} cases were looked at\n"),
+        Proof::Counterexample(found) => example::text(found, sides),
+        Proof::Unknown { reason, .. } => format!("  {}\n", plain(&reason.to_string())),
+    };
+    Judged { property: plain(property), result, detail: plain(&proof.to_string()), counterexample, told }
 }
 
 fn report(properties: Vec<Judged>, output: &Output) -> Result {
@@ -221,14 +240,14 @@ fn report(properties: Vec<Judged>, output: &Output) -> Result {
     let proven = Proven { holds: ended == Ended::Well, properties };
     output.data(&proven, || {
         let mut text = String::new();
-        for Judged { property, result, detail, example, .. } in &proven.properties {
+        for Judged { property, result, told, .. } in &proven.properties {
             let style = match *result {
                 "proven" => GOOD,
                 "broken" => BAD,
                 _ => UNSURE,
             };
             text += &format!("{style}{result}{style:#}  {property}\n");
-            text += &example.clone().unwrap_or_else(|| format!("  {detail}\n"));
+            text += told;
         }
         text
     })?;

@@ -5,7 +5,8 @@ use fuze_policy::suite::{self, CaseResult, Outcome, SuiteResult};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Directory, Mend};
+use super::Directory;
+use crate::mend::Mend;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, FAINT, GOOD, plain};
@@ -16,8 +17,13 @@ use crate::text::{BAD, FAINT, GOOD, plain};
 pub(crate) struct Tested {
     holds: bool,
     passed: usize,
+    /// Cases that were decided otherwise than expected.
     failed: usize,
+    /// Cases that could not be decided.
+    errored: usize,
     skipped: usize,
+    /// Suites that could not be run.
+    unreadable: usize,
     suites: Vec<Suite>,
 }
 
@@ -38,6 +44,9 @@ struct Suite {
 #[serde(rename_all = "camelCase")]
 struct Case {
     test: String,
+    /// Where the test stands in the suite's file.
+    line: u32,
+    column: u32,
     principal: String,
     resource: String,
     action: String,
@@ -63,8 +72,7 @@ pub(super) fn run(at: &Directory, output: &Output) -> Result {
             at.directory.display()
         )));
     }
-    let results =
-        suite::run_all(&at.directory, &files, &set).map_err(|error| Problem::lines(Ended::Failed, error))?;
+    let results = suite::run_all(&at.directory, &files, &set).map_err(broken)?;
     let suites: Vec<Suite> = results.iter().map(suite_of).collect();
     let count = |result: &str| {
         suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.result == result).count()
@@ -72,8 +80,10 @@ pub(super) fn run(at: &Directory, output: &Output) -> Result {
     let tested = Tested {
         holds: results.iter().all(SuiteResult::holds),
         passed: count("passed"),
-        failed: count("failed") + count("errored"),
+        failed: count("failed"),
+        errored: count("errored"),
         skipped: count("skipped"),
+        unreadable: suites.iter().filter(|suite| !suite.problems.is_empty()).count(),
         suites,
     };
     output.data(&tested, || text(&tested))?;
@@ -114,6 +124,8 @@ fn case_of(case: &CaseResult) -> Case {
     };
     Case {
         test: plain(&case.test),
+        line: case.at.line,
+        column: case.at.column,
         principal: plain(&case.principal),
         resource: plain(&case.resource),
         action: plain(&case.action),
@@ -126,19 +138,28 @@ fn text(tested: &Tested) -> String {
     let mut text = String::new();
     for suite in &tested.suites {
         let bad = suite.cases.iter().filter(|case| matches!(case.result, "failed" | "errored")).count();
-        let (style, word) = match (&suite.skipped, bad + suite.problems.len()) {
-            (Some(_), _) => (FAINT, "skipped".to_owned()),
-            (None, 0) => (GOOD, format!("{} passed", suite.cases.len())),
-            (None, bad) => (BAD, format!("{bad} of {} failed", suite.cases.len().max(bad))),
+        let (style, word) = match (&suite.skipped, suite.problems.len(), bad) {
+            (Some(_), ..) => (FAINT, "skipped".to_owned()),
+            (None, 0, 0) => (GOOD, format!("{} passed", suite.cases.len())),
+            (None, 0, bad) => (BAD, format!("{bad} of {} failed", suite.cases.len())),
+            (None, ..) => (BAD, "not run".to_owned()),
         };
-        text += &format!("{}  {FAINT}{}{FAINT:#}  {style}{word}{style:#}\n", suite.name, suite.file);
+        let name = if suite.name.is_empty() { String::new() } else { format!("{}  ", suite.name) };
+        text += &format!("{name}{FAINT}{}{FAINT:#}  {style}{word}{style:#}\n", suite.file);
         for problem in &suite.problems {
             text += &format!("  {}", problem.text());
         }
         for case in suite.cases.iter().filter(|case| matches!(case.result, "failed" | "errored")) {
-            text += &format!("  {}: {} · {} · {}\n", case.test, case.principal, case.resource, case.action);
+            let Case { test, line, column, principal, resource, action, .. } = case;
+            text +=
+                &format!("  {}:{line}:{column}: {test}: {principal} · {resource} · {action}\n", suite.file);
             text += &format!("    {BAD}{}{BAD:#}\n", case.detail.as_deref().unwrap_or_default());
         }
     }
-    text + &format!("{} passed, {} failed, {} skipped\n", tested.passed, tested.failed, tested.skipped)
+    let Tested { passed, failed, errored, skipped, unreadable, .. } = tested;
+    text += &format!("{passed} passed, {failed} failed, {errored} could not be decided, {skipped} skipped\n");
+    if *unreadable > 0 {
+        text += &format!("{unreadable} of {} suites not run\n", tested.suites.len());
+    }
+    text
 }

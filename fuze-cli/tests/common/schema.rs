@@ -65,7 +65,8 @@ fn holds(value: &Value, schema: &Value, root: &Value, at: &str) {
                 }
             }
             "$schema" | "$defs" | "title" | "description" | "format" | "default" => {}
-            "additionalProperties" => assert_eq!(says, &Value::Bool(true), "{at}"),
+            // `false` asks for what is held to above anyway.
+            "additionalProperties" => assert!(says.is_boolean(), "{at}: {says}"),
             other => panic!("{at}: `{other}` is a keyword that this test does not know"),
         }
     }

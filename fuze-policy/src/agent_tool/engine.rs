@@ -17,7 +17,9 @@ use crate::lower::{Answer, Table};
 use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, RuleId, Verdict};
 
 use super::manifest::{FILE, Manifest};
-use super::{INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, unasked, unreadable, widening};
+use super::{
+    INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, shared, unasked, unreadable, widening,
+};
 
 /// The engine's name in evidence. A change of what a policy means changes it.
 const NAME: &str = "cerbos/1";
@@ -94,6 +96,7 @@ impl Cerbos {
         let read = manifest.map(Manifest::read).transpose()?.unwrap_or_default();
         let set = PolicySet::load(&files.policies)?;
         let mut refused = unasked::find(&set);
+        refused.extend(shared::find(&set));
         refused.extend(read.judge(&widening::find(&set)));
         let globals = globals(&read);
         refused.extend(unreadable::find(&set, &globals));

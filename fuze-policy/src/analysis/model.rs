@@ -8,7 +8,7 @@ use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
 use super::logic::{Logic, Test, Truth};
 use super::says::{SayId, Says, constant};
-use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, PRINCIPAL, TENANT, TOOL_NAME};
+use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, Domain, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
 use super::{Policies, ToolDeclaration, Tools};
 use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
@@ -486,16 +486,17 @@ fn fresh(subject: Option<&Subject>, points: &BTreeSet<Point>, count: usize) -> V
         Some(Subject::Attribute(PRINCIPAL)) => "somebody",
         _ => "something-else",
     };
-    let mut fresh = Vec::new();
-    let mut number = 1;
-    while fresh.len() < count {
-        let text = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
-        if !points.contains(&Point::Text(text.as_str().into())) {
-            fresh.push(text);
-        }
-        number += 1;
-    }
-    fresh
+    // Of a list that may grow, a word that there is reads better than one that there may be.
+    let listed = match subject {
+        Some(Subject::Attribute(at)) => match ATTRIBUTES.get(*at).map(|attribute| attribute.domain) {
+            Some(Domain::Open(words)) => words,
+            _ => &[],
+        },
+        _ => &[],
+    };
+    let numbered = (1_usize..).map(|n| if n == 1 { name.to_owned() } else { format!("{name}-{n}") });
+    let all = listed.iter().map(|word| (*word).to_owned()).chain(numbered);
+    all.filter(|text| !points.contains(&Point::Text(text.as_str().into()))).take(count).collect()
 }
 
 /// A rule about tools.

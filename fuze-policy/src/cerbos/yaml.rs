@@ -5,6 +5,7 @@
 
 mod doubt;
 mod outdented;
+mod pairs;
 mod read;
 mod scalar;
 

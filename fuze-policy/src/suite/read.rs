@@ -186,6 +186,11 @@ fn expectation(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Expectati
         fields.named("actions", out, |node| match text_of(node).as_ref().map(|text| &*text.value) {
             Some("EFFECT_ALLOW") => Ok(Effect::Allow),
             Some("EFFECT_DENY") => Ok(Effect::Deny),
+            // What stood in a suite before its policies were rewritten by `fuze policy migrate`.
+            Some("EFFECT_REQUIRES_APPROVAL") => Err(
+                "`EFFECT_ALLOW` or `EFFECT_DENY` (where a person has to approve, in policies that `fuze policy migrate` has rewritten: \
+                 `EFFECT_ALLOW` for `invoke` and `EFFECT_DENY` for `invoke:auto`, both among the `actions` of the test)",
+            ),
             _ => Err("`EFFECT_ALLOW` or `EFFECT_DENY`"),
         });
     if actions.is_empty() && !fields.reported("actions") {

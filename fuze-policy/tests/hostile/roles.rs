@@ -119,6 +119,48 @@ fn a_tenants_role_policy_that_gives_parents_is_refused() {
     assert!(try_engine(&[root, role_policy("a", parents, "invoke")]).is_ok());
 }
 
+/// Seen on Cerbos 0.55: it remembers the outcome of a role policy's rule for all actions of a request, by the rule's number among those of
+/// its resource. Asked about both actions, `invoke:auto` would be decided by the condition of `invoke`, and nobody by its own.
+#[test]
+fn a_condition_of_one_action_that_would_settle_another_is_refused() {
+    let rule = |resource: &str, action: &str, more: &str| {
+        format!("    - {{resource: '{resource}', allowActions: ['{action}']{more}}}\n")
+    };
+    let read = ", condition: {match: {expr: R.attr.effect == \"read\"}}";
+    let small = ", condition: {match: {expr: R.attr.args.amount < 5}}";
+    let says = ", output: {when: {ruleActivated: '{}'}}";
+    let root = tools("", &[allow("a")]);
+    let load = |rules: &[String]| {
+        let head = "rolePolicy:\n  role: a\n  version: default\n  rules:\n";
+        try_engine(&[root.clone(), format!("{head}{}", rules.concat())]).map(drop)
+    };
+    for (first, second) in [
+        (rule("agent.tool", "invoke", read), rule("agent.*", "invoke:auto", small)),
+        (rule("*", "invoke", read), rule("agent.tool", "invoke:auto", small)),
+        (rule("*", "invoke:auto", small), rule("agent.*", "invoke", read)),
+        (rule("*", "invoke:auto", small), rule("agent.*", "invoke", says)),
+        (rule("*", "invoke", says), rule("agent.*", "invoke:auto", small)),
+    ] {
+        let error = load(&[first, second]).unwrap_err();
+        assert!(
+            error.contains(
+                "1.yaml:7:7: Cerbos 0.55 decides this rule and the one at 1.yaml:6:7 by one condition"
+            ),
+            "{error}"
+        );
+    }
+    // Rules for one resource have numbers of their own; what asks for nothing has no outcome; other actions are not asked about.
+    for (first, second) in [
+        (rule("agent.tool", "invoke", read), rule("agent.tool", "invoke:auto", small)),
+        (rule("agent.tool", "invoke", ""), rule("agent.*", "invoke:auto", small)),
+        (rule("agent.tool", "invoke", says), rule("agent.*", "invoke:auto", says)),
+        (rule("agent.tool", "invoke", read), rule("agent.*", "view", small)),
+        (rule("agent.tool", "invoke", read), rule("album*", "invoke:auto", small)),
+    ] {
+        assert_eq!(load(&[first.clone(), second.clone()]), Ok(()), "{first}{second}");
+    }
+}
+
 fn album(scope: &str) -> String {
     tools(scope, &[allow("admin")]).replace("agent.tool", "album")
 }

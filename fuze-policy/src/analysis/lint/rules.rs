@@ -49,7 +49,15 @@ fn never_asked(policies: &Policies<'_>, of: &RuleOf<'_>) -> Option<String> {
         return Some(format!("tools are decided by policies of the version `{VERSION}`, not `{version}`"));
     }
     (!of.is_asked()).then(|| {
-        format!("about a tool it is asked whether `{INVOKE}` and `{INVOKE_AUTO}` are allowed, nothing else")
+        let mut actions: Vec<String> = of.rows.iter().map(|row| format!("`{}`", row.action.as_str())).collect();
+        actions.extend(
+            of.of_role.iter().flat_map(|row| row.allow_actions.iter()).map(|glob| format!("`{}`", glob.as_str())),
+        );
+        actions.dedup();
+        format!(
+            "this rule is for {}; about a tool it is asked whether `{INVOKE}` and `{INVOKE_AUTO}` are allowed, nothing else",
+            actions.join(", ")
+        )
     })
 }
 

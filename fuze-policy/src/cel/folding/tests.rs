@@ -59,6 +59,8 @@ fn who_looks_into_constants_looks_at_nothing_else() {
     ] {
         assert_eq!(answer(source), Ok("true".to_owned()), "{source}");
     }
+    let long = "a".repeat(2_000);
+    assert_eq!(answer(&format!("('{long}' + 'b') in [R.attr.x, '{long}b']")), Ok("true".to_owned()));
     assert_eq!(answer("R.attr.l.map(i, R.attr.x in [])"), Ok("[false,false]".to_owned()));
 }
 

@@ -213,11 +213,11 @@ impl<'n> Fields<'n> {
             match read(value) {
                 Ok(value) => all.push(Named { name: key.clone(), name_at: *key_at, value }),
                 Err(wanted) => {
-                    out.add(
-                        &self.file,
-                        value.at,
-                        format!("`{key}` must be {wanted}, this is {}", value.kind()),
-                    );
+                    let this = match &value.value {
+                        Value::Text(text) => format!("`{}`", text.value),
+                        _ => value.kind().to_owned(),
+                    };
+                    out.add(&self.file, value.at, format!("`{key}` must be {wanted}, this is {this}"));
                 }
             }
         }

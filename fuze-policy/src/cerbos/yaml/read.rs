@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::doubt::Doubts;
 use super::outdented::Outdented;
-use super::{Entry, Layout, Node, Text, Value, scalar};
+use super::{Entry, Layout, Node, Text, Value, pairs, scalar};
 use crate::cerbos::problem::{Place, Position, Problem};
 
 /// How much a file may hold.
@@ -44,6 +44,7 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
         let message = "the file begins with a byte order mark, which Cerbos takes for a part of the first key: save it without";
         return Err(problem(Position::START, message.to_owned()));
     }
+    let text = &*pairs::joined(text);
     let mut outdented = Outdented::default();
     loop {
         match documents(outdented.text(text), limits, &outdented) {
@@ -64,8 +65,8 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
 
 fn not_yaml(info: &str) -> String {
     if info.contains("Unicode character escape") {
-        return "an escape here names no character; one beyond U+FFFF is not read from a pair such as \
-                `\\ud83d\\ude00`: write the character itself"
+        return "an escape here names no character: write the character itself; a pair such as `\\ud83d\\ude00` is read in \
+                a file that is JSON throughout, and nowhere else"
             .to_owned();
     }
     format!(

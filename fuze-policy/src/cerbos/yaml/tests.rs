@@ -242,8 +242,16 @@ fn what_both_read_the_same_is_taken() {
 
 #[test]
 fn a_pair_of_escapes_is_told_as_such() {
-    let told = refused("{\"a\": \"x \\ud83d\\ude00\"}", Limits::default());
-    assert!(told.starts_with("f.yaml:1:") && told.contains("write the character itself"), "{told}");
+    for half in ["a: \"x \\ud83d\\ude00\"", "{\"a\": \"x \\ud83d\"}"] {
+        let told = refused(half, Limits::default());
+        assert!(told.starts_with("f.yaml:1:") && told.contains("write the character itself"), "{told}");
+    }
+    // In JSON it is the character, and what comes after it stands where it stood.
+    let read = one("{\"a\": [\"x \\ud83d\\ude00\", \"\\\\ud83d\\\\ude00\"], \"b\": \"c\"}");
+    assert_eq!(read.to_json().unwrap(), serde_json::json!({"a": ["x 😀", "\\ud83d\\ude00"], "b": "c"}));
+    assert_eq!(read.entry("b").unwrap().key_at, Position { line: 1, column: 45 });
+    let told = refused("{\"a\": \"\\ud83d\\ude00\", \"b\": !!str c}", Limits::default());
+    assert!(told.starts_with("f.yaml:1:"), "{told}");
 }
 
 #[test]
