@@ -37,5 +37,5 @@ pub(crate) use glob::texts_told_apart;
 // For what else is written in YAML beside policies: manifests and test suites.
 pub(crate) use files::{read_file, split};
 pub(crate) use model::fields::{Fields, json_of, list_of, text_of};
-pub(crate) use names::{is_scope, is_word, parents, role_key};
+pub(crate) use names::{is_scope, is_word, parents, resource_key, role_key};
 pub(crate) use problem::Collector;

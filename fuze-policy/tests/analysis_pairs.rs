@@ -280,3 +280,24 @@ fn an_argument_may_say_what_a_declared_tool_is() {
         }
     }
 }
+
+/// -0.0 is equal to 0.0, and there are ways to tell them apart.
+#[test]
+fn zero_has_two_signs() {
+    for condition in [
+        "R.attr.args.n == 0.0 && 1.0 / R.attr.args.n < 0.0",
+        r#"string(R.attr.args.n) == "-0" && R.attr.args.n == 0"#,
+        "R.attr.args.a.n in [0] && 1.0 / R.attr.args.a.n < -1.0",
+    ] {
+        let (proof, set) = (never_alone(condition), set(condition).unwrap());
+        let found = proof.counterexample().unwrap_or_else(|| panic!("{condition}: {proof}"));
+        assert!(is_allowed(&set, found.request.as_ref().unwrap()), "{condition}: {found}");
+        assert!(found.to_string().contains("-0.0"), "{condition}: {found}");
+        let dead = prove(&set, &Property::NoRuleIsDead);
+        assert!(dead.is_proven(), "{condition}: {dead}");
+        let wider = diff(&self::set("false").unwrap(), &set);
+        assert!(wider.counterexample().is_some(), "{condition}: {wider}");
+    }
+    let proof = never_alone("R.attr.args.n == 0.0 && 1.0 / R.attr.args.n < 0.0 && 1.0 / R.attr.args.n > 0.0");
+    assert!(proof.is_proven(), "{proof}");
+}

@@ -330,6 +330,11 @@ fn is_boolean(expr: &Expr) -> bool {
 }
 
 impl Atom {
+    /// Whether it may look at any of the arguments: it takes hold of all of them, or computes which one it looks at.
+    pub(super) fn sees_all_arguments(&self) -> bool {
+        self.whole && self.of_args
+    }
+
     pub(super) fn new(expr: Expr, looks: Looks, vars: Vec<VarId>, stands: &Expression) -> Self {
         Self {
             boolean: is_boolean(&expr),

@@ -69,6 +69,22 @@ impl Cell {
 
     pub(super) const MISSING: Self = Self { json: None, region: false, opens: false };
 
+    /// Whether it is a text.
+    pub(super) fn is_some_text(&self) -> bool {
+        matches!(self.json, Some(Json::String(_)))
+    }
+
+    /// Whether two values are both texts, both numbers and so on.
+    pub(super) fn is_of_kind(&self, other: &Self) -> bool {
+        let kind = |cell: &Self| cell.json.as_ref().map(std::mem::discriminant);
+        kind(self) == kind(other)
+    }
+
+    /// Whether it stands for all lists, or for all mappings.
+    pub(super) fn is_structure(&self) -> bool {
+        self.region && matches!(self.json, Some(Json::Array(_) | Json::Object(_)))
+    }
+
     pub(super) fn is_text(&self, text: &str) -> bool {
         self.json.as_ref().and_then(Json::as_str) == Some(text)
     }
@@ -140,6 +156,10 @@ impl Known<'_> {
         let mut cells = vec![];
         for (at, value) in named.iter().enumerate() {
             cells.push(Cell::point(number(*value)));
+            if *value == 0.0 {
+                // Equal, and not the same: `1.0 / x` and `string(x)` tell it apart.
+                cells.push(Cell::point(-0.0));
+            }
             // A whole number of the policy may lie between two doubles: those beside the nearest are cells of their own.
             if value.abs() >= WHOLE {
                 cells.extend([value.next_down(), value.next_up()].map(number).map(Cell::point));

@@ -15,11 +15,14 @@ use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cel::{Expr, Kind, Map, Root};
 use crate::cerbos::closing::{Closing, split};
 use crate::cerbos::{
-    CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom,
+    CheckParams, Condition, Expression, Params, PolicyKind, PolicySet, RoleRow, Row, Rule, Whom, resource_key,
 };
 
 /// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
+
+/// What the name of an argument has in it that names a tenant.
+const TENANT_IN_NAMES: &str = "tenant";
 
 /// The number of a cell in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +112,10 @@ impl<'p> Model<'p> {
         for (salt, policies) in policies.iter().enumerate() {
             model.bundle(policies, salt);
         }
+        if tenants_in_arguments && model.atoms.iter().any(Atom::sees_all_arguments) {
+            // Whatever sees all of them, or one whose name is computed, may look at one that nobody names.
+            model.var(&Subject::Argument(vec![TENANT_IN_NAMES.into()]));
+        }
         model.make_cells(tools, tenants_in_arguments, samples);
         model
     }
@@ -149,6 +156,13 @@ impl<'p> Model<'p> {
         for row in set.role_rows() {
             condition(self, row.rule.condition.as_ref(), &row.rule.params);
             output(self, &row.rule);
+        }
+        // A condition can ask for any derived role of its policy, also for one that rules for other actions name.
+        for scope in set.resources.keys() {
+            let roles = set.derived_roles.get(resource_key(KIND, VERSION, scope).as_str());
+            for role in roles.into_iter().flatten() {
+                condition(self, role.condition.as_ref(), &role.params);
+            }
         }
         let params = CheckParams { now, ..policies.params.clone() };
         self.bundles.push(Bundle { set, params, tests, says });
@@ -321,7 +335,7 @@ impl<'p> Model<'p> {
         let ids = (0..self.vars.len()).map(|at| VarId(at as u32));
         ids.filter(|id| match self.variable(*id).map(|variable| &variable.subject) {
             Some(Subject::Argument(keys)) => {
-                keys.last().is_some_and(|key| key.to_lowercase().contains("tenant")) || about_tenants(*id)
+                keys.iter().any(|key| key.to_lowercase().contains(TENANT_IN_NAMES)) || about_tenants(*id)
             }
             _ => false,
         })
@@ -340,6 +354,10 @@ impl<'p> Model<'p> {
             for var in &atom.vars {
                 atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
             }
+        }
+        for atom in self.atoms.iter().filter(|atom| tenants_in_arguments && atom.sees_all_arguments()) {
+            let texts = atom.points.iter().filter(|point| matches!(point, Point::Text(_)));
+            texts.for_each(|point| note(TENANT, point.clone()));
         }
         let opaque = self.atoms.iter().filter(|atom| samples && atom.form == Form::Points);
         for (atom, var) in opaque.flat_map(|atom| atom.vars.iter().map(move |var| (atom, var))) {

@@ -20,7 +20,8 @@ pub enum Property {
     },
     /// No ALLOW for a run of a tenant rests on a policy of a scope that is neither the tenant's own nor the root; and no argument that
     /// names another tenant unlocks what the tenant's own name would not. An argument names a tenant if a condition compares it with
-    /// `P.attr.tenant`, with a scope of the set, or if its name has `tenant` in it.
+    /// `P.attr.tenant`, with a scope of the set, or if its name has `tenant` in it; a list or a mapping, if it has such a name in it. What
+    /// sees all arguments, or computes which it looks at, may look at one that names a tenant.
     NothingCrossesTenants,
     /// Each rule about tools is reached by some request and holds for it: of a role policy's rule, its role may do by it what it names.
     NoRuleIsDead,

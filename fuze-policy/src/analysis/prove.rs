@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::atoms::VarId;
 use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
@@ -11,8 +13,9 @@ use super::memo::Memo;
 use super::model::{CellId, Model, rules};
 use super::outcome::{Outcome, Reach, people};
 use super::same::decide_alike;
-use super::search::Search;
+use super::search::{Forced, Search};
 use super::vocabulary::TENANT;
+use super::witness::Values;
 use super::{Counterexample, Policies, Proof, Property, Reason};
 use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
 use crate::cerbos::{CheckInput, Effect, Place, PolicySet, Rule};
@@ -131,13 +134,29 @@ fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let property = Property::NothingCrossesTenants;
     let model = Model::new(&[policies], true);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
-    let arguments = model.tenant_arguments();
     let mut run = Run::new(&property, policies);
-    let found = run.each(&frames, &model, |run, search| {
-        other_scope(run, search, policies.set)
-            .or_else(|| arguments.iter().find_map(|argument| unlocked(run, search, *argument, policies.set)))
-    });
+    let mut found = run.each(&frames, &model, |run, search| other_scope(run, search, policies.set));
+    // Each on its own: what is free comes out in every way for each, and not for all of them together.
+    let foreign = foreign(&model);
+    let share = confirm::MOST_IN_ALL / foreign.len().max(1);
+    for foreign in foreign {
+        if found.is_none() && !run.too_many {
+            run.tries_left = share.max(LEAST_TRIES);
+            found = run.each(&frames, &model, |run, search| unlocked(run, search, foreign, policies.set));
+        }
+    }
     run.end(&frames, found)
+}
+
+/// Each argument that names tenants, with what it can be that names another: a tenant, or a list or mapping in which one may be.
+fn foreign(model: &Model<'_>) -> Vec<Forced> {
+    let tenants = model.cells_of(VarId(TENANT as u32));
+    let arguments = model.tenant_arguments();
+    let of = |var: VarId| {
+        let structures = model.cells_of(var).iter().filter(|cell| model.cell(**cell).is_structure());
+        structures.chain(tenants).map(move |cell| Forced { var, cell: *cell, second: false })
+    };
+    arguments.into_iter().flat_map(of).collect()
 }
 
 /// An ALLOW of a scope that is neither the tenant's own nor the root.
@@ -167,46 +186,82 @@ fn other_scope(run: &mut Run<'_>, search: &mut Search<'_, '_>, set: &PolicySet) 
 fn unlocked(
     run: &mut Run<'_>,
     search: &mut Search<'_, '_>,
-    argument: VarId,
+    foreign: Forced,
     set: &PolicySet,
 ) -> Option<Counterexample> {
     let model = search.model;
     let own = search.cell(VarId(TENANT as u32))?;
-    let tenants = &model.variable(VarId(TENANT as u32))?.cells;
-    for other in tenants.iter().filter(|other| **other != own) {
-        let foreign = with(search, argument, *other);
-        if foreign == Outcome::Nothing || foreign.is_at_most(&with(search, argument, own)) {
-            continue;
-        }
-        search.forced = Some((argument, *other));
-        let found = run.confirm(search, |search, values| {
-            let [real] = one(confirm::decide(search, values))?;
-            let mut honest = values.clone();
-            honest.set(model, argument, model.cell(own));
-            let [with_own] = one(confirm::decide(search, &honest))?;
-            (!real.outcome.is_at_most(&with_own.outcome)).then(|| {
-                let (foreign, own) = (real.outcome.reach().words(), with_own.outcome.reach().words());
-                let explanation = if foreign == own {
-                    "an argument that names another tenant needs less of an approval than the run's own tenant there"
-                        .to_owned()
-                } else {
-                    format!(
-                        "an argument that names another tenant makes {foreign} what the run's own tenant there leaves {own}"
-                    )
-                };
-                counterexample(&Property::NothingCrossesTenants, set, &real, INVOKE, explanation)
-            })
-        });
-        search.forced = None;
-        if found.is_some() {
-            return found;
-        }
+    let honest = if model.cell(foreign.cell).is_structure() {
+        Forced { second: true, ..foreign }
+    } else {
+        Forced { cell: own, ..foreign }
+    };
+    if foreign == honest {
+        return None;
     }
-    None
+    let came = with(search, foreign);
+    if came == Outcome::Nothing || came.is_at_most(&with(search, honest)) {
+        return None;
+    }
+    search.forced = Some(foreign);
+    let found = run.confirm(search, |search, values| {
+        let honest = honest_values(model, values, foreign.var, own)?;
+        let [real] = one(confirm::decide(search, values))?;
+        let [with_own] = one(confirm::decide(search, &honest))?;
+        (!real.outcome.is_at_most(&with_own.outcome)).then(|| {
+            let (foreign, own) = (real.outcome.reach().words(), with_own.outcome.reach().words());
+            let explanation = if foreign == own {
+                "an argument that names another tenant needs less of an approval than the run's own tenant there"
+                    .to_owned()
+            } else {
+                format!(
+                    "an argument that names another tenant makes {foreign} what the run's own tenant there leaves {own}"
+                )
+            };
+            counterexample(&Property::NothingCrossesTenants, set, &real, INVOKE, explanation)
+        })
+    });
+    search.forced = None;
+    found
 }
 
-fn with(search: &mut Search<'_, '_>, var: VarId, cell: CellId) -> Outcome {
-    search.forced = Some((var, cell));
+/// The same with the tenant's own name where an argument has another's; `None` if it has none.
+fn honest_values(model: &Model<'_>, values: &Values, argument: VarId, own: CellId) -> Option<Values> {
+    let own = model.cell(own).json.as_ref()?.as_str()?;
+    let tenants: Vec<&str> = model
+        .cells_of(VarId(TENANT as u32))
+        .iter()
+        .filter_map(|cell| model.cell(*cell).json.as_ref()?.as_str())
+        .filter(|tenant| *tenant != own)
+        .collect();
+    let named = values.get(model, argument)?;
+    let honest = match &named {
+        Json::String(_) => Json::from(own),
+        _ => renamed(&named, &tenants, own),
+    };
+    (honest != named).then(|| {
+        let mut values = values.clone();
+        values.put(model, argument, Json::Null);
+        values.put(model, argument, honest);
+        values
+    })
+}
+
+/// A value in which other tenants are called as the run's own.
+fn renamed(json: &Json, tenants: &[&str], own: &str) -> Json {
+    let name = |text: &str| if tenants.contains(&text) { own.to_owned() } else { text.to_owned() };
+    match json {
+        Json::String(text) => Json::String(name(text)),
+        Json::Array(items) => items.iter().map(|item| renamed(item, tenants, own)).collect(),
+        Json::Object(members) => {
+            members.iter().map(|(key, value)| (name(key), renamed(value, tenants, own))).collect()
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => json.clone(),
+    }
+}
+
+fn with(search: &mut Search<'_, '_>, forced: Forced) -> Outcome {
+    search.forced = Some(forced);
     let found = outcome(search, 0);
     search.forced = None;
     found
@@ -311,7 +366,7 @@ impl<'r> Run<'r> {
         mut visit: impl FnMut(&mut Self, &mut Search<'m, 'p>) -> Option<T>,
     ) -> Option<T> {
         let mut memo = Memo::default();
-        self.too_many = frames.too_many;
+        self.too_many |= frames.too_many;
         for frame in &frames.all {
             let mut search = Search::new(model, frame, memo);
             loop {
@@ -336,7 +391,7 @@ impl<'r> Run<'r> {
     fn confirm<T>(
         &mut self,
         search: &mut Search<'_, '_>,
-        really: impl FnMut(&Search<'_, '_>, &super::witness::Values) -> Option<T>,
+        really: impl FnMut(&Search<'_, '_>, &Values) -> Option<T>,
     ) -> Option<T> {
         let found = confirm::find(search, &mut self.tries_left, really);
         if found.is_none() {
@@ -417,3 +472,6 @@ fn two(mut all: Vec<Real>) -> Option<[Real; 2]> {
     let after = all.pop()?;
     Some([all.pop()?, after])
 }
+
+/// Requests that are tried at least for each way in which an argument can name another tenant.
+const LEAST_TRIES: usize = 1024;

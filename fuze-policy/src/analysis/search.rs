@@ -31,7 +31,16 @@ pub(super) struct Where {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Salt {
     place: usize,
-    forced: Option<CellId>,
+    forced: Option<(CellId, bool)>,
+}
+
+/// A variable that has a cell, whatever is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Forced {
+    pub(super) var: VarId,
+    pub(super) cell: CellId,
+    /// Of two values that the cell stands for, the second: what cannot be decided for the cell may come out otherwise for it.
+    pub(super) second: bool,
 }
 
 /// What is chosen that has no cells.
@@ -74,8 +83,7 @@ pub(super) struct Search<'m, 'p> {
     left: Vec<CellSet>,
     chosen: BTreeMap<Slot, usize>,
     trail: Vec<Choice>,
-    /// A variable that is to have this cell, whatever is left of it.
-    pub(super) forced: Option<(VarId, CellId)>,
+    pub(super) forced: Option<Forced>,
 }
 
 impl Axis {
@@ -173,8 +181,8 @@ impl<'m, 'p> Search<'m, 'p> {
     }
 
     fn source(&mut self, var: VarId) -> Source {
-        if let Some((_, cell)) = self.forced.filter(|(forced, _)| *forced == var) {
-            return Source::Is(Some(cell));
+        if let Some(forced) = self.forced.filter(|forced| forced.var == var) {
+            return Source::Is(Some(forced.cell));
         }
         let model = self.model;
         let Some(variable) = model.variable(var) else { return Source::Is(None) };
@@ -244,7 +252,7 @@ impl<'m, 'p> Search<'m, 'p> {
     fn settled(&self, id: AtomId, at: Where) -> Option<Truth> {
         let atom = self.model.atom(id)?;
         let plain = |var: &VarId| {
-            let forced = self.forced.is_some_and(|(forced, _)| forced == *var);
+            let forced = self.forced.is_some_and(|forced| forced.var == *var);
             let variable = self.model.variable(*var).filter(|_| !forced && self.model.tools.is_empty())?;
             let basis = variable.subject == Subject::Attribute(ART9_BASIS);
             (variable.within.is_empty() && !basis).then_some(*var)
@@ -373,10 +381,11 @@ impl<'m, 'p> Search<'m, 'p> {
                 Form::Cells => true,
                 Form::Equality => {
                     let unknown: Vec<&Cell> = unknown.collect();
-                    unknown.len() < 2
-                        || unknown
-                            .iter()
-                            .all(|cell| cell.json.as_ref().is_some_and(serde_json::Value::is_string))
+                    // Texts of two regions are cells of their own, and what is of different kinds is never equal.
+                    match unknown.as_slice() {
+                        [one, other] => one.is_some_text() && other.is_some_text() || !one.is_of_kind(other),
+                        _ => true,
+                    }
                 }
                 Form::Points => unknown.next().is_none(),
                 Form::Free => false,
@@ -442,7 +451,7 @@ impl<'m, 'p> Search<'m, 'p> {
             (false, true) => 1 + at.bundle * MOST_LEVELS,
             (false, false) => 0,
         };
-        let forced = self.forced.filter(|(forced, _)| {
+        let forced = self.forced.filter(|Forced { var: forced, .. }| {
             let about = |var: &VarId| {
                 let within = |inner: VarId, outer: VarId| {
                     self.model.variable(inner).is_some_and(|variable| variable.within.contains(&outer))
@@ -451,7 +460,7 @@ impl<'m, 'p> Search<'m, 'p> {
             };
             atom.whole || atom.vars.iter().any(about)
         });
-        Salt { place, forced: forced.map(|(_, cell)| cell) }
+        Salt { place, forced: forced.map(|forced| (forced.cell, forced.second)) }
     }
 
     /// The atoms of this case that were chosen how to come out.
@@ -482,7 +491,7 @@ impl<'m, 'p> Search<'m, 'p> {
             let is_set = match variable.subject {
                 Subject::Attribute(_) => true,
                 Subject::Argument(_) | Subject::Now => {
-                    let forced = self.forced.is_some_and(|(forced, _)| forced == var);
+                    let forced = self.forced.is_some_and(|forced| forced.var == var);
                     forced || self.is_cut(var)
                 }
             };
