@@ -1,9 +1,9 @@
 //! Where a run's files come from. Each can be read more than once.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use fuze_evidence::files::open_regular;
 use fuze_evidence::sink::MemoryRun;
 
 /// One of a run's files.
@@ -42,19 +42,6 @@ pub trait RunSource {
     /// # Errors
     /// The operating system's or the store's own.
     fn open(&self, file: RunFile) -> io::Result<Box<dyn BufRead + '_>>;
-}
-
-/// Opens a regular file, or a link to one: a device may never end, and a pipe that nobody writes to never begins.
-///
-/// # Errors
-/// When it is none, or the operating system's own.
-pub fn open_regular(path: &Path) -> io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
-        let why =
-            "expected a regular file, found a directory, a device or a pipe; copy what it gives into a file";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    }
-    File::open(path)
 }
 
 /// A run's directory.

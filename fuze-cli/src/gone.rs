@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use fuze_evidence::annex::{Erased, Event};
+use fuze_evidence::files::MAX_ANNEX_BYTES;
 use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{Annex, Name, RunId, Timestamp};
 
 use crate::outcome::{Problem, Result};
-use crate::place::MAX_ANNEX_BYTES;
 use crate::trust::read;
 
 /// What an annex says of a run that was erased as a whole.

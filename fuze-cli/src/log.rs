@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use fuze_audit::source::open_regular;
 use fuze_audit::{Accounts, GatherError, RunRoots, Trust};
 use fuze_evidence::anchor::LeafKind;
+use fuze_evidence::files::open_regular;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{RunId, Timestamp};
@@ -50,7 +50,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME")]
         as_of: Option<Timestamp>,
         /// Evidence that must account for every run in the log: a store, a directory with `runs`, a run's directory or a bundle;
-        /// repeat it for several. A leaf of which none of it has the run is a finding: somebody left a run out.
+        /// repeat it for several. A leaf of which none of it has the run is a finding: somebody left a run out. Each run is verified.
         #[arg(long = "accounted-by", value_name = "PATH", requires = "keys")]
         accounted_by: Vec<PathBuf>,
         #[command(flatten)]
@@ -121,7 +121,8 @@ pub(crate) struct Audited {
     accounted_by: Vec<String>,
     /// Runs that never closed or were left out, tags used twice, leaves that cannot be read.
     findings: Vec<String>,
-    /// Leaves that can be of runs that were erased as a whole at the end of their last retention window, as the annexes of the evidence say.
+    /// Leaves that can be of runs that were erased as a whole at the end of their last retention window, as the annexes of the evidence say;
+    /// and runs that cannot be verified.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unaccounted: Vec<String>,
     /// Whether the log begins with the tree of the earlier checkpoint, if one was given.
@@ -193,15 +194,18 @@ fn verify(
             }
         })
         .map_err(failed)?;
-    let mut gone = BTreeMap::new();
+    drop(progress);
+    let (mut gone, mut troubles) = (BTreeMap::new(), Vec::new());
     for path in &evidence.paths {
-        evidence.account(path, &mut accounts, &policy)?;
+        evidence.account(path, &mut accounts, &policy, &mut troubles)?;
         gone.extend(evidence.gone(path)?);
     }
-    drop(progress);
     let findings = monitor.report(as_of.map_or_else(now, Ok)?);
-    let (left_out, unaccounted) = left_out(&accounts, gone.len());
-    let findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
+    let (left_out, mut unaccounted) = left_out(&accounts, gone.len());
+    let mut findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
+    for (ended, told) in troubles {
+        if ended == Ended::Failed { findings.push(told) } else { unaccounted.push(told) }
+    }
     let extends_earlier = earlier
         .map(|path| {
             let octets = read(&path, 1 << 20)?;
@@ -210,9 +214,14 @@ fn verify(
                 Err(_) => Note::read(&octets),
             };
             let note = note.map_err(|error| Problem::file(&path, error))?;
-            let old = policy
-                .verify(note)
-                .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
+            let old = policy.verify(note).map_err(|error| {
+                let told = format!("`{}`: {error}", path.display());
+                // Nothing is known to be wrong with another log's, or with one from before the witnesses.
+                match error {
+                    PolicyError::LogSignature { .. } | PolicyError::Witnesses { .. } => Problem::cannot(told),
+                    _ => Problem::failed(told),
+                }
+            })?;
             reader.consistency(old.checkpoint(), verified.checkpoint()).map(|_| true).map_err(|error| {
                 Problem::failed(format_args!(
                     "the log does not begin with the earlier tree: it was rolled back or forked: {error}"
@@ -279,7 +288,14 @@ impl Evidence {
         from_all_annexes(path, &keys)
     }
 
-    fn account(&self, path: &Path, accounts: &mut Accounts, policy: &Policy) -> Result<()> {
+    /// Takes the leaves of the runs at `path`. A run whose evidence is not what it was accounts for itself, and its `troubles` are told.
+    fn account(
+        &self,
+        path: &Path,
+        accounts: &mut Accounts,
+        policy: &Policy,
+        troubles: &mut Vec<(Ended, String)>,
+    ) -> Result<()> {
         let sources = match Place::all(path)? {
             Places::Bundle(path) => {
                 let trust = self.keys.iter().map(PublicKey::id).fold(Trust::new(), Trust::run_key);
@@ -299,6 +315,11 @@ impl Evidence {
                     GatherError::Io(_) => Problem::file(path, error),
                     other => Problem::failed(format_args!("`{}`: {other}", path.display())),
                 })?;
+                let trusted = || self.keys.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
+                let run = source.run_id().map_or_else(String::new, |run| format!("run {run}: "));
+                let told = |why| format!("{run}its evidence is here, and does not verify: {why}");
+                troubles
+                    .extend(audit::verify::trouble(&source, trusted)?.map(|(ended, why)| (ended, told(why))));
             }
         }
         Ok(())

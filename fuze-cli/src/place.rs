@@ -5,11 +5,9 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use fuze_agent::store::StoreError;
-use fuze_audit::{
-    RunDirectory, RunSource,
-    source::{RunFile, open_regular},
-};
+use fuze_audit::{RunDirectory, RunSource, source::RunFile};
 use fuze_evidence::annex::{self, Annex};
+use fuze_evidence::files::{MAX_ANNEX_BYTES, open_regular};
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Replay, replay};
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
@@ -25,8 +23,6 @@ pub(crate) const STORE: &str = "fuze.sqlite";
 const RECORDS: &str = "records.jsonl";
 /// As long as a line of records may be (`docs/evidence-format.md`).
 const MAX_LINE_BYTES: u64 = 16 << 20;
-/// Longer is no annex that this command reads into memory.
-pub(crate) const MAX_ANNEX_BYTES: u64 = 256 << 20;
 
 /// Which annex explains what is gone of a run.
 #[derive(Debug, Default, clap::Args)]

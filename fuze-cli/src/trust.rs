@@ -1,11 +1,10 @@
 //! What the auditor trusts, from outside the evidence: keys by their octets or ids, and what opens content.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fuze_audit::source::open_regular;
-use fuze_evidence::keys::history::{KeyHistory, MAX_BYTES, Standing};
+use fuze_evidence::files::read_regular;
+use fuze_evidence::keys::history::{KeyHistory, KeyRole, MAX_BYTES, Standing};
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile};
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Report, TrustedKeys};
@@ -23,7 +22,8 @@ pub(crate) struct TrustArgs {
     /// A public key that may sign runs: 64 hexadecimal digits, or a file with them or with a PEM public key.
     #[arg(long = "key", value_name = "KEY|FILE")]
     keys: Vec<String>,
-    /// A history of keys that may sign runs; its first key is named with `--root-key`. Where it knows a key, it decides.
+    /// A history of keys that may sign runs of its deployment; its first key is named with `--root-key`. About a key that it knows it
+    /// decides, whether that is named with `--key` or not.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     key_history: Option<PathBuf>,
     /// The id of the first key of the history, known from elsewhere: of `--key-history`, or of the one that a bundle brings.
@@ -178,8 +178,9 @@ impl Trust {
 
     /// For bundles, which bring the keys themselves.
     pub(crate) fn for_bundles(&self, believed: &Believed) -> fuze_audit::Trust {
-        let ids = self.keys.iter().map(PublicKey::id).chain(self.root);
+        let ids = self.keys.iter().map(PublicKey::id);
         let trust = ids.fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
+        let trust = self.root.into_iter().fold(trust, fuze_audit::Trust::first_key);
         let trust = self.history.iter().cloned().fold(trust, fuze_audit::Trust::history);
         let trust = believed.policy.iter().cloned().fold(trust, fuze_audit::Trust::log);
         believed.revocations.iter().cloned().fold(trust, fuze_audit::Trust::revocation)
@@ -244,23 +245,22 @@ impl Trust {
 
 /// Reads a key history whose first key is `root`.
 pub(crate) fn history(path: &Path, root: Hash) -> Result<KeyHistory> {
-    KeyHistory::read(&read(path, MAX_BYTES as u64)?, root)
-        .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))
+    let history = KeyHistory::read(&read(path, MAX_BYTES as u64)?, root)
+        .map_err(|error| Problem::failed(format_args!("`{}`: {error}", path.display())))?;
+    if history.role() == KeyRole::Run {
+        return Ok(history);
+    }
+    Err(Problem::usage(format_args!(
+        "`{}`: it is a history of keys for the role `{}`, and runs are signed by keys of the role `{}`; name their history",
+        path.display(),
+        history.role(),
+        KeyRole::Run
+    )))
 }
 
 /// Reads a regular file of at most `limit` octets, however many it says that it has.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let failed = |error| Problem::file(path, error);
-    let file = open_regular(path).map_err(failed)?;
-    let mut octets = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut octets).map_err(failed)?;
-    if octets.len() as u64 > limit {
-        return Err(Problem::file(
-            path,
-            format_args!("it is longer than {limit} octets, the most expected here"),
-        ));
-    }
-    Ok(octets)
+    read_regular(path, limit).map_err(|error| Problem::file(path, error))
 }
 
 /// 64 hexadecimal digits, or a file that holds them or a PEM public key; `option` is how it was given.

@@ -32,7 +32,7 @@ use crate::sink::SinkError;
 use crate::time::Timestamp;
 use crate::verify::VerifyError;
 
-pub use archive::{Archive, GaveUp, PersonErased, Recovered};
+pub use archive::{Archive, GaveUp, KeysAlone, PersonErased, Recovered};
 pub use facts::{Close, Partition, RunFacts};
 pub(crate) use plan::reaches;
 pub use plan::{Change, Lines, Plan, Replacement};

@@ -17,6 +17,7 @@ pub mod content;
 mod crypto;
 pub mod disclose;
 pub mod erase;
+pub mod files;
 pub mod hash;
 pub mod jcs;
 pub mod keys;

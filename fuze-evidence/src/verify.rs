@@ -14,14 +14,14 @@ mod report;
 mod run;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::annex::Annex;
+use crate::files::open_regular;
 use crate::hash::Hash;
-use crate::keys::history::{KeyHistory, KeyRole, Standing};
+use crate::keys::history::{KeyHistory, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
 use crate::name::Name;
 use crate::record::RunId;
@@ -70,7 +70,8 @@ impl<'k> TrustedKeys<'k> {
         self
     }
 
-    /// Runs of the history's origin signed by a key that was in force when they began are accepted.
+    /// Runs of the history's origin signed by a key that was in force when they began are accepted. About a key that it knows it decides,
+    /// whoever else trusts that key, and whatever deployment a run says it is of.
     #[must_use]
     pub fn history(mut self, history: KeyHistory) -> Self {
         self.histories.push(history);
@@ -92,9 +93,13 @@ impl<'k> TrustedKeys<'k> {
 
     /// The key `id`, if it may sign for runs of `origin` at `at`.
     pub(crate) fn key_at(&self, id: &KeyId, origin: &Name, at: Timestamp) -> Result<RunKey, String> {
-        let of_origin = |history: &&KeyHistory| history.role() == KeyRole::Run && history.origin() == origin;
+        let knowing = || self.histories.iter().filter(|history| history.knows(id));
+        // Whoever stole a key that was replaced or revoked could name a deployment of which no history was given.
+        if let Some(why) = knowing().find_map(|history| history.refuses_runs(origin)) {
+            return Err(format!("it is signed by the key {id}, which {why}"));
+        }
         let (mut why, mut in_force) = (None, None);
-        for history in self.histories.iter().filter(of_origin) {
+        for history in knowing() {
             match history.standing(id, at) {
                 Standing::Unknown => {}
                 Standing::InForce(key) => in_force = Some(key),
@@ -267,7 +272,7 @@ pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError
 pub fn verify_with(path: &Path, keys: &TrustedKeys<'_>, options: &Options) -> Result<Report, VerifyError> {
     let io = |path: &Path, source| VerifyError::Io { path: path.to_owned(), source };
     let open = |path: &Path| -> Result<Box<dyn BufRead>, VerifyError> {
-        let file = File::open(path).map_err(|e| io(path, e))?;
+        let file = open_regular(path).map_err(|e| io(path, e))?;
         Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
     };
     if !std::fs::metadata(path).map_err(|e| io(path, e))?.is_dir() {

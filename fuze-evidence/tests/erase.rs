@@ -14,7 +14,7 @@ use fuze_evidence::annex::{
     AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
 };
 use fuze_evidence::disclose::{Choice, DiscloseError, disclose_run};
-use fuze_evidence::erase::{Done, EraseError, Order, Repeat, Target};
+use fuze_evidence::erase::{Done, EraseError, KeysAlone, Order, Repeat, Target};
 use fuze_evidence::keys::SubjectKeys as _;
 use fuze_evidence::verify::{ContentCounts, Report, TrustedKeys, VerifyError, What, verify};
 use fuze_evidence::{Hash, Timestamp, sha256};
@@ -213,7 +213,7 @@ fn all_runs_of_a_person_are_found_and_those_that_are_held_stay() {
     let orphan = name("s-orphan");
     desk.subjects.create(&orphan, person(&desk.tenant)).unwrap();
     let hold = Hold { scope: HoldScope::Run(held.run), reason: HoldReason::LegalClaims };
-    let archive = desk.archive();
+    let archive = desk.archive().keys_alone(KeysAlone::Erase);
     archive.hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
     let erased = archive.erase_person(person(&desk.tenant), &order()).unwrap();
     assert_eq!(erased.runs.len(), 4);

@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use common::desk::{Desk, Made, Says};
 use common::scan::walk;
@@ -14,8 +15,9 @@ use fuze_evidence::annex::{
     AnnexError, Contest, Erased, Erasure, ErasureReason, Event, Hold, HoldReason, HoldScope,
 };
 use fuze_evidence::disclose::{Choice, disclose_run};
-use fuze_evidence::erase::{Done, EraseError, Order, Repeat, Target};
-use fuze_evidence::keys::{Signer as _, SubjectKeys as _};
+use fuze_evidence::erase::{Archive, Done, EraseError, KeysAlone, Order, Registrar, Repeat, Target};
+use fuze_evidence::keys::{FileSigner, Signer as _, SubjectKeys as _};
+use fuze_evidence::random::OsRandom;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{ContentCounts, TrustedKeys, VerifyError, What, verify};
 use fuze_evidence::{Annex, Timestamp};
@@ -223,7 +225,8 @@ fn two_runs_under_one_alias_both_answer() {
     let path = desk.run_directory(second.run).join("records.jsonl");
     let text = fs::read_to_string(&path).unwrap().replace(from.as_str(), to.as_str());
     fs::write(&path, text).unwrap();
-    let erased = desk.archive().erase_person(person(&desk.tenant), &order()).unwrap();
+    let erased =
+        desk.archive().keys_alone(KeysAlone::Erase).erase_person(person(&desk.tenant), &order()).unwrap();
     assert_eq!(erased.runs.keys().copied().collect::<Vec<_>>(), {
         let mut runs = vec![first.run, second.run];
         runs.sort_unstable();
@@ -244,15 +247,49 @@ fn a_tenants_hold_keeps_the_keys_of_runs_that_are_elsewhere() {
     let orphan = name("s-orphan");
     desk.subjects.create(&orphan, person(&desk.tenant)).unwrap();
     let hold = Hold { scope: HoldScope::Tenant, reason: HoldReason::EvidenceFreeze };
-    desk.archive().hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
-    let refused = desk.archive().erase_person(person(&desk.tenant), &order());
+    let archive = desk.archive().keys_alone(KeysAlone::Erase);
+    archive.hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
+    let refused = archive.erase_person(person(&desk.tenant), &order());
     assert!(matches!(refused, Err(EraseError::Annex(AnnexError::Held { line: 0, .. }))), "{refused:?}");
     assert!(desk.subjects.find(&orphan).unwrap().is_some());
     assert_eq!(desk.verify(made.run).unwrap().content, erased(0));
-    desk.archive().release(&desk.tenant, hold, at(6), &name("legal")).unwrap();
-    let done = desk.archive().erase_person(person(&desk.tenant), &order()).unwrap();
+    archive.release(&desk.tenant, hold, at(6), &name("legal")).unwrap();
+    let done = archive.erase_person(person(&desk.tenant), &order()).unwrap();
     assert_eq!((done.runs.len(), done.keys_alone), (1, vec![orphan.clone()]));
     assert!(desk.subjects.find(&orphan).unwrap().is_none());
+}
+
+/// A place that has nothing of a person knows nothing of the holds on what the person's keys open elsewhere.
+#[test]
+fn keys_of_runs_that_are_elsewhere_stay_unless_their_erasure_is_ordered() {
+    let desk = Desk::new();
+    let made = make(&desk);
+    let alias = made.alias.clone().unwrap();
+    let hold = Hold { scope: HoldScope::Run(made.run), reason: HoldReason::EvidenceFreeze };
+    desk.archive().hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
+    // Another directory over the same keys: empty, under the same registrar and under a stranger's.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let stranger = Arc::new(FileSigner::ephemeral(name("test"), &mut OsRandom::new()).unwrap());
+    let strange = || Registrar::new(name("any.example.eu"), stranger.clone()).unwrap();
+    for registrar in [desk.registrar(), strange()] {
+        let archive = Archive::new(elsewhere.path(), registrar).subject_keys(&desk.subjects);
+        let done = archive.erase_person(person(&desk.tenant), &order()).unwrap();
+        assert!(done.runs.is_empty() && done.keys_alone.is_empty(), "{done:?}");
+        assert_eq!(done.keys_left, std::slice::from_ref(&alias));
+        // Nor by order, of a tenant of whom nothing is there.
+        let archive = archive.keys_alone(KeysAlone::Erase);
+        let refused = archive.erase_person(person(&desk.tenant), &order());
+        assert!(matches!(refused, Err(EraseError::UnknownTenant { .. })), "{refused:?}");
+    }
+    assert!(desk.subjects.find(&alias).unwrap().is_some());
+    assert_eq!(desk.verify(made.run).unwrap().content, erased(0));
+    // Where the tenant is, a stranger's order is no order either.
+    let orphan = name("s-orphan");
+    desk.subjects.create(&orphan, person(&desk.tenant)).unwrap();
+    let archive = Archive::new(desk.place.path(), strange()).subject_keys(&desk.subjects);
+    let refused = archive.keys_alone(KeysAlone::Erase).erase_person(person(&desk.tenant), &order());
+    assert!(matches!(refused, Err(EraseError::AnnexBroken(_))), "{refused:?}");
+    assert!(desk.subjects.find(&orphan).unwrap().is_some());
 }
 
 /// An order that was refused leaves the evidence as it was for whoever verifies next.
@@ -335,7 +372,8 @@ fn a_run_that_cannot_be_read_stops_for_itself_alone() {
         if !keys {
             fs::remove_file(desk.run_directory(harmed.run).join("keys.jsonl")).unwrap();
         }
-        let done = desk.archive().erase_person(person(&desk.tenant), &order()).unwrap();
+        let archive = desk.archive().keys_alone(KeysAlone::Erase);
+        let done = archive.erase_person(person(&desk.tenant), &order()).unwrap();
         assert_eq!(done.runs.len(), 3);
         for made in [&first, &last] {
             assert!(matches!(done.runs[&made.run], Ok(Done::Erased)), "{done:?}");

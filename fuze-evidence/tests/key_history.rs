@@ -160,8 +160,11 @@ fn a_run_counts_if_its_key_was_in_force_when_it_began() {
     assert!(late.contains("before its key"), "{late}");
     for (origin, role) in [("other.example.eu", KeyRole::Run), ("hr.example.eu", KeyRole::Overseer)] {
         let why = judged(&run, &trust(history_of(&host, 0, origin, role))).unwrap_err();
-        assert!(why.contains("not trusted"), "{why}");
+        let whose = format!("is a key of `{origin}` for the role `{role}`");
+        assert!(why.contains(&whose) && why.contains("no runs of `hr.example.eu`"), "{why}");
     }
+    let stranger = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(0), &signer()).unwrap();
+    assert!(judged(&run, &trust(stranger)).unwrap_err().contains("not trusted"));
 }
 
 #[test]
@@ -205,10 +208,18 @@ fn nothing_else_that_is_trusted_outweighs_a_revocation() {
         let why = judged(&run, &trusted).unwrap_err();
         assert!(why.contains("revoked"), "{why}");
     }
-    // Of another deployment, or of overseers, a history says nothing about it.
+    // A key has one deployment and one role. Else whoever stole a revoked key would write another deployment into the run, of which
+    // nobody has a history.
     for (origin, role) in [("other.example.eu", KeyRole::Run), ("hr.example.eu", KeyRole::Overseer)] {
-        let other = history_of(&host, 1, origin, role);
-        assert_eq!(judged(&run, &named().history(other)), Ok(true));
+        let other = history_of(&host, 0, origin, role);
+        for trusted in [
+            named().history(other.clone()),
+            named().history(before.clone()).history(other.clone()),
+            named().history(other).history(before.clone()),
+        ] {
+            let why = judged(&run, &trusted).unwrap_err();
+            assert!(why.contains(&format!("is a key of `{origin}` for the role `{role}`")), "{why}");
+        }
     }
     let others = KeyHistory::introduce(name("hr.example.eu"), KeyRole::Run, at(1), &next).unwrap();
     assert_eq!(judged(&run, &named().history(others)), Ok(true), "it does not know the key");

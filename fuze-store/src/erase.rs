@@ -18,7 +18,7 @@ use std::sync::Arc;
 use fuze_agent::store::StoreError;
 use fuze_evidence::annex::{Contest, Erased, Event, Hold, RETENTION};
 use fuze_evidence::erase::{
-    Change, Done, EraseError, Lines, Order, PersonErased, Plan, Registrar, RunFacts, Target,
+    Change, Done, EraseError, KeysAlone, Lines, Order, PersonErased, Plan, Registrar, RunFacts, Target,
 };
 use fuze_evidence::keys::{MasterKey, Person, SubjectKeys};
 use fuze_evidence::{Annex, Hash, Name, RunId, Timestamp};
@@ -48,6 +48,7 @@ struct Desk {
     master: Option<Arc<MasterKey>>,
     subjects: Option<Arc<dyn SubjectKeys>>,
     room: Room,
+    keys_alone: KeysAlone,
 }
 
 impl fmt::Debug for Eraser<'_> {
@@ -110,7 +111,16 @@ impl<'s> Eraser<'s> {
     /// Over `store`, whose runs and annexes `registrar` signs for.
     #[must_use]
     pub const fn new(store: &'s SqliteStore, registrar: Registrar) -> Self {
-        Self { store, desk: Desk { registrar, master: None, subjects: None, room: Room::GivenBack } }
+        Self {
+            store,
+            desk: Desk {
+                registrar,
+                master: None,
+                subjects: None,
+                room: Room::GivenBack,
+                keys_alone: KeysAlone::Keep,
+            },
+        }
     }
 
     /// Fields are found with the master key.
@@ -124,6 +134,13 @@ impl<'s> Eraser<'s> {
     #[must_use]
     pub fn subject_keys(mut self, subjects: Arc<dyn SubjectKeys>) -> Self {
         self.desk.subjects = Some(subjects);
+        self
+    }
+
+    /// What becomes of a person's keys under whose aliases no run is here.
+    #[must_use]
+    pub fn keys_alone(mut self, keys_alone: KeysAlone) -> Self {
+        self.desk.keys_alone = keys_alone;
         self
     }
 
@@ -180,7 +197,8 @@ impl<'s> Eraser<'s> {
         // Written anew once, at the end. After a crash before that it is still to be done, with whatever is erased next.
         let each = Self { store: self.store, desk: self.desk.clone() }.compact_later();
         let runs = std::collections::BTreeMap::new();
-        let mut erased = PersonErased { runs, keys_alone: Vec::new(), unbegun: Vec::new() };
+        let mut erased =
+            PersonErased { runs, keys_alone: Vec::new(), keys_left: Vec::new(), unbegun: Vec::new() };
         for alias in aliases {
             let wanted = alias.to_string();
             let find = move |keeper: &mut Keeper| -> Result<Vec<String>, StoreError> {
@@ -192,12 +210,14 @@ impl<'s> Eraser<'s> {
                 })
             };
             let runs = self.store.ask(find).await?;
-            if runs.is_empty() {
-                // What this key opens may be held, wherever it is kept.
-                let annex = self.annex(person.tenant.clone()).await?;
-                annex.check_tenant_not_held().map_err(EraseError::from)?;
-                subjects.erase(&alias).map_err(EraseError::Subject)?;
-                erased.keys_alone.push(alias);
+            match (runs.is_empty(), self.desk.keys_alone) {
+                (false, _) => {}
+                (true, KeysAlone::Keep) => erased.keys_left.push(alias),
+                (true, KeysAlone::Erase) => {
+                    self.may_erase_keys(person.tenant.clone(), order.at).await?;
+                    subjects.erase(&alias).map_err(EraseError::Subject)?;
+                    erased.keys_alone.push(alias);
+                }
             }
             for run in runs {
                 let run: RunId = run.parse().map_err(|_| corrupt(format!("a run has the id `{run}`")))?;
@@ -214,6 +234,21 @@ impl<'s> Eraser<'s> {
             Room::GivenBack | Room::Kept => {}
         }
         Ok(erased)
+    }
+
+    /// What a key opens whose run is not here may be held, wherever it is kept; and somebody who is not heard about the tenant here has
+    /// nothing to say about it.
+    async fn may_erase_keys(&self, tenant: Name, at: Timestamp) -> Result<(), EraserError> {
+        let desk = self.desk.clone();
+        let ask = move |keeper: &mut Keeper| {
+            let check = |connection: &Connection| -> Result<(), EraserError> {
+                let annex = desk.annex(&tenant, &annex_lines(connection, &tenant)?)?;
+                annex.check_tenant_not_held().map_err(EraseError::from)?;
+                desk.check_heard(connection, &annex, at, None)
+            };
+            keeper.database.snapshot(|connection| Ok(check(connection)))?
+        };
+        self.store.ask(ask).await
     }
 
     /// Orders that nothing of a run or of the tenant's runs is erased: GDPR Art. 17(3)(e), AI Act Art. 73(6).

@@ -100,10 +100,10 @@ pub(super) fn check_fields(annex: &Annex, run: RunId, disclosed: &Disclosure) ->
 /// A history that begins with a key whom the verifier trusts; of another nothing is believed.
 pub(super) fn read_history(
     octets: &[u8],
-    trusted: &BTreeSet<KeyId>,
+    is_trusted: impl FnOnce(&KeyId) -> bool,
 ) -> Result<Option<KeyHistory>, AuditError> {
     let (first, history) = history_and_its_first_key(octets)?;
-    Ok(trusted.contains(&first).then_some(history))
+    Ok(is_trusted(&first).then_some(history))
 }
 
 /// The key history beside the run, whoever vouches for it: to be shown, and for nothing else.

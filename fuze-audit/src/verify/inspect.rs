@@ -53,10 +53,17 @@ pub(crate) fn inspect(
     // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
     let histories = if trust.histories.is_empty() { brought.as_slice() } else { trust.histories.as_slice() };
     if !trust.run_keys.contains(&run_key.id()) && histories.is_empty() {
-        let why = format!(
-            "the run is signed by the key {}, which is not trusted; give that id if you know it from elsewhere",
-            run_key.id()
-        );
+        let id = run_key.id();
+        let why = if trust.first_keys.contains(&id) {
+            format!(
+                "the run is signed by the key {id}, which is trusted as the first of a history, and the bundle brings none: whether it was \
+                 replaced or revoked nobody can say; give the history, or trust the key by itself"
+            )
+        } else {
+            format!(
+                "the run is signed by the key {id}, which is not trusted; give that id if you know it from elsewhere"
+            )
+        };
         return Err(AuditError::Cannot { why });
     }
     let stood = began.map(|began| anchors::before_revocation(members, trust, histories, &run_key, began));
@@ -138,7 +145,7 @@ fn read_history(members: &mut dyn Members, trust: &Trust) -> Result<Option<KeyHi
         return Ok(None);
     }
     let octets = whole(members, member::KEY_HISTORY, MEDIUM_BYTES)?;
-    after::read_history(&octets, &trust.run_keys)
+    after::read_history(&octets, |first| trust.run_keys.contains(first) || trust.first_keys.contains(first))
 }
 
 /// A second walk over records that verified.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use fuze_evidence::keys::history::{KeyHistory, KeyRole, Standing};
+use fuze_evidence::keys::history::Standing;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::{Hash, Timestamp, sha256};
 
@@ -87,15 +87,12 @@ fn may_sign(id: &KeyId, trust: &Trust, inspected: &Inspected, exported_at: Times
     // What the verifier knows from elsewhere is newer than what the bundle brings, or as old.
     let histories =
         if trust.histories.is_empty() { inspected.history.as_slice() } else { trust.histories.as_slice() };
-    let of_run =
-        |history: &&KeyHistory| history.role() == KeyRole::Run && *history.origin() == inspected.run.origin;
-    let mut standings = histories.iter().filter(of_run).map(|history| history.standing(id, exported_at));
     let mut known = false;
-    let allowed = standings.all(|standing| match standing {
+    let allowed = histories.iter().all(|history| match history.standing(id, exported_at) {
         Standing::Unknown => true,
         Standing::InForce(_) => {
             known = true;
-            true
+            history.is_of_runs(&inspected.run.origin)
         }
         Standing::NotYet { .. } | Standing::RotatedOut { .. } | Standing::Revoked { .. } => is_of_run,
     });

@@ -14,6 +14,7 @@ use crate::anchored::KeyAnchor;
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     pub(super) run_keys: BTreeSet<KeyId>,
+    pub(super) first_keys: BTreeSet<KeyId>,
     pub(super) exporters: BTreeSet<KeyId>,
     pub(super) any_exporter: bool,
     pub(super) overseers: BTreeMap<KeyId, PublicKey>,
@@ -34,6 +35,14 @@ impl Trust {
     #[must_use]
     pub fn run_key(mut self, id: KeyId) -> Self {
         self.run_keys.insert(id);
+        self
+    }
+
+    /// The first key of the history that a bundle brings. The history decides about it as about the others: without one, nobody
+    /// can say whether it was replaced or revoked, and it is not trusted.
+    #[must_use]
+    pub fn first_key(mut self, id: KeyId) -> Self {
+        self.first_keys.insert(id);
         self
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use clap::{Args as ClapArgs, ValueEnum};
 use fuze_agent::store::{RunState, StoreError};
 use fuze_evidence::annex::{AnnexError, ErasureReason, Hold, HoldReason, HoldScope};
-use fuze_evidence::erase::{Archive, Done, EraseError, GaveUp, Order, Recovered, Registrar, Repeat, Target};
+use fuze_evidence::erase::{
+    Archive, Done, EraseError, GaveUp, KeysAlone, Order, Recovered, Registrar, Repeat, Target,
+};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
@@ -70,6 +72,10 @@ pub(crate) struct Args {
     /// Erase all that is there of this person: the deployment's own reference.
     #[arg(long, value_name = "REFERENCE", requires_all = ["tenant", "subject_keys"])]
     subject: Option<String>,
+    /// With `--subject`: erase the person's keys, too, under whose aliases no run is here. Only where no other place shares these keys:
+    /// what they open there is gone with them, held or not, and nothing there says why.
+    #[arg(long, requires = "subject")]
+    keys_alone: bool,
     /// The tenant of `--subject`, `--hold` and `--release`. With `--run`: whose it must be. With `--expired`: of whose runs alone.
     #[arg(long, value_name = "NAME")]
     tenant: Option<Name>,
@@ -128,6 +134,9 @@ pub(crate) struct Erased {
     /// Keys of the person that were erased though no run of theirs is here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys_alone: Vec<String>,
+    /// Keys of the person under whose aliases no run is here, and which stayed; the exit code is then 3. `--keys-alone` erases them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys_left: Vec<String>,
     /// How many runs of the tenant were looked at for a person of whom the subject keys know none; the exit code is then 3. Either no run
     /// is theirs, or an earlier order erased them all, or the reference is another than the runs were made with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,6 +221,10 @@ impl Args {
         Order { at, by: self.by.clone(), reason }
     }
 
+    fn keys_alone(&self) -> KeysAlone {
+        if self.keys_alone { KeysAlone::Erase } else { KeysAlone::Keep }
+    }
+
     fn registrar(&self) -> Result<Registrar> {
         let signer = signing::open(&self.signing_key)?;
         let registrar = Registrar::new(self.origin.clone(), signer.into()).map_err(Problem::io)?;
@@ -219,7 +232,16 @@ impl Args {
         // The operator's own: whoever orders an erasure holds the key in force.
         let bytes = trust::read(path, fuze_evidence::keys::history::MAX_BYTES as u64)?;
         let root = KeyHistory::first_key(&bytes).map_err(Problem::failed)?;
-        Ok(registrar.history(trust::history(path, root)?))
+        let history = trust::history(path, root)?;
+        if *history.origin() != self.origin {
+            return Err(Problem::usage(format_args!(
+                "`{}`: it is the history of the keys of `{}`, and `--origin` says `{}`; name the history of that deployment",
+                path.display(),
+                history.origin(),
+                self.origin
+            )));
+        }
+        Ok(registrar.history(history))
     }
 }
 
@@ -250,7 +272,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     };
     drop(progress);
     if let Some(tenant) = person.filter(|_| erased.runs.is_empty() && erased.keys_alone.is_empty()) {
-        erased.nobody_among = Some(whose::looked_at(&args.directory, &tenant)?);
+        let among = whose::looked_at(&args.directory, &tenant)?;
+        erased.nobody_among = erased.keys_left.is_empty().then_some(among);
     }
     output.data(&erased, || text(&erased))?;
     let refused = erased.runs.iter().any(|run| run.result == "refused");
@@ -258,6 +281,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         _ if refused => Ended::Failed,
         // Whether there ever was anything of the person cannot be said.
         Some(_) => Ended::Cannot,
+        // Nor whether what these keys open is anywhere.
+        None if !erased.keys_left.is_empty() => Ended::Cannot,
         None => Ended::Well,
     })
 }
@@ -276,7 +301,14 @@ fn one(run: RunId, done: Done) -> Erased {
 }
 
 const fn several() -> Erased {
-    Erased { runs: Vec::new(), keys_alone: Vec::new(), nobody_among: None, ordered: None, compacted: None }
+    Erased {
+        runs: Vec::new(),
+        keys_alone: Vec::new(),
+        keys_left: Vec::new(),
+        nobody_among: None,
+        ordered: None,
+        compacted: None,
+    }
 }
 
 impl Erased {
@@ -324,6 +356,7 @@ fn in_files(
     if let Some(subjects) = subjects {
         archive = archive.subject_keys(subjects);
     }
+    archive = archive.keys_alone(args.keys_alone());
     // What a crash cut off is finished before anything new is begun.
     let recovered = archive.recover().unwrap_or_else(|error| {
         // It may be another tenant's; this order says so itself if it is not.
@@ -379,7 +412,7 @@ fn in_files(
                         .and_then(|()| archive.erase(run, &Target::Subject, &order));
                 }
             }
-            let mut all = of_person(erased.runs, &erased.keys_alone);
+            let mut all = of_person(erased.runs, &erased.keys_alone, &erased.keys_left);
             erased.unbegun.into_iter().for_each(|run| all.note(run, Ok(Done::Erased)));
             Ok(all)
         }
@@ -424,10 +457,13 @@ fn give_up(
 fn of_person(
     runs: std::collections::BTreeMap<RunId, std::result::Result<Done, EraseError>>,
     keys_alone: &[Name],
+    keys_left: &[Name],
 ) -> Erased {
+    let texts = |names: &[Name]| names.iter().map(ToString::to_string).collect();
     Erased {
         runs: runs.into_iter().map(|(run, done)| outcome(run, done)).collect(),
-        keys_alone: keys_alone.iter().map(ToString::to_string).collect(),
+        keys_alone: texts(keys_alone),
+        keys_left: texts(keys_left),
         ..several()
     }
 }
@@ -447,7 +483,7 @@ fn in_store(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Problem::io)?;
     let store = SqliteStore::open(&args.directory, &Options::default()).map_err(Problem::io)?;
-    let mut eraser = Eraser::new(&store, args.registrar()?);
+    let mut eraser = Eraser::new(&store, args.registrar()?).keys_alone(args.keys_alone());
     // Of many runs once, at the end.
     let all = matches!(task, Task::AllExpired(_));
     if args.compact_later || all {
@@ -495,7 +531,7 @@ fn in_store(
             Task::Person(tenant, reference) => {
                 let person = Person { tenant: &tenant, reference: &reference };
                 let erased = eraser.erase_person(person, order).await.map_err(failed)?;
-                Ok(of_person(erased.runs, &erased.keys_alone))
+                Ok(of_person(erased.runs, &erased.keys_alone, &erased.keys_left))
             }
             Task::Hold(tenant, hold) => {
                 eraser.hold(tenant, hold, order.at, order.by).await.map_err(failed)?;
@@ -558,6 +594,12 @@ fn text(erased: &Erased) -> String {
     for alias in &erased.keys_alone {
         text += &format!("the key of {alias} is erased; no run of that alias is here\n");
     }
+    for alias in &erased.keys_left {
+        text += &format!(
+            "{UNSURE}the key of {alias} stays{UNSURE:#}: no run of that alias is here. If it is in another place that shares these keys, erase \
+             it there; if it is nowhere, give `--keys-alone`\n"
+        );
+    }
     match erased.ordered {
         Some(what) => text + &format!("the {what} stands in the annex\n"),
         None if erased.nobody_among.is_some() => {
@@ -568,7 +610,11 @@ fn text(erased: &Erased) -> String {
             )
         }
         None if erased.runs.is_empty() && erased.keys_alone.is_empty() => {
-            "nothing was to be erased\n".to_owned()
+            text + if erased.keys_left.is_empty() {
+                "nothing was to be erased\n"
+            } else {
+                "nothing was erased\n"
+            }
         }
         None => {
             if erased.compacted == Some(false) {

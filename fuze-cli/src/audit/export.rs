@@ -235,7 +235,11 @@ fn extras(args: &Args, source: &Source, anchored: Option<Anchored>, run_key: Pub
             let run = source.run_id();
             let says = |annex: Annex| run.is_some_and(|run| annex.of_run(run).next().is_some());
             let annex = Annex::read(&octets, &trusted()).map_err(|error| {
-                Problem::failed(format_args!("the annex that lies with the run: {error}"))
+                let told = format!("the annex that lies with the run: {error}");
+                match error {
+                    VerifyError::Cannot { .. } => Problem::cannot(told),
+                    _ => Problem::failed(told),
+                }
             })?;
             says(annex).then_some(octets)
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fuze_audit::report::words::{self, Mark};
-use fuze_audit::source::open_regular;
+use fuze_evidence::files::open_regular;
 use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
 use fuze_evidence::verify::{Chain, FieldStatus, TrustedKeys};
 use schemars::JsonSchema;

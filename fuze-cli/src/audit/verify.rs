@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fuze_audit::source::open_regular;
 use fuze_audit::{Anchoring, AuditError};
 use fuze_evidence::Hash;
+use fuze_evidence::files::open_regular;
 use fuze_evidence::replay::Finding;
 use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What};
 use schemars::JsonSchema;
@@ -322,6 +322,26 @@ fn judge(outcome: std::result::Result<Report, VerifyError>) -> Result<(Verified,
         Err(VerifyError::Io { path, source }) => Err(Problem::file(&path, source)),
         Err(other) => Err(Problem::io(other)),
     }
+}
+
+/// What is wrong with a run where it lies, or why that cannot be said. `None` of one that holds, whether it is closed or not.
+pub(crate) fn trouble(
+    source: &Source,
+    trusted: impl Fn() -> TrustedKeys<'static>,
+) -> Result<Option<(Ended, String)>> {
+    let annex = AnnexArgs::named(None).of(source, &trusted())?;
+    let keys: TrustedKeys<'_> = trusted();
+    let keys = annex.iter().fold(keys, TrustedKeys::annex);
+    let progress = Progress::reading("verifying", source.octets());
+    Ok(match source.verify(&keys, &progress)? {
+        Ok(report) => {
+            objection(&report, &ExpectArgs::default()).map(|failure| (Ended::Failed, failure.message))
+        }
+        Err(VerifyError::Failed(failure)) => Some((Ended::Failed, VerifyError::Failed(failure).to_string())),
+        Err(error @ VerifyError::Cannot { .. }) => Some((Ended::Cannot, error.to_string())),
+        Err(VerifyError::Io { path, source }) => return Err(Problem::file(&path, source)),
+        Err(other) => return Err(Problem::io(other)),
+    })
 }
 
 /// What is wrong with a run whose records hold, if something is.

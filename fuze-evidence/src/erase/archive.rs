@@ -18,6 +18,7 @@ use super::rewrite::{content_after, keys_after, rewritten};
 use super::{Done, EraseError, Order, Registrar, RunFacts, Target};
 use crate::annex::{Annex, Contest, Event, Hold, RETENTION, file_name};
 use crate::content::{ContentLine, KeysLine};
+use crate::files::{MAX_ANNEX_BYTES, open_regular, read_regular};
 use crate::hash::Hash;
 use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys};
 use crate::name::Name;
@@ -36,7 +37,20 @@ pub struct Archive<'k> {
     directory: PathBuf,
     registrar: Registrar,
     keys: Keys<'k>,
+    keys_alone: KeysAlone,
     pub(super) disk: Disk,
+}
+
+/// What becomes of the keys of an erased person under whose aliases no run is here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeysAlone {
+    /// They stay, and are told. The runs that they open may be in another place that shares the keys, held there, and with nothing that
+    /// would explain what is gone.
+    #[default]
+    Keep,
+    /// They are erased, for a tenant whose lines in the annex an auditor would hear. Whoever orders this knows that their runs are
+    /// nowhere else.
+    Erase,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -58,8 +72,10 @@ pub struct PersonErased {
     /// By run. A run that waits or is held keeps its content and its key; so does one whose first record cannot be read, which stands
     /// here unless its keys say that it is somebody else's.
     pub runs: BTreeMap<RunId, Result<Done, EraseError>>,
-    /// Keys of aliases under which no run is here.
+    /// Keys of aliases under which no run is here, or one that had never begun: erased.
     pub keys_alone: Vec<Name>,
+    /// Keys of aliases under which no run is here that stayed: see [`KeysAlone`].
+    pub keys_left: Vec<Name>,
     /// Runs of that person that had never begun, and lay put aside: removed.
     pub unbegun: Vec<RunId>,
 }
@@ -67,7 +83,13 @@ pub struct PersonErased {
 impl<'k> Archive<'k> {
     /// Over `directory`, the one that a sink was given.
     pub fn new(directory: impl Into<PathBuf>, registrar: Registrar) -> Self {
-        Self { directory: directory.into(), registrar, keys: Keys::default(), disk: Disk::default() }
+        Self {
+            directory: directory.into(),
+            registrar,
+            keys: Keys::default(),
+            keys_alone: KeysAlone::Keep,
+            disk: Disk::default(),
+        }
     }
 
     /// Fields are found with the master key.
@@ -81,6 +103,13 @@ impl<'k> Archive<'k> {
     #[must_use]
     pub fn subject_keys(mut self, subjects: &'k dyn SubjectKeys) -> Self {
         self.keys.subjects = Some(subjects);
+        self
+    }
+
+    /// What becomes of a person's keys under whose aliases no run is here.
+    #[must_use]
+    pub const fn keys_alone(mut self, keys_alone: KeysAlone) -> Self {
+        self.keys_alone = keys_alone;
         self
     }
 
@@ -101,7 +130,7 @@ impl<'k> Archive<'k> {
     /// # Errors
     /// When it does not hold or cannot be read.
     pub fn annex(&self, tenant: &Name) -> Result<Annex, EraseError> {
-        let octets = read_if_there(&self.annex_path(tenant))?.unwrap_or_default();
+        let octets = read_if_there(&self.annex_path(tenant), MAX_ANNEX_BYTES)?.unwrap_or_default();
         self.registrar.annex(tenant, &octets).map_err(EraseError::AnnexBroken)
     }
 
@@ -111,7 +140,7 @@ impl<'k> Archive<'k> {
     /// When the run is not here, or its records cannot be read.
     pub fn facts(&self, run: RunId) -> Result<RunFacts, EraseError> {
         let path = self.run_directory(run).join(RECORDS);
-        let file = match File::open(&path) {
+        let file = match open_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(EraseError::UnknownRun(run)),
             opened => opened.map_err(io(&path))?,
         };
@@ -182,20 +211,31 @@ impl<'k> Archive<'k> {
             runs.insert(run, done);
             met.insert(alias);
         }
-        let mut keys_alone: Vec<Name> = aliases.into_iter().filter(|alias| !met.contains(alias)).collect();
+        let put_aside = self.aliases_put_aside()?;
+        let alone = aliases.into_iter().filter(|alias| !met.contains(alias));
+        let (here, elsewhere): (Vec<Name>, Vec<Name>) = alone.partition(|alias| put_aside.contains(alias));
+        let (mut keys_alone, mut keys_left) = match self.keys_alone {
+            KeysAlone::Keep => (here, elsewhere),
+            KeysAlone::Erase => {
+                if !elsewhere.is_empty() {
+                    self.check_heard(person.tenant, order.at)?;
+                }
+                ([here, elsewhere].concat(), Vec::new())
+            }
+        };
         if !keys_alone.is_empty() {
             // What these keys open may be held, wherever it is kept.
             let annex = self.annex(person.tenant)?;
             annex.check_tenant_not_held()?;
             if strangers.into_iter().any(|run| annex.check_not_held(run).is_err()) {
-                keys_alone.clear();
+                keys_left.append(&mut keys_alone);
             }
         }
         for alias in &keys_alone {
             subjects.erase(alias)?;
         }
         let unbegun = self.erase_unbegun(&keys_alone)?;
-        Ok(PersonErased { runs, keys_alone, unbegun })
+        Ok(PersonErased { runs, keys_alone, keys_left, unbegun })
     }
 
     /// The runs that are here, in order of their ids.
@@ -411,6 +451,18 @@ impl<'k> Archive<'k> {
         self.disk.append(&held.file, &held.path, &line)
     }
 
+    /// Whether a line about the tenant, made at `at`, would be heard.
+    fn check_heard(&self, tenant: &Name, at: Timestamp) -> Result<(), EraseError> {
+        self.check_heard_in(&self.annex(tenant)?, at, None)
+    }
+
+    fn check_heard_in(&self, annex: &Annex, at: Timestamp, run: Option<&RunFacts>) -> Result<(), EraseError> {
+        let runs = self.runs()?;
+        // What cannot be read speaks for nobody.
+        let here = runs.iter().rev().filter_map(|&run| self.begins(run).ok().flatten()).map(Ok);
+        self.registrar.check_heard::<EraseError>(annex, at, run, here)
+    }
+
     /// As [`Self::hold_annex`], when a line made at `at` will be heard.
     fn hold_annex_to_say(
         &self,
@@ -418,10 +470,7 @@ impl<'k> Archive<'k> {
         at: Timestamp,
         run: Option<&RunFacts>,
     ) -> Result<(Held, Annex), EraseError> {
-        let runs = self.runs()?;
-        // What cannot be read speaks for nobody.
-        let here = || runs.iter().rev().filter_map(|&run| self.begins(run).ok().flatten()).map(Ok);
-        let heard = |annex: &Annex| self.registrar.check_heard::<EraseError>(annex, at, run, here());
+        let heard = |annex: &Annex| self.check_heard_in(annex, at, run);
         if !self.annex_path(tenant).exists() {
             // Not even a file is made.
             heard(&Annex::begin(self.registrar.origin().clone(), tenant.clone()))?;
@@ -435,7 +484,7 @@ impl<'k> Archive<'k> {
         let path = self.annex_path(tenant);
         disk::make_directory(&self.directory.join("annex"))?;
         let file = disk::hold(&path, true)?;
-        let octets = fs::read(&path).map_err(io(&path))?;
+        let octets = read_regular(&path, MAX_ANNEX_BYTES).map_err(io(&path))?;
         if octets.last().is_some_and(|&last| last != b'\n') {
             return Err(EraseError::Unfinished { path });
         }
@@ -486,7 +535,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, EraseError> {
 /// The first line of a file that `wanted` takes; none of a file that is not there.
 fn find(path: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, EraseError> {
     const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
-    let file = match File::open(path) {
+    let file = match open_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(io(path))?,
     };

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::EraseError;
+use crate::files::read_regular;
 use crate::keys::sync_parent;
 
 /// What a file that is not yet whole ends in.
@@ -127,9 +128,9 @@ impl Disk {
     }
 }
 
-/// A file as a whole; `None` of one that is not there.
-pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, EraseError> {
-    match fs::read(path) {
+/// A file of at most `limit` octets as a whole; `None` of one that is not there.
+pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, EraseError> {
+    match read_regular(path, limit) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some).map_err(io(path)),
     }
@@ -153,6 +154,10 @@ pub(super) fn make_directory(path: &Path) -> Result<(), EraseError> {
 
 /// Opens a file to read and append, and holds it against other processes.
 pub(super) fn hold(path: &Path, create: bool) -> Result<File, EraseError> {
+    // A pipe would be opened, and never read to its end.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io(path)(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file")));
+    }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(create);
     #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{EraseError, RunFacts};
 use crate::annex::{Annex, AnnexError, Event};
 use crate::keys::Signer;
-use crate::keys::history::{KeyHistory, KeyRole, Standing};
+use crate::keys::history::{KeyHistory, Standing};
 use crate::name::Name;
 use crate::sign::{KeyId, PublicKey, SignatureError};
 use crate::time::Timestamp;
@@ -135,7 +135,13 @@ impl Registrar {
     fn check_signer(&self, key: KeyId, tenant: &Name, at: Timestamp) -> Result<(), EraseError> {
         let given = self.signer.key_id();
         let mut follows = given == key;
-        for history in self.own_histories() {
+        for history in &self.histories {
+            if let Some(why) = history.refuses_runs(&self.origin) {
+                if history.knows(&given) {
+                    return Err(EraseError::SignerRetired { given, why, current: None });
+                }
+                continue;
+            }
             let retired = |why: String| EraseError::SignerRetired {
                 given,
                 why,
@@ -209,8 +215,7 @@ impl Registrar {
     }
 
     fn own_histories(&self) -> impl Iterator<Item = &KeyHistory> {
-        let own = |history: &&KeyHistory| history.role() == KeyRole::Run && *history.origin() == self.origin;
-        self.histories.iter().filter(own)
+        self.histories.iter().filter(|history| history.is_of_runs(&self.origin))
     }
 
     /// The annex of `tenant` from its lines; of none, the one that has not begun. Where the last line is by the signer's own key, which

@@ -37,7 +37,7 @@ pub(super) fn rewritten(
     path: &Path,
     after: impl Fn(&[u8]) -> Result<After, OpenError>,
 ) -> Result<Option<Vec<u8>>, EraseError> {
-    let Some(before) = read_if_there(path)? else { return Ok(None) };
+    let Some(before) = read_if_there(path, u64::MAX)? else { return Ok(None) };
     let mut octets = Vec::with_capacity(before.len());
     for whole in before.split_inclusive(|&b| b == b'\n') {
         let wrong = |why: String| EraseError::Line { path: path.to_owned(), why };

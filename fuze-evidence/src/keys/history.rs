@@ -415,6 +415,29 @@ impl KeyHistory {
         self.periods.last().map(|period| period.key)
     }
 
+    /// Whether a line introduced the key `id`.
+    #[must_use]
+    pub fn knows(&self, id: &KeyId) -> bool {
+        self.periods.iter().any(|period| period.key.id() == *id)
+    }
+
+    /// Whether its keys sign runs of `origin`.
+    #[must_use]
+    pub fn is_of_runs(&self, origin: &Name) -> bool {
+        self.role == KeyRole::Run && self.origin == *origin
+    }
+
+    /// Why a key of this history signs no runs of `origin`: a key has one role, and one deployment. `None` where it may.
+    #[must_use]
+    pub fn refuses_runs(&self, origin: &Name) -> Option<String> {
+        (!self.is_of_runs(origin)).then(|| {
+            format!(
+                "is a key of `{}` for the role `{}`, says its history, and signs no runs of `{origin}`",
+                self.origin, self.role
+            )
+        })
+    }
+
     /// How the key `id` stood at `at`, as far as is known now.
     #[must_use]
     pub fn standing(&self, id: &KeyId, at: Timestamp) -> Standing {

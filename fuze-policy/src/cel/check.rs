@@ -257,6 +257,9 @@ impl Checker<'_> {
         let (operand, a) = self.expr(operand)?;
         let (index, b) = self.expr(index)?;
         let ty = self.operator(if optional { "[?]" } else { "[]" }, &[a, b], span)?;
+        if self.hopeless.is_none() && folding::is_no_qualifier(&index, self.scope.len()) {
+            self.hopeless = Some(index.span);
+        }
         Ok((Kind::Index { operand: Box::new(operand), index: Box::new(index), optional }, ty))
     }
 

@@ -51,8 +51,8 @@ impl Program {
     /// What Cerbos 0.55 gets wrong or fails at, which it would be wrong to decide by.
     pub(crate) fn misread(&self, source: &str) -> Option<ParseError> {
         if let Some(span) = self.hopeless {
-            let message = "this conversion or pattern of a constant fails whatever is asked, and on Cerbos 0.55 the whole expression \
-                           with it: write a constant that can be converted";
+            let message = "this constant cannot be converted, is no pattern, or is nothing to look up by, whatever is asked, and on \
+                           Cerbos 0.55 the whole expression fails with it: write another constant";
             return Some(parser::error(source, span.start as usize, message));
         }
         let span = folding::lost(&self.expr)?;

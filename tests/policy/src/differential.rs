@@ -123,6 +123,11 @@ pub fn compare(
             }
         }
     }
+    // Of some that we refuse Cerbos does not even start.
+    cases.retain(|case| sets.contains_key(&case.seed));
+    fs::remove_dir_all(&directory).map_err(|error| error.to_string())?;
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    repair::write(&cases, &directory)?;
     let coverage: BTreeMap<u64, Coverage> = cases
         .iter()
         .filter_map(|case| Some((case.seed, Coverage::of(case, sets.get(&case.seed)?))))

@@ -1,5 +1,6 @@
 //! What crashes leave behind in files: runs without a close, which nobody can go on with, and runs that never began.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::super::{EraseError, RunFacts};
@@ -110,19 +111,28 @@ impl Archive<'_> {
     /// Removes what was put aside of the persons with these aliases.
     pub(super) fn erase_unbegun(&self, aliases: &[Name]) -> Result<Vec<RunId>, EraseError> {
         let mut removed = Vec::new();
-        for Unbegun { run, path, first } in self.unbegun()? {
-            let alias = match &first {
-                Some(first) => first.subject.clone(),
-                // Keys are durable before the first record.
-                None => self.alias_of_keys(&path)?.flatten(),
-            };
-            let theirs = alias.is_some_and(|alias| aliases.contains(&alias));
-            if theirs && self.may_go(run, first.as_ref())? {
-                self.remove_run(&path)?;
-                removed.push(run);
+        for unbegun in self.unbegun()? {
+            let theirs = self.alias_of(&unbegun)?.is_some_and(|alias| aliases.contains(&alias));
+            if theirs && self.may_go(unbegun.run, unbegun.first.as_ref())? {
+                self.remove_run(&unbegun.path)?;
+                removed.push(unbegun.run);
             }
         }
         Ok(removed)
+    }
+
+    /// The aliases of what was put aside.
+    pub(super) fn aliases_put_aside(&self) -> Result<BTreeSet<Name>, EraseError> {
+        let aliases = self.unbegun()?.into_iter().map(|unbegun| self.alias_of(&unbegun));
+        aliases.filter_map(Result::transpose).collect()
+    }
+
+    fn alias_of(&self, unbegun: &Unbegun) -> Result<Option<Name>, EraseError> {
+        match &unbegun.first {
+            Some(first) => Ok(first.subject.clone()),
+            // Keys are durable before the first record.
+            None => Ok(self.alias_of_keys(&unbegun.path)?.flatten()),
+        }
     }
 
     /// Whether it is this deployment's and no hold keeps it, as far as its first record says whose it is.

@@ -1,17 +1,19 @@
 //! Erasures that have begun, as intents in `erasures/`: finished after a crash, and in the way of everything else until then.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::EraseError;
 use super::super::disk::{self, NEW, io, read_if_there};
 use super::super::intent::Intent;
 use super::{Archive, Held, files};
+use crate::files::{MAX_ANNEX_BYTES, read_regular};
 use crate::name::Name;
 use crate::record::RunId;
 
 /// What an intent's file is called after its run.
 const JSON: &str = ".json";
+/// More is no intent: it has the lines of one content, of at most 16 MiB each.
+const MAX_INTENT_BYTES: u64 = 256 << 20;
 
 /// What [`Archive::recover`] brought to its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl Archive<'_> {
         let is_annex = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl") && path.is_file();
         for path in files(&annexes)?.into_iter().filter(is_annex) {
             let held = Held { file: disk::hold(&path, false)?, path };
-            let octets = fs::read(&held.path).map_err(io(&held.path))?;
+            let octets = read_regular(&held.path, MAX_ANNEX_BYTES).map_err(io(&held.path))?;
             let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
             if whole < octets.len() {
                 let length = u64::try_from(whole).unwrap_or(0);
@@ -69,7 +71,7 @@ impl Archive<'_> {
                 self.disk.remove(&path)?;
                 continue;
             }
-            let Some(octets) = read_if_there(&path)? else { continue };
+            let Some(octets) = read_if_there(&path, MAX_INTENT_BYTES)? else { continue };
             let intent = match Intent::read(&octets, &self.registrar) {
                 Ok(intent) => intent,
                 Err(why) => {
@@ -95,7 +97,7 @@ impl Archive<'_> {
         let _run = self.hold_run(intent.run_id)?;
         // It may be another process's, which has finished it meanwhile and perhaps begun another: what this one would put
         // in place is then older than what is there.
-        match read_if_there(path)? {
+        match read_if_there(path, MAX_INTENT_BYTES)? {
             None => return Ok(false),
             Some(now) if now != octets => return Err(EraseError::Locked { path: path.to_owned() }),
             Some(_) => {}
@@ -130,7 +132,7 @@ impl Archive<'_> {
     /// An erasure of a tenant that was cut off comes before anything else of that tenant: a hold ordered now would make it untrue.
     pub(super) fn refuse_unfinished(&self, of: Of<'_>) -> Result<(), EraseError> {
         for UnderWay { path, run, whole } in self.under_way()? {
-            let Some(octets) = read_if_there(&path)? else { continue };
+            let Some(octets) = read_if_there(&path, MAX_INTENT_BYTES)? else { continue };
             let read = Intent::read(&octets, &self.registrar);
             let tenant = || match &read {
                 Ok(intent) => Some(intent.tenant.clone()),

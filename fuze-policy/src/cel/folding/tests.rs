@@ -150,6 +150,44 @@ fn a_conversion_that_always_fails_is_told() {
     }
 }
 
+/// A Cerbos 0.55 server does not start with a variable that is one of the first.
+#[test]
+fn an_index_that_is_none_is_told() {
+    let told = |source: &str| Program::parse(source).unwrap().misread(source).map(|error| error.column);
+    for (source, column) in [
+        ("R.attr.x[null] == 1", 10),
+        ("R.attr.x[?null].hasValue()", 11),
+        ("R.attr.x[b'a'] == 1", 10),
+        ("R.attr.x[duration('1s')] == 1", 10),
+        ("R.attr.x[timestamp('2024-01-01T00:00:00Z')] == 1", 10),
+        ("R.attr.x[[1]] == 1", 10),
+        ("R.attr.x[{}] == 1", 10),
+        ("R.attr.x[int] == 1", 10),
+        ("R.attr.x[dyn(null)] == 1", 10),
+        ("R.attr.x[true ? b'a' : b'b'] == 1", 10),
+        ("now() > now() || R.attr.x[duration('1s')] == 1", 27),
+        ("{null: 1}[null] == 1", 11),
+        ("[1].exists(k, R.attr.x[null] == k)", 24),
+        ("has(R.attr.x[null].y)", 14),
+    ] {
+        assert_eq!(told(source), Some(column), "{source}");
+    }
+    for source in [
+        "R.attr.x[[1][0]] == 1",
+        "R.attr.x[1.5] == 1",
+        "R.attr.x['a' + 'b'] == 1",
+        "R.attr.x[true] == 1",
+        "R.attr.x[1u] == 1",
+        "R.attr.x[R.attr.n] == 1",
+        "[null].exists(k, R.attr.x[k] == 1)",
+        "cel.bind(k, null, R.attr.x[k] == 1)",
+        "R.attr.x[optional.none()] == 1",
+        "R.attr.x[hierarchy('a')] == 1",
+    ] {
+        assert_eq!(told(source), None, "{source}");
+    }
+}
+
 #[test]
 fn macros_of_which_cerbos_makes_null_are_told() {
     let told = |source: &str| Program::parse(source).unwrap().misread(source).map(|error| error.column);

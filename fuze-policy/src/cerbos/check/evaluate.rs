@@ -110,8 +110,7 @@ impl<'s> Evaluation<'s> {
             .first()
             .map(|scope| names::resource_key(&self.input.resource.kind, self.resource_version, scope));
 
-        let some_scope = !principal_scopes.is_empty() || !resource_scopes.is_empty();
-        if some_scope && self.rejected(resource_key.as_deref()) {
+        if self.rejected(resource_key.as_deref()) {
             return Ok(self.answer_all(&resource_key.unwrap_or_default()));
         }
         let principal_exists = principal_scopes.iter().any(|scope| {

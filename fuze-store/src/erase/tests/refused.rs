@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fuze_agent::store::StoreError;
 use fuze_evidence::annex::{AnnexError, Hold, HoldReason, HoldScope};
-use fuze_evidence::erase::{Done, EraseError, Order, Registrar, Repeat, Target};
+use fuze_evidence::erase::{Done, EraseError, KeysAlone, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::{FileSigner, Person, SubjectKeys};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::verify::TrustedKeys;
@@ -218,6 +218,9 @@ async fn orders_that_would_be_untrue_or_unheard() {
     desk.subjects.create(&orphan, person).unwrap();
     let freeze = Hold { scope: HoldScope::Tenant, reason: HoldReason::EvidenceFreeze };
     eraser.hold(tenant.clone(), freeze, at(6), name("legal")).await.unwrap();
+    let left = eraser.erase_person(person, order()).await.unwrap();
+    assert_eq!(left.keys_left, std::slice::from_ref(&orphan), "{left:?}");
+    let eraser = eraser.keys_alone(KeysAlone::Erase);
     let refused = eraser.erase_person(person, order()).await;
     assert!(
         matches!(refused, Err(EraserError::Erase(EraseError::Annex(AnnexError::Held { line: 0, .. })))),
