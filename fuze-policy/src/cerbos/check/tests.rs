@@ -4,9 +4,12 @@ use serde_json::json;
 
 use super::super::files::Source;
 use super::super::set::PolicySet;
-use super::{CheckInput, CheckOutput, CheckParams, Principal, Resource, Step, check, check_stepwise};
+use super::{
+    CheckError, CheckInput, CheckOutput, CheckParams, Principal, Resource, Step, check, check_stepwise,
+};
 use crate::cel::{Budget, Timestamp};
 
+mod costs;
 mod outputs;
 mod roles;
 mod scopes;
