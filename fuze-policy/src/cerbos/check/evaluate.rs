@@ -195,6 +195,10 @@ impl<'s> Evaluation<'s> {
         false
     }
 
+    fn query<'q>(&'q self, scope: &'q str, action: &'q str) -> Query<'q> {
+        Query { version: self.resource_version, resource: &self.resource, scope, action }
+    }
+
     fn action(&mut self, action: &Arc<str>, sides: &[Side]) -> Result<Verdict, CheckError> {
         let mut verdict = Verdict::none(Arc::default());
         for side in sides {
@@ -237,15 +241,13 @@ impl<'s> Evaluation<'s> {
             if side.kind == PolicyKind::Resource {
                 self.derived_roles(scope).map_err(|stop| (stop, verdict.clone()))?;
             }
-            let resource = std::mem::take(&mut self.resource);
-            let query = Query { version: self.resource_version, resource: &resource, scope, action };
-            let cost = bindings::cost(self.set, &query, &roles);
+            let cost = bindings::cost(self.set, &self.query(scope, action), &roles);
             self.spend(cost).map_err(|stop| (stop, verdict.clone()))?;
+            let query = self.query(scope, action);
             let bindings = match side.kind {
                 PolicyKind::Principal => of_principal(self.set, &query, &self.input.principal.id),
                 PolicyKind::Resource | PolicyKind::Role => of_resource(self.set, &query, &roles),
             };
-            self.resource = resource;
             for binding in bindings {
                 let denial = |binding: &Binding<'s>| Verdict {
                     effect: Some(Effect::Deny),
