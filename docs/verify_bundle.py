@@ -14,7 +14,8 @@ import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime, timedelta
 
 from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, all_anchored, anchors, base64std, chain, check_point,
-                    check_signature, commitment, contents, jcs, judge, lines, marks_of, need, read, sha, unbase64)
+                    check_signature, commitment, content, contents, jcs, judge, lines, marks_of, need, read, sha,
+                    unbase64)
 
 NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
@@ -337,22 +338,70 @@ def signed_text(text, prefix, domain):
     return claims, octets, signature
 
 
+def check_says(signed, must, what):
+    """What is signed says what the records say. `None` is a member that must not be there."""
+    for name, expected in must.items():
+        need(name in signed if expected is not None else name not in signed, f"{what}: {name}")
+        need(expected is None or jcs(signed[name]) == jcs(expected), f"{what}: {name} is not what the records say")
+
+
+def recorded_decisions(payloads, hashes):
+    """Of each decision in the chain, by its hash, what it and its token must say. `hashes` are the records'."""
+    first, segment, before, tokens, decisions = payloads[0], 0, None, {}, {}
+    of_run = {"runId": first["runId"], "origin": first["attrs"]["fuze.origin"], "tenant": first["common"]["fuze.tenant.id"],
+              "principal": first["common"]["fuze.principal.id"], "subject": first["common"].get("fuze.subject.ref"),
+              "art22": first["common"]["fuze.art22_decision"], "fingerprint": first["attrs"]["fuze.agent.fingerprint"],
+              "registryHash": first["attrs"].get("fuze.oversight.registry_hash")}
+    for n, p in enumerate(payloads):
+        attrs = p["attrs"]
+        said = {name[15:]: value for name, value in attrs.items() if name.startswith("fuze.oversight.")}
+        call = {"argsHash": attrs["fuze.tool.args_hash"]} if "fuze.tool.args_hash" in attrs else {}
+        if p["span"] == "oversight.suspend":
+            need(said["token_hash"] not in tokens, "a token twice")
+            tool = {"tool": attrs["gen_ai.tool.name"]} if "gen_ai.tool.name" in attrs else {}
+            tokens[said["token_hash"]] = {
+                **of_run, **call, **tool, "chainHead": before[1], "sequence": before[0], "segment": segment,
+                **{name: said[name] for name in ("of", "reason", "slot")}, "expiresAt": said["expires_at"]}
+            continue
+        if p["span"] == "human.oversight.decision":
+            need(said["decision_hash"] not in decisions, "a decision twice")
+            decisions[said["decision_hash"]] = tokens.get(said["token_hash"], {"": "no record holds it"}), call, {
+                "action": said["action"], "custody": said["custody"], "keyId": said["key_id"], "overseer": said["overseer"],
+                "modifiedArgsHash": said.get("modified_args_hash"), "tokenHash": said["token_hash"],
+                "training": said.get("training")}
+        segment += p["span"] == "run.resume"
+        before = (n, hashes[n])
+    return decisions
+
+
 def decision(octets, key, recorded, overseers):
-    """Returns the decision's hash. `recorded` has, of each in the chain, its token's hash and its overseer's key;
-    `overseers` the keys that are known, by their ids."""
+    """Returns the decision's hash. `recorded` has what each in the chain and its token must say; `overseers` the keys
+    that are known, by their ids."""
     d = read(octets)
     need({"decision", "token"} <= set(d) <= {"case", "decision", "opened", "token"}, "decision: members")
     token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1")
     check_signature(key, signature, token_octets)
     claims, claims_octets, signature = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
     need(token["keyId"] == sha(key) and claims["tokenHash"] == sha(token_octets), "decision: on another token")
-    need(recorded.get(sha(claims_octets)) == (claims["tokenHash"], claims["keyId"]), "decision: not in the chain")
+    need(sha(claims_octets) in recorded, "decision: not in the chain")
+    of_token, of_call, of_decision = recorded[sha(claims_octets)]
+    check_says(token, of_token, "token")
+    check_says(token, of_call, "token")
+    check_says(claims, of_decision, "decision")
+    who, allowed = claims["overseer"], token["obligation"].get("mayApprove")
+    need(who != token["principal"] and (allowed is None or who in allowed), "decision: by whom it may not be")
+    check_time(token["expiresAt"])
+    check_time(claims["decidedAt"], token["issuedAt"])
+    need(claims["decidedAt"] <= token["expiresAt"], "decision: at another time")
     if claims["keyId"] in overseers:
         check_signature(overseers[claims["keyId"]], signature, claims_octets)
     if "case" in d:
         shown = jcs([d["token"], d["case"]]).decode()
         shown = commitment("fuze/leaf/v1", d["case"]["salt"], "", shown)
         need(shown == claims["caseHash"], "decision: on another case")
+        if "recorded" in d["case"]:
+            of_args = {name: d["case"]["recorded"].get(name) for name in ("leaves", "root")}
+            content(jcs({**of_args, "v": 1}), token["argsHash"], len(of_args["leaves"]))
     for name, opened in d.get("opened", {}).items():
         need(name in ("modifiedArgs", "outcome", "rationale") and set(opened) == {"json", "salt"}, "opened: members")
         read(opened["json"].encode())
@@ -362,10 +411,8 @@ def decision(octets, key, recorded, overseers):
 
 
 def check_decisions(files, key, payloads, overseers):
-    names = ("decision_hash", "token_hash", "key_id")
-    said = [p["attrs"] for p in payloads if p["span"] == "human.oversight.decision"]
-    said = [[attrs[f"fuze.oversight.{name}"] for name in names] for attrs in said]
-    recorded = {decided: (token, key_id) for decided, token, key_id in said}
+    hashes = [read(line)["hash"] for line in lines(files["records.jsonl"])]
+    recorded = recorded_decisions(payloads, hashes)
     found = [decision(files[name], key, recorded, overseers) for name in files if name.startswith("oversight/")]
     need(len(found) == len(set(found)), "a decision twice")
 

@@ -9,7 +9,7 @@ use fuze_log::Policy;
 
 use crate::anchored::{GatherError, RunRoots, lines_of};
 use crate::source::RunSource;
-use crate::verify::{AuditError, Trust, verify};
+use crate::verify::{AuditError, BundleReport, Trust, verify};
 
 /// The runs of a log, and those of which there is evidence.
 #[derive(Debug, Default)]
@@ -48,13 +48,14 @@ impl Accounts {
         Ok(())
     }
 
-    /// Takes a bundle, which is verified.
+    /// Takes a bundle, which is verified. What it tells may still be against the rules: the report says so.
     ///
     /// # Errors
     /// When it does not verify.
-    pub fn bundle(&mut self, bundle: impl Read + Seek, trust: &Trust) -> Result<(), AuditError> {
-        verify(bundle, trust)?.anchor_lines.iter().for_each(|line| self.take(line));
-        Ok(())
+    pub fn bundle(&mut self, bundle: impl Read + Seek, trust: &Trust) -> Result<BundleReport, AuditError> {
+        let report = verify(bundle, trust)?;
+        report.anchor_lines.iter().for_each(|line| self.take(line));
+        Ok(report)
     }
 
     /// The leaves of which none of the evidence has the run: a run was left out, or its close was.

@@ -1,11 +1,14 @@
 //! Decisions of people: what a token asked, what was decided, and what both commit to, as far as it is disclosed.
 //!
 //! The chain holds the hashes of token and decision, so that both are the ones that counted even where the overseer's key is
-//! not known to whoever verifies.
+//! not known to whoever verifies; and what the records say is held against what was signed.
+
+mod recorded;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::disclose;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use fuze_evidence::content::{Opening, Salt};
 use fuze_evidence::sign::{KeyId, PublicKey, read_signature};
@@ -77,8 +80,7 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// What the chain says about a decision: the token, and the overseer's key.
-pub(crate) type Recorded = BTreeMap<Hash, (Hash, KeyId)>;
+pub(crate) use recorded::Recorded;
 
 /// How far a decision was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,17 +121,12 @@ impl OversightMember {
         if decision.hash_at("tokenHash")? != token.hash {
             return Err("the decision answers another token".to_owned());
         }
-        let Some((token_hash, key_id)) = recorded.get(&decision.hash) else {
-            return Err(format!("no record holds the decision {}", decision.hash));
-        };
-        if *token_hash != token.hash || *key_id != decision.hash_at("keyId")? {
-            return Err("token or key are not those of the record".to_owned());
-        }
-        let overseer = overseers.get(key_id);
+        recorded.check(&token, &decision)?;
+        let overseer = overseers.get(&decision.hash_at("keyId")?);
         if overseer.is_some_and(|key| !decision.is_signed_by(key)) {
             return Err("the decision is not signed by the overseer's key".to_owned());
         }
-        self.check_case(&decision)?;
+        self.check_case(&token, &decision)?;
         let none = Openings::default();
         let opened = self.opened.as_ref().unwrap_or(&none);
         for (what, opened) in [
@@ -147,17 +144,23 @@ impl OversightMember {
         Ok(Checked { decision: decision.hash, signature_verified: overseer.is_some() })
     }
 
-    fn check_case(&self, decision: &Signed) -> Result<(), String> {
+    fn check_case(&self, token: &Signed, decision: &Signed) -> Result<(), String> {
         let Some(case) = &self.case else { return Ok(()) };
         let salt = case.get("salt").cloned().unwrap_or_default();
         let salt = serde_json::from_value(salt).map_err(|_| "the case has no salt".to_owned())?;
         let shown = jcs::to_vec(&(&self.token, case)).map_err(|e| e.to_string())?;
         let shown = String::from_utf8(shown).map_err(|e| e.to_string())?;
-        if commitment(salt, shown)? == decision.hash_at("caseHash")? {
-            Ok(())
-        } else {
-            Err("the case is not the one that was decided".to_owned())
+        if commitment(salt, shown)? != decision.hash_at("caseHash")? {
+            return Err("the case is not the one that was decided".to_owned());
         }
+        // What was shown of the recorded arguments is what the token is about.
+        let Some(recorded) = case.get("recorded") else { return Ok(()) };
+        let opened = |member: &str| recorded.get(member).cloned().unwrap_or_default();
+        let content = serde_json::json!({"leaves": opened("leaves"), "root": opened("root"), "v": 1});
+        let octets = jcs::to_vec(&content).map_err(|e| e.to_string())?;
+        disclose::read(&octets, token.hash_at("argsHash")?)
+            .map(drop)
+            .map_err(|error| format!("what the case shows of the recorded arguments: {error}"))
     }
 }
 

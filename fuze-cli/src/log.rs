@@ -300,9 +300,13 @@ impl Evidence {
             Places::Bundle(path) => {
                 let trust = self.keys.iter().map(PublicKey::id).fold(Trust::new(), Trust::run_key);
                 let file = open_regular(&path).map_err(|error| Problem::file(&path, error))?;
-                return accounts
+                let report = accounts
                     .bundle(file, &trust.any_exporter().log(policy.clone()))
-                    .map_err(|error| audit::refused(&path, &error));
+                    .map_err(|error| audit::refused(&path, &error))?;
+                let told =
+                    |why| format!("`{}`: its evidence is here, and does not verify: {why}", path.display());
+                troubles.extend(audit::verify::wrong_with(&report.run).map(|why| (Ended::Failed, told(why))));
+                return Ok(());
             }
             Places::Runs(places) => places,
         };

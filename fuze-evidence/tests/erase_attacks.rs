@@ -292,6 +292,33 @@ fn keys_of_runs_that_are_elsewhere_stay_unless_their_erasure_is_ordered() {
     assert!(desk.subjects.find(&orphan).unwrap().is_some());
 }
 
+/// Whoever has the directory puts a held run's first record aside, and orders the person's erasure: the run is here, its keys say so.
+#[test]
+fn a_run_without_its_first_record_is_still_here() {
+    let desk = Desk::new();
+    let made = make(&desk);
+    let alias = made.alias.clone().unwrap();
+    let hold = Hold { scope: HoldScope::Run(made.run), reason: HoldReason::LegalClaims };
+    desk.archive().hold(&desk.tenant, hold, at(5), &name("legal")).unwrap();
+    let records = desk.run_directory(made.run).join("records.jsonl");
+    let whole = fs::read(&records).unwrap();
+    for left in [None, Some(0), Some(300)] {
+        match left {
+            None => fs::remove_file(&records).unwrap(),
+            Some(length) => fs::write(&records, &whole[..length]).unwrap(),
+        }
+        for keys_alone in [KeysAlone::Keep, KeysAlone::Erase] {
+            let archive = desk.archive().keys_alone(keys_alone);
+            let done = archive.erase_person(person(&desk.tenant), &order()).unwrap();
+            assert!(matches!(&done.runs[&made.run], Err(EraseError::Line { .. })), "{done:?}");
+            assert!(done.keys_alone.is_empty() && done.keys_left.is_empty(), "{done:?}");
+        }
+    }
+    assert!(desk.subjects.find(&alias).unwrap().is_some());
+    fs::write(&records, whole).unwrap();
+    assert_eq!(desk.verify(made.run).unwrap().content, erased(0));
+}
+
 /// An order that was refused leaves the evidence as it was for whoever verifies next.
 #[test]
 fn a_refused_order_says_nothing() {

@@ -196,16 +196,14 @@ impl Walk {
 
     fn record(&mut self, members: &mut dyn Members, line: &[u8], visit: Visit<'_>) -> Result<(), AuditError> {
         let entry = Entry::read(line).map_err(|e| AuditError::why(member::RECORDS, e))?;
+        self.recorded.observe(&entry).map_err(|why| AuditError::why(member::RECORDS, why))?;
         let disclosure = match &entry.content {
             Some(content) => self.content(members, &entry, *content)?,
             None => None,
         };
         match &entry.span {
             Span::AgentInvoke(invoke) => self.fingerprint = Some(invoke.fingerprint),
-            Span::HumanDecision(decision) => {
-                self.decisions.recorded += 1;
-                self.recorded.insert(decision.decision_hash, (decision.token_hash, decision.key_id));
-            }
+            Span::HumanDecision(_) => self.decisions.recorded += 1,
             Span::RunClose(_) => {
                 self.closed = true;
                 self.last_line = line.to_vec();

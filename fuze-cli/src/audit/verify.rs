@@ -334,14 +334,17 @@ pub(crate) fn trouble(
     let keys = annex.iter().fold(keys, TrustedKeys::annex);
     let progress = Progress::reading("verifying", source.octets());
     Ok(match source.verify(&keys, &progress)? {
-        Ok(report) => {
-            objection(&report, &ExpectArgs::default()).map(|failure| (Ended::Failed, failure.message))
-        }
+        Ok(report) => wrong_with(&report).map(|why| (Ended::Failed, why)),
         Err(VerifyError::Failed(failure)) => Some((Ended::Failed, VerifyError::Failed(failure).to_string())),
         Err(error @ VerifyError::Cannot { .. }) => Some((Ended::Cannot, error.to_string())),
         Err(VerifyError::Io { path, source }) => return Err(Problem::file(&path, source)),
         Err(other) => return Err(Problem::io(other)),
     })
+}
+
+/// What is wrong with a run whose records hold, in words.
+pub(crate) fn wrong_with(report: &Report) -> Option<String> {
+    objection(report, &ExpectArgs::default()).map(|failure| failure.message)
 }
 
 /// What is wrong with a run whose records hold, if something is.

@@ -193,13 +193,24 @@ impl<'k> Archive<'k> {
         let aliases = subjects.aliases(person)?;
         let (mut runs, mut met, mut strangers) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         for run in self.runs()? {
+            let directory = self.run_directory(run);
             let (alias, unread) = match self.begins(run) {
-                Ok(first) => (first.and_then(|first| first.subject), None),
-                Err(error) => match self.alias_of_keys(&self.run_directory(run)) {
-                    Ok(Some(alias)) => (alias, Some(error)),
+                Ok(Some(first)) => (first.subject, None),
+                unread => match (unread, self.alias_of_keys(&directory)) {
+                    (Ok(_), Ok(Some(alias))) => {
+                        let why =
+                            "it has no first record; put its records back, or give the run up".to_owned();
+                        (alias, Some(EraseError::Line { path: directory.join(RECORDS), why }))
+                    }
+                    (Err(error), Ok(Some(alias))) => (alias, Some(error)),
                     // It may be anybody's.
-                    Ok(None) | Err(_) => {
+                    (Err(error), Ok(None) | Err(_)) | (Ok(_), Err(error)) => {
                         runs.insert(run, Err(error));
+                        strangers.push(run);
+                        continue;
+                    }
+                    // Nothing is in it; a hold may stand on it all the same.
+                    (Ok(_), Ok(None)) => {
                         strangers.push(run);
                         continue;
                     }

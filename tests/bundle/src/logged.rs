@@ -112,7 +112,7 @@ impl Auditor {
             return Caught::Overdue;
         }
         for bundle in &shown.bundles {
-            accounts.bundle(Cursor::new(bundle), &self.trust).unwrap();
+            drop(accounts.bundle(Cursor::new(bundle), &self.trust).unwrap());
         }
         match accounts.left_out().count() {
             0 => Caught::Unnoticed,

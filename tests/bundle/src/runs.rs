@@ -9,6 +9,7 @@ use fuze_evidence::chain::Times;
 use fuze_evidence::content::{ContentLine, Opening, history};
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::keys::{FileSigner, Signer as _};
+use fuze_evidence::record::Entry;
 use fuze_evidence::sign::{KeyId, PublicKey, sign_object, write_signature};
 use fuze_evidence::span::{HumanDecision, OversightSuspend, PolicyEvaluate, ToolExecute};
 use fuze_evidence::vocab::{PolicyDecision, RunStatus};
@@ -206,9 +207,25 @@ fn wait(
         Base64UrlUnpadded::encode_string(&octets)
     };
     let key_id = sample.host.signer.key_id();
-    let token_claims = Claims(json!({
-        "keyId": key_id, "runId": sample.run_id, "argsHash": args, "nonce": salt(), "tool": "record_recommendation",
-    }));
+    let Span::OversightSuspend(suspend) = common::suspend(args, 0, 1) else { unreachable!() };
+    let Span::HumanDecision(human) = common::decision(args) else { unreachable!() };
+    let (count, head) = recorder.head();
+    let first = sample.files.records.split(|&octet| octet == b'\n').next().unwrap();
+    let Entry { common: run, span: Span::AgentInvoke(invoke), .. } = Entry::read(first).unwrap() else {
+        unreachable!()
+    };
+    let mut token_claims = json!({
+        "argsHash": args, "art22": run.art22, "bundleHash": sha256(b"bundle"), "callId": sha256(b"call"), "caseId": sha256(b"case"),
+        "chainHead": head, "expiresAt": suspend.expires_at, "fingerprint": invoke.fingerprint, "issuedAt": common::at(0),
+        "keyId": key_id, "model": "scripted/1", "nonce": salt(), "obligation": {"approvers": 1, "trainings": []}, "of": suspend.of,
+        "origin": invoke.origin, "principal": run.principal, "reason": suspend.reason, "registryHash": invoke.registry_hash,
+        "runId": sample.run_id, "segment": 0, "sequence": count - 1, "slot": suspend.slot, "subject": run.subject,
+        "tenant": run.tenant, "tool": suspend.tool,
+    });
+    if run.subject.is_none() {
+        token_claims.as_object_mut().unwrap().remove("subject");
+    }
+    let token_claims = Claims(token_claims);
     let signed = sign_token(&token_claims, &sample.host.signer);
     let token = format!("fz1.{}.{}", Base64UrlUnpadded::encode_string(&signed.0), write_signature(&signed.1));
     let token_hash = sha256(&signed.0);
@@ -223,7 +240,8 @@ fn wait(
     };
     let shown = String::from_utf8(jcs::to_vec(&(&token, &case)).unwrap()).unwrap();
     let claims = DecisionClaims(json!({
-        "action": "approve", "tokenHash": token_hash, "keyId": overseer.key_id(), "overseer": "overseer-3",
+        "acks": [], "action": human.action, "custody": human.custody, "decidedAt": common::at(1_000_000_000),
+        "tokenHash": token_hash, "keyId": overseer.key_id(), "overseer": human.overseer, "training": human.training,
         "caseHash": commit(&case["salt"], shown),
         "rationaleHash": commit(&serde_json::to_value(rationale.salt).unwrap(), rationale.json.clone()),
     }));
@@ -235,22 +253,14 @@ fn wait(
     );
 
     let (suspended, at) = next(1, 900);
-    let Span::OversightSuspend(suspend) = common::suspend(args, 0, 1) else { unreachable!() };
     let span = OversightSuspend { token_hash, ..suspend }.into();
     let record = recorder.append(suspended, 0, at, &span, None).unwrap();
     sample.add(&record, None);
     let root = recorder.suspend(at.ended_at, &sample.host.signer).unwrap();
     sample.root(&root);
     let (person, at) = next(8_040_000, 700);
-    let Span::HumanDecision(human) = common::decision(args) else { unreachable!() };
-    let span = HumanDecision {
-        decision_hash: signed.hash(),
-        key_id: overseer.key_id(),
-        overseer: Name::new("overseer-3").unwrap(),
-        token_hash,
-        ..human
-    }
-    .into();
+    let span =
+        HumanDecision { decision_hash: signed.hash(), key_id: overseer.key_id(), token_hash, ..human }.into();
     let record = recorder.append(person, suspended, at, &span, None).unwrap();
     sample.add(&record, None);
     let (id, at) = next(0, 400);

@@ -7,6 +7,7 @@
 //! vouched for, about which it may stop earlier or later than ours. Neither makes it say "verified" of what ours does not.
 
 mod after_the_close;
+mod decisions;
 mod judges;
 mod keys;
 mod named;
