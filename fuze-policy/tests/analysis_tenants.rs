@@ -90,6 +90,33 @@ fn a_tenant_may_be_named_within_an_argument() {
     }
 }
 
+/// Nor is the way to the name a plain one. A request shows it, or nothing is known.
+#[test]
+fn a_tenant_may_be_selected_from_an_argument_in_any_way() {
+    for condition in [
+        r#"R.attr.args.orders[0].tenant == "other""#,
+        r#"R.attr.args.order[?"tenant"].orValue("") == "other""#,
+        r#"R.attr.args.order.?tenant.orValue("") == "other""#,
+        r#"R.attr.args.orders.exists(o, o.tenant == "other")"#,
+        r#"cel.bind(o, R.attr.args.order, o.tenant == "other")"#,
+        r#"R.attr.args.order["ten" + "ant"] == "other""#,
+        r#"R.attr.args.order[P.attr.purpose] == "other""#,
+        r#"dyn(R.attr.args.order).tenant == "other""#,
+        r#"[R.attr.args.order][0].tenant == "other""#,
+        r#"has(R.attr.args.orders[0].tenant) && R.attr.args.orders[0].tenant == "other""#,
+        r#"R.attr.args.orders == [{"tenant": "other"}]"#,
+    ] {
+        match proof(condition) {
+            Proof::Proven { .. } => panic!("{condition}: proven"),
+            Proof::Counterexample(found) => {
+                assert!(allows(&set(condition, ""), found.request.as_ref().unwrap()), "{condition}: {found}");
+            }
+            Proof::Unknown { .. } => {}
+        }
+    }
+    assert!(matches!(proof(r#"R.attr.args.order[0].id == "other""#), Proof::Proven { .. }));
+}
+
 fn check(condition: &str, shown: bool) {
     let set = set(condition, "");
     match prove(&set, &Property::NothingCrossesTenants) {

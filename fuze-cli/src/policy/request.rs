@@ -1,9 +1,9 @@
 //! A request as `fuze policy explain` takes it, which a counterexample is, too.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
+use fuze_evidence::files::read_regular;
 use fuze_policy::agent_tool::{Cerbos, question};
 use fuze_policy::analysis::{self, Policies};
 use fuze_policy::cel::Timestamp;
@@ -59,16 +59,19 @@ struct Run {
     has_subject: bool,
 }
 
+/// A file of at most 1 MiB, as files of policies have at most.
+pub(super) fn text_of(path: &Path) -> Result<String> {
+    let octets = read_regular(path, 1 << 20).map_err(|error| Problem::file(path, error))?;
+    String::from_utf8(octets).map_err(|_| Problem::file(path, "the file is no text"))
+}
+
 impl Asked {
     /// Reads what was given: JSON, or the path of a file with it.
     pub(super) fn read(given: &Path) -> Result<Self> {
         let inline = given.to_str().filter(|text| text.trim_start().starts_with('{'));
         let (name, text) = match inline {
             Some(text) => (Cow::Borrowed("--request"), text.to_owned()),
-            None => {
-                let text = fs::read_to_string(given).map_err(|error| Problem::file(given, error))?;
-                (given.to_string_lossy(), text)
-            }
+            None => (given.to_string_lossy(), text_of(given)?),
         };
         let asked: Self = serde_json::from_str(&text).map_err(|error| not_json(&name, &error))?;
         asked.words().map_err(|why| Problem::usage(format_args!("`{name}`: {why}")))?;

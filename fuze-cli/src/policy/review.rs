@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::example::{self, Decided, Side};
-use super::request::{Asked, not_json};
+use super::request::{Asked, not_json, text_of};
 use super::{Directory, about_tools, load};
 use crate::mend::{Mend, Place};
 use crate::outcome::{Ended, Problem, Result};
@@ -200,7 +200,7 @@ pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
 
 fn tools(file: Option<&Path>) -> Result<Tools> {
     let Some(file) = file else { return Ok(Tools::default()) };
-    let text = std::fs::read_to_string(file).map_err(|error| Problem::file(file, error))?;
+    let text = text_of(file)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
         .map_err(|error| not_json(&file.to_string_lossy(), &error))?;
     Tools::from_json(&text).map_err(|error| Problem::usage(format_args!("`{}`: {error}", file.display())))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cells::{Point, Subject};
 use super::vocabulary::{ARGS, attribute};
+use crate::cel::Key;
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
 use crate::cerbos::closing::{constant, is_of_time};
 use crate::cerbos::{Expression, Place};
@@ -29,6 +30,9 @@ pub(super) enum Form {
     Free,
 }
 
+/// What the name of an argument has in it that names a tenant.
+pub(super) const TENANT_IN_NAMES: &str = "tenant";
+
 /// A part of a condition that is not put together of booleans.
 #[derive(Clone, Debug)]
 pub(super) struct Atom {
@@ -50,6 +54,8 @@ pub(super) struct Atom {
     pub(super) of_time: bool,
     /// Whether it takes hold of more than one attribute at once.
     pub(super) whole: bool,
+    /// Whether it selects something called after a tenant from what it looks at, or something whose name is computed.
+    pub(super) names_tenant: bool,
     pub(super) points: Vec<Point>,
     /// How many parts it has.
     pub(super) parts: u64,
@@ -64,6 +70,7 @@ pub(super) struct Looks {
     pub(super) of_runtime: bool,
     pub(super) of_time: bool,
     pub(super) whole: bool,
+    pub(super) names_tenant: bool,
     pub(super) points: Vec<Point>,
     /// Roles that are looked for in `P.roles`.
     pub(super) roles: Vec<Arc<str>>,
@@ -108,12 +115,14 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
         of_runtime: false,
         of_time: is_of_time(expr),
         whole: false,
+        names_tenant: false,
         points: Vec::new(),
         roles: Vec::new(),
     };
     let mut whole = false;
     // Paths inside `has(…)` are looked at together with its field.
     let mut asked: Vec<Path> = Vec::new();
+    expr.visit(&mut |part| looks.names_tenant |= selects_tenant(part));
     expr.visit(&mut |part| match &part.kind {
         Kind::Has { operand, field } => {
             if let Kind::Path(path) = &operand.kind {
@@ -149,6 +158,38 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
         (true, _) => Form::Points,
     };
     looks
+}
+
+/// Whether a part selects by a name that has a tenant's in it, or by one that is not known: not by its place in a list.
+fn selects_tenant(part: &Expr) -> bool {
+    let key = |of: &Expr| match &of.kind {
+        Kind::Literal(Value::String(text)) => is_of_tenant(text),
+        Kind::Literal(_) => false,
+        _ => true,
+    };
+    match &part.kind {
+        Kind::Select { field, .. } | Kind::Has { field, .. } => is_of_tenant(field),
+        Kind::Index { index, .. } => key(index),
+        Kind::Map(entries) => entries.iter().any(|entry| key(&entry.key)),
+        Kind::Literal(value) => has_tenant(value),
+        _ => false,
+    }
+}
+
+/// Whether a constant has a key within that is called after a tenant.
+fn has_tenant(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().any(has_tenant),
+        Value::Map(map) => map
+            .iter()
+            .any(|(key, value)| matches!(key, Key::String(name) if is_of_tenant(name)) || has_tenant(value)),
+        _ => false,
+    }
+}
+
+/// Whether what is called so names a tenant.
+pub(super) fn is_of_tenant(name: &str) -> bool {
+    name.to_lowercase().contains(TENANT_IN_NAMES)
 }
 
 impl Looks {
@@ -352,6 +393,7 @@ impl Atom {
             of_runtime: looks.of_runtime,
             of_time: looks.of_time,
             whole: looks.whole,
+            names_tenant: looks.names_tenant,
             points: looks.points,
             program: Program::of_part(expr),
         }

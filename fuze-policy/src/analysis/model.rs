@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::atoms::{Atom, AtomId, Form, VarId, look, mentions};
+use super::atoms::{Atom, AtomId, Form, TENANT_IN_NAMES, VarId, is_of_tenant, look, mentions};
 use super::cells::{Cell, Known, Point, Subject};
 use super::logic::{Logic, Test, Truth};
 use super::says::{SayId, Says, constant};
@@ -20,9 +20,6 @@ use crate::cerbos::{
 
 /// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
-
-/// What the name of an argument has in it that names a tenant.
-const TENANT_IN_NAMES: &str = "tenant";
 
 /// The number of a cell in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -329,14 +326,13 @@ impl<'p> Model<'p> {
             self.atoms.iter().filter(|atom| atom.vars.contains(&var)).any(|atom| {
                 atom.vars.contains(&tenant)
                     || atom.of_frame
+                    || atom.names_tenant
                     || atom.points.iter().any(|p| matches!(p, Point::Text(text) if named.contains(&**text)))
             })
         };
         let ids = (0..self.vars.len()).map(|at| VarId(at as u32));
         ids.filter(|id| match self.variable(*id).map(|variable| &variable.subject) {
-            Some(Subject::Argument(keys)) => {
-                keys.iter().any(|key| key.to_lowercase().contains(TENANT_IN_NAMES)) || about_tenants(*id)
-            }
+            Some(Subject::Argument(keys)) => keys.iter().any(|key| is_of_tenant(key)) || about_tenants(*id),
             _ => false,
         })
         .collect()
