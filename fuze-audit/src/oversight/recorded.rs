@@ -65,7 +65,8 @@ impl Recorded {
                 return Ok(());
             }
             Span::HumanDecision(decision) => {
-                if self.decisions.insert(decision.decision_hash, decision.clone()).is_some() {
+                let earlier = self.decisions.insert(decision.decision_hash, decision.clone());
+                if earlier.is_some() {
                     return twice("decision");
                 }
             }
