@@ -8,7 +8,7 @@ use fuze_agent::store::{
 };
 use fuze_evidence::sha256;
 
-use crate::{Given, Sample, Verdict, Wrong, check, far, same, token};
+use crate::{FAR_MS, Given, Sample, Verdict, Wrong, check, far, same, token};
 
 /// A run that waits at epoch 1 for `tokens` tokens.
 async fn waiting(store: &Arc<dyn RunStore>, tokens: u64) -> Result<(Sample, Vec<IssuedToken>), Wrong> {
@@ -80,7 +80,7 @@ pub(crate) async fn a_claim_is_seen_by_others(given: Given) -> Verdict {
 
 pub(crate) async fn an_expired_token_is_refused(given: Given) -> Verdict {
     let store = given.store().await?;
-    for expires in [0, 1, far() - 2 * 3_600_000] {
+    for expires in [0, 1, far() - 2 * FAR_MS] {
         let (mut sample, batch) = Sample::begin()?;
         let fence = store.create(sample.run, batch).await?;
         let token = token(sample.run, 0, expires);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fuze_agent::store::{Batch, EffectEntry, EffectState, Fence, RunStore, Start, Stop};
 use fuze_evidence::{Hash, sha256};
 
-use crate::{Given, Sample, Verdict, Wrong, check, far, same};
+use crate::{FAR_MS, Given, Sample, Verdict, Wrong, check, far, same};
 
 /// A run with one intent.
 async fn intended(store: &Arc<dyn RunStore>) -> Result<(Sample, Fence, Hash), Wrong> {
@@ -109,7 +109,7 @@ pub(crate) async fn an_abort_is_not_softened(given: Given) -> Verdict {
 pub(crate) async fn a_deadline_keeps_an_effect_from_starting(given: Given) -> Verdict {
     let store = given.store().await?;
     let (_, fence, exec_id) = intended(&store).await?;
-    for past in [0, 1, far() - 2 * 3_600_000] {
+    for past in [0, 1, far() - 2 * FAR_MS] {
         same("past", &store.start_effect(fence, exec_id, past).await?, &Start::TooLate)?;
     }
     same("ledger", &ledger(&store, fence, exec_id).await?, &Some(EffectState::Intent))?;

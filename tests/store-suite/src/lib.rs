@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use fuze_agent::store::RunStore;
 
 pub use erasures::{Office, What, subjects};
-pub use sample::{Sample, claim_from, far, token};
+pub use sample::{FAR_MS, Sample, claim_from, far, token};
 
 /// Somewhere runs can be kept, empty at first.
 #[async_trait]

@@ -45,10 +45,13 @@ pub fn token(run: RunId, number: u64, expires_at_unix_ms: u64) -> IssuedToken {
     IssuedToken { token_hash: sha256(format!("{run}/{number}").as_bytes()), expires_at_unix_ms }
 }
 
-/// Unix milliseconds, an hour from now.
+/// How far off [`far`] is: farther than the longest test, in milliseconds.
+pub const FAR_MS: u64 = 24 * 3_600_000;
+
+/// Unix milliseconds, a day from now.
 #[must_use]
 pub fn far() -> u64 {
-    now().map_or(0, Timestamp::as_millis) + 3_600_000
+    now().map_or(0, Timestamp::as_millis) + FAR_MS
 }
 
 fn now() -> Result<Timestamp, Wrong> {
@@ -56,7 +59,7 @@ fn now() -> Result<Timestamp, Wrong> {
 }
 
 fn far_off() -> Result<Timestamp, Wrong> {
-    now()?.plus(Duration::from_hours(1)).ok_or_else(|| Wrong::new("late"))
+    now()?.plus(Duration::from_millis(FAR_MS)).ok_or_else(|| Wrong::new("late"))
 }
 
 fn name(text: &str) -> Result<Name, Wrong> {
