@@ -71,6 +71,13 @@ fn check_condition(condition: &str, lint: Lint, word: &str) {
     assert!((FIRST..FIRST + 8).contains(&finding.place.at.line), "{finding}");
 }
 
+/// What is said about what an ALLOW excludes.
+const NARROWING: [Lint; 3] = [Lint::RestsOnArguments, Lint::AllowsEverything, Lint::NotRead];
+
+fn about_narrowing(found: &[Finding]) -> Vec<Lint> {
+    found.iter().map(|finding| finding.lint).filter(|lint| NARROWING.contains(lint)).collect()
+}
+
 const GOOD: &str = r#"R.attr.tool_name == "send_mail""#;
 
 #[test]
@@ -161,7 +168,7 @@ fn what_could_not_be_read_is_no_objection() {
         r#"size(P.attr) > 0 && R.attr.args.to == "a""#,
         r#"!R.attr.tool_name.matches("^admin_[0-9]{3}$") && R.attr.args.to == "a""#,
         r#"R.attr.tool_name.size() < 301 && R.attr.args.to == "a""#,
-        r#""d" in runtime.effectiveDerivedRoles && R.attr.args.to == "a""#,
+        r#"!R.attr.tool_name.startsWith("admin_") && R.attr.args.to == "a""#,
     ] {
         let found = of(&allow(unread));
         let [note] = found.as_slice() else { panic!("{unread}: {found:#?}") };
@@ -210,6 +217,136 @@ fn a_variable_or_a_derived_role_narrows_too() {
     assert!(with("P.attr.purpose == 'mail'").is_empty());
     let found = with("R.attr.args.to != 'b'");
     assert!(found.iter().any(|f| f.lint == Lint::RestsOnArguments && f.place.at.line == 8), "{found:#?}");
+}
+
+/// `R.attr.args` may stand in a derived role that the condition asks for, itself or by a variable.
+#[test]
+fn a_derived_role_that_rests_on_arguments_narrows_nothing() {
+    const ROLES: &str = r#"apiVersion: api.cerbos.dev/v1
+derivedRoles:
+  name: r
+  definitions:
+    - {name: boss, parentRoles: ["*"], condition: {match: {expr: R.attr.args.who == "boss"}}}
+    - {name: clinician, parentRoles: [clinic], condition: {match: {expr: R.attr.args.who == "boss"}}}
+    - {name: mailer, parentRoles: ["*"], condition: {match: {expr: P.attr.purpose == "mail"}}}
+    - {name: anyone, parentRoles: ["*"]}
+"#;
+    let policy = |condition: &str| {
+        format!(
+            r#"apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: agent.tool
+  version: default
+  importDerivedRoles: [r]
+  variables:
+    local:
+      is_boss: '"boss" in runtime.effectiveDerivedRoles'
+      is_mailer: '"mailer" in runtime.effectiveDerivedRoles'
+  rules:
+    - name: first
+      actions: [invoke]
+      effect: EFFECT_ALLOW
+      roles: [support]
+      condition: {{match: {{expr: '{condition}'}}}}
+    - name: names-them
+      actions: [invoke]
+      effect: EFFECT_ALLOW
+      derivedRoles: [boss, clinician, mailer, anyone]
+      condition: {{match: {{expr: R.attr.tool_name == "send_mail"}}}}
+"#
+        )
+    };
+    let narrow = |condition: &str| -> Vec<Finding> {
+        let mut found = findings(&[("p.yaml", policy(condition)), ("r.yaml", ROLES.to_owned())], "[]");
+        found.retain(|finding| NARROWING.contains(&finding.lint));
+        found
+    };
+    for open in [
+        r#""boss" in runtime.effectiveDerivedRoles"#,
+        r#"V.is_boss"#,
+        r#"V.is_boss || V.is_mailer"#,
+        r#""boss" in runtime.effectiveDerivedRoles && P.attr.tenant != """#,
+        r#"!("boss" in runtime.effectiveDerivedRoles)"#,
+        r#""anyone" in runtime.effectiveDerivedRoles && R.attr.args.ok"#,
+        r#"!("clinician" in runtime.effectiveDerivedRoles) && R.attr.args.ok"#,
+        r#"R.attr.args.ok || "mailer" in runtime.effectiveDerivedRoles"#,
+    ] {
+        let found = narrow(open);
+        let [finding] = found.as_slice() else { panic!("{open}: {found:#?}") };
+        assert_eq!((finding.lint, finding.place.at.line), (Lint::RestsOnArguments, 11), "{open}: {finding}");
+    }
+    for narrowed in [
+        r#""mailer" in runtime.effectiveDerivedRoles && R.attr.args.ok"#,
+        r#"V.is_mailer && R.attr.args.ok"#,
+        r#"V.is_mailer && V.is_boss"#,
+        // Who is no `clinic` is no clinician either, whatever the arguments are.
+        r#""clinician" in runtime.effectiveDerivedRoles"#,
+        r#""boss" in runtime.effectiveDerivedRoles && R.attr.tool_name == "send_mail""#,
+        // Without a look at arguments it is for the role `support`.
+        r#""anyone" in runtime.effectiveDerivedRoles"#,
+    ] {
+        let found = narrow(narrowed);
+        assert!(found.is_empty(), "{narrowed}: {found:#?}");
+    }
+    // What does not ask for one by its name is not looked into.
+    for unread in [
+        r#"runtime.effectiveDerivedRoles.exists(r, r == "boss")"#,
+        r#"size(runtime.effectiveDerivedRoles) > 2"#,
+    ] {
+        let found = narrow(unread);
+        assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::NotRead], "{unread}: {found:#?}");
+    }
+}
+
+/// A list of what may not pass lets through whatever comes next.
+#[test]
+fn to_exclude_some_by_name_is_not_to_narrow() {
+    for open in [
+        r#"P.attr.purpose != "marketing""#,
+        r#"!(P.attr.purpose in ["marketing", "sales"])"#,
+        r#"R.attr.tool_name != "pay_invoice""#,
+        r#"R.id != "pay_invoice" && P.attr.tenant != "acme""#,
+        r#"P.id != "robot""#,
+        r#"R.scope != "acme""#,
+        r#"!("clinic" in P.roles)"#,
+        r#"R.attr.depth != 5.0"#,
+        r#"(P.attr.purpose != "marketing" || R.attr.classification == "public")"#,
+    ] {
+        let condition = format!("{open} && R.attr.args.ok");
+        let found = of(&allow(&condition));
+        assert_eq!(about_narrowing(&found), [Lint::RestsOnArguments], "{condition}: {found:#?}");
+        let found = of(&rule("first", BOTH, "ALLOW", r#"["*"]"#, open));
+        assert_eq!(about_narrowing(&found), [Lint::AllowsEverything], "{open}: {found:#?}");
+    }
+    for narrowed in [
+        r#"P.attr.purpose == "mail""#,
+        r#"P.attr.purpose in ["mail", "phone"]"#,
+        r#"P.attr.purpose.startsWith("mail")"#,
+        // Of words from a list that the program cannot add to, those that are left are known.
+        r#"R.attr.classification != "special_category""#,
+        r#"R.attr.egress != "any""#,
+        r#"P.attr.annex_iii == "none""#,
+        r#"P.attr.annex_iii != "employment.recruitment""#,
+        r#"P.attr.art22 != "none""#,
+        r#"!P.attr.has_subject"#,
+        r#"R.attr.depth > 0.0"#,
+        r#"R.attr.depth < 5.0"#,
+        r#""clinic" in P.roles"#,
+        r#"R.scope == "acme""#,
+        r#"P.id == "robot""#,
+        r#"P.attr.purpose == P.attr.tenant"#,
+    ] {
+        let condition = format!("{narrowed} && R.attr.args.ok");
+        let found = of(&allow(&condition));
+        let of_kind =
+            |f: &Finding| matches!(f.lint, Lint::RestsOnArguments | Lint::AllowsEverything | Lint::NotRead);
+        assert!(!found.iter().any(of_kind), "{condition}: {found:#?}");
+    }
+    // Who is named by the policy itself is no further narrowed by that name.
+    let robot = "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: robot\n  version: default\n  rules:\n    - resource: agent.tool\n      \
+                 actions:\n        - {action: invoke, effect: EFFECT_ALLOW, condition: {match: {expr: 'P.id == \"robot\" && R.attr.args.ok'}}}\n";
+    let found = findings(&[("p.yaml", robot.to_owned())], "[]");
+    assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::RestsOnArguments], "{found:#?}");
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub(super) struct Atom {
     pub(super) of_frame: bool,
     /// Whether it looks at the derived roles in force, which differ by scope.
     pub(super) of_runtime: bool,
+    /// The derived role that it asks for, if that is all.
+    pub(super) derived_role: Option<Arc<str>>,
     /// Whether it looks at the time.
     pub(super) of_time: bool,
     /// Whether it takes hold of more than one attribute at once.
@@ -68,6 +70,7 @@ pub(super) struct Looks {
     pub(super) of_args: bool,
     pub(super) of_frame: bool,
     pub(super) of_runtime: bool,
+    pub(super) derived_role: Option<Arc<str>>,
     pub(super) of_time: bool,
     pub(super) whole: bool,
     pub(super) names_tenant: bool,
@@ -113,6 +116,7 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
         of_args: false,
         of_frame: false,
         of_runtime: false,
+        derived_role: membership(expr, Root::EffectiveDerivedRoles).filter(|_| exact),
         of_time: is_of_time(expr),
         whole: false,
         names_tenant: false,
@@ -139,12 +143,11 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
         Kind::Literal(value) => literals(value, &mut looks.points),
         _ => {}
     });
-    let membership = role_membership(expr);
     looks.whole = whole;
     let exact = exact && !looks.of_time;
     looks.form = match (exact && !whole, looks.subjects.as_slice()) {
         (false, _) => Form::Free,
-        (true, []) if mentions(expr, Root::PrincipalRoles) => match membership {
+        (true, []) if mentions(expr, Root::PrincipalRoles) => match membership(expr, Root::PrincipalRoles) {
             Some(role) => {
                 looks.roles.push(role);
                 Form::Cells
@@ -252,12 +255,12 @@ pub(super) fn mentions(expr: &Expr, root: Root) -> bool {
     found
 }
 
-/// `"x" in P.roles`.
-fn role_membership(expr: &Expr) -> Option<Arc<str>> {
+/// `"x" in P.roles`, or in another list of roles.
+fn membership(expr: &Expr, list: Root) -> Option<Arc<str>> {
     let Kind::Binary(BinaryOp::In, both) = &expr.kind else { return None };
     match both.each_ref().map(|side| &side.kind) {
         [Kind::Literal(Value::String(role)), Kind::Path(path)]
-            if path.root == Root::PrincipalRoles && path.keys.is_empty() =>
+            if path.root == list && path.keys.is_empty() =>
         {
             Some(Arc::clone(role))
         }
@@ -391,6 +394,7 @@ impl Atom {
             of_args: looks.of_args,
             of_frame: looks.of_frame,
             of_runtime: looks.of_runtime,
+            derived_role: looks.derived_role,
             of_time: looks.of_time,
             whole: looks.whole,
             names_tenant: looks.names_tenant,

@@ -7,9 +7,9 @@ use crate::cerbos::Place;
 /// What is objected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lint {
-    /// An ALLOW whose condition, whatever tool and run it is, can be met by the arguments alone.
+    /// An ALLOW whose condition, whatever tool and run it is that the policy does not name, can be met by the arguments alone.
     RestsOnArguments,
-    /// An ALLOW for every role whose condition excludes no tool and no run.
+    /// An ALLOW for every role whose condition excludes no tool and no run, or some by their names alone.
     AllowsEverything,
     /// A rule that no request reaches or whose condition never holds.
     DeadRule,

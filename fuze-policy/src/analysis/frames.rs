@@ -19,6 +19,8 @@ use crate::cerbos::{
 pub(super) struct Frame<'p> {
     pub(super) id: u32,
     pub(super) roles: Vec<Arc<str>>,
+    /// Whose principal policies speak; `None` for somebody who has none.
+    pub(super) principal: Option<&'p str>,
     /// By set: the scope in which it decides.
     pub(super) scopes: Vec<Arc<str>>,
     /// Variables that can have these cells alone.
@@ -87,6 +89,8 @@ impl<'p> Speaks<'p> {
 /// All who may ask, and whether that is certain.
 pub(super) struct Frames<'p> {
     pub(super) all: Vec<Frame<'p>>,
+    /// Roles that policies name.
+    pub(super) named_roles: BTreeSet<Arc<str>>,
     /// Patterns of roles that are too many, or too much of which is the same, to know which roles they tell apart.
     pub(super) doubtful: Vec<String>,
     /// What is too many, if anything is; then there are none here.
@@ -109,7 +113,7 @@ impl<'p> Frames<'p> {
         let tenants: BTreeSet<&Arc<str>> = model.bundles.iter().flat_map(|b| scopes(b.set)).collect();
         // The root, whether or not there are policies in it.
         let tenants: BTreeSet<&str> = tenants.into_iter().map(|t| &**t).chain([""]).collect();
-        let principals: BTreeSet<&str> = model
+        let principals: BTreeSet<&'p str> = model
             .bundles
             .iter()
             .flat_map(|bundle| rows(bundle.set).filter_map(|row| bundle.set.policy(row.policy)))
@@ -118,7 +122,7 @@ impl<'p> Frames<'p> {
             .collect();
         let mut builder = Builder { model, levels: HashMap::new() };
         let decided_in: Vec<Vec<Arc<str>>> = tenants.iter().map(|tenant| scopes_of(model, tenant)).collect();
-        let (roles, mut doubtful) = roles(model);
+        let Roles { all: roles, named: named_roles, mut doubtful } = roles(model);
         let roles = builder.told_apart(roles, &decided_in);
         let looked_for: Vec<&Arc<str>> = model.roles.iter().filter(|role| roles.contains(*role)).collect();
         if looked_for.len() > MOST_LOOKED_FOR {
@@ -129,7 +133,7 @@ impl<'p> Frames<'p> {
         let Some(lists) = lists(&roles, &looked_for, wanted.deciding_roles, most) else {
             let (roles, tenants, principals) = (roles.len(), tenants.len(), principals.len());
             let too_many = Reason::TooManyRoles { roles, tenants, principals, limit: MOST_FRAMES };
-            return Self { all, doubtful, too_many: Some(too_many) };
+            return Self { all, named_roles, doubtful, too_many: Some(too_many) };
         };
         for (tenant, scopes) in tenants.iter().zip(decided_in) {
             for principal in principals.iter().copied().map(Some).chain([None]) {
@@ -157,11 +161,11 @@ impl<'p> Frames<'p> {
                         })
                         .collect();
                     let (roles, scopes, cells) = (roles.clone(), scopes.clone(), cells.clone());
-                    all.push(Frame { id, roles, scopes, cells, plans });
+                    all.push(Frame { id, roles, principal, scopes, cells, plans });
                 }
             }
         }
-        Self { all, doubtful, too_many: None }
+        Self { all, named_roles, doubtful, too_many: None }
     }
 }
 
@@ -316,8 +320,16 @@ fn place(binding: &Binding<'_>, query: &Query<'_>, roles: &[Arc<str>]) -> usize 
     }
 }
 
-/// Roles that stand for all roles, and patterns of which that is not certain.
-fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
+/// Roles that stand for all roles.
+struct Roles {
+    all: BTreeSet<Arc<str>>,
+    /// Those that policies name.
+    named: BTreeSet<Arc<str>>,
+    /// Patterns of which that is not certain.
+    doubtful: Vec<String>,
+}
+
+fn roles(model: &Model<'_>) -> Roles {
     let mut exact: BTreeSet<Arc<str>> = model.roles.clone();
     let mut globs: BTreeMap<&str, &Glob> = BTreeMap::new();
     for bundle in &model.bundles {
@@ -340,7 +352,8 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
     }
     if let Some(declared) = model.declared_roles {
         // Nobody has another; whatever patterns there are, these are all.
-        return (declared.iter().map(|role| role.as_str().into()).collect(), Vec::new());
+        let all = declared.iter().map(|role| role.as_str().into()).collect();
+        return Roles { all, named: exact, doubtful: Vec::new() };
     }
     let patterns: Vec<&Glob> = globs.values().copied().collect();
     let mut doubtful = Vec::new();
@@ -358,9 +371,8 @@ fn roles(model: &Model<'_>) -> (BTreeSet<Arc<str>>, Vec<String>) {
         .collect();
     let reads_well =
         |text: String| readable.iter().find(|other| meant(other) == meant(&text)).cloned().unwrap_or(text);
-    let texts: Vec<Arc<str>> = texts.into_iter().map(|text| reads_well(text).into()).collect();
-    exact.extend(texts);
-    (exact, doubtful)
+    let texts = texts.into_iter().map(|text| reads_well(text).into());
+    Roles { all: exact.iter().cloned().chain(texts).collect(), named: exact.clone(), doubtful }
 }
 
 /// Lists of roles, such that whatever list of roles decides something, one of these decides it, too: of those that decide the questions

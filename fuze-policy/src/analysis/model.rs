@@ -39,6 +39,18 @@ pub(super) struct Variable {
     pub(super) cells: Arc<[CellId]>,
 }
 
+/// What a model is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// What calls come to.
+    Decisions,
+    /// The same, and what the arguments say is compared with tenants.
+    Tenants,
+    /// What single conditions exclude: of what they cannot be decided for as a whole there are some samples, and one scope is looked at
+    /// alone.
+    Exclusions,
+}
+
 /// One policy set.
 pub(super) struct Bundle<'p> {
     pub(super) set: &'p PolicySet,
@@ -49,6 +61,7 @@ pub(super) struct Bundle<'p> {
 
 /// See the module.
 pub(super) struct Model<'p> {
+    made_for: For,
     pub(super) bundles: Vec<Bundle<'p>>,
     pub(super) tests: Vec<Test>,
     says: Vec<Says>,
@@ -78,19 +91,11 @@ pub(super) fn scopes(set: &PolicySet) -> impl Iterator<Item = &Arc<str>> {
 }
 
 impl<'p> Model<'p> {
-    /// Looks through policy sets. With `tenants_in_arguments`, what the arguments say is compared with tenants.
-    pub(super) fn new(policies: &[&Policies<'p>], tenants_in_arguments: bool) -> Self {
-        Self::looked_through(policies, tenants_in_arguments, false)
-    }
-
-    /// The same, and what conditions cannot be decided for as a whole is looked at in some samples.
-    pub(super) fn with_samples(policies: &Policies<'p>) -> Self {
-        Self::looked_through(&[policies], false, true)
-    }
-
-    fn looked_through(policies: &[&Policies<'p>], tenants_in_arguments: bool, samples: bool) -> Self {
+    /// Looks through policy sets.
+    pub(super) fn new(policies: &[&Policies<'p>], made_for: For) -> Self {
         let tools = policies.iter().find_map(|policies| policies.tools);
         let mut model = Self {
+            made_for,
             bundles: Vec::new(),
             tests: Vec::new(),
             says: Vec::new(),
@@ -109,11 +114,11 @@ impl<'p> Model<'p> {
         for (salt, policies) in policies.iter().enumerate() {
             model.bundle(policies, salt);
         }
-        if tenants_in_arguments && model.atoms.iter().any(Atom::sees_all_arguments) {
+        if made_for == For::Tenants && model.atoms.iter().any(Atom::sees_all_arguments) {
             // Whatever sees all of them, or one whose name is computed, may look at one that nobody names.
             model.var(&Subject::Argument(vec![TENANT_IN_NAMES.into()]));
         }
-        model.make_cells(tools, tenants_in_arguments, samples);
+        model.make_cells(tools);
         model
     }
 
@@ -218,7 +223,10 @@ impl<'p> Model<'p> {
             Condition::Any(of) => Test::Any(all(of)),
             Condition::None(of) => Test::None(all(of)),
             Condition::Expr(expression) => {
-                let mut closing = Closing::new(params, globals);
+                let mut closing = match self.made_for {
+                    For::Exclusions => Closing::of_one_scope(params, globals),
+                    For::Decisions | For::Tenants => Closing::new(params, globals),
+                };
                 let closed = closing.close(expression.program.expr());
                 // What is not written out is told apart by the policy that it stands in.
                 let salt = format!("{salt}/{}", params.id);
@@ -338,8 +346,8 @@ impl<'p> Model<'p> {
         .collect()
     }
 
-    fn make_cells(&mut self, tools: Option<&'p Tools>, tenants_in_arguments: bool, samples: bool) {
-        let classes = self.classes(tenants_in_arguments);
+    fn make_cells(&mut self, tools: Option<&'p Tools>) {
+        let classes = self.classes();
         let mut points: Vec<BTreeSet<Point>> = vec![BTreeSet::new(); self.vars.len()];
         let mut note = |var: usize, point: Point| {
             if let Some(points) = points.get_mut(classes.get(var).copied().unwrap_or(var)) {
@@ -351,15 +359,11 @@ impl<'p> Model<'p> {
                 atom.points.iter().for_each(|point| note(var.0 as usize, point.clone()));
             }
         }
-        for atom in self.atoms.iter().filter(|atom| tenants_in_arguments && atom.sees_all_arguments()) {
+        for atom in
+            self.atoms.iter().filter(|atom| self.made_for == For::Tenants && atom.sees_all_arguments())
+        {
             let texts = atom.points.iter().filter(|point| matches!(point, Point::Text(_)));
             texts.for_each(|point| note(TENANT, point.clone()));
-        }
-        let opaque = self.atoms.iter().filter(|atom| samples && atom.form == Form::Points);
-        for (atom, var) in opaque.flat_map(|atom| atom.vars.iter().map(move |var| (atom, var))) {
-            if let Some(Subject::Attribute(_)) = self.variable(*var).map(|variable| &variable.subject) {
-                sampled(&atom.points).into_iter().for_each(|point| note(var.0 as usize, point));
-            }
         }
         // What is a cell of one variable is a cell of whatever is compared with it: beside a region it would never seem to be equal.
         for (at, variable) in self.vars.iter().enumerate() {
@@ -387,13 +391,25 @@ impl<'p> Model<'p> {
                 bundle.set.policies().iter().filter(|policy| policy.kind == PolicyKind::Principal);
             principals.for_each(|policy| note(PRINCIPAL, Point::Text(Arc::clone(&policy.name))));
         }
+        let opaque =
+            |atom: &&Atom| self.made_for == For::Exclusions && matches!(atom.form, Form::Points | Form::Free);
+        let sampled: BTreeSet<usize> = self
+            .atoms
+            .iter()
+            .filter(opaque)
+            .flat_map(|atom| &atom.vars)
+            .filter_map(|var| classes.get(var.0 as usize).copied())
+            .collect();
         let nothing = BTreeSet::new();
         for at in 0..self.vars.len() {
             let class = classes.get(at).copied().unwrap_or(at);
             let points = points.get(class).unwrap_or(&nothing);
             let Some(variable) = self.vars.get(at) else { continue };
             let mates = classes.iter().filter(|other| **other == class).count();
-            let fresh = fresh(self.vars.get(class).map(|v| &v.subject), points, mates);
+            let mut fresh = fresh(self.vars.get(class).map(|v| &v.subject), points, mates);
+            if sampled.contains(&class) {
+                fresh.extend(samples().filter(|text| !points.contains(&Point::Text(text.as_str().into()))));
+            }
             let known = Known {
                 subject: &variable.subject,
                 points,
@@ -401,7 +417,9 @@ impl<'p> Model<'p> {
                 has_entries: variable.has_entries,
             };
             let cells: Vec<CellId> = known.cells().into_iter().map(|cell| self.cell_id(cell)).collect();
-            let cells = if mates == 1 { self.merged(VarId(at as u32), cells) } else { cells };
+            // For exclusions it matters which values have names.
+            let alike = mates == 1 && self.made_for != For::Exclusions;
+            let cells = if alike { self.merged(VarId(at as u32), cells) } else { cells };
             if let Some(variable) = self.vars.get_mut(at) {
                 variable.cells = cells.into();
             }
@@ -417,7 +435,7 @@ impl<'p> Model<'p> {
     }
 
     /// By variable the first of those that it may be compared with.
-    fn classes(&self, tenants_in_arguments: bool) -> Vec<usize> {
+    fn classes(&self) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..self.vars.len()).collect();
         let mut join = |a: VarId, b: VarId| {
             let (Some(a), Some(b)) = (classes.get(a.0 as usize).copied(), classes.get(b.0 as usize).copied())
@@ -434,7 +452,7 @@ impl<'p> Model<'p> {
                 join(*a, *b);
             }
         }
-        if tenants_in_arguments {
+        if self.made_for == For::Tenants {
             self.tenant_arguments().into_iter().for_each(|argument| join(VarId(TENANT as u32), argument));
         }
         classes
@@ -466,17 +484,9 @@ impl<'p> Model<'p> {
 }
 
 /// Texts for which a condition that cannot be decided for all of them may come out differently.
-fn sampled(points: &[Point]) -> Vec<Point> {
-    let around = points.iter().filter_map(|point| match point {
-        Point::Text(text) => {
-            Some([format!("{text}x"), format!("x{text}"), text.to_uppercase(), text.to_lowercase()])
-        }
-        Point::Number(_) | Point::Instant(_) => None,
-    });
+fn samples() -> impl Iterator<Item = String> {
     let some = ["a", "A", "a_b", "a-b", "a.b", "a b", "B-7:x", "0", "_", "-", "ä"].map(str::to_owned);
-    let long = ["z".repeat(40), "Z9".repeat(150)];
-    let all = around.flatten().chain(some).chain(long);
-    all.map(|text| Point::Text(text.into())).collect()
+    some.into_iter().chain(["z".repeat(40), "Z9".repeat(150)])
 }
 
 /// What the first attributes of a declared tool are, in their order.

@@ -10,7 +10,7 @@ use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
 use super::frames::{Frames, Wanted};
 use super::memo::Memo;
-use super::model::{CellId, Model, rules};
+use super::model::{CellId, For, Model, rules};
 use super::outcome::{Outcome, Reach, people};
 use super::same::decide_alike;
 use super::search::{Forced, Search};
@@ -33,7 +33,7 @@ pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
 }
 
 fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str) -> Proof {
-    let model = Model::new(&[policies], false);
+    let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
     if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
@@ -63,7 +63,7 @@ fn at_least_approvers(
     classification: &str,
     least: u8,
 ) -> Proof {
-    let model = Model::new(&[policies], false);
+    let model = Model::new(&[policies], For::Decisions);
     // `invoke` by one role and `invoke:auto` by another; more roles only ask for more.
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
     if no_tool_is(policies, classification) {
@@ -106,7 +106,7 @@ fn no_tool_is(policies: &Policies<'_>, classification: &str) -> bool {
 
 pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
     let property = Property::AllowsNothingNew;
-    let model = Model::new(&[old, new], false);
+    let model = Model::new(&[old, new], For::Decisions);
     let mut frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
     frames.all.retain(|frame| !decide_alike(&model, frame));
     let mut run = Run::new(&property, new);
@@ -132,7 +132,7 @@ pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
 
 fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let property = Property::NothingCrossesTenants;
-    let model = Model::new(&[policies], true);
+    let model = Model::new(&[policies], For::Tenants);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
     let mut run = Run::new(&property, policies);
     let mut found = run.each(&frames, &model, |run, search| other_scope(run, search, policies.set));
@@ -288,7 +288,7 @@ fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
 /// none.
 pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'p Arc<Rule>>) {
     let property = Property::NoRuleIsDead;
-    let model = Model::new(&[policies], false);
+    let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     let mut waiting: Vec<&Arc<Rule>> = rules(policies.set).into_iter().map(|of| of.rule).collect();
     let mut run = Run::new(&property, policies);

@@ -427,20 +427,6 @@ impl<'m, 'p> Search<'m, 'p> {
         Seen::new(frame, looked_at)
     }
 
-    /// Whether an attribute of this case is an empty text, as none of a real request is.
-    pub(super) fn has_empty_text(&self) -> bool {
-        self.model.vars.iter().enumerate().any(|(at, variable)| {
-            let Some(left) = self.left.get(at + 1) else { return false };
-            let is_empty = |at: usize| {
-                let cell = variable.cells.get(at);
-                cell.is_some_and(|cell| self.model.cell(*cell).is_text(""))
-            };
-            matches!(variable.subject, Subject::Attribute(_))
-                && left.first().is_some()
-                && left.iter().all(is_empty)
-        })
-    }
-
     /// That an output that cannot be looked into says something; `None` where it fails.
     pub(super) fn speaks(&mut self, id: AtomId, at: Where) -> Option<Open> {
         let open = (id, self.model.atom(id).map_or_else(Salt::default, |atom| self.salt(atom, at)));

@@ -25,11 +25,19 @@ pub(crate) struct Closing<'a> {
     pub(crate) parts: usize,
     /// Variables of macros around.
     bound: usize,
+    /// Whether variables that look at the derived roles are written out as well.
+    derived_roles: bool,
 }
 
 impl<'a> Closing<'a> {
     pub(crate) fn new(params: &'a Params, globals: &'a Map) -> Self {
-        Self { params, globals, exact: true, parts: 0, bound: 0 }
+        Self { params, globals, exact: true, parts: 0, bound: 0, derived_roles: false }
+    }
+
+    /// The same for whoever looks at one scope alone: variables that look at the derived roles are written out as well, although in a
+    /// request of several scopes they keep those of the first.
+    pub(crate) fn of_one_scope(params: &'a Params, globals: &'a Map) -> Self {
+        Self { derived_roles: true, ..Self::new(params, globals) }
     }
 
     pub(crate) fn close(&mut self, expr: &Expr) -> Expr {
@@ -136,13 +144,12 @@ impl<'a> Closing<'a> {
         if self.parts > LARGEST {
             return None;
         }
-        let mut inner = Closing { bound: 0, ..Closing::new(self.params, self.globals) };
-        inner.parts = self.parts;
+        let mut inner = Closing { exact: true, bound: 0, ..*self };
         let closed = inner.close(variable.expr.program.expr());
         self.parts = inner.parts;
         // It keeps the derived roles that were in force when it was first looked at, which may be others by now.
         let of_runtime = |kind: &Kind| matches!(kind, Kind::Path(path) if matches!(path.root, Root::Runtime | Root::EffectiveDerivedRoles));
-        if some_part(&closed, of_runtime) {
+        if !self.derived_roles && some_part(&closed, of_runtime) {
             return None;
         }
         // A variable keeps of some values less than they are, and macros within macros count their variables from the outermost.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::frames::{Frames, Wanted};
 use super::super::memo::Memo;
-use super::super::model::{Model, RuleOf, rules};
+use super::super::model::{For, Model, RuleOf, rules};
 use super::super::search::Search;
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
 use super::Findings;
-use super::narrow::{Ask, can_hold, tests};
+use super::narrow::{Ask, Needs};
 use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
 use crate::cerbos::closing::Closing;
 use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
@@ -240,7 +240,7 @@ fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found
 
 /// Arguments that none of the tools has for which a rule can hold.
 fn arguments(policies: &Policies<'_>, found: &mut Findings) {
-    let model = Model::new(&[policies], false);
+    let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     for of in rules(policies.set) {
         let named = named_arguments(of.rule, policies);
@@ -297,16 +297,13 @@ fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, 
 /// The declared tools for which a rule can hold.
 fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<&'p ToolDeclaration> {
     let mut fits: BTreeSet<usize> = BTreeSet::new();
-    let of_role = of.of_role.map(|row| {
-        let condition = row.rule.condition.as_ref();
-        let test = condition.and_then(|condition| model.test_of(0, condition, &row.rule.params));
-        test.and_then(|id| model.test(id)).into_iter().collect::<Vec<_>>()
-    });
-    for tests in of.rows.iter().map(|row| tests(model, row)).chain(of_role) {
+    let of_rows = of.rows.iter().map(|row| Needs::of_row(model, row));
+    let of_role = of.of_role.map(|row| Needs::of_role(model, row));
+    for needs in of_rows.chain(of_role) {
         for frame in &frames.all {
             let mut search = Search::new(model, frame, Memo::default());
             loop {
-                if tests.iter().all(|test| can_hold(test, &mut search, Ask::Any)) {
+                if needs.can_be_met(&mut search, Ask::Any) {
                     fits.extend(search.tools_left());
                 }
                 if fits.len() == model.tools.len() || !search.next() {

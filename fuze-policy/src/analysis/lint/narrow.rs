@@ -1,25 +1,31 @@
-//! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model.
+//! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model. To exclude
+//! some by their names does not count: a list of what may not pass lets through whatever comes next.
 
 use std::sync::Arc;
 
-use super::super::atoms::{Atom, AtomId};
+use super::super::atoms::{Atom, AtomId, VarId};
+use super::super::cells::{Cell, number};
 use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
 use super::super::memo::Memo;
-use super::super::model::{Model, rules};
+use super::super::model::{CellId, For, Model, rules};
 use super::super::prove::steps;
 use super::super::search::{Search, Where};
+use super::super::vocabulary::{ATTRIBUTES, Domain};
 use super::super::{Lint, Policies};
 use super::Findings;
 use crate::agent_tool::{ACTIONS, VERSION};
-use crate::cerbos::{Effect, Row, ScopePermissions, Whom};
+use crate::cerbos::{
+    Condition, DerivedRole, Effect, Params, PolicyInfo, PolicyKind, RoleRow, Row, ScopePermissions, Whom,
+};
 
 /// Cases of one condition that are looked at.
 const MOST_CASES: usize = 100_000;
 
 pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
-    let model = Model::with_samples(policies);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    let model = Model::new(&[policies], For::Exclusions);
+    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    frames.all.iter_mut().for_each(|frame| leave_unnamed(&model, frame));
     for of in rules(policies.set) {
         if of.rule.effect != Effect::Allow {
             continue;
@@ -33,32 +39,29 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             if !grants || !asked {
                 continue;
             }
-            let tests = tests(&model, row);
-            let mut of_args = false;
-            for test in &tests {
-                test.each_atom(&mut |id| of_args |= model.atom(id).is_some_and(|atom| atom.of_args));
-            }
+            let needs = Needs::of_row(&model, row).of_policy(policy);
+            let of_args = needs.look_at_arguments();
             if !of_args && is_for_somebody(row) {
                 continue;
             }
-            let (lint, message) = match excludes(&model, &frames, row, &tests) {
+            let (lint, message) = match excludes(&model, &frames, row, policy, &needs) {
                 Excludes::Something => continue,
                 Excludes::Nothing if of_args => (
                     Lint::RestsOnArguments,
-                    "this ALLOW rests on what the model asks for alone: whatever the tool and the run are, there are \
-                     arguments that meet its condition; let it name the tool, or what the run has to be"
+                    "this ALLOW rests on what the model asks for alone: for every tool and every run that is not excluded by \
+                     its name, there are arguments that meet its condition; let it name the tool, or what the run has to be"
                         .to_owned(),
                 ),
                 Excludes::Nothing => (
                     Lint::AllowsEverything,
-                    "this ALLOW is for every role, and its condition excludes no tool and no run; let it name who may \
-                     use which tool"
+                    "this ALLOW is for every role, and its condition excludes no tool and no run, or some by their names alone; \
+                     let it name who may use which tool"
                         .to_owned(),
                 ),
                 Excludes::Perhaps(source) => (
                     Lint::NotRead,
                     format!(
-                        "whether this ALLOW excludes any tool or run depends on `{source}`, which could not be read; let it \
+                        "whether this ALLOW excludes more than it names depends on `{source}`, which could not be read; let it \
                          name the tool, or what the run has to be"
                     ),
                 ),
@@ -73,16 +76,22 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
     }
 }
 
-/// What has to hold for a row: the condition of the derived role, and the rule's.
-pub(super) fn tests<'m>(model: &'m Model<'_>, row: &Row) -> Vec<&'m Test> {
-    let derived = match &row.whom {
-        Whom::DerivedRole { role, .. } => {
-            role.condition.as_ref().and_then(|condition| model.test_of(0, condition, &role.params))
+/// Leaves out what somebody or something is called, where there are other names, too: that one of them is excluded is no narrowing, since
+/// whatever comes next has another. Of what has a list of words that there are, each counts.
+fn leave_unnamed(model: &Model<'_>, frame: &mut Frame<'_>) {
+    for (at, attribute) in ATTRIBUTES.iter().enumerate() {
+        let var = VarId(at as u32);
+        let counts = |cell: &Cell| match attribute.domain {
+            Domain::Text => cell.region,
+            Domain::Count => cell.region || cell.json == Some(number(0.0)),
+            Domain::Open(_) | Domain::Closed(_) | Domain::OfSpecial(_) | Domain::Flag => true,
+        };
+        let all = frame.cells.get(&var).map_or(model.cells_of(var), |cells| cells);
+        let left: Arc<[CellId]> = all.iter().copied().filter(|cell| counts(model.cell(*cell))).collect();
+        if !left.is_empty() {
+            frame.cells.insert(var, left);
         }
-        Whom::Role(_) | Whom::Resource(_) => None,
-    };
-    let own = row.rule.condition.as_ref().and_then(|c| model.test_of(0, c, &row.rule.params));
-    derived.into_iter().chain(own).filter_map(|id| model.test(id)).collect()
+    }
 }
 
 fn is_for_somebody(row: &Row) -> bool {
@@ -103,17 +112,24 @@ enum Excludes {
 
 /// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions. What is excluded is shown by
 /// values, and that nothing is by all that an expression may come to.
-fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) -> Excludes {
+fn excludes(
+    model: &Model<'_>,
+    frames: &Frames<'_>,
+    row: &Row,
+    policy: &PolicyInfo,
+    needs: &Needs<'_, '_>,
+) -> Excludes {
     if frames.too_many.is_some() {
         return Excludes::TooMany;
     }
+    let spoken_to = spoken_to(model, frames, row, policy);
     for ask in [Ask::These, Ask::Any] {
         let mut steps_left = steps(0);
         let mut cases = 0;
-        for frame in frames.all.iter().filter(|frame| speaks_to(model, frame, row)) {
+        for frame in &spoken_to {
             let mut search = Search::new(model, frame, Memo::default());
             loop {
-                if tests.iter().any(|test| !can_hold(test, &mut search, ask)) && !search.has_empty_text() {
+                if !needs.can_be_met(&mut search, ask) {
                     return match search.free_atoms().first() {
                         Some(atom) => Excludes::Perhaps(Arc::clone(&atom.source)),
                         None => Excludes::Something,
@@ -134,11 +150,31 @@ fn excludes(model: &Model<'_>, frames: &Frames<'_>, row: &Row, tests: &[&Test]) 
     Excludes::Nothing
 }
 
-/// Whether a frame's roles are among those that a row is for.
-fn speaks_to(model: &Model<'_>, frame: &Frame<'_>, row: &Row) -> bool {
-    let (Whom::Role(wanted) | Whom::DerivedRole { parent: wanted, .. }) = &row.whom else { return true };
-    let (Some(bundle), Some(scope)) = (model.bundles.first(), frame.scopes.first()) else { return false };
-    bundle.set.with_parent_roles(scope, &frame.roles).iter().any(|role| wanted.matches(role))
+/// Those to whom a row speaks, where its policy does; of several, those with one role alone that no policy names.
+fn spoken_to<'f, 'p>(
+    model: &Model<'p>,
+    frames: &'f Frames<'p>,
+    row: &Row,
+    policy: &PolicyInfo,
+) -> Vec<&'f Frame<'p>> {
+    let principal = (policy.kind == PolicyKind::Principal).then_some(&*policy.name);
+    let role = |frame: &Frame<'_>| {
+        let (Whom::Role(wanted) | Whom::DerivedRole { parent: wanted, .. }) = &row.whom else { return true };
+        let Some(bundle) = model.bundles.first() else { return false };
+        bundle.set.with_parent_roles(&policy.scope, &frame.roles).iter().any(|role| wanted.matches(role))
+    };
+    let here = |frame: &&Frame<'_>| {
+        frame.principal == principal && frame.scopes.first() == Some(&policy.scope) && role(frame)
+    };
+    let mut left: Vec<&Frame<'_>> = frames.all.iter().filter(here).collect();
+    let alone = |frame: &Frame<'_>| frame.roles.len() == 1;
+    let unnamed = |frame: &Frame<'_>| !frames.named_roles.iter().any(|role| frame.roles.contains(role));
+    for better in [&alone as &dyn Fn(&Frame<'_>) -> bool, &unnamed] {
+        if left.iter().any(|frame| better(frame)) {
+            left.retain(|frame| better(frame));
+        }
+    }
+    left
 }
 
 /// What is asked of atoms that cells do not decide.
@@ -151,24 +187,114 @@ pub(super) enum Ask {
     These,
 }
 
-/// Whether there may be arguments for which a condition holds, in this case.
-pub(super) fn can_hold(test: &Test, search: &mut Search<'_, '_>, ask: Ask) -> bool {
-    of_test(test, &mut |id| {
-        let Some(atom) = search.model.atom(id) else { return ANY };
-        if is_up_to_others(atom, ask) {
-            return ANY;
-        }
-        let truth = match ask {
-            Ask::Any => search.truth(id, Where { bundle: 0, level: 0 }),
-            Ask::These => search.truth_of_these(id),
+/// The conditions that a rule has in one policy.
+pub(super) struct Needs<'m, 'p> {
+    model: &'m Model<'p>,
+    tests: Vec<&'m Test>,
+    /// The derived roles that they can ask for; `None` where that is not known.
+    roles: Option<&'m [Arc<DerivedRole>]>,
+}
+
+impl<'m, 'p> Needs<'m, 'p> {
+    /// What has to hold for a row: the condition of the derived role, and the rule's.
+    pub(super) fn of_row(model: &'m Model<'p>, row: &Row) -> Self {
+        let derived = match &row.whom {
+            Whom::DerivedRole { role, .. } => test(model, role.condition.as_ref(), &role.params),
+            Whom::Role(_) | Whom::Resource(_) => None,
         };
-        match truth {
-            Truth::True => TRUE,
-            Truth::False => FALSE,
-            Truth::Error | Truth::Other => FAILS,
+        let own = test(model, row.rule.condition.as_ref(), &row.rule.params);
+        Self { model, tests: derived.into_iter().chain(own).collect(), roles: None }
+    }
+
+    /// The same where somebody has one role, to whom the policy's derived roles are in force; a principal policy sees those of others.
+    fn of_policy(self, policy: &PolicyInfo) -> Self {
+        let set = self.model.bundles.first().map(|bundle| bundle.set);
+        let of_policy = set.and_then(|set| set.derived_roles.get(&policy.key)).map_or(&[][..], Vec::as_slice);
+        Self { roles: (policy.kind == PolicyKind::Resource).then_some(of_policy), ..self }
+    }
+
+    /// The same for a rule of a role policy.
+    pub(super) fn of_role(model: &'m Model<'p>, row: &RoleRow) -> Self {
+        let own = test(model, row.rule.condition.as_ref(), &row.rule.params);
+        Self { model, tests: own.into_iter().collect(), roles: None }
+    }
+
+    /// Whether they look at the model's arguments, themselves or in a derived role that they ask for.
+    fn look_at_arguments(&self) -> bool {
+        let mut found = false;
+        for test in &self.tests {
+            self.each_atom(test, &mut |atom| {
+                found |= atom.of_args;
+                if atom.of_runtime {
+                    let asked = |role: &&Arc<DerivedRole>| match &atom.derived_role {
+                        Some(name) => role.name == *name,
+                        None => true,
+                    };
+                    for role in self.roles.into_iter().flatten().filter(asked) {
+                        let of_role = self::test(self.model, role.condition.as_ref(), &role.params);
+                        of_role
+                            .into_iter()
+                            .for_each(|test| self.each_atom(test, &mut |atom| found |= atom.of_args));
+                    }
+                }
+            });
         }
-    }) & TRUE
-        != 0
+        found
+    }
+
+    fn each_atom(&self, test: &Test, visit: &mut dyn FnMut(&Atom)) {
+        test.each_atom(&mut |id| self.model.atom(id).into_iter().for_each(&mut *visit));
+    }
+
+    /// Whether there may be arguments that meet each, in this case.
+    pub(super) fn can_be_met(&self, search: &mut Search<'_, '_>, ask: Ask) -> bool {
+        self.tests.iter().all(|test| of_test(test, &mut |id| self.of_atom(id, search, ask)) & TRUE != 0)
+    }
+
+    fn of_atom(&self, id: AtomId, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
+        let Some(atom) = self.model.atom(id) else { return ANY };
+        match (&atom.derived_role, self.roles) {
+            (Some(name), Some(roles)) => roles
+                .iter()
+                .find(|role| role.name == *name)
+                .map_or(FALSE, |role| self.of_derived_role(role, search, ask)),
+            _ => alone(id, atom, search, ask),
+        }
+    }
+
+    /// Whether a derived role is in force.
+    fn of_derived_role(&self, role: &DerivedRole, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
+        let (Some(bundle), Some(scope)) = (self.model.bundles.first(), search.frame.scopes.first()) else {
+            return ANY;
+        };
+        let all = bundle.set.with_parent_roles(scope, &search.frame.roles);
+        if !role.parent_roles.iter().any(|parent| &**parent == "*" || all.contains(parent)) {
+            return FALSE;
+        }
+        // The derived roles that this one's condition sees are not these.
+        let atom = &mut |id| self.model.atom(id).map_or(ANY, |atom| alone(id, atom, search, ask));
+        test(self.model, role.condition.as_ref(), &role.params).map_or(TRUE, |test| of_test(test, atom))
+    }
+}
+
+fn test<'m>(model: &'m Model<'_>, condition: Option<&Condition>, params: &Params) -> Option<&'m Test> {
+    model.test(model.test_of(0, condition?, params)?)
+}
+
+/// How an atom may come out that asks for no derived role alone.
+fn alone(id: AtomId, atom: &Atom, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
+    if is_up_to_others(atom, ask) {
+        return ANY;
+    }
+    let truth = match ask {
+        Ask::Any => search.truth(id, Where { bundle: 0, level: 0 }),
+        Ask::These => search.truth_of_these(id),
+    };
+    match truth {
+        Truth::True => TRUE,
+        Truth::False => FALSE,
+        Truth::Error | Truth::Other => FAILS,
+    }
 }
 
 /// Whether it depends on the arguments, or on the time, which comes by itself. So may what depends on the derived roles, which may rest on

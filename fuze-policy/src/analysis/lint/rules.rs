@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::decide::Decision;
 use super::super::frames::{Frames, Wanted};
-use super::super::model::{Model, RuleOf, rules};
+use super::super::model::{For, Model, RuleOf, rules};
 use super::super::prove::{Run, lives, outcome};
 use super::super::{Lint, Policies, Property};
 use super::Findings;
@@ -66,7 +66,7 @@ fn shadowed<'p>(policies: &Policies<'p>, all: &[RuleOf<'p>], dead: &[*const Rule
     let is_alive = |of: &&RuleOf<'_>| !dead.contains(&Arc::as_ptr(of.rule));
     let mut waiting: Vec<&'p Arc<Rule>> =
         all.iter().filter(|of| is_alive(of) && of.of_role.is_none()).map(|of| of.rule).collect();
-    let model = Model::new(&[policies], false);
+    let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: None });
     let property = Property::NoRuleIsDead;
     let mut run = Run::new(&property, policies);
@@ -104,7 +104,7 @@ fn is_needless(policies: &Policies<'_>, row: &RoleRow) -> bool {
         index.roles.retain(|other| !Arc::ptr_eq(&other.rule, &row.rule));
     }
     let without = Policies { set: &set, ..policies.clone() };
-    let model = Model::new(&[policies, &without], false);
+    let model = Model::new(&[policies, &without], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
     let property = Property::NoRuleIsDead;
     let mut run = Run::new(&property, policies);
