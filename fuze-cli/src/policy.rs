@@ -4,6 +4,7 @@ mod check;
 mod example;
 mod explain;
 mod migrate;
+mod once;
 mod request;
 mod review;
 mod test;

@@ -194,6 +194,90 @@ fn a_request_that_cannot_be_read_is_told_with_its_place() {
     assert!(called.stderr.contains("`at` is `yesterday`, which is no time"), "{}", called.stderr);
 }
 
+/// What stands twice has two meanings: nobody can say which is asked.
+#[test]
+fn a_name_that_stands_twice_is_told_with_its_place() {
+    let within = tempfile::tempdir().unwrap();
+    let file = within.path().join("request.json");
+    let right = r#"{
+  "tool": {"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts"},
+  "run": {"tenant": "acme", "principal": "agent-1", "roles": ["accounting"], "purpose": "p", "lawful_basis": "contract",
+    "annex_iii": "none", "art22": "none", "has_subject": false},
+  "args": {"amount_eur": 700, "to": [{"iban": "a", "name": "b"}]}
+}"#;
+    let explained = |text: &str, code: i32| {
+        fs::write(&file, text).unwrap();
+        json(&fuze(
+            &["policy", "explain", "--json", self::text(&guide("payment")), "--request", self::text(&file)],
+            code,
+        ))
+    };
+    explained(right, 0);
+    for (once, twice, line, named) in [
+        (r#""amount_eur": 700"#, r#""amount_eur": 700, "amount_eur": 5"#, 5, "`amount_eur`"),
+        (r#""name": "b""#, r#""name": "b", "iban": "c""#, 5, "`iban`"),
+        (r#""effect": "once""#, r#""effect": "once", "effect": "read""#, 2, "`effect`"),
+    ] {
+        assert!(right.contains(once));
+        let called = explained(&right.replace(once, twice), 2);
+        let problem = &called["problems"][0];
+        assert_eq!(problem["line"], line, "{called}");
+        assert!(problem["message"].as_str().unwrap().contains(&format!("{named} stands twice")), "{called}");
+    }
+    let tools = r#"[{"name": "t", "classification": "public", "residency": "eu", "effect": "read",
+  "egress": "none", "egress": "any"}]"#;
+    fs::write(&file, tools).unwrap();
+    let called =
+        json(&fuze(&["policy", "lint", "--json", text(&guide("payment")), "--tools", text(&file)], 2));
+    assert_eq!(called["problems"][0]["line"], 2, "{called}");
+}
+
+/// A proof counts with what agents can ask; so does an explanation.
+#[test]
+fn a_request_that_no_agent_makes_is_not_explained() {
+    let right = value!({
+        "tool": {"name": "t", "classification": "special_category", "art9_basis": "explicit_consent", "residency": "eu",
+            "effect": "read", "egress": "none"},
+        "run": {"tenant": "acme", "principal": "p", "roles": ["clinic"], "purpose": "p", "lawful_basis": "consent",
+            "annex_iii": "none", "art22": "none", "has_subject": false},
+    });
+    let explained = |request: &Value, code: i32| {
+        fuze(&["policy", "explain", text(&guide("special")), "--request", &request.to_string()], code).stderr
+    };
+    assert_eq!(explained(&right, 0), "");
+    for (of, name, to, word) in [
+        (
+            "tool",
+            "art9_basis",
+            None,
+            "`special_category` without `art9_basis`, which no tool is (GDPR Art. 9(2))",
+        ),
+        ("tool", "classification", Some("personal"), "`art9_basis` belongs to `special_category`"),
+        (
+            "tool",
+            "art9_basis",
+            Some("none"),
+            "`tool.art9_basis` is `none`, which does not exist; there are explicit_consent,",
+        ),
+        ("tool", "effect", Some("twice"), "`tool.effect` is `twice`, which does not exist; there are read,"),
+        ("tool", "name", Some(""), "`tool.name` is empty"),
+        ("run", "tenant", Some(""), "`run.tenant` is empty"),
+        ("run", "principal", Some(""), "`run.principal` is empty"),
+        ("run", "purpose", Some(""), "`run.purpose` is empty"),
+        ("run", "annex_iii", Some(""), "`run.annex_iii` is empty"),
+        ("run", "art22", Some(""), "`run.art22` is ``, which does not exist"),
+    ] {
+        let mut request = right.clone();
+        let members = request[of].as_object_mut().unwrap();
+        match to {
+            Some(to) => drop(members.insert(name.to_owned(), value!(to))),
+            None => drop(members.remove(name)),
+        }
+        let told = explained(&request, 2);
+        assert!(told.starts_with("fuze: no agent asks this: ") && told.contains(word), "{of}.{name}: {told}");
+    }
+}
+
 #[test]
 fn what_does_not_load_has_places_as_members_everywhere() {
     let within = tempfile::tempdir().unwrap();

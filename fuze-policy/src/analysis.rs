@@ -40,7 +40,7 @@ pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
 pub use tools::{ToolDeclaration, Tools, names_of_arguments};
-pub use vocabulary::words_of;
+pub use vocabulary::{possible, words_of};
 
 /// Policies to be looked at, and what they are looked at with.
 #[derive(Clone, Debug)]

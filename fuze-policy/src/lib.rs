@@ -26,6 +26,8 @@ pub mod reload;
 #[cfg(feature = "cerbos-remote")]
 pub mod remote;
 #[cfg(feature = "cerbos")]
+mod strict;
+#[cfg(feature = "cerbos")]
 pub mod suite;
 
 pub use decision::{Approver, Decision, Obligation, RuleId, Verdict};

@@ -7,7 +7,6 @@
 mod answer;
 mod client;
 mod compare;
-mod strict;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

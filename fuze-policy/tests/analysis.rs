@@ -202,8 +202,10 @@ fn what_is_not_known_is_said() {
 #[test]
 fn declared_tools_alone() {
     let tools = |classification: &str, args: &str| {
+        let basis = if classification == "special_category" { "\"legal_claims\"" } else { "null" };
         Tools::from_json(&format!(
-            r#"[{{"name": "t", "classification": "{classification}", "residency": "eu", "effect": "read", "egress": "none", "args": {args}}}]"#
+            r#"[{{"name": "t", "classification": "{classification}", "art9_basis": {basis}, "residency": "eu", "effect": "read", "egress": "none",
+                "args": {args}}}]"#
         ))
         .unwrap()
     };
@@ -327,6 +329,9 @@ fn dead_rules() {
         (&["ALLOW \"a\" both", "DENY \"*\" both", "DENY \"*\" both R.attr.effect == \"read\""], "r2"),
         (&["ALLOW \"a\" both R.attr.args.x == \"a\" && R.attr.args.x == \"b\""], "r0"),
         (&["ALLOW \"a\" both R.attr.args.x.matches(\"a\") && R.attr.classification == \"none\""], "r0"),
+        // None of these is ever without a name, and no call is made by a tool that is nothing.
+        (&["ALLOW \"a\" both P.attr.purpose == \"\""], "r0"),
+        (&["ALLOW \"a\" both", "DENY \"*\" both P.id == \"\" || R.id == \"\" || P.attr.tenant == \"\""], "r1"),
     ] {
         let proof = prove(&root(rules), &Property::NoRuleIsDead);
         let found = broken(&proof);

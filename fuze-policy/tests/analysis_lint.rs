@@ -481,6 +481,14 @@ fn declarations_are_read_strictly() {
             "`color`",
         ),
         (
+            r#"[{"name": "a", "classification": "special_category", "residency": "eu", "effect": "read", "egress": "none"}]"#,
+            "`special_category` without `art9_basis`",
+        ),
+        (
+            r#"[{"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none", "egress": "eu"}]"#,
+            "twice",
+        ),
+        (
             r#"[{"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none"},
                 {"name": "a", "classification": "public", "residency": "eu", "effect": "read", "egress": "none"}]"#,
             "twice",

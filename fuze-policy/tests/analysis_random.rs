@@ -16,7 +16,7 @@ use common::tools::{both_questions, object, pick, seed_and_rounds};
 use fastrand::Rng;
 use fuze_policy::agent_tool::verdict;
 use fuze_policy::analysis::{
-    Counterexample, Lint, Policies, Proof, Property, Reason, Tools, diff, lint, prove,
+    Counterexample, Lint, Policies, Proof, Property, Reason, Tools, diff, lint, possible, prove,
 };
 use fuze_policy::cel::Timestamp;
 use fuze_policy::cerbos::{self, CheckInput, CheckParams, Effect, Outcome, PolicySet, Source, Step};
@@ -392,6 +392,7 @@ fn decided_at(set: &PolicySet, input: &CheckInput, params: &CheckParams) -> Came
 fn shown(set: &PolicySet, found: &Counterexample, has_acme: bool) -> Came {
     let now = Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 };
     let request = scoped(found.request.as_ref().unwrap(), has_acme);
+    assert_eq!(possible(&request), Ok(()), "{found:?}");
     decided_at(set, &request, &CheckParams::at(found.at().unwrap_or(now)))
 }
 

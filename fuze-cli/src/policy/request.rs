@@ -10,9 +10,11 @@ use fuze_policy::cel::Timestamp;
 use fuze_policy::cerbos::CheckInput;
 use fuze_policy::{CallFacts, EngineError, Request, RunFacts, ToolFacts};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::once::Once;
 use crate::mend::{Mend, Place};
 use crate::outcome::{Problem, Result};
 use crate::text::{escaped, plain};
@@ -73,9 +75,13 @@ impl Asked {
             Some(text) => (Cow::Borrowed("--request"), text.to_owned()),
             None => (given.to_string_lossy(), text_of(given)?),
         };
-        let asked: Self = serde_json::from_str(&text).map_err(|error| not_json(&name, &error))?;
-        asked.words().map_err(|why| Problem::usage(format_args!("`{name}`: {why}")))?;
-        Ok(asked)
+        let asked: Self = from_json(&name, &text)?;
+        match &asked.at {
+            Some(at) if Timestamp::parse(at).is_none() => Err(Problem::usage(format_args!(
+                "`{name}`: `at` is `{at}`, which is no time as in `2026-01-31T12:00:00Z`"
+            ))),
+            _ => Ok(asked),
+        }
     }
 
     /// What a counterexample asks; nothing if no run and no tool could ask that.
@@ -149,10 +155,14 @@ impl Asked {
             },
             call: CallFacts { args: args.as_bytes(), depth: self.depth },
         };
-        question(&request, engine.scope_of(&run.tenant)).map_err(|error| match error {
+        let input = question(&request, engine.scope_of(&run.tenant)).map_err(|error| match error {
             EngineError::Evaluation(why) => Problem::usage(why),
             other => Problem::usage(other),
-        })
+        })?;
+        // Of another one nothing would be told but that no rule holds, or what no proof counts with.
+        analysis::possible(&input)
+            .map_err(|why| Problem::usage(format_args!("no agent asks this: {why}")))?;
+        Ok(input)
     }
 
     /// Words that exist today alone, though there may be more: the Commission may add to Annex III (AI Act, Art. 7), and a proof counts
@@ -163,35 +173,6 @@ impl Asked {
         (!known.contains(&word)).then(|| {
             format!("`run.annex_iii` is `{word}`, which no agent can have today; it is explained as if one had; there are {}", known.join(", "))
         })
-    }
-
-    /// Whether the facts are words that a tool or a run can have: of another one nothing would be told but that no rule holds.
-    fn words(&self) -> std::result::Result<(), String> {
-        let (tool, run) = (&self.tool, &self.run);
-        let facts = [
-            ("tool", "classification", Some(&tool.classification)),
-            ("tool", "art9_basis", tool.art9_basis.as_ref()),
-            ("tool", "residency", Some(&tool.residency)),
-            ("tool", "effect", Some(&tool.effect)),
-            ("tool", "egress", Some(&tool.egress)),
-            ("run", "lawful_basis", Some(&run.lawful_basis)),
-            ("run", "art22", Some(&run.art22)),
-        ];
-        for (of, name, word) in facts {
-            let (Some(word), Some(words)) = (word, analysis::words_of(name)) else { continue };
-            if !words.contains(&word.as_str()) {
-                return Err(format!(
-                    "`{of}.{name}` is `{word}`, which does not exist; there are {}",
-                    words.join(", ")
-                ));
-            }
-        }
-        match &self.at {
-            Some(at) if Timestamp::parse(at).is_none() => {
-                Err(format!("`at` is `{at}`, which is no time as in `2026-01-31T12:00:00Z`"))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The command that explains it, for a shell to be pasted into: in single quotes, of which it holds none, a member a line.
@@ -220,8 +201,15 @@ fn word(path: &Path) -> String {
     format!("'{before}{}'", shown.replace('\'', "'\\''"))
 }
 
+/// Reads JSON in which no object has a name twice.
+pub(super) fn from_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
+    serde_json::from_str::<Once>(text)
+        .and_then(|Once| serde_json::from_str(text))
+        .map_err(|error| not_json(name, &error))
+}
+
 /// What is wrong with a JSON file, and where.
-pub(super) fn not_json(name: &str, error: &serde_json::Error) -> Problem {
+fn not_json(name: &str, error: &serde_json::Error) -> Problem {
     let (line, column) = (small(error.line()), small(error.column()).max(1));
     let place = Place { file: plain(name), line: line.max(1), column };
     let told = error.to_string();

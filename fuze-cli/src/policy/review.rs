@@ -6,9 +6,10 @@ use clap::Args;
 use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::example::{self, Decided, Side};
-use super::request::{Asked, not_json, text_of};
+use super::request::{Asked, from_json, text_of};
 use super::{Directory, about_tools, load};
 use crate::mend::{Mend, Place};
 use crate::outcome::{Ended, Problem, Result};
@@ -201,8 +202,7 @@ pub(super) fn diff(diff: &Diff, output: &Output) -> Result {
 fn tools(file: Option<&Path>) -> Result<Tools> {
     let Some(file) = file else { return Ok(Tools::default()) };
     let text = text_of(file)?;
-    serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .map_err(|error| not_json(&file.to_string_lossy(), &error))?;
+    let _: IgnoredAny = from_json(&file.to_string_lossy(), &text)?;
     Tools::from_json(&text).map_err(|error| Problem::usage(format_args!("`{}`: {error}", file.display())))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value as Json};
 
-use super::vocabulary::{ATTRIBUTES, Domain, TOOL_NAME};
+use super::vocabulary::{ATTRIBUTES, Domain};
 use crate::cel::Timestamp;
 
 /// What a variable is about.
@@ -137,8 +137,8 @@ impl Known<'_> {
     }
 
     fn texts(&self) -> impl Iterator<Item = Cell> {
-        // Every tool has a name.
-        let may_be_empty = *self.subject != Subject::Attribute(TOOL_NAME);
+        // What an attribute says is never nothing: see `possible`.
+        let may_be_empty = matches!(self.subject, Subject::Argument(_));
         let named = self.points.iter().filter_map(move |point| match point {
             Point::Text(text) if text.is_empty() && !may_be_empty => None,
             Point::Text(text) => Some(Cell::point(&**text)),

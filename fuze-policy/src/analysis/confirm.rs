@@ -143,7 +143,10 @@ fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], poi
         json!([]),
         json!(["a"]),
     ]);
-    if attribute { all.into_iter().filter(Json::is_string).collect() } else { all }
+    if attribute {
+        all.retain(|json| json.as_str().is_some_and(|text| !text.is_empty()));
+    }
+    all
 }
 
 /// A rule's address, for people.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::vocabulary::words_of;
+use super::vocabulary::{basis_fits, words_of};
+use crate::strict::Strict;
 
 /// What is declared: the tools of a program, and the roles that its principals can have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +40,8 @@ impl Tools {
     /// # Errors
     /// What is wrong with them.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let json = serde_json::from_str(text).map_err(|error| format!("the tools are no JSON: {error}"))?;
+        let Strict(json) =
+            serde_json::from_str(text).map_err(|error| format!("the tools are no JSON: {error}"))?;
         let (tools, roles) = match json {
             Value::Array(tools) => (tools, None),
             Value::Object(mut members) => {
@@ -103,6 +105,7 @@ fn declared(name: &str, mut members: Map<String, Value>) -> Result<ToolDeclarati
         Some(Value::String(basis)) => Some(of_vocabulary("art9_basis", basis)?),
         Some(_) => return Err("`art9_basis` must be text".to_owned()),
     };
+    basis_fits(&classification, art9_basis.is_some())?;
     let args = match members.remove("args") {
         None | Some(Value::Null) => None,
         Some(Value::Object(schema)) => names_of_arguments(&schema),

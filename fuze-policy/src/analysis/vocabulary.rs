@@ -1,7 +1,10 @@
 //! The attributes that a condition about a tool can see, and the values they can have: the tables of `docs/policy.md`.
 
+use serde_json::Value;
+
 use super::cells::Point;
 use crate::cel::Root;
+use crate::cerbos::CheckInput;
 
 /// An attribute of a request about a tool.
 #[derive(Debug)]
@@ -133,6 +136,50 @@ pub(super) fn attribute(root: Root, first: Option<&str>) -> Option<usize> {
     }
 }
 
+/// Whether a request is one that a tool and a run can make: each attribute is a text that says something or one of its words, and a basis
+/// of GDPR Art. 9(2) is there for a special category and for nothing else. Proofs look at these requests alone, and an explanation of another
+/// would explain nothing.
+///
+/// # Errors
+/// What no tool or run can be, in the words of `fuze policy explain --request`.
+pub fn possible(input: &CheckInput) -> Result<(), String> {
+    let is = |attribute: &Attribute| match attribute.root {
+        Root::PrincipalId => Some(input.principal.id.as_str()),
+        Root::PrincipalAttr => input.principal.attr.get(attribute.name)?.as_str(),
+        _ => input.resource.attr.get(attribute.name)?.as_str(),
+    };
+    for (attribute, text) in ATTRIBUTES.iter().filter_map(|attribute| Some((attribute, is(attribute)?))) {
+        let asked = attribute.asked();
+        match attribute.domain {
+            Domain::Text | Domain::Open(_) if text.is_empty() => {
+                return Err(format!("`{asked}` is empty, which it never is"));
+            }
+            Domain::Closed(words) | Domain::OfSpecial(words) if !words.contains(&text) => {
+                return Err(format!(
+                    "`{asked}` is `{text}`, which does not exist; there are {}",
+                    words.join(", ")
+                ));
+            }
+            _ => {}
+        }
+    }
+    let attributes = &input.resource.attr;
+    let classification = attributes.get("classification").and_then(Value::as_str).unwrap_or_default();
+    basis_fits(classification, attributes.contains_key("art9_basis")).map_err(|why| format!("`tool`: {why}"))
+}
+
+/// Whether a tool has a basis of GDPR Art. 9(2) if and only if it needs one.
+pub(super) fn basis_fits(classification: &str, has_basis: bool) -> Result<(), String> {
+    match (classification == SPECIAL, has_basis) {
+        (true, false) => Err(format!(
+            "`{SPECIAL}` without `art9_basis`, which no tool is (GDPR Art. 9(2)); there are {}",
+            ART9.join(", ")
+        )),
+        (false, true) => Err(format!("`art9_basis` belongs to `{SPECIAL}`, and it is `{classification}`")),
+        _ => Ok(()),
+    }
+}
+
 /// The words that an attribute of a tool or a run can have, such as those of `classification`; `None` where it has no list of words.
 #[must_use]
 pub fn words_of(attribute: &str) -> Option<&'static [&'static str]> {
@@ -161,6 +208,16 @@ impl Domain {
 }
 
 impl Attribute {
+    /// As a request of `fuze policy explain` calls it.
+    fn asked(&self) -> String {
+        match self.root {
+            Root::PrincipalId => "run.principal".to_owned(),
+            Root::PrincipalAttr => format!("run.{}", self.name),
+            _ if self.name == "tool_name" => "tool.name".to_owned(),
+            _ => format!("tool.{}", self.name),
+        }
+    }
+
     /// As a condition writes it.
     pub(super) fn written(&self) -> String {
         match self.root {

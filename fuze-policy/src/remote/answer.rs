@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::strict::Strict;
 use crate::cerbos::{ActionEffect, CheckInput, CheckOutput, Effect, OutputEntry};
+use crate::strict::Strict;
 use crate::{EngineError, RuleId};
 
 /// The question as a `CheckResourcesRequest`.

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Number, Value};
 
 /// A JSON value that was read strictly.
-pub(super) struct Strict(pub(super) Value);
+pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -57,11 +57,13 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut all = Map::new();
-        while let Some((name, Strict(value))) = entries.next_entry::<String, _>()? {
-            if all.insert(name, value).is_some() {
-                // Not the name: it is the server's.
+        while let Some(name) = entries.next_key::<String>()? {
+            if all.contains_key(&name) {
+                // Not the name: it may be a server's, or a person's.
                 return Err(A::Error::custom("an object has a name twice"));
             }
+            let Strict(value) = entries.next_value()?;
+            all.insert(name, value);
         }
         Ok(Value::Object(all))
     }
