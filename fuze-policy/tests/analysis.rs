@@ -331,7 +331,10 @@ fn dead_rules() {
         (&["ALLOW \"a\" both R.attr.args.x.matches(\"a\") && R.attr.classification == \"none\""], "r0"),
         // None of these is ever without a name, and no call is made by a tool that is nothing.
         (&["ALLOW \"a\" both P.attr.purpose == \"\""], "r0"),
-        (&["ALLOW \"a\" both", "DENY \"*\" both P.id == \"\" || R.id == \"\" || P.attr.tenant == \"\""], "r1"),
+        (
+            &["ALLOW \"a\" both", "DENY \"*\" both P.id == \"\" || R.id == \"\" || P.attr.tenant == \"\""],
+            "r1",
+        ),
     ] {
         let proof = prove(&root(rules), &Property::NoRuleIsDead);
         let found = broken(&proof);

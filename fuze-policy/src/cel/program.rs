@@ -51,8 +51,13 @@ impl Program {
     /// What Cerbos 0.55 gets wrong or fails at, which it would be wrong to decide by.
     pub(crate) fn misread(&self, source: &str) -> Option<ParseError> {
         if let Some(span) = self.hopeless {
-            let message = "this constant cannot be converted, is no pattern, or is nothing to look up by, whatever is asked, and on \
-                           Cerbos 0.55 the whole expression fails with it: write another constant";
+            let part = source.get(span.start as usize..span.end as usize).unwrap_or_default();
+            let message = format!(
+                "`{part}` cannot be computed, whatever is asked (a constant that does not convert, is no pattern, or is nothing to look up \
+                 by). Cerbos 0.55 finds that out when it reads the expression, and then the whole of it fails, strict or not, also where \
+                 what stands beside it would decide (`R.attr.ok || …`); only where a constant does (`true || …`) it is left out. Write a \
+                 constant that can be computed, or leave out the part that it stands in"
+            );
             return Some(parser::error(source, span.start as usize, message));
         }
         let span = folding::lost(&self.expr)?;
