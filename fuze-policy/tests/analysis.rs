@@ -647,4 +647,27 @@ fn conditions_about_the_time() {
     // The ends of time.
     let end = day("now() <= timestamp(\"9999-12-31T23:59:59.999999999Z\")");
     assert!(diff(&day("true"), &end).is_proven() && diff(&end, &day("true")).is_proven());
+    for (last, first) in [
+        ("9999-12-31T12:00:00Z", "0001-01-01T12:00:00Z"),
+        ("9999-12-31T23:59:59.999999998Z", "0001-01-01T00:00:00.000000001Z"),
+    ] {
+        for near in [format!("now() > timestamp(\"{last}\")"), format!("now() < timestamp(\"{first}\")")] {
+            let rule = format!("ALLOW \"a\" both {near}");
+            let proof = prove(&root(&[&rule]), &special());
+            assert!(allows_at(broken(&proof), &root(&[&rule])), "{proof}");
+            assert!(prove(&root(&[&rule]), &Property::NoRuleIsDead).is_proven(), "{near}");
+        }
+    }
+    for beyond in [
+        r#"now() > timestamp("9999-12-31T23:59:59.999999999Z")"#,
+        r#"now() < timestamp("0001-01-01T00:00:00Z")"#,
+    ] {
+        let set = root(&[&format!("ALLOW \"a\" both {beyond}")]);
+        assert!(prove(&set, &special()).is_proven(), "{beyond}");
+        assert!(broken(&prove(&set, &Property::NoRuleIsDead)).rule.ends_with("r0"), "{beyond}");
+    }
+}
+
+fn allows_at(found: &Counterexample, set: &PolicySet) -> bool {
+    at(found.at().unwrap(), set, found.request.as_ref().unwrap())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cells::{Point, Subject};
+use super::cells::{Point, Subject, nanoseconds};
 use super::vocabulary::{ARGS, attribute};
 use crate::cel::Key;
 use crate::cel::{BinaryOp, Expr, FoldKind, Kind, Path, Program, Root, Value};
@@ -102,9 +102,7 @@ fn compares_now(expr: &Expr) -> Option<Point> {
         return None;
     };
     match constant(other)? {
-        Ok(Value::Timestamp(at)) if op.compares() => {
-            Some(Point::Instant(i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanoseconds)))
-        }
+        Ok(Value::Timestamp(at)) if op.compares() => Some(Point::Instant(nanoseconds(at))),
         _ => None,
     }
 }

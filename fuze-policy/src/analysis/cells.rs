@@ -182,7 +182,8 @@ impl Known<'_> {
         cells
     }
 
-    /// Each instant that is named, and one between each two, before and after.
+    /// Each instant that is named, and one between each two, before and after; there is none before the year 1 and after the year 9999,
+    /// where the time of a request cannot be either.
     fn instants(&self) -> Vec<Cell> {
         let named: Vec<i128> = self
             .points
@@ -193,12 +194,12 @@ impl Known<'_> {
             })
             .collect();
         let between = named.array_windows().map(|[one, next]| one + (next - one) / 2);
-        let around = [named.first().map(|first| first - DAY), named.last().map(|last| last + DAY)];
-        let beside = between.chain(around.into_iter().flatten()).filter(|at| !named.contains(at));
-        let exists = |at: &i128| instant(*at).is_some();
-        let regions = beside.filter(exists).map(|at| Cell::region(at.to_string()));
-        let points = named.iter().filter(|at| exists(at)).map(|at| Cell::point(at.to_string()));
-        points.chain(regions).collect()
+        let [first, last] = [Timestamp::FIRST, Timestamp::LAST].map(nanoseconds);
+        let before = named.first().map(|at| first.max(at - DAY));
+        let after = named.last().map(|at| last.min(at + DAY));
+        let beside = between.chain(before).chain(after).filter(|at| !named.contains(at));
+        let regions = beside.map(|at| Cell::region(at.to_string()));
+        named.iter().map(|at| Cell::point(at.to_string())).chain(regions).collect()
     }
 
     /// The same for numbers that only count.
@@ -220,6 +221,11 @@ impl Known<'_> {
 
 /// A day, in nanoseconds.
 const DAY: i128 = 86_400_000_000_000;
+
+/// Since 1970.
+pub(super) fn nanoseconds(at: Timestamp) -> i128 {
+    i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanoseconds)
+}
 
 /// An instant, if there is such a one.
 pub(super) fn instant(nanoseconds: i128) -> Option<Timestamp> {

@@ -71,6 +71,9 @@ const LAST: i64 = 253_402_300_799;
 pub(super) const OUT_OF_RANGE: EvalError = EvalError::Failed(Cow::Borrowed("timestamp overflow"));
 
 impl Timestamp {
+    pub(crate) const FIRST: Self = Self { seconds: FIRST, nanoseconds: 0, offset_seconds: 0 };
+    pub(crate) const LAST: Self = Self { seconds: LAST, nanoseconds: 999_999_999, offset_seconds: 0 };
+
     /// The point in time, if it is in the years 1 to 9999 and the nanoseconds are below 10⁹.
     #[must_use]
     pub fn new(seconds: i64, nanoseconds: u32, offset_seconds: i32) -> Option<Timestamp> {
