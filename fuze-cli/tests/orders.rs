@@ -286,7 +286,8 @@ fn through_a_link_nothing_is_erased_verified_or_exported() {
             json(&fuze(&export, 4)),
         ] {
             let said = message(&said);
-            assert!(said.contains(&path) && said.contains("symbolic link"), "{place}: {said}");
+            let named = path.rsplit('/').next().unwrap();
+            assert!(said.contains(named) && said.contains("symbolic link"), "{place}: {said}");
         }
         assert!(!fs::exists(site.path("store/annex")).unwrap(), "nothing was said");
         fs::remove_file(&path).unwrap();

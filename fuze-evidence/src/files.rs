@@ -58,7 +58,7 @@ pub fn read_own(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn refuse_link(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(linked()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if !is_nothing(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -75,9 +75,14 @@ pub fn refuse_other_name(path: &Path) -> io::Result<()> {
             "the file has another name (a hard link), under which its content would stay; delete that name (`find <where> -samefile` \
              finds it), or put a copy in the place of this one",
         )),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if !is_nothing(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Whether nothing has that name, or can have.
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn linked() -> io::Error {
@@ -152,9 +157,9 @@ mod tests {
         std::fs::write(at("file"), b"octets").unwrap();
         assert_eq!(read_own(&at("file"), 6).unwrap(), b"octets");
         assert_eq!(read_own(&at("none"), 6).unwrap_err().kind(), io::ErrorKind::NotFound);
-        for nothing in ["file", "none"] {
-            refuse_link(&at(nothing)).unwrap();
-            refuse_other_name(&at(nothing)).unwrap();
+        for well in ["file", "none", "file/below"] {
+            refuse_link(&at(well)).unwrap();
+            refuse_other_name(&at(well)).unwrap();
         }
         symlink(at("file"), at("link")).unwrap();
         symlink(at("none"), at("dangling")).unwrap();

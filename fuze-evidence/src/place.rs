@@ -33,10 +33,10 @@ impl Place {
         Self { directory: directory.into() }
     }
 
-    /// The place that a run's directory lies in.
+    /// The place that a run's directory lies in, if it is there.
     ///
     /// # Errors
-    /// When the directory is not there; when it, or the one that it was named in, is a link: whoever named it that way may mean the place
+    /// When it, or the one that it was named in, is a link: whoever named it that way may mean the place
     /// before the link or the one behind it, and the annex is looked for in one.
     pub fn of_run(directory: &Path) -> Result<Option<Self>, Misplaced> {
         // Without a separator at its end, which would follow a link.
@@ -45,7 +45,10 @@ impl Place {
         for path in [Some(directory.as_path()), named_in].into_iter().flatten() {
             refuse_link(path).map_err(at(path))?;
         }
-        let real = fs::canonicalize(&directory).map_err(at(&directory))?;
+        let real = match fs::canonicalize(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            real => real.map_err(at(&directory))?,
+        };
         Ok(real.parent().and_then(Path::parent).map(Self::new))
     }
 
