@@ -20,7 +20,7 @@ mod spki;
 pub mod verify;
 pub mod zip;
 
-pub use account::Accounts;
+pub use account::{Accounts, Gone, LeftOut};
 pub use anchored::{Anchored, GatherError, KeyAnchor, RootsError, RunRoots, check_leaves, missing_close};
 pub use disclose::Selection;
 pub use export::{Export, ExportError, Extras};

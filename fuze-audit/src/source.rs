@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 
-use fuze_evidence::files::open_regular;
+use fuze_evidence::files::open_own;
 use fuze_evidence::sink::MemoryRun;
 
 /// One of a run's files.
@@ -50,7 +50,7 @@ pub struct RunDirectory(pub PathBuf);
 
 impl RunSource for RunDirectory {
     fn open(&self, file: RunFile) -> io::Result<Box<dyn BufRead + '_>> {
-        match open_regular(&self.0.join(file.name())) {
+        match open_own(&self.0.join(file.name())) {
             Ok(file) => Ok(Box::new(BufReader::with_capacity(64 * 1024, file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound && file != RunFile::Records => {
                 Ok(Box::new(io::empty()))

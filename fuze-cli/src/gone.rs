@@ -6,19 +6,20 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use fuze_evidence::annex::{Erased, Event};
-use fuze_evidence::files::MAX_ANNEX_BYTES;
+use fuze_evidence::files::{MAX_ANNEX_BYTES, read_own};
+use fuze_evidence::place::Place;
 use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{Annex, Name, RunId, Timestamp};
 
 use crate::outcome::{Problem, Result};
-use crate::trust::read;
+use crate::place::misplaced;
 
 /// What an annex says of a run that was erased as a whole.
 pub(crate) struct Gone {
     tenant: Name,
     /// The line of the annex, from 0.
     line: usize,
-    at: Timestamp,
+    pub(crate) at: Timestamp,
     by: Name,
 }
 
@@ -36,7 +37,9 @@ impl std::fmt::Display for Gone {
 /// All that the annexes of the store or sink in `directory` say was erased as a whole. An annex that `keys` do not verify vouches for
 /// nothing.
 pub(crate) fn from_all_annexes(directory: &Path, keys: &TrustedKeys<'_>) -> Result<BTreeMap<RunId, Gone>> {
-    let annexes = directory.join("annex");
+    let place = Place::new(directory);
+    place.check().map_err(misplaced)?;
+    let annexes = place.annexes();
     let failed = |error| Problem::file(&annexes, error);
     let mut gone = BTreeMap::new();
     let entries = match fs::read_dir(&annexes) {
@@ -50,7 +53,8 @@ pub(crate) fn from_all_annexes(directory: &Path, keys: &TrustedKeys<'_>) -> Resu
         if path.extension().is_none_or(|ending| ending != "jsonl") {
             continue;
         }
-        let Ok(annex) = Annex::read(&read(&path, MAX_ANNEX_BYTES)?, keys) else { continue };
+        let octets = read_own(&path, MAX_ANNEX_BYTES).map_err(|error| Problem::file(&path, error))?;
+        let Ok(annex) = Annex::read(&octets, keys) else { continue };
         for (line, entry) in annex.entries().iter().enumerate() {
             if let Event::Erased(erasure) = &entry.event
                 && let Erased::Directory { .. } = erasure.what

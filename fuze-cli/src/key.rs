@@ -1,11 +1,12 @@
 //! `fuze key`: make keys, let one take the place of another, and look at them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Subcommand, ValueEnum};
+use fuze_evidence::files::{open_regular, refuse_link};
 use fuze_evidence::keys::history::{KeyEvent, KeyHistory, KeyRole};
 use fuze_evidence::keys::{MasterKeyFile, Signer};
 use fuze_evidence::random::OsRandom;
@@ -187,10 +188,11 @@ fn make(role: Role, out: &Path, history: Option<(&Path, Name)>, output: &Output)
         };
         return told(&made, output);
     };
-    if let Some((path, _)) = &history
-        && path.exists()
-    {
-        return Err(Problem::file(path, "there is a history already; `fuze key rotate` adds to it"));
+    if let Some((path, _)) = &history {
+        refuse_link(path).map_err(|error| Problem::file(path, error))?;
+        if path.exists() {
+            return Err(Problem::file(path, "there is a history already; `fuze key rotate` adds to it"));
+        }
     }
     let signer = signing::create(out)?;
     let head = match history {
@@ -311,7 +313,7 @@ fn take_turn(path: &Path) -> Result<File> {
     let busy = |why: &dyn std::fmt::Display| {
         Problem::file(path, format_args!("another process changes it: {why}; try again when it has ended"))
     };
-    let file = File::open(path).map_err(|error| Problem::file(path, error))?;
+    let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
     file.try_lock().map_err(|error| busy(&error))?;
     // Whoever held it until now has put another file in its place.
     let (held, found) = (file.metadata(), fs::metadata(path));
@@ -338,7 +340,18 @@ fn put(path: &Path, bytes: &[u8], there: bool) -> Result<()> {
     name.push(".new");
     let new = path.with_file_name(name);
     let io = |error: std::io::Error| Problem::file(&new, error);
-    // What a crash left of an earlier one is written over, once nobody else has it.
+    // What a crash left of an earlier one is written over, once nobody else has it. Nothing else is: a link leads elsewhere, and a pipe
+    // nowhere.
+    match fs::symlink_metadata(&new) {
+        Ok(found) if !found.is_file() => {
+            return Err(Problem::file(
+                &new,
+                "it is no regular file, and a history is written there first; move it away",
+            ));
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        Ok(_) | Err(_) => {}
+    }
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&new).map_err(io)?;
     file.try_lock()
         .map_err(|error| Problem::file(&new, format_args!("another process writes it: {error}")))?;

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use fuze_audit::{Accounts, GatherError, RunRoots, Trust};
-use fuze_evidence::anchor::LeafKind;
+use fuze_audit::{Accounts, GatherError, LeftOut, RunRoots, Trust};
 use fuze_evidence::files::open_regular;
 use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::verify::TrustedKeys;
@@ -200,8 +199,10 @@ fn verify(
         evidence.account(path, &mut accounts, &policy, &mut troubles)?;
         gone.extend(evidence.gone(path)?);
     }
-    let findings = monitor.report(as_of.map_or_else(now, Ok)?);
-    let (left_out, mut unaccounted) = left_out(&accounts, gone.len());
+    let now = now()?;
+    let findings = monitor.report(as_of.unwrap_or(now));
+    let gone = gone.iter().map(|(&run, gone)| fuze_audit::Gone { run, at: gone.at });
+    let (left_out, mut unaccounted) = left_out(&accounts, gone.collect(), now);
     let mut findings: Vec<String> = findings.iter().map(ToString::to_string).chain(left_out).collect();
     for (ended, told) in troubles {
         if ended == Ended::Failed { findings.push(told) } else { unaccounted.push(told) }
@@ -213,12 +214,19 @@ fn verify(
                 Ok(proof) => Ok(proof.checkpoint().clone()),
                 Err(_) => Note::read(&octets),
             };
-            let note = note.map_err(|error| Problem::file(&path, error))?;
+            let no_checkpoint = |error: &dyn std::fmt::Display| {
+                Problem::usage(format_args!(
+                    "`--earlier {}`: expected a checkpoint of the log, or a tlog-proof with one: {error}",
+                    path.display()
+                ))
+            };
+            let note = note.map_err(|error| no_checkpoint(&error))?;
             let old = policy.verify(note).map_err(|error| {
                 let told = format!("`{}`: {error}", path.display());
                 // Nothing is known to be wrong with another log's, or with one from before the witnesses.
-                match error {
+                match &error {
                     PolicyError::LogSignature { .. } | PolicyError::Witnesses { .. } => Problem::cannot(told),
+                    PolicyError::Note(_) | PolicyError::Checkpoint(_) => no_checkpoint(&error),
                     _ => Problem::failed(told),
                 }
             })?;
@@ -252,21 +260,29 @@ fn verify(
     })
 }
 
-/// The leaves of which none of the evidence has the run: as findings; or as what cannot be accounted for, if all of them can be of the `gone`
-/// runs that were erased as a whole, with what would open their leaves.
-fn left_out(accounts: &Accounts, gone: usize) -> (Vec<String>, Vec<String>) {
-    let left: Vec<_> = accounts.left_out().collect();
-    let of_kind = |wanted: LeafKind| left.iter().filter(|(_, kind)| *kind == wanted).count();
-    let lawful = of_kind(LeafKind::RunOpen).max(of_kind(LeafKind::RunClose)) <= gone;
-    let told = left.iter().map(|(index, kind)| {
+/// The leaves of which none of the evidence has the run: as findings; or as what cannot be accounted for, if all of them can be of the runs
+/// that were erased as a whole, with what would open their leaves, as annexes say that cannot be shown to be wrong at `now`.
+fn left_out(
+    accounts: &Accounts,
+    mut gone: Vec<fuze_audit::Gone>,
+    now: Timestamp,
+) -> (Vec<String>, Vec<String>) {
+    let said = gone.len();
+    gone.retain(|gone| gone.can_be(now));
+    let (gone, lawful) = (gone.len(), accounts.can_be_of(&gone));
+    let told = accounts.left_out().map(|LeftOut { index, kind, .. }| {
         let known = match (lawful, gone) {
             (true, _) => format!(
-                "nothing is left to say whose: the annexes say that {gone} runs were erased as a whole at the end of their last retention window"
+                "nothing is left to say whose: the annexes say that {gone} runs were erased as a whole at the end of their last retention \
+                 window, and that is the word of whoever has the key"
             ),
-            (false, 0) => "it was left out".to_owned(),
+            (false, 0) if said == 0 => "it was left out".to_owned(),
+            (false, 0) => format!(
+                "it was left out; the annexes say of {said} runs that they were erased as a whole, before they were made or in the future"
+            ),
             (false, _) => format!(
                 "it was left out, or is one of the {gone} runs that were erased as a whole, as the annexes say, which are fewer than those of \
-                 which there is no evidence"
+                 which there is no evidence, or were erased before these leaves were in the log"
             ),
         };
         format!("leaf {index}: a `{kind}`, and none of the evidence has the run: {known}")

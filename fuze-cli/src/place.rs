@@ -1,13 +1,14 @@
 //! Where evidence is: a run's directory, its records alone, a store, a bundle. Found out by looking, never by a file's name.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use fuze_agent::store::StoreError;
 use fuze_audit::{RunDirectory, RunSource, source::RunFile};
-use fuze_evidence::annex::{self, Annex};
-use fuze_evidence::files::{MAX_ANNEX_BYTES, open_regular};
+use fuze_evidence::Annex;
+use fuze_evidence::files::{MAX_ANNEX_BYTES, open_regular, read_own};
+use fuze_evidence::place::{self as evidence, Misplaced};
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Replay, replay};
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
@@ -112,8 +113,10 @@ impl Place {
                 }
             }
         }
-        let runs = path.join("runs");
+        let place = evidence::Place::new(path);
+        let runs = place.runs();
         if runs.is_dir() {
+            place.check_runs().map_err(misplaced)?;
             let failed = |error| Problem::file(&runs, error);
             let mut places = Vec::new();
             for entry in fs::read_dir(&runs).map_err(failed)? {
@@ -134,7 +137,12 @@ impl Place {
     /// The run's files.
     pub(crate) fn source(&self) -> Result<Source> {
         match self {
-            Self::Run(path) => Ok(Source::Directory(RunDirectory(path.clone()))),
+            Self::Run(path) => {
+                if let Some(place) = evidence::Place::of_run(path).map_err(misplaced)? {
+                    place.check().map_err(misplaced)?;
+                }
+                Ok(Source::Directory(RunDirectory(path.clone())))
+            }
             Self::Records(path) => Ok(Source::Records(path.clone())),
             Self::Stored { store, run } => {
                 let reader = open_store(store)?;
@@ -147,6 +155,11 @@ impl Place {
             Self::Bundle(path) => Err(Problem::usage(format_args!("`{}` is a bundle", path.display()))),
         }
     }
+}
+
+/// Evidence that lies where another place may have it as well.
+pub(crate) fn misplaced(Misplaced { path, source }: Misplaced) -> Problem {
+    Problem::file(&path, source)
 }
 
 /// What a store's answer about its evidence means: tables and files that do not fit together are as much tampering as records that do not.
@@ -271,10 +284,16 @@ impl Source {
             Self::Stored(evidence) => Ok(Some(evidence.annex(&tenant).map_err(|error| of_store(&error))?)
                 .filter(|octets| !octets.is_empty())),
             Self::Directory(RunDirectory(directory)) => {
-                let directory = fs::canonicalize(directory).ok();
-                let base = directory.as_deref().and_then(Path::parent).and_then(Path::parent);
-                let path = base.map(|base| base.join("annex").join(annex::file_name(&tenant)));
-                path.filter(|path| path.exists()).map(|path| read(&path, MAX_ANNEX_BYTES)).transpose()
+                let Some(place) = evidence::Place::of_run(directory).map_err(misplaced)? else {
+                    return Ok(None);
+                };
+                let path = place.annex(&tenant);
+                match read_own(&path, MAX_ANNEX_BYTES) {
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                        Ok(None)
+                    }
+                    read => read.map(Some).map_err(|error| Problem::file(&path, error)),
+                }
             }
         }
     }

@@ -96,8 +96,29 @@ mod tests {
         assert!(shown.starts_with("ok"));
         assert_eq!(plain("Größe 日本 é"), "Größe 日本 é");
         for hidden in [
-            '\0', '\u{7f}', '\u{85}', '\u{9f}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{2066}', '\u{2069}',
+            '\0',
+            '\u{7f}',
+            '\u{85}',
+            '\u{9f}',
+            '\u{61c}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{2066}',
+            '\u{2069}',
             '\u{feff}',
+            '\u{ad}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e007f}',
+            '\u{e0100}',
+            '\u{e0fff}',
         ] {
             assert_eq!(plain(&format!("a{hidden}b")), "a\u{fffd}b", "{hidden:?}");
         }

@@ -226,3 +226,34 @@ fn a_key_is_shown_as_the_verifier_key_of_a_log() {
         fuze(&["key", "show", path, "--log-name", "no name"], 2);
     }
 }
+
+/// A pipe that nobody writes to never begins, and a link leads to what is somebody else's.
+#[test]
+fn a_history_is_a_regular_file() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (first, history, pipe) = (path("1.key"), path("run.jsonl"), path("pipe"));
+    let new = |out: &str, history: &str, code| {
+        let new =
+            ["key", "new", "--role", "run", "--out", out, "--origin", "a.example", "--history", history];
+        fuze(&new, code).stderr
+    };
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink(path("nothing"), path("link")).unwrap();
+    for (history, why) in [(path("link"), "link"), (pipe.clone(), "there is a history already")] {
+        assert!(new(&first, &history, 4).contains(why), "{history}");
+    }
+    assert!(!fs::exists(&first).unwrap() && !fs::exists(path("nothing")).unwrap());
+    new(&first, &history, 0);
+    let rotate = |history: &str| {
+        fuze(&["key", "rotate", "--history", history, "--key", &first, "--out", &path("2.key")], 4).stderr
+    };
+    assert!(rotate(&pipe).contains("expected a regular file"));
+    // Where a new history is written first.
+    fs::rename(&pipe, format!("{history}.new")).unwrap();
+    assert!(rotate(&history).contains("no regular file"));
+    fs::remove_file(format!("{history}.new")).unwrap();
+    std::os::unix::fs::symlink(path("nothing"), format!("{history}.new")).unwrap();
+    assert!(rotate(&history).contains("no regular file"));
+    assert!(!fs::exists(path("nothing")).unwrap());
+}

@@ -11,9 +11,10 @@ use common::site::{Site, anchor_lines, copy};
 use common::{Called, fuze, json};
 use fuze_agent_bundle_tests::forge::unpack;
 use fuze_evidence::anchor::Blinding;
+use fuze_evidence::annex::{Erased, Erasure, ErasureReason, Event, file_name};
 use fuze_evidence::keys::FileSigner;
 use fuze_evidence::random::OsRandom;
-use fuze_evidence::{Name, sha256};
+use fuze_evidence::{Annex, Name, RunId, Timestamp, sha256};
 use fuze_log::witness::{HttpTransport, WitnessError};
 use fuze_log::{Algorithm, KeyName, Log, VerifierKey, WitnessClient};
 use serde_json::{Value, json};
@@ -105,7 +106,9 @@ fn a_rolled_back_and_a_forked_log_do_not_begin_with_the_checkpoint_that_was_kept
     assert!(said.contains("the leaf is not there"), "{said}");
     fuze(&[["audit", "show", &bundle].as_slice(), &look[3..], &["--log", &directory]].concat(), 1);
     fs::write(&kept, "no note").unwrap();
-    verify(&site, &vkey, &["--earlier", &kept], 4);
+    // The auditor's own file: the log has nothing to do with what is wrong with it.
+    verify(&site, &vkey, &["--earlier", &kept], 2);
+    verify(&site, &vkey, &["--earlier", &site.path("no such file")], 4);
 }
 
 #[test]
@@ -151,6 +154,52 @@ fn a_run_that_was_left_out_is_found_by_its_leaves() {
     let stranger = ["--key", common::site::STRANGER, "--accounted-by", &store];
     assert_eq!(json(&verify(&site, &vkey, &stranger, 1))["findings"].as_array().unwrap().len(), 6);
     verify(&site, &vkey, &["--accounted-by", &store], 2);
+}
+
+/// What an annex says was erased as a whole explains leaves as far as its times can be true.
+#[test]
+fn a_run_that_was_made_up_explains_no_leaf_of_another_time() {
+    let site = Site::new();
+    let log = site.log();
+    let vkey = log.vkey().to_string();
+    for at in 0..2 {
+        site.anchor(&log, at, true);
+    }
+    let sink = site.path("sink");
+    fs::create_dir(&sink).unwrap();
+    fs::create_dir(format!("{sink}/annex")).unwrap();
+    copy(&site.path("store/runs"), &format!("{sink}/runs"));
+    fs::remove_dir_all(format!("{sink}/runs/{}", site.runs[1])).unwrap();
+    let signer =
+        FileSigner::load(site.path("keys/signing.key").as_ref(), Name::new("test").unwrap()).unwrap();
+    let tenant = Name::new("clinic-7").unwrap();
+    let account = |made: &str, at: &str, code| {
+        let made = made.parse().unwrap();
+        let run_id = RunId::generate(made, &mut OsRandom::new()).unwrap();
+        let what = Erased::Directory { close_root: sha256(b"none") };
+        let erasure = Erasure { run_id, reason: ErasureReason::HashWindow, what };
+        let mut annex = Annex::begin(Name::new(common::site::ORIGIN).unwrap(), tenant.clone());
+        let by = Name::new("retention").unwrap();
+        let line = annex.append(at.parse().unwrap(), by, Event::Erased(erasure), &signer).unwrap();
+        fs::write(format!("{sink}/annex/{}", file_name(&tenant)), [line, b"\n".to_vec()].concat()).unwrap();
+        json(&verify(&site, &vkey, &["--key", &site.key, "--accounted-by", &sink], code))
+    };
+    let now = Timestamp::from_system_time(std::time::SystemTime::now()).unwrap().to_string();
+    let long_ago = "2001-01-01T00:00:00.000000000Z";
+    for (made, at) in [
+        // In the future, before it was made, before the roots that stand before the leaves, after the deadline of the leaves.
+        (now.as_str(), "9998-01-01T00:00:00.000000000Z"),
+        (&now, long_ago),
+        ("2000-01-01T00:00:00.000000000Z", long_ago),
+        ("9999-01-01T00:00:00.000000000Z", &now),
+    ] {
+        let found = account(made, at, 1);
+        assert_eq!(found["findings"].as_array().unwrap().len(), 2, "{made} {at}: {found}");
+    }
+    // Nothing speaks against this one: who has the key is believed, and that is said.
+    let believed = account(&now, &now, 3);
+    let told = believed["unaccounted"][0].as_str().unwrap();
+    assert!(told.contains("the word of whoever has the key"), "{told}");
 }
 
 /// The log did not take the closes of three runs: of a store's, of a sink's, and of one that it never knew.

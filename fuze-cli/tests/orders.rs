@@ -259,3 +259,51 @@ fn a_run_whose_last_window_has_ended_is_gone_and_not_broken() {
     fs::write(format!("{}/records.jsonl", site.run(0)), "{}\n").unwrap();
     verify(&site, 0, 1);
 }
+
+/// One rule for what the place of a run is: what is not erased from through a link is not verified or handed on through it, either.
+#[test]
+fn through_a_link_nothing_is_erased_verified_or_exported() {
+    use std::os::unix::fs::symlink;
+    let lead = |path: &str, to: &str| {
+        fs::rename(path, to).unwrap();
+        symlink(to, path).unwrap();
+    };
+    for place in ["runs", "run", "content.jsonl", "keys.jsonl"] {
+        let site = Site::crashed();
+        let run = site.run(0);
+        let (out, signing) = (site.path("out.zip"), site.path("keys/signing.key"));
+        let path = match place {
+            "runs" => site.path("store/runs"),
+            "run" => run.clone(),
+            file => format!("{run}/{file}"),
+        };
+        lead(&path, &site.path("elsewhere"));
+        let export =
+            ["audit", "export", "--json", &run, "--key", &site.key, "--signing-key", &signing, "--out", &out];
+        for said in [
+            site.erase(&["--run", &site.runs[0]], 4),
+            json(&fuze(&["audit", "verify", "--json", &run, "--key", &site.key], 4)),
+            json(&fuze(&export, 4)),
+        ] {
+            let said = message(&said);
+            let named = path.rsplit('/').next().unwrap();
+            assert!(said.contains(named) && said.contains("symbolic link"), "{place}: {said}");
+        }
+        assert!(!fs::exists(site.path("store/annex")).unwrap(), "nothing was said");
+        fs::remove_file(&path).unwrap();
+        fs::rename(site.path("elsewhere"), &path).unwrap();
+        assert_eq!(site.erase(&["--run", &site.runs[0]], 0)["runs"][0]["result"], "erased");
+        fuze(&["audit", "verify", &run, "--key", &site.key], 0);
+    }
+    // A hold in one place is not passed through another.
+    let site = Site::crashed();
+    site.erase(&["--hold", "legal-claims", "--tenant", "clinic-7", "--run", &site.runs[0]], 0);
+    let (alias, signing) = (site.path("alias"), site.path("keys/signing.key"));
+    fs::create_dir(&alias).unwrap();
+    symlink(site.path("store/runs"), format!("{alias}/runs")).unwrap();
+    let order =
+        ["audit", "erase", &alias, "--origin", ORIGIN, "--signing-key", &signing, "--by", "dpo", "--run"];
+    fuze(&[order.as_slice(), &[&site.runs[0]]].concat(), 4);
+    let verified = json(&fuze(&["audit", "verify", "--json", &site.run(0), "--key", &site.key], 0));
+    assert_eq!(verified["run"]["content"]["missing"], 0, "{verified}");
+}

@@ -21,8 +21,8 @@ use crate::redact::Redacted;
 
 pub use commit::{CommitError, Commitment, commit};
 pub use merkle::{Proof, inclusion_proof, inclusion_root, merkle_root, node_hash, verify_inclusion};
-pub(crate) use seal::KeyEntry;
 pub use seal::{ContentLine, KeysLine, OpenError, SealedContent, seal};
+pub(crate) use seal::{KeyEntry, Lacks};
 
 /// 32 random octets that keep a leaf from being guessed.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::content::{
     ContentLine, DisclosedLeaf, Disclosure, DisclosureError, KeysLine, OpenError, Opening, unescape,
 };
 use crate::erase::reaches;
-use crate::files::open_regular;
+use crate::files::open_own;
 use crate::hash::Hash;
 use crate::jcs;
 use crate::keys::{KeyError, MasterKey, RunKeys, SubjectKeyError, SubjectKeys, WrappedRunKeys};
@@ -282,7 +282,7 @@ type Line = Result<Vec<u8>, DiscloseError>;
 /// The lines of a file; none of one that is not there.
 fn lines(path: &Path) -> Result<Box<dyn Iterator<Item = Line>>, DiscloseError> {
     let failed = |path: &Path, source| DiscloseError::Io { path: path.to_owned(), source };
-    let mut reader = match open_regular(path) {
+    let mut reader = match open_own(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Box::new(std::iter::empty())),
         Err(error) => return Err(failed(path, error)),
         Ok(file) => BufReader::new(file),

@@ -26,6 +26,7 @@ use crate::content::OpenError;
 use crate::hash::Hash;
 use crate::keys::{KeyError, SubjectKeyError};
 use crate::name::Name;
+use crate::place::Misplaced;
 use crate::record::RunId;
 use crate::sign::{KeyId, SignError};
 use crate::sink::SinkError;
@@ -331,6 +332,12 @@ impl Event {
             (None, Self::Hold(_)) => Err(EraseError::UnknownRun(run)),
             _ => Ok(()),
         }
+    }
+}
+
+impl From<Misplaced> for EraseError {
+    fn from(Misplaced { path, source }: Misplaced) -> Self {
+        Self::Io { path, source }
     }
 }
 

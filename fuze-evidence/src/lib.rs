@@ -22,6 +22,7 @@ pub mod hash;
 pub mod jcs;
 pub mod keys;
 pub mod name;
+pub mod place;
 pub mod random;
 pub mod record;
 pub mod redact;

@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::annex::Annex;
-use crate::files::open_regular;
+use crate::files::{open_own, open_regular};
 use crate::hash::Hash;
 use crate::keys::history::{KeyHistory, Standing};
 use crate::keys::{MasterKey, SubjectKeys};
@@ -271,14 +271,13 @@ pub fn verify(path: &Path, keys: &TrustedKeys<'_>) -> Result<Report, VerifyError
 /// As [`verify`].
 pub fn verify_with(path: &Path, keys: &TrustedKeys<'_>, options: &Options) -> Result<Report, VerifyError> {
     let io = |path: &Path, source| VerifyError::Io { path: path.to_owned(), source };
-    let open = |path: &Path| -> Result<Box<dyn BufRead>, VerifyError> {
-        let file = open_regular(path).map_err(|e| io(path, e))?;
-        Ok(Box::new(BufReader::with_capacity(64 * 1024, file)))
-    };
+    let buffered = |file| -> Box<dyn BufRead> { Box::new(BufReader::with_capacity(64 * 1024, file)) };
     if !std::fs::metadata(path).map_err(|e| io(path, e))?.is_dir() {
-        let files = RunFiles { records: open(path)?, roots: None, content: None };
+        let records = buffered(open_regular(path).map_err(|e| io(path, e))?);
+        let files = RunFiles { records, roots: None, content: None };
         return verify_files_with(files, keys, options);
     }
+    let open = |path: &Path| open_own(path).map(buffered).map_err(|e| io(path, e));
     // Erasure may take whole files away; what is missing then is judged line by line.
     let open_or_empty = |name: &str| -> Result<Box<dyn BufRead>, VerifyError> {
         match open(&path.join(name)) {

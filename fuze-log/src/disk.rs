@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use fuze_evidence::files::open_regular;
+
 /// A file that is being written.
 pub(crate) trait Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
@@ -167,7 +169,7 @@ fn remember(paths: &mut Vec<PathBuf>, path: PathBuf) {
 
 /// Reads a file of at most `most` octets; `None` if there is none.
 pub(crate) fn read_file(path: &Path, most: u64) -> Result<Option<Vec<u8>>, At> {
-    let file = match File::open(path) {
+    let file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(At { path: path.to_owned(), error }),

@@ -7,12 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::disk::{At, read_file};
+use crate::disk::{At, at, read_file};
 use crate::merkle::{MerkleError, consistency_proof, inclusion_proof, verify_consistency};
 use crate::note::{MAX_NOTE_BYTES, Note, NoteError};
 use crate::policy::{Policy, PolicyError, VerifiedCheckpoint};
 use crate::proof::{ProofError, TlogProof};
-use crate::tile::{Edge, TileError, TileKind, TilePath, TileTree, Tiles, read_bundle};
+use crate::text::read_decimal;
+use crate::tile::{Edge, TileError, TileKind, TilePath, TileTree, Tiles, read_bundle, read_hashes};
 use fuze_evidence::Hash;
 
 /// Where the newest checkpoint is, below the log's directory.
@@ -167,14 +168,57 @@ impl LogReader {
         }
     }
 
+    /// Whether all files in the place of `tile` are what the entries give: the tile itself, and those that the tree had before or has ahead
+    /// of its checkpoint. A log may remove partial tiles; one that is there and says something else was a log of other entries.
     fn compare(&self, tile: TilePath, expected: &[u8]) -> Result<(), ReaderError> {
         let (found, path) = self.read_wide(tile)?;
         // A full tile may stand for a partial one, which it begins with.
-        if found == expected || path != tile && found.starts_with(expected) {
-            Ok(())
-        } else {
-            Err(ReaderError::Differs { tile })
+        if found != expected && !(path != tile && found.starts_with(expected)) {
+            return Err(ReaderError::Differs { tile });
         }
+        for other in self.beside(tile)? {
+            let file = self.directory.join(other.to_string());
+            // It may have been removed just now.
+            let Some(found) = read_file(&file, MAX_TILE_BYTES)? else { continue };
+            let (short, long) = if other.width() < tile.width() {
+                (found.as_slice(), expected)
+            } else {
+                (expected, found.as_slice())
+            };
+            let whole = match other.kind() {
+                TileKind::Hashes(_) => read_hashes(&found, other.width()).is_ok(),
+                TileKind::Entries => read_bundle(&found, other.width()).is_ok(),
+            };
+            if !whole || !long.starts_with(short) {
+                return Err(ReaderError::Differs { tile: other });
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of other widths in the place of `tile`.
+    fn beside(&self, tile: TilePath) -> Result<Vec<TilePath>, ReaderError> {
+        let mut others = Vec::new();
+        if !tile.is_full() && self.directory.join(tile.full().to_string()).exists() {
+            others.push(tile.full());
+        }
+        let Some(one) = TilePath::new(tile.kind(), tile.index(), 1) else { return Ok(others) };
+        let file = self.directory.join(one.to_string());
+        let partial = file.parent().unwrap_or(&self.directory);
+        let entries = match std::fs::read_dir(partial) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(others),
+            entries => entries.map_err(at(partial))?,
+        };
+        for entry in entries {
+            let name = entry.map_err(at(partial))?.file_name();
+            let width = name
+                .to_str()
+                .and_then(|name| read_decimal(name, 255))
+                .and_then(|width| u16::try_from(width).ok());
+            others.extend(width.and_then(|width| TilePath::new(tile.kind(), tile.index(), width)));
+        }
+        others.retain(|other| *other != tile);
+        Ok(others)
     }
 }
 

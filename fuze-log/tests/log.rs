@@ -6,6 +6,7 @@
 mod common;
 
 use std::path::Path;
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use common::{Host, Sample, at, name};
@@ -15,9 +16,10 @@ use fuze_evidence::{SignedRoot, sha256};
 use fuze_log::checkpoint::Checkpoint;
 use fuze_log::log::LogError;
 use fuze_log::proof::{ProofError, verify_leaf};
+use fuze_log::tile::TilePath;
 use fuze_log::{
     Anchor, AnchorError, AnchorLine, Blinding, Finding, LeafError, LeafKind, Log, LogOptions, LogReader,
-    Monitor, Policy, Prepared, verify_anchor,
+    Monitor, Policy, Prepared, ReaderError, verify_anchor,
 };
 
 const ORIGIN: &str = "log.example/runs";
@@ -333,4 +335,45 @@ fn a_full_queue_says_so() {
         assert!(results.contains(&Err(LogError::Busy { limit: 1 })), "{results:?}");
         assert!(results.iter().any(Result::is_ok), "{results:?}");
     });
+}
+
+/// Partial tiles may be removed once the full one is there. Where they stay they are what it begins with, or the log had other entries.
+#[tokio::test]
+async fn partial_tiles_that_stay_agree_with_what_took_their_place() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, _) = create(place.path());
+    for _ in 0..3 {
+        log.append(leaf().leaf()).unwrap();
+    }
+    let read = |path: &str| std::fs::read(place.path().join(path)).unwrap();
+    let kept = ["tile/0/000.p/3", "tile/entries/000.p/3"].map(|path| (path, read(path)));
+    for _ in 3..300 {
+        log.append(leaf().leaf()).unwrap();
+    }
+    assert!(place.path().join("tile/0/000").exists());
+    let (policy, reader) = (policy(&log), log.reader());
+    let audit = || reader.audit(&policy, |_, _| {}).map(|verified| verified.checkpoint().size());
+    assert_eq!(audit(), Ok(300));
+    let ahead = [("tile/0/001.p/45", read("tile/0/001.p/44")), ("tile/0/001", read("tile/0/001.p/44"))];
+    for (path, octets) in kept.iter().chain(&ahead) {
+        let file = place.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let tile = TilePath::from_str(path).unwrap();
+        let mut whole = octets.clone();
+        if !path.contains("entries") {
+            whole.resize(usize::from(tile.width()) * 32, 7);
+        }
+        std::fs::write(&file, &whole).unwrap();
+        assert_eq!(audit(), Ok(300), "{path}");
+        for at in [2, octets.len() - 1] {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            std::fs::write(&file, &other).unwrap();
+            assert_eq!(audit(), Err(ReaderError::Differs { tile }), "{path}");
+        }
+        std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        assert!(audit().is_err(), "{path}: cut off");
+        std::fs::remove_file(&file).unwrap();
+    }
+    assert_eq!(audit(), Ok(300));
 }

@@ -231,9 +231,10 @@ fn a_fork_and_a_rollback_are_seen_by_the_witness_and_told_to_the_log() {
     };
     let rolled_back = replace(&mut world, "rolled back", 3);
     assert_eq!(refused(rolled_back), WitnessError::Ahead { witness: 4, log: 3 });
-    for (directory, leaves) in [("fork", 4), ("longer fork", 9)] {
+    // Another root at the size that was seen is a conflict (c2sp.org/tlog-witness), at another size a proof that does not hold.
+    for (directory, leaves, expected) in [("fork", 4, 409), ("longer fork", 9, 422)] {
         let forked = replace(&mut world, directory, leaves);
-        assert!(matches!(refused(forked), WitnessError::Refused { status: 422, .. }));
+        assert!(matches!(refused(forked), WitnessError::Refused { status, .. } if status == expected));
         // Nothing of the fork is called cosigned.
         assert_eq!(world.log.reader().cosigned(), Ok(None));
         let checkpoint = world.log.reader().checkpoint().unwrap();
@@ -372,6 +373,11 @@ fn an_answer_counts_only_with_the_witnesss_signature() {
         assert!(ask(&answers).is_err(), "{what}");
     }
     assert_eq!(ask(&[(409, size, "9\n".into())]), Err(WitnessError::Ahead { witness: 9, log: 2 }));
+    // It has seen another tree of this size, and says so with the size or in words.
+    for fork in [(409, size, "2\n".into()), (409, "text/plain", "forked\n".into())] {
+        let forked = ask(&[(409, size, "2\n".into()), fork]);
+        assert!(matches!(forked, Err(WitnessError::Refused { status: 409, .. })), "{forked:?}");
+    }
     assert!(cosignature::verify(checkpoint.text(), &good, world.witness.vkey()).is_ok());
 }
 

@@ -21,6 +21,7 @@ use fuze_evidence::erase::{
     Change, Done, EraseError, KeysAlone, Lines, Order, PersonErased, Plan, Registrar, RunFacts, Target,
 };
 use fuze_evidence::keys::{MasterKey, Person, SubjectKeys};
+use fuze_evidence::place::check_erasable;
 use fuze_evidence::{Annex, Hash, Name, RunId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -439,6 +440,8 @@ impl Desk {
             earlier.of_tenant(&tenant)?;
             keeper.project_annex(tenant.as_str())?;
         }
+        // So is what would stay of its files under another name.
+        check_erasable(&keeper.projection.directory(run)).map_err(EraseError::from)?;
         let stands = keeper.database.write(|connection| {
             let row = rows::find(connection, run)?.ok_or(EraseError::UnknownRun(run))?;
             let lines = read::lines(connection, row.id, 0, u64::MAX)?;
@@ -455,6 +458,9 @@ impl Desk {
             let Some(plan) = plan(connection, row.id, &facts, &annex)? else { return Ok(false) };
             if plan.subject_key().is_some() && self.subjects.is_none() {
                 return Err(EraseError::KeysNeeded.into());
+            }
+            if let (Some(alias), Some(subjects)) = (plan.subject_key(), &self.subjects) {
+                subjects.check_erasable(alias).map_err(EraseError::Subject)?;
             }
             // The statements first: what they do not explain, the tables do not let go.
             let at = close.not_before(at);

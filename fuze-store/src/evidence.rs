@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fuze_agent::store::StoreError;
+use fuze_evidence::files::refuse_link;
+use fuze_evidence::place::{Misplaced, Place};
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
 use fuze_evidence::{Name, RunId};
 use rusqlite::{Connection, params};
@@ -134,7 +136,10 @@ impl StoreReader {
 
 impl StoredEvidence {
     pub(crate) fn open(store: &Path, run: RunId) -> Result<Self, StoreError> {
-        let directory = store.join("runs").join(run.to_string());
+        let place = Place::new(store);
+        let directory = place.run(run);
+        place.check().map_err(misplaced)?;
+        refuse_link(&directory).map_err(|source| misplaced(Misplaced { path: directory.clone(), source }))?;
         // Whatever stands in a file was committed before it was written: so what is measured first must be in what is read next.
         let mut lengths = [None; STREAMS.len()];
         for (length, stream) in lengths.iter_mut().zip(STREAMS) {
@@ -251,6 +256,11 @@ impl StoredEvidence {
         }
         Ok(if lacking == 0 { Agreement::Whole } else { Agreement::Behind { octets: lacking } })
     }
+}
+
+/// Whoever put it there may have the run's files elsewhere as well.
+fn misplaced(Misplaced { path, source }: Misplaced) -> StoreError {
+    StoreError::Projection(format!("`{}`: {source}", path.display()))
 }
 
 /// One stream of lines, read from the tables piece by piece.

@@ -6,16 +6,36 @@ use fuze_evidence::vocab::{
     StartOutcome, ToolOutcome,
 };
 
-/// Whether `c` is not seen where it stands and changes what is seen around it: controls, which move a terminal's cursor, and what
-/// turns the direction of writing (Unicode TR9) or has no width. Whoever shows a stranger's words puts something else in its place.
+/// Whether `c` is not seen where it stands and changes what is seen around it: controls, which move a terminal's cursor, what
+/// turns the direction of writing (Unicode TR9), and what is shown as nothing, tag characters for instance, in which a text can hide
+/// another. Whoever shows a stranger's words puts something else in its place.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
+    c.is_control() || HIDDEN.iter().any(|&(first, last)| (first..=last).contains(&c))
 }
+
+/// The code points with the property Default_Ignorable_Code_Point in DerivedCoreProperties.txt of the Unicode Character Database (14.0,
+/// whole ranges), which include those with the property Bidi_Control in PropList.txt; and, which have neither, the line and paragraph
+/// separators U+2028 and U+2029 and the annotation characters U+FFF9 to U+FFFB.
+const HIDDEN: [(char, char); 17] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
 
 /// A row of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

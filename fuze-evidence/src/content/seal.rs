@@ -194,6 +194,29 @@ impl ContentLine {
         self.leaves.iter().map(|leaf| (leaf.hash, leaf.data.is_some()))
     }
 
+    /// How much of it is not there, as far as lengths show that to whoever has no keys: of `erased` leaf hashes it is known that nothing is
+    /// left.
+    pub(crate) fn lacks(&self, keys: &KeysLine, erased: usize) -> Result<Lacks, OpenError> {
+        let there = |leaf: &&ContentLeaf| {
+            leaf.data.as_ref().is_some_and(|data| octets(data) >= SHORTEST_LEAF.len() + TAG_BYTES)
+        };
+        let (all, there) = (self.leaves.len(), self.leaves.iter().filter(there).count());
+        let rest = all.saturating_sub(erased);
+        // Were none of them a leaf, the rest would have as many octets as so many decoys; each leaf has a key more.
+        let least = TAG_BYTES + erased + rest * DECOY_BYTES;
+        let more = octets(&keys.wrapped).checked_sub(least);
+        let Some(more) = more.filter(|more| more % (LEAF_BYTES - DECOY_BYTES) == 0) else {
+            return Ok(Lacks::Keys);
+        };
+        let leaves = more / (LEAF_BYTES - DECOY_BYTES);
+        // What nobody erased from has as many decoys as it takes to reach the next power of two, or eight.
+        let few = erased == 0 && (leaves == 0 || all > FEWEST_HASHES && leaves <= all / 2);
+        if few || leaves > rest {
+            return Ok(Lacks::Keys);
+        }
+        leaves.checked_sub(there).map(Lacks::Data).ok_or(OpenError::Malformed)
+    }
+
     /// The same line without the cipher text of the leaves that `erased` names.
     pub(crate) fn without(&self, erased: &std::collections::BTreeSet<Hash>) -> Result<Vec<u8>, OpenError> {
         let leaves = self.leaves.iter().map(|leaf| match erased.contains(&leaf.hash) {
@@ -246,6 +269,20 @@ impl ContentLine {
         }
         Ok(Disclosure { leaves, root: self.root })
     }
+}
+
+/// What of a content that nobody here can open is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// The cipher text of so many leaves.
+    Data(usize),
+    /// The wrapped keys: they are not as long as those of any content of so many leaf hashes.
+    Keys,
+}
+
+/// How many octets `text` encodes, in base64url without padding.
+const fn octets(text: &str) -> usize {
+    text.len() / 4 * 3 + text.len() % 4 * 3 / 4
 }
 
 fn open_leaf(
@@ -389,6 +426,15 @@ pub fn seal(
 
 /// Of a leaf: its kind, its salt, its key.
 const LEAF_BYTES: usize = 1 + 32 + 32;
+
+/// Of a decoy: its kind, its salt.
+const DECOY_BYTES: usize = 1 + 32;
+
+/// Decoys make up for what a content has less.
+const FEWEST_HASHES: usize = 8;
+
+/// No leaf's text is shorter.
+const SHORTEST_LEAF: &str = "[\"\",0]";
 
 const VERSION_END: &[u8] = b"\",\"v\":1}";
 

@@ -16,12 +16,13 @@ use super::intent::Intent;
 use super::plan::{Lines, Plan};
 use super::rewrite::{content_after, keys_after, rewritten};
 use super::{Done, EraseError, Order, Registrar, RunFacts, Target};
-use crate::annex::{Annex, Contest, Event, Hold, RETENTION, file_name};
+use crate::annex::{Annex, Contest, Event, Hold, RETENTION};
 use crate::content::{ContentLine, KeysLine};
-use crate::files::{MAX_ANNEX_BYTES, open_regular, read_regular};
+use crate::files::{MAX_ANNEX_BYTES, open_own, read_own};
 use crate::hash::Hash;
 use crate::keys::{MasterKey, Person, RunKeys, SubjectKeys};
 use crate::name::Name;
+use crate::place::{Place, check_erasable};
 use crate::record::RunId;
 use crate::sink::{CONTENT, KEYS, RECORDS, ROOTS};
 use crate::time::Timestamp;
@@ -34,7 +35,7 @@ pub use under_way::Recovered;
 /// locked while something is done to them.
 #[derive(Debug)]
 pub struct Archive<'k> {
-    directory: PathBuf,
+    place: Place,
     registrar: Registrar,
     keys: Keys<'k>,
     keys_alone: KeysAlone,
@@ -84,7 +85,7 @@ impl<'k> Archive<'k> {
     /// Over `directory`, the one that a sink was given.
     pub fn new(directory: impl Into<PathBuf>, registrar: Registrar) -> Self {
         Self {
-            directory: directory.into(),
+            place: Place::new(directory),
             registrar,
             keys: Keys::default(),
             keys_alone: KeysAlone::Keep,
@@ -116,13 +117,13 @@ impl<'k> Archive<'k> {
     /// Where a run's files are.
     #[must_use]
     pub fn run_directory(&self, run: RunId) -> PathBuf {
-        self.directory.join("runs").join(run.to_string())
+        self.place.run(run)
     }
 
     /// Where a tenant's annex is, or will be.
     #[must_use]
     pub fn annex_path(&self, tenant: &Name) -> PathBuf {
-        self.directory.join("annex").join(file_name(tenant))
+        self.place.annex(tenant)
     }
 
     /// A tenant's annex, verified with the registrar's keys.
@@ -140,7 +141,7 @@ impl<'k> Archive<'k> {
     /// When the run is not here, or its records cannot be read.
     pub fn facts(&self, run: RunId) -> Result<RunFacts, EraseError> {
         let path = self.run_directory(run).join(RECORDS);
-        let file = match open_regular(&path) {
+        let file = match open_own(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(EraseError::UnknownRun(run)),
             opened => opened.map_err(io(&path))?,
         };
@@ -254,7 +255,8 @@ impl<'k> Archive<'k> {
     /// # Errors
     /// When the directory cannot be read.
     pub fn runs(&self) -> Result<Vec<RunId>, EraseError> {
-        let path = self.directory.join("runs");
+        self.place.check()?;
+        let path = self.place.runs();
         let mut runs = Vec::new();
         match fs::read_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(runs),
@@ -321,6 +323,7 @@ impl<'k> Archive<'k> {
         plan: impl FnOnce(&RunFacts, &Annex) -> Result<Option<Plan>, EraseError>,
     ) -> Result<Done, EraseError> {
         self.refuse_unfinished(Of::Run(run))?;
+        check_erasable(&self.run_directory(run))?;
         let facts = self.facts(run)?;
         #[cfg(test)]
         self.disk.pause();
@@ -355,6 +358,7 @@ impl<'k> Archive<'k> {
     /// Finds what would stop [`Self::finish`] half way: an intent that cannot be carried out stands in the way of every other.
     fn prepare(&self, intent: &Intent) -> Result<(), EraseError> {
         let directory = self.run_directory(intent.run_id);
+        self.check_erasable(intent)?;
         if intent.plan.is_directory() {
             let other = files(&directory)?.into_iter().find(|path| path.is_dir());
             return other.map_or(Ok(()), |path| {
@@ -366,6 +370,14 @@ impl<'k> Archive<'k> {
         }
         rewritten(&directory.join(CONTENT), |line| content_after(&intent.plan, line))?;
         rewritten(&directory.join(KEYS), |line| keys_after(&intent.plan, line)).map(drop)
+    }
+
+    /// Whether all that is to go has no other name or place, under which it would stay.
+    fn check_erasable(&self, intent: &Intent) -> Result<(), EraseError> {
+        if let (Some(alias), Some(subjects)) = (intent.plan.subject_key(), self.keys.subjects) {
+            subjects.check_erasable(alias)?;
+        }
+        Ok(check_erasable(&self.run_directory(intent.run_id))?)
     }
 
     /// Every step of an erasure after its intent. Each may have been taken before.
@@ -493,9 +505,9 @@ impl<'k> Archive<'k> {
 
     fn hold_annex(&self, tenant: &Name) -> Result<(Held, Annex), EraseError> {
         let path = self.annex_path(tenant);
-        disk::make_directory(&self.directory.join("annex"))?;
+        disk::make_directory(&self.place.annexes())?;
         let file = disk::hold(&path, true)?;
-        let octets = read_regular(&path, MAX_ANNEX_BYTES).map_err(io(&path))?;
+        let octets = read_own(&path, MAX_ANNEX_BYTES).map_err(io(&path))?;
         if octets.last().is_some_and(|&last| last != b'\n') {
             return Err(EraseError::Unfinished { path });
         }
@@ -546,7 +558,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, EraseError> {
 /// The first line of a file that `wanted` takes; none of a file that is not there.
 fn find(path: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, EraseError> {
     const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
-    let file = match open_regular(path) {
+    let file = match open_own(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(io(path))?,
     };

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::EraseError;
-use crate::files::read_regular;
+use crate::files::{read_own, refuse_link};
 use crate::keys::sync_parent;
 
 /// What a file that is not yet whole ends in.
@@ -130,7 +130,7 @@ impl Disk {
 
 /// A file of at most `limit` octets as a whole; `None` of one that is not there.
 pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, EraseError> {
-    match read_regular(path, limit) {
+    match read_own(path, limit) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some).map_err(io(path)),
     }
@@ -154,6 +154,7 @@ pub(super) fn make_directory(path: &Path) -> Result<(), EraseError> {
 
 /// Opens a file to read and append, and holds it against other processes.
 pub(super) fn hold(path: &Path, create: bool) -> Result<File, EraseError> {
+    refuse_link(path).map_err(io(path))?;
     // A pipe would be opened, and never read to its end.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io(path)(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file")));

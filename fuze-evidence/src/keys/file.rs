@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{FileSigner, MasterKey, fresh};
 use crate::crypto::Secret;
+use crate::files::{is_same, names, refuse_other_name};
 use crate::name::Name;
 use crate::random::Random;
 
@@ -169,6 +170,50 @@ fn write_new(path: &Path, prefix: &str, secret: &Secret) -> io::Result<()> {
     let line = Zeroizing::new(format!("{prefix}{}\n", *encoded));
     file.write_all(line.as_bytes())?;
     file.sync_all()
+}
+
+/// Names of the file at `path` beside it, as a crash in [`create`] leaves them.
+pub(super) fn left_by_crash(path: &Path) -> Result<Vec<PathBuf>, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let (Ok(found), Some(name), Some(parent)) =
+        (fs::symlink_metadata(path), path.file_name().and_then(|name| name.to_str()), path.parent())
+    else {
+        return Ok(Vec::new());
+    };
+    let mut left = Vec::new();
+    if names(&found) < 2 {
+        return Ok(left);
+    }
+    for entry in fs::read_dir(parent).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let made = |other: &str| {
+            other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".new"))
+        };
+        if entry.file_name().to_str().is_some_and(made)
+            && is_same(&found, &fs::symlink_metadata(entry.path()).map_err(io)?)
+        {
+            left.push(entry.path());
+        }
+    }
+    Ok(left)
+}
+
+/// Refuses a key that would stay when it is deleted: at the end of a link, or under a name that nobody here gave it.
+pub(super) fn check_erasable(path: &Path) -> Result<(), KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        found => {
+            let found = found.map_err(io)?;
+            if !found.is_file() {
+                return Err(KeyFileError::NotAFile { path: path.to_owned() });
+            }
+            if names(&found) == left_by_crash(path)?.len() as u64 + 1 {
+                return Ok(());
+            }
+            refuse_other_name(path).map_err(io)
+        }
+    }
 }
 
 /// Makes the entry of `path` in its directory durable.

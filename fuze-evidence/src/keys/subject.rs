@@ -56,6 +56,14 @@ pub trait SubjectKeys: Send + Sync {
     /// When the store cannot be read.
     fn aliases(&self, person: Person<'_>) -> Result<Vec<Name>, SubjectKeyError>;
 
+    /// Whether [`SubjectKeys::erase`] would leave nothing of the key for `alias`: asked before anything is erased.
+    ///
+    /// # Errors
+    /// When something of it would stay, for instance under another name.
+    fn check_erasable(&self, _alias: &Name) -> Result<(), SubjectKeyError> {
+        Ok(())
+    }
+
     /// Deletes the key for `alias`, and then the alias from the index. Durable when this returns; done again, it does nothing.
     ///
     /// # Errors

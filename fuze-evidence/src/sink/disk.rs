@@ -4,9 +4,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::files::refuse_link;
+
 /// Makes directories and files.
 pub(super) trait Disk: Send + Sync {
-    /// Makes a directory and those above it that are not there, for the owner alone. One that is there stays as it is.
+    /// Makes a directory and those above it that are not there, for the owner alone. One that is there stays as it is, and may be no link.
     fn make_directories(&self, path: &Path) -> io::Result<()>;
     /// Makes a directory that must not be there, for the owner alone.
     fn make_directory(&self, path: &Path) -> io::Result<()>;
@@ -36,7 +38,9 @@ fn builder() -> DirBuilder {
 
 impl Disk for OsDisk {
     fn make_directories(&self, path: &Path) -> io::Result<()> {
-        builder().recursive(true).create(path)
+        builder().recursive(true).create(path)?;
+        // No erasure would follow it.
+        refuse_link(path)
     }
 
     fn make_directory(&self, path: &Path) -> io::Result<()> {

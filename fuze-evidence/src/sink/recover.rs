@@ -14,6 +14,7 @@ use super::jsonl::{ANCHORS, CONTENT, KEYS, RECORDS, ROOTS};
 use crate::anchor::AnchorLine;
 use crate::chain::line_hash;
 use crate::content::{ContentLine, KeysLine};
+use crate::files::refuse_link;
 use crate::hash::Hash;
 use crate::keys::{WrappedRunKeys, sync_parent};
 use crate::record::Entry;
@@ -185,6 +186,7 @@ fn walk(
 ) -> Result<Option<Walked>, SinkError> {
     let path = run_directory.join(name);
     let io = |source| SinkError::Io { path: path.clone(), source };
+    refuse_link(&path).map_err(io)?;
     let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && run_directory.is_dir() => return Ok(None),

@@ -7,7 +7,7 @@ use super::explain::{Explained, check_leaves, there};
 use super::lines::Lines;
 use super::report::{ContentCounts, FieldStatus, VerifyError, What};
 use super::run::{LineErrorAt, failed};
-use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeyEntry, KeysLine};
+use crate::content::{ContentLine, DisclosedLeaf, Disclosure, KeyEntry, KeysLine, Lacks};
 use crate::hash::Hash;
 use crate::keys::{KeyError, RunKeys, WrappedRunKeys};
 use crate::name::Name;
@@ -146,7 +146,7 @@ impl<'f> ContentCheck<'f> {
             return Ok((counts, None, FieldStatus::Erased));
         }
         // A data line that is there has lost its key, or its key never was of use without it.
-        self.gone_from = if content.is_some() { KEYS } else { CONTENT };
+        self.gone_from = if content.is_some() && keys.is_none() { KEYS } else { CONTENT };
         let (Some(content), Some(keys)) = (content, keys) else {
             // Statements about fields explain these fields and nothing more.
             counts.add_explained(
@@ -164,7 +164,21 @@ impl<'f> ContentCheck<'f> {
         let explained_leaves = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let opened = match &self.access {
             Access::Withheld => {
-                counts.add_explained(explained_leaves, FieldStatus::Withheld, leaves);
+                // What it says nobody here can read; that it is there, and as much as there must be, anybody can see.
+                let rest = leaves.saturating_sub(explained_leaves);
+                let missing = match content.lacks(&keys, listed.len()) {
+                    Ok(Lacks::Data(leaves)) => u64::try_from(leaves).unwrap_or(u64::MAX),
+                    Ok(Lacks::Keys) => {
+                        self.gone_from = KEYS;
+                        rest
+                    }
+                    Err(_) => {
+                        return Err(wrong("more leaves have cipher text than have keys".to_owned()));
+                    }
+                };
+                counts.add(FieldStatus::Erased, explained_leaves.min(leaves));
+                counts.add(FieldStatus::Missing, missing);
+                counts.add(FieldStatus::Withheld, rest.saturating_sub(missing));
                 None
             }
             Access::Gone(what) => {

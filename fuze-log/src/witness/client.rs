@@ -160,7 +160,7 @@ impl WitnessClient {
     /// seen; if it sees something else between, that is tried once more.
     ///
     /// # Errors
-    /// When it refuses. [`WitnessError::Ahead`] and a refusal with status 422 mean that the log was rolled back or forked.
+    /// When it refuses. [`WitnessError::Ahead`] and a refusal with status 409 or 422 mean that the log was rolled back or forked.
     pub fn cosign(&self, checkpoint: &Note, log: &LogReader) -> Result<NoteSignature, WitnessError> {
         let size = Checkpoint::read(checkpoint.text()).map_err(ReaderError::Checkpoint)?.size();
         let mut old = 0;
@@ -173,6 +173,8 @@ impl WitnessClient {
                 .map_err(WitnessError::Transport)?;
             match answer.status {
                 200 => return self.take(checkpoint, &answer.body),
+                // It has this very size already, and so another tree.
+                409 if seen(&answer)? == old && old == size => return Err(refused(&answer)),
                 409 => old = seen(&answer)?,
                 _ => return Err(refused(&answer)),
             }

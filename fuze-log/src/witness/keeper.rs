@@ -157,6 +157,9 @@ impl Witness {
         match &seen {
             Some(seen) if size > 0 => {
                 let (old, new) = (seen.checkpoint(), new.checkpoint());
+                if new.size() == size && new.root() != old.root() {
+                    return Err(Refusal::Forked { size });
+                }
                 verify_consistency(size, new.size(), old.root(), new.root(), proof)
                     .map_err(|error| Refusal::Inconsistent(error.to_string()))?;
             }
@@ -243,6 +246,11 @@ pub enum Refusal {
         /// The one that it has seen.
         size: u64,
     },
+    /// The witness has seen another tree of this size: the log has forked.
+    Forked {
+        /// The size of both.
+        size: u64,
+    },
     /// The proof does not hold: perhaps a fork.
     Inconsistent(String),
     /// The clock stands before 1970.
@@ -259,7 +267,7 @@ impl Refusal {
             Self::Request(_) | Self::Form(_) | Self::OldBeyond { .. } => 400,
             Self::Signature(_) => 403,
             Self::UnknownOrigin { .. } => 404,
-            Self::Conflict { .. } => 409,
+            Self::Conflict { .. } | Self::Forked { .. } => 409,
             Self::Inconsistent(_) => 422,
             Self::Clock | Self::Failed(_) => 500,
         }
@@ -277,6 +285,12 @@ impl fmt::Display for Refusal {
                 write!(f, "the old size {old} is beyond the checkpoint's, {size}")
             }
             Self::Conflict { size } => write!(f, "the size seen last is {size}"),
+            Self::Forked { size } => {
+                write!(
+                    f,
+                    "what was seen last is another tree of {size} leaves, with another root: the log has forked"
+                )
+            }
             Self::Inconsistent(why) => write!(f, "it does not continue what was seen last: {why}"),
             Self::Clock => f.write_str("the witness's clock stands before 1970"),
             Self::Failed(why) => write!(f, "the witness failed: {why}"),

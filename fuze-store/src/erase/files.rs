@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use fuze_agent::store::StoreError;
 use fuze_evidence::annex::file_name;
 use fuze_evidence::erase::EraseError;
+use fuze_evidence::files::{MAX_ANNEX_BYTES, read_own};
 use fuze_evidence::keys::SubjectKeys;
+use fuze_evidence::place::{Misplaced, check_erasable};
 use fuze_evidence::{Name, RunId};
 use rusqlite::{Connection, Row, params};
 
@@ -239,6 +241,8 @@ impl Keeper {
     /// Writes a run's content and keys anew, or removes its directory when nothing of it is left.
     fn rewrite(&mut self, run: RunId, id: i64) -> Result<(), StoreError> {
         let directory = self.projection.directory(run);
+        // What came there since the erasure began.
+        check_erasable(&directory).map_err(|Misplaced { path, source }| error::io(&path, &source))?;
         let _turn = self.projection.take_turn(run)?;
         self.projection.forget(run);
         let (gone, content, keys) = self.database.snapshot(|connection| {
@@ -278,7 +282,7 @@ impl Keeper {
 /// Where a tenant's annex is as a file, and what it says, if it is there.
 pub(crate) fn annex_file(store: &Path, tenant: &Name) -> Result<Option<(PathBuf, Vec<u8>)>, StoreError> {
     let path = store.join("annex").join(file_name(tenant));
-    match fs::read(&path) {
+    match read_own(&path, MAX_ANNEX_BYTES) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error::io(&path, &error)),
         Ok(octets) => Ok(Some((path, octets))),

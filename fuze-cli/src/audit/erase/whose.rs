@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fuze_evidence::annex;
 use fuze_evidence::erase::EraseError;
+use fuze_evidence::place as evidence;
 use fuze_evidence::{Name, RunId};
 use fuze_store::Query;
 
@@ -27,7 +27,7 @@ pub(super) fn check(directory: &Path, run: RunId, tenant: &Name) -> Result<()> {
 pub(super) fn of(directory: &Path, run: RunId) -> Result<Name> {
     let place = match directory.join(STORE).exists() {
         true => Place::Stored { store: directory.to_owned(), run },
-        false => Place::Run(directory.join("runs").join(run.to_string())),
+        false => Place::Run(evidence::Place::new(directory).run(run)),
     };
     place.source()?.tenant().ok_or_else(|| {
         Problem::failed(format_args!(
@@ -46,7 +46,7 @@ pub(super) fn looked_at(directory: &Path, tenant: &Name) -> Result<u64> {
     let runs =
         if directory.join(STORE).exists() { listed(directory, tenant)? } else { filed(directory, tenant)? };
     // Of runs that have all gone their annex is left.
-    let said = directory.join("annex").join(annex::file_name(tenant)).exists();
+    let said = evidence::Place::new(directory).annex(tenant).exists();
     if runs == 0 && !said {
         return Err(super::problem(directory, &EraseError::UnknownTenant { tenant: tenant.clone() }));
     }

@@ -8,6 +8,7 @@ use super::under_way::Of;
 use super::{Archive, files, find};
 use crate::annex::{Event, GivenUp};
 use crate::name::Name;
+use crate::place::check_erasable;
 use crate::record::RunId;
 use crate::sink::{self, RECORDS, UNBEGUN};
 use crate::time::Timestamp;
@@ -40,6 +41,7 @@ impl Archive<'_> {
     pub fn give_up(&self, run: RunId, at: Timestamp, by: &Name) -> Result<GaveUp, EraseError> {
         self.refuse_unfinished(Of::Run(run))?;
         let directory = self.run_directory(run);
+        check_erasable(&directory)?;
         if !directory.is_dir() {
             return Err(EraseError::UnknownRun(run));
         }
@@ -101,6 +103,7 @@ impl Archive<'_> {
             let days = first.as_ref().map_or(0, |first| first.windows.content_days);
             let over = run.made_at().plus_days(days).is_some_and(|end| end <= now);
             if over && self.may_go(run, first.as_ref())? {
+                check_erasable(&path)?;
                 self.remove_run(&path)?;
                 removed.push(run);
             }
@@ -114,6 +117,7 @@ impl Archive<'_> {
         for unbegun in self.unbegun()? {
             let theirs = self.alias_of(&unbegun)?.is_some_and(|alias| aliases.contains(&alias));
             if theirs && self.may_go(unbegun.run, unbegun.first.as_ref())? {
+                check_erasable(&unbegun.path)?;
                 self.remove_run(&unbegun.path)?;
                 removed.push(unbegun.run);
             }
@@ -145,7 +149,8 @@ impl Archive<'_> {
     /// What was put aside, in the order of the runs' ids.
     fn unbegun(&self) -> Result<Vec<Unbegun>, EraseError> {
         let named = |path: &PathBuf| path.file_name()?.to_str()?.strip_suffix(UNBEGUN)?.parse::<RunId>().ok();
-        let paths = files(&self.directory.join("runs"))?;
+        self.place.check()?;
+        let paths = files(&self.place.runs())?;
         let there = paths.into_iter().filter_map(|path| named(&path).map(|run| (run, path)));
         there
             .map(|(run, path)| {

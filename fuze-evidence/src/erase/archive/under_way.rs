@@ -6,7 +6,7 @@ use super::super::EraseError;
 use super::super::disk::{self, NEW, io, read_if_there};
 use super::super::intent::Intent;
 use super::{Archive, Held, files};
-use crate::files::{MAX_ANNEX_BYTES, read_regular};
+use crate::files::{MAX_ANNEX_BYTES, read_own};
 use crate::name::Name;
 use crate::record::RunId;
 
@@ -50,12 +50,13 @@ impl Archive<'_> {
     /// # Errors
     /// When something cannot be done; what was cut off then still is. What can be finished was finished.
     pub fn recover(&self) -> Result<Recovered, EraseError> {
+        self.place.check()?;
         let (mut recovered, mut stuck) = (Recovered::default(), None);
-        let annexes = self.directory.join("annex");
+        let annexes = self.place.annexes();
         let is_annex = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl") && path.is_file();
         for path in files(&annexes)?.into_iter().filter(is_annex) {
             let held = Held { file: disk::hold(&path, false)?, path };
-            let octets = read_regular(&held.path, MAX_ANNEX_BYTES).map_err(io(&held.path))?;
+            let octets = read_own(&held.path, MAX_ANNEX_BYTES).map_err(io(&held.path))?;
             let whole = octets.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
             if whole < octets.len() {
                 let length = u64::try_from(whole).unwrap_or(0);
@@ -103,12 +104,13 @@ impl Archive<'_> {
             Some(_) => {}
         }
         self.registrar.check_finishes(intent.signer, &annex, intent.at)?;
+        self.check_erasable(intent)?;
         self.finish(intent, &held, &mut annex)?;
         Ok(true)
     }
 
     pub(super) fn erasures(&self) -> PathBuf {
-        self.directory.join("erasures")
+        self.place.erasures()
     }
 
     pub(super) fn intent_path(&self, run: RunId) -> PathBuf {
@@ -131,6 +133,7 @@ impl Archive<'_> {
 
     /// An erasure of a tenant that was cut off comes before anything else of that tenant: a hold ordered now would make it untrue.
     pub(super) fn refuse_unfinished(&self, of: Of<'_>) -> Result<(), EraseError> {
+        self.place.check()?;
         for UnderWay { path, run, whole } in self.under_way()? {
             let Some(octets) = read_if_there(&path, MAX_INTENT_BYTES)? else { continue };
             let read = Intent::read(&octets, &self.registrar);

@@ -124,11 +124,21 @@ impl SubjectKeys for FileSubjectKeys {
         Ok(aliases)
     }
 
+    fn check_erasable(&self, alias: &Name) -> Result<(), SubjectKeyError> {
+        file::check_erasable(&self.path(alias, "key"))?;
+        Ok(file::check_erasable(&self.path(alias, "index"))?)
+    }
+
     fn erase(&self, alias: &Name) -> Result<(), SubjectKeyError> {
         if !self.directory.exists() {
             return Ok(());
         }
-        remove(&self.path(alias, "key"))?;
+        self.check_erasable(alias)?;
+        let key = self.path(alias, "key");
+        for left in file::left_by_crash(&key)? {
+            remove(&left)?;
+        }
+        remove(&key)?;
         let marker = self.path(alias, "index");
         match fs::read_to_string(&marker) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -13,7 +13,7 @@ use fuze_evidence::{Annex, RunId};
 
 use super::super::{Eraser, EraserError};
 use super::desk::{CASES, Case, Desk, at, name, order};
-use crate::StoreReader;
+use crate::{StoreReader, scan};
 
 #[tokio::test]
 async fn holds_open_runs_and_strangers_keep_their_content() {
@@ -282,4 +282,69 @@ async fn a_run_that_cannot_be_read_stops_for_itself_alone() {
     }
     desk.finds_none(&[made[0].secrets.clone(), made[2].secrets.clone()].concat());
     assert_eq!(desk.counts(&store, made[0].run).erased, 16);
+}
+
+/// What would stay elsewhere is refused before the transaction, says where it is, and is no evidence either where it leads away.
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_erased_that_would_stay_under_another_name() {
+    use std::os::unix::fs::symlink;
+    type Harm = fn(&Path, &Path);
+    let lead = |path: &Path, to: &Path| {
+        std::fs::rename(path, to).unwrap();
+        symlink(to, path).unwrap();
+    };
+    let harms: [(&str, bool, Harm); 5] = [
+        ("content.jsonl", true, |run, to| {
+            std::fs::rename(run.join("content.jsonl"), to).unwrap();
+            symlink(to, run.join("content.jsonl")).unwrap();
+        }),
+        ("keys.jsonl", true, |run, to| {
+            std::fs::rename(run.join("keys.jsonl"), to).unwrap();
+            symlink(to, run.join("keys.jsonl")).unwrap();
+        }),
+        ("content.jsonl", false, |run, to| std::fs::hard_link(run.join("content.jsonl"), to).unwrap()),
+        ("keys.jsonl.new", false, |run, to| symlink(to, run.join("keys.jsonl.new")).unwrap()),
+        ("runs/", true, |run, to| {
+            std::fs::rename(run, to).unwrap();
+            symlink(to, run).unwrap();
+        }),
+    ];
+    for (named, leads_away, harm) in harms {
+        let desk = Desk::new();
+        let store = desk.open();
+        let (made, other) = (desk.make(&store, true).await, desk.make(&store, true).await);
+        let run = desk.place.path().join("store/runs").join(made.run.to_string());
+        harm(&run, &desk.place.path().join("elsewhere"));
+        let eraser = desk.eraser(&store);
+        for case in CASES {
+            let refused = case.carry_out(&eraser, &made).await.unwrap_err().to_string();
+            assert!(refused.contains(named) && refused.contains("link"), "{named}: {case:?}: {refused}");
+        }
+        assert!(eraser.annex(name("acme")).await.unwrap().entries().is_empty(), "nothing was said");
+        assert!(desk.subjects.find(&made.alias).unwrap().is_some());
+        let reader = StoreReader::open(desk.place.path().join("store")).unwrap();
+        assert_eq!(reader.evidence(made.run).is_err(), leads_away, "{named}");
+        assert_eq!(Case::Run.carry_out(&eraser, &other).await.unwrap(), Done::Erased, "{named}");
+    }
+    for second in [false, true] {
+        let desk = Desk::new();
+        let store = desk.open();
+        let made = desk.make(&store, true).await;
+        let file = format!("{}.key", fuze_evidence::sha256(made.alias.as_str().as_bytes()));
+        let keys = scan::walk(desk.place.path());
+        let key = keys.iter().find(|path| path.file_name() == Some(file.as_ref())).unwrap();
+        let elsewhere = desk.place.path().join("elsewhere");
+        if second {
+            std::fs::hard_link(key, &elsewhere).unwrap()
+        } else {
+            lead(key, &elsewhere)
+        }
+        let refused = Case::Subject.carry_out(&desk.eraser(&store), &made).await.unwrap_err().to_string();
+        assert!(refused.contains(&file) && refused.contains("link"), "{refused}");
+        assert!(
+            desk.eraser(&store).annex(name("acme")).await.unwrap().entries().is_empty(),
+            "nothing was said"
+        );
+    }
 }
