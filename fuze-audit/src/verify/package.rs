@@ -75,6 +75,7 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         maker: Maker { key_id: id, trusted },
         exported_at,
         decisions: inspected.decisions,
+        overseers: inspected.overseers,
         anchoring,
         anchor_lines: inspected.anchors.lines(),
     })
