@@ -46,6 +46,10 @@ MARK = re.compile(r"\[(?:secret|[a-z0-9_]{1,32}:[A-Za-z0-9_-]{22})\]")
 KEY_ENTRY = {"at", "domain", "event", "keyId", "origin", "prev", "publicKey", "role", "sequence"}
 ROLES_OF_KEYS, FOREVER = ("run", "log", "overseer"), "9999-12-31T23:59:59.999999999Z"
 BUCKETS = {2**n for n in range(3, 21)}
+SMALL, UNBOUND = 2**16, 2**32
+LIMITS = [(re.compile(names), most) for names, most in (
+    ("records|report|README|policy", UNBOUND), ("annex/", 2**28), ("content/", 2**26), (r"anchors/.*\.tlog-proof", 208 * 1024),
+    (r"oversight/|definition/|manifest|roots/roots\.jsonl|keys/run\.history", 2**24))]
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -81,7 +85,16 @@ def unzip(data):
         whole = whole and zlib.crc32(octets) == crc
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(members), len(members), len(directory), len(written), 0)
     need(data == written + directory + end, "zip: not in its one form")
-    return members, whole
+    return Files(members), whole
+
+
+class Files(dict):
+    """The members. Who reads one that is longer than it may be (15) is refused."""
+
+    def __getitem__(self, name):
+        octets = super().__getitem__(name)
+        need(len(octets) <= next((most for of, most in LIMITS if of.match(name)), SMALL), f"{name}: too long")
+        return octets
 
 
 def public_key(files, stem):
@@ -281,6 +294,7 @@ def read_annex(files, keys, first):
     """The statements, which follow each other, are signed, and erase nothing that is held."""
     entries, prev, at, holds = [], ZERO, "1970", []
     for n, line in enumerate(lines(files[ANNEX])):
+        need(len(line) < 2**24, "annex: a line too long")
         signed = read(line)
         e = signed["entry"]
         check_entry(e)
@@ -569,7 +583,7 @@ def check_anchors(files, roots, closed):
     names = {name for name in files if name.startswith("anchors/")}
     if not names:
         return {}
-    found = [read(line) for line in lines(files["anchors/anchors.jsonl"])]
+    found = [read(line, 4096) for line in lines(files["anchors/anchors.jsonl"])]
     proofs = [kind for kind in ("run_open", "run_close") if f"anchors/{kind[4:]}.tlog-proof" in names]
     need([anchor["kind"] for anchor in found] == proofs, "anchors: other lines than proofs")
     for anchor in found:
@@ -594,7 +608,7 @@ def check_anchors(files, roots, closed):
 def check_witnesses(files, witnesses):
     """Each proof is on a checkpoint that all of these have cosigned (13)."""
     for proof in (files[name].decode() for name in files if name.endswith(".tlog-proof")):
-        _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
+        _, _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
         for witness in witnesses:
             name, key, cosignatures = marks_of(witness, 4, marks)
             for time, signature in ((mark[:8], mark[8:]) for mark in cosignatures):
@@ -631,6 +645,8 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None, witnesses
     files, whole = unzip(data)
     need(ALWAYS <= set(files), "a member is missing")
     need(all(name in ALWAYS or OTHERS.fullmatch(name) for name in files), "an unknown member")
+    numbers = (re.match("(oversight|roots)/([0-9]+)", name) for name in files)
+    need(all(int(number[2]) < 2**64 for number in numbers if number), "an unknown member")
     key = maker = public_key(files, "keys/run")
     try:
         named = read(files["records.jsonl"].split(b"\n")[0])["payload"]["attrs"]["fuze.key_id"]
@@ -685,6 +701,19 @@ def main():
     parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
     parser.add_argument("--overseer", action="append", default=[], help="an overseer's public key, in hex")
     given = parser.parse_args()
+    try:
+        keys = [marks_of(vkey, 4, "")[1] for vkey in given.witness]
+        keys += [marks_of(vkey, 1, "")[1] for vkey in [given.log] if vkey]
+        for key in given.overseer:
+            check_point(bytes.fromhex(key))
+        for key in keys:
+            check_point(key)
+    except Exception as why:
+        parser.error(f"no key: {why}")
+    if given.witness and not given.log:
+        parser.error("--witness is for the checkpoints of a log: name it with --log")
+    if len(keys) != len(set(keys)):
+        parser.error("one key is named as two witnesses, or as the log and a witness: it would count twice")
     answers = [judge(verify_file, path, given) for path in given.bundle]
     print("report.html, README.txt and policy/bundle were not looked at: they are their maker's word", file=sys.stderr)
     for path, (_, said) in zip(given.bundle, answers):

@@ -128,7 +128,9 @@ impl OversightMember {
             return Err("the decision answers another token".to_owned());
         }
         if decision.says.key_id == run_key.id() {
-            return Err("the decision is signed by the key that signs the run, which is no person's".to_owned());
+            return Err(
+                "the decision is signed by the key that signs the run, which is no person's".to_owned()
+            );
         }
         let told = recorded.check(&token, &decision)?;
         let overseer = overseers.get(&decision.says.key_id);
@@ -188,8 +190,9 @@ impl OversightMember {
             (None, None) => Ok(()),
             (Some(question), Some(root)) => {
                 let Some(recorded) = disclosed(root) else { return Ok(()) };
-                hold(&Value::from(question.as_str()), &recorded, "/question")
-                    .map_err(|_| "the case asks another question than the record of the suspension".to_owned())
+                hold(&Value::from(question.as_str()), &recorded, "/question").map_err(|_| {
+                    "the case asks another question than the record of the suspension".to_owned()
+                })
             }
             _ => Err("a case has a question exactly if its reason is `requested`".to_owned()),
         }

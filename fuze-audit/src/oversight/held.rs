@@ -160,9 +160,15 @@ mod tests {
             assert_eq!(hold(&said, &hidden, ""), Err(Differs(path.to_owned())), "{path}");
         }
         // Only what stands at the prefix, and not what merely begins with it.
-        let more = disclosed(&[("/said/to", json!("a-19")), ("/saidnot", json!(1)), ("/other", json!(2))], true);
+        let more =
+            disclosed(&[("/said/to", json!("a-19")), ("/saidnot", json!(1)), ("/other", json!(2))], true);
         assert_eq!(hold(&said, &more, "/said"), Ok(()));
-        assert_eq!(hold(&json!("why"), &disclosed(&[("/rationale", json!("because"))], true), "/rationale").unwrap_err().0, "/rationale");
+        assert_eq!(
+            hold(&json!("why"), &disclosed(&[("/rationale", json!("because"))], true), "/rationale")
+                .unwrap_err()
+                .0,
+            "/rationale"
+        );
     }
 
     #[test]

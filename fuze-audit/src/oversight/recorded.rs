@@ -141,7 +141,8 @@ impl Recorded {
     /// Which decisions a call rests on.
     fn execute(&mut self, tool: &ToolExecute) {
         let decision = tool.approval_step.and_then(|step| self.steps.get(&step));
-        let token = decision.and_then(|hash| self.decisions.get(hash)).map(|decided| decided.human.token_hash);
+        let token =
+            decision.and_then(|hash| self.decisions.get(hash)).map(|decided| decided.human.token_hash);
         if let Some(waiting) = token.and_then(|token| self.waiting.get(&token)) {
             self.ran.entry(waiting.case()).or_default().insert((tool.exec_id, tool.args_hash));
         }
@@ -149,7 +150,11 @@ impl Recorded {
 
     /// Holds a decision and its token against the records: the decision's, that of the call that waited, the first, and those of the
     /// executions that rest on it.
-    pub(super) fn check(&self, token: &Signed<Token>, decision: &Signed<Decision>) -> Result<Told<'_>, String> {
+    pub(super) fn check(
+        &self,
+        token: &Signed<Token>,
+        decision: &Signed<Decision>,
+    ) -> Result<Told<'_>, String> {
         let Some(decided) = self.decisions.get(&decision.hash) else {
             return Err(format!("no record holds the decision {}", decision.hash));
         };

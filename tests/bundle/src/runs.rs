@@ -102,10 +102,14 @@ impl Run {
             sample.add(&record, Some(&sealed));
             let mut run = execute(args.root(), turn);
             if waits {
-                let (resumed, person) =
-                    wait(&mut sample, recorder, (&arguments, &args), &overseer, &mut oversight, |pause, took| {
-                        next(&mut step, pause, took)
-                    });
+                let (resumed, person) = wait(
+                    &mut sample,
+                    recorder,
+                    (&arguments, &args),
+                    &overseer,
+                    &mut oversight,
+                    |pause, took| next(&mut step, pause, took),
+                );
                 recorder = resumed;
                 run.approval_step = Some(person);
                 let (again, at) = next(&mut step, 1, 150);
@@ -127,7 +131,15 @@ impl Run {
             sample.add(closed.record(), None);
         }
         let (overseer, overseer_key) = (PublicKey::from_bytes(overseer.public_key()).unwrap(), overseer);
-        Self { shape, host: sample.host, files: sample.files, oversight, overseer, overseer_key, anchored: None }
+        Self {
+            shape,
+            host: sample.host,
+            files: sample.files,
+            oversight,
+            overseer,
+            overseer_key,
+            anchored: None,
+        }
     }
 
     pub fn signer(&self) -> &FileSigner {

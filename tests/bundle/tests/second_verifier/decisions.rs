@@ -225,7 +225,10 @@ fn what_was_signed_fits_the_run_and_what_was_shown_is_what_ran() {
         let (mine, [theirs, _]) = (ours(bundle, id, false, None), other.judge(bundle, id, false));
         let code = u8::from(!part.is_empty());
         assert_eq!((mine.0, theirs.0), (code, code), "{what}: {part}: {mine:?}, {theirs:?}");
-        assert!(part.is_empty() || mine.1.contains(MEMBER) && mine.1.contains(part), "{what}: {part}: {mine:?}");
+        assert!(
+            part.is_empty() || mine.1.contains(MEMBER) && mine.1.contains(part),
+            "{what}: {part}: {mine:?}"
+        );
     };
     let at = |seconds: u64| json!(format!("2026-11-21T20:50:{seconds:02}.000000000Z"));
     let none: &dyn Fn(&mut [Value]) = &|_| {};
@@ -234,10 +237,12 @@ fn what_was_signed_fits_the_run_and_what_was_shown_is_what_ran() {
         ("", &|said| said.case = Value::Null),
         // What was shown is not what ran.
         ("at `/candidate`", &|said| {
-            said.case["arguments"] = json!(said.case["arguments"].as_str().unwrap().replace("\"17\"", "\"19\""));
+            said.case["arguments"] =
+                json!(said.case["arguments"].as_str().unwrap().replace("\"17\"", "\"19\""));
         }),
         ("the case shows other arguments", &|said| {
-            said.case["arguments"] = json!(said.case["arguments"].as_str().unwrap().replace("{\"0", "{\"!\":1,\"0"));
+            said.case["arguments"] =
+                json!(said.case["arguments"].as_str().unwrap().replace("{\"0", "{\"!\":1,\"0"));
         }),
         ("not canonical", &|said| said.case["arguments"] = json!("{ }")),
         ("withholds", &|said| {
