@@ -20,9 +20,9 @@ import argparse, base64, decimal, hashlib, json, re, sys, zipfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ANNEX, HISTORY, SUITE = "annex/annex.jsonl", "keys/run.history.jsonl", "fuze-ed25519-sha256-v1"
-HASH, NUMBER, POINTER = re.compile("[0-9a-f]{64}"), "0|[1-9][0-9]*", re.compile("(/([^~/]|~[01])*){0,64}")
-PROOF = re.compile(r"c2sp\.org/tlog-proof@v1\n(?:extra [^\n]*\n)?index (0|[1-9][0-9]*)\n((?:[^\n]+\n)*)\n"
-                   r"(([^\n]+)\n([1-9][0-9]*)\n([^\n]+)\n)\n((?:\u2014 [^ \n]+ [^ \n]+\n)+)")
+HASH, NUMBER, POINTER = re.compile("[0-9a-f]{64}"), "0|[1-9][0-9]{0,6}", re.compile("(/([^~/]|~[01])*){0,64}")
+PROOF = re.compile(r"c2sp\.org/tlog-proof@v1\n(?:extra ([^\n]{0,5464})\n)?index (0|[1-9][0-9]*)\n((?:[^\n]+\n)*)\n"
+                   r"(([^\x00-\x1f]+)\n([1-9][0-9]*)\n([^\n]+)\n)\n((?:\u2014 [^\s+\x00-\x1f]+ [^\s=]{7}[^\s]*\n){1,100})")
 
 
 class Failed(Exception):
@@ -63,10 +63,10 @@ def jcs(x, depth=0):
     return b"{" + b",".join(jcs(key) + b":" + jcs(x[key], depth + 1) for key in keys) + b"}"
 
 
-def read(octets):
+def read(octets, most=2**24):
     """One canonical value: parsed, written again, compared. A key that stands twice is written once."""
     value = json.loads(octets.decode())
-    need(jcs(value) == octets, "not canonical")
+    need(jcs(value) == octets and len(octets) <= most, "not canonical, or too long")
     return value
 
 
@@ -166,7 +166,7 @@ def commitment(domain, salt, *rest):
 
 def content(octets, root, count):
     """What is disclosed of one content. Returns the leaf hashes of which nothing is."""
-    members = read(octets)
+    members = read(octets, 2**26)
     need(jcs({**members, "leaves": 0}) == jcs({"leaves": 0, "root": root, "v": 1}), "content: another root")
     hashes, values = [], {}
     for leaf in members["leaves"]:
@@ -230,28 +230,28 @@ def marks_of(vkey, kind, marks):
 
 def inclusion(proof, leaf, log):
     """Returns the name of the log with this verifier key, and at which place of it the leaf stands."""
-    index, path, checkpoint, origin, size, root, marks = PROOF.fullmatch(proof.decode()).groups()
+    extra, index, path, checkpoint, origin, size, root, marks = PROOF.fullmatch(proof.decode()).groups()
+    need(len(unbase64(extra or "", base64std)) <= 4096 and len((checkpoint + marks).encode()) < 192 * 1024, "too long")
     name, key, signatures = marks_of(log, 1, marks)
     need(signatures and origin == name, "anchors: a checkpoint that its log did not sign")
     for signature in signatures:
         check_signature(key, signature, checkpoint.encode())
     path = [unbase64(line, base64std) for line in path.split("\n")[:-1]]
     found = tree_root(hashlib.sha256(b"\0" + leaf).digest(), int(index), int(size), path)
-    need(base64std(found) == root and {len(h) for h in path} <= {32}, "anchors: it does not lead to the root")
+    need(base64std(found) == root and {len(h) for h in path} <= {32} and int(size) < 2**63, "anchors: not in the tree")
     return name, int(index)
 
 
 def anchors(files, roots, closed, log):
     """The roots of which there are lines and proofs stand in the log. Returns at which places, by kind."""
     places = {}
-    for anchor in map(read, lines(files["anchors/anchors.jsonl"])):
+    for anchor in (read(line, 4096) for line in lines(files["anchors/anchors.jsonl"])):
         kind, leaf = anchor["kind"], anchor["leaf"]
         need(kind == "run_open" or (kind == "run_close" and closed), "anchors: of what is not there")
-        signed = roots[0] if kind == "run_open" else roots[-1]
-        commit = sha(unbase64(anchor["salt"]) + bytes.fromhex(sha(jcs(signed))))
+        commit = sha(unbase64(anchor["salt"]) + bytes.fromhex(sha(jcs(roots[0 if kind == "run_open" else -1]))))
         need([leaf["commit"], leaf["kind"]] == [commit, kind] and kind not in places, "anchors: another root")
         name, places[kind] = inclusion(files[f"anchors/{kind[4:]}.tlog-proof"], jcs(leaf), log)
-        need((anchor["log"], anchor["index"]) == (name, places[kind]), "anchors: of another log or place")
+        need(jcs([anchor["log"], anchor["index"]]) == jcs([name, places[kind]]), "anchors: of another log or place")
     opened = roots[-1]["root"].get("openLeaf")
     need(opened in (None, places.get("run_open", opened)), "anchors: another open than the close names")
     return places

@@ -13,7 +13,7 @@ those are the word of whoever made the bundle.
 import argparse, json, pathlib, re, struct, sys, zlib
 from datetime import datetime, timedelta
 
-from verify import (ANNEX, HASH, HISTORY, PROOF, Cannot, all_anchored, anchors, base64std, chain, check_point,
+from verify import (ANNEX, HASH, HISTORY, NUMBER, PROOF, Cannot, all_anchored, anchors, base64std, chain, check_point,
                     check_signature, commitment, content, contents, jcs, judge, lines, marks_of, need, read, sha,
                     unbase64)
 
@@ -37,9 +37,19 @@ ERASED = {"field": ({"leaves", "root"}, {"request", "consent_withdrawn"}),
           "record": ({"root"}, {"request", "consent_withdrawn", "content_window", "decision_window"}),
           "run": (set(), {"request", "consent_withdrawn"} | WINDOWS),
           "subject": (set(), {"request", "consent_withdrawn"})}
+TOKEN = {"argsHash", "art22", "bundleHash", "callId", "caseId", "chainHead", "domain", "expiresAt", "fingerprint", "issuedAt",
+         "keyId", "model", "nonce", "obligation", "of", "origin", "principal", "reason", "registryHash", "runId", "segment",
+         "sequence", "slot", "tenant", "tool"}
+DECISION = {"acks", "action", "caseHash", "custody", "decidedAt", "domain", "keyId", "overseer", "rationaleHash", "tokenHash"}
+CASE = {"agent", "arguments", "classification", "purpose", "salt", "template", "toolDescription"}
+MARK = re.compile(r"\[(?:secret|[a-z0-9_]{1,32}:[A-Za-z0-9_-]{22})\]")
 KEY_ENTRY = {"at", "domain", "event", "keyId", "origin", "prev", "publicKey", "role", "sequence"}
 ROLES_OF_KEYS, FOREVER = ("run", "log", "overseer"), "9999-12-31T23:59:59.999999999Z"
 BUCKETS = {2**n for n in range(3, 21)}
+SMALL, UNBOUND = 2**16, 2**32
+LIMITS = [(re.compile(names), most) for names, most in (
+    ("records|report|README|policy", UNBOUND), ("annex/", 2**28), ("content/", 2**26), (r"anchors/.*\.tlog-proof", 208 * 1024),
+    (r"oversight/|definition/|manifest|roots/roots\.jsonl|keys/run\.history", 2**24))]
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -48,7 +58,7 @@ APP, WORD = re.compile(r"app\.[a-z0-9._]{1,64}"), re.compile("`([a-z0-9_.-]+)`")
 
 
 def check_time(text, not_before="1970"):
-    need(TIME.fullmatch(text) and text >= not_before, f"{text}: not a time, or before {not_before}")
+    need(TIME.fullmatch(text) and text >= max("1970", not_before), f"{text}: not a time, or before {not_before}")
     datetime.fromisoformat(text[:19])
 
 
@@ -75,7 +85,16 @@ def unzip(data):
         whole = whole and zlib.crc32(octets) == crc
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(members), len(members), len(directory), len(written), 0)
     need(data == written + directory + end, "zip: not in its one form")
-    return members, whole
+    return Files(members), whole
+
+
+class Files(dict):
+    """The members. Who reads one that is longer than it may be (15) is refused."""
+
+    def __getitem__(self, name):
+        octets = super().__getitem__(name)
+        need(len(octets) <= next((most for of, most in LIMITS if of.match(name)), SMALL), f"{name}: too long")
+        return octets
 
 
 def public_key(files, stem):
@@ -275,6 +294,7 @@ def read_annex(files, keys, first):
     """The statements, which follow each other, are signed, and erase nothing that is held."""
     entries, prev, at, holds = [], ZERO, "1970", []
     for n, line in enumerate(lines(files[ANNEX])):
+        need(len(line) < 2**24, "annex: a line too long")
         signed = read(line)
         e = signed["entry"]
         check_entry(e)
@@ -329,12 +349,15 @@ def check_annex(files, entries, payloads, withheld):
 
 # Decisions (11)
 
-def signed_text(text, prefix, domain):
+def signed_text(text, prefix, domain, members, optional):
     """A token or a decision (11): what it says, the octets that were signed, the signature."""
     begin, octets, signature = text.split(".")
     octets, signature = unbase64(octets), unbase64(signature)
     claims = read(octets)
     need(begin == prefix and claims["domain"] == domain and len(signature) == 64 and len(text) <= 16384, prefix)
+    need(set(claims) - optional == members, f"{domain}: members")
+    need(all(HASH.fullmatch(claims[name]) for name in claims if name.endswith("Hash") or name.endswith("Id")
+             and name != "runId"), f"{domain}: a hash")
     return claims, octets, signature
 
 
@@ -346,12 +369,14 @@ def check_says(signed, must, what):
 
 
 def recorded_decisions(payloads, hashes):
-    """Of each decision in the chain, by its hash, what it and its token must say. `hashes` are the records'."""
-    first, segment, before, tokens, decisions = payloads[0], 0, None, {}, {}
+    """Of each decision in the chain, by its hash: its record, that of its token, and what both must say; and the executions
+    that rest on each case, with the arguments that they ran with. `hashes` are the records'."""
+    first, segment, before, tokens, decisions, steps, ran = payloads[0], 0, None, {}, {}, {}, {}
     of_run = {"runId": first["runId"], "origin": first["attrs"]["fuze.origin"], "tenant": first["common"]["fuze.tenant.id"],
               "principal": first["common"]["fuze.principal.id"], "subject": first["common"].get("fuze.subject.ref"),
               "art22": first["common"]["fuze.art22_decision"], "fingerprint": first["attrs"]["fuze.agent.fingerprint"],
-              "registryHash": first["attrs"].get("fuze.oversight.registry_hash")}
+              "registryHash": first["attrs"].get("fuze.oversight.registry_hash"),
+              "model": first["attrs"]["fuze.model.snapshot"], "bundleHash": first["attrs"]["fuze.policy.bundle_hash"]}
     for n, p in enumerate(payloads):
         attrs = p["attrs"]
         said = {name[15:]: value for name, value in attrs.items() if name.startswith("fuze.oversight.")}
@@ -359,61 +384,183 @@ def recorded_decisions(payloads, hashes):
         if p["span"] == "oversight.suspend":
             need(said["token_hash"] not in tokens, "a token twice")
             tool = {"tool": attrs["gen_ai.tool.name"]} if "gen_ai.tool.name" in attrs else {}
-            tokens[said["token_hash"]] = {
-                **of_run, **call, **tool, "chainHead": before[1], "sequence": before[0], "segment": segment,
-                **{name: said[name] for name in ("of", "reason", "slot")}, "expiresAt": said["expires_at"]}
+            must = {**of_run, **call, **tool, "chainHead": before[1], "sequence": before[0], "segment": segment,
+                    **{name: said[name] for name in ("of", "reason", "slot")}, "expiresAt": said["expires_at"]}
+            case = (segment, call.get("argsHash"), said["reason"])
+            tokens[said["token_hash"]] = {"record": p, "must": must, "case": case}
             continue
         if p["span"] == "human.oversight.decision":
             need(said["decision_hash"] not in decisions, "a decision twice")
-            decisions[said["decision_hash"]] = tokens.get(said["token_hash"], {"": "no record holds it"}), call, {
+            token = tokens.get(said["token_hash"], {"record": p, "must": {"": "no record holds it"}, "case": None})
+            steps[p["stepId"]] = token["case"]
+            decisions[said["decision_hash"]] = {"record": p, "token": token, "call": call, "must": {
                 "action": said["action"], "custody": said["custody"], "keyId": said["key_id"], "overseer": said["overseer"],
                 "modifiedArgsHash": said.get("modified_args_hash"), "tokenHash": said["token_hash"],
-                "training": said.get("training")}
-        segment += p["span"] == "run.resume"
+                "training": said.get("training")}}
+        if p["span"] == "tool.execute" and attrs.get("fuze.approval.step") in steps:
+            rests = ran.setdefault(steps[attrs["fuze.approval.step"]], set())
+            rests.add((attrs["fuze.tool.exec_id"], attrs["fuze.tool.args_hash"]))
+        if p["span"] == "run.resume":
+            segment += 1
+            of_run["bundleHash"] = attrs["fuze.policy.bundle_hash"]
+        if p["span"] == "model.drift":
+            of_run["model"] = attrs["fuze.model.to"]
         before = (n, hashes[n])
-    return decisions
+    return decisions, ran
 
 
-def decision(octets, key, recorded, overseers):
-    """Returns the decision's hash. `recorded` has what each in the chain and its token must say; `overseers` the keys
-    that are known, by their ids."""
+def check_obligation(obligation, of):
+    optional = obligation.get("mayApprove", [])
+    need(set(obligation) - {"mayApprove"} == {"approvers", "trainings"}, "token: obligation")
+    need(type(obligation["approvers"]) is int and obligation["approvers"] == of in range(1, 256), "token: approvers")
+    need(all(type(names) is list and all(type(name) is str for name in names)
+             for names in (optional, obligation["trainings"])), "token: obligation")
+
+
+def check_decision(claims):
+    """What a decision says by itself."""
+    action = claims["action"]
+    need(action in ("approve", "modify", "reject", "halt", "done", "not_done"), "decision: action")
+    need((action == "modify") == ("modifiedArgsHash" in claims), "decision: modifiedArgsHash")
+    need((action == "done") == ("outcomeHash" in claims), "decision: outcomeHash")
+    need(type(claims["acks"]) is list, "decision: acks")
+    for ack in claims["acks"]:
+        need(set(ack) == {"from", "kind", "to"} and ack["kind"] == "model", "decision: acks")
+        need(NAME.fullmatch(ack["from"]) and NAME.fullmatch(ack["to"]), "decision: acks")
+
+
+def stands_for(redacted, said):
+    """Whether this can be what redaction (10) leaves: at least one character for each mark, and the rest as it is."""
+    first, *rest = MARK.split(redacted)
+    if not rest or not said.startswith(first):
+        return redacted == said
+    at = len(first)
+    for part in rest[:-1]:
+        found = said.find(part, at + 1)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at < len(said) and said[at + 1:].endswith(rest[-1])
+
+
+def is_same(leaf, said):
+    """Whether a leaf is what redaction leaves of `said`."""
+    if leaf == {} and type(said) is dict:
+        return all(str(n) in said for n in range(len(said)))
+    if type(leaf) is str and type(said) is str:
+        return stands_for(leaf, said)
+    if type(leaf) is str and type(said) in (int, float):
+        return MARK.search(leaf)
+    return jcs(leaf) == jcs(said)
+
+
+def at_pointer(value, path):
+    for token in path.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        if type(value) is list:
+            need(re.fullmatch(NUMBER, token), "no place in a list")
+            token = int(token)
+        value = value[token]
+    return value
+
+
+def size(value):
+    """How many scalars, empty lists and empty objects a value has."""
+    inner = value.values() if type(value) is dict else value if type(value) is list else ()
+    return sum(map(size, inner)) or 1
+
+
+def hold(said, leaves, prefix, what):
+    """What was shown or written is what is disclosed of a content at `prefix` and below, as far as no mark of redaction stands
+    there. Where nothing of the content is withheld, it is all of it."""
+    leaves = leaves or [{"hash": ZERO}]
+    whole = not any("hash" in leaf for leaf in leaves)
+    fields = {leaf["leaf"]["path"]: leaf["leaf"]["value"] for leaf in leaves if "leaf" in leaf}
+    fields = {path[len(prefix):]: value for path, value in fields.items() if (path + "/").startswith(prefix + "/")}
+    for path, value in fields.items():
+        need(MARK.search(path) or is_same(value, at_pointer(said, path)), f"{what}: another {prefix}{path}")
+    outer = {path[:at] for path in fields for at, character in enumerate(path) if character == "/"}
+    need(not whole or len(set(fields) - outer) == size(said), f"{what}: more or less than is recorded")
+
+
+def check_case(d, token, claims, of_token, first, disclosed):
+    """What was shown opens `caseHash`, and is what records commit to."""
+    case = d["case"]
+    need(set(case) - {"question", "recorded"} == CASE and case["template"] == "fuze/case/v1", "case: members")
+    need(all(type(case[name]) is str for name in ("classification", "toolDescription")), "case: members")
+    shown = commitment("fuze/leaf/v1", case["salt"], "", jcs([d["token"], case]).decode())
+    need(shown == claims["caseHash"], "decision: on another case")
+    need(sha(case["salt"].encode()) == token["caseId"], "token: caseId")
+    check_says(case, {"agent": first["attrs"]["gen_ai.agent.name"], "purpose": first["attrs"]["fuze.purpose"]}, "case")
+    arguments = read(case["arguments"].encode())
+    if "recorded" in case:
+        leaves = case["recorded"]["leaves"]
+        need(not content(jcs({**case["recorded"], "v": 1}), token["argsHash"], len(leaves)), "case: it withholds")
+        hold(arguments, leaves, "", "case: arguments")
+    hold(arguments, disclosed(token["argsHash"]), "", "case: arguments")
+    asked = of_token["record"].get("content")
+    need(("question" in case) == (asked is not None), "case: question")
+    if asked:
+        need(type(case["question"]) is str, "case: question")
+        hold(case["question"], disclosed(asked["root"]), "/question", "case")
+
+
+def decision(octets, key, recorded, first, overseers, disclosed):
+    """Returns the decision's hash. `recorded` is what `recorded_decisions` says, `overseers` the keys that are known, by their
+    ids; `disclosed` gives the leaves of a content."""
     d = read(octets)
     need({"decision", "token"} <= set(d) <= {"case", "decision", "opened", "token"}, "decision: members")
-    token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1")
+    token, token_octets, signature = signed_text(d["token"], "fz1", "fuze/resume/v1", TOKEN, {"subject"})
     check_signature(key, signature, token_octets)
-    claims, claims_octets, signature = signed_text(d["decision"], "fzd1", "fuze/decision/v1")
+    optional = {"modifiedArgsHash", "outcomeHash", "training"}
+    claims, claims_octets, signature = signed_text(d["decision"], "fzd1", "fuze/decision/v1", DECISION, optional)
+    check_decision(claims)
     need(token["keyId"] == sha(key) and claims["tokenHash"] == sha(token_octets), "decision: on another token")
-    need(sha(claims_octets) in recorded, "decision: not in the chain")
-    of_token, of_call, of_decision = recorded[sha(claims_octets)]
-    check_says(token, of_token, "token")
-    check_says(token, of_call, "token")
-    check_says(claims, of_decision, "decision")
+    need(claims["keyId"] != sha(key), "decision: by the key that signs the run")
+    decisions, ran = recorded
+    need(sha(claims_octets) in decisions, "decision: not in the chain")
+    of_decision = decisions[sha(claims_octets)]
+    of_token, ran = of_decision["token"], ran.get(of_decision["token"]["case"], set())
+    check_says(token, of_token["must"], "token")
+    check_says(token, of_decision["call"], "token")
+    check_says(claims, of_decision["must"], "decision")
+    need({execution for execution, _ in ran} <= {token["callId"]}, "token: callId")
+    check_obligation(token["obligation"], token["of"])
+    need(len(unbase64(token["nonce"])) == 32 and NAME.fullmatch(token["tool"]), "token: nonce or tool")
     who, allowed = claims["overseer"], token["obligation"].get("mayApprove")
-    need(who != token["principal"] and (allowed is None or who in allowed), "decision: by whom it may not be")
+    need(who not in (token["principal"], token.get("subject")), "decision: by whom it may not be")
+    need(allowed is None or who in allowed, "decision: by whom it may not be")
     check_time(token["expiresAt"])
+    check_time(token["issuedAt"], first["startedAt"])
+    need(token["issuedAt"] <= of_token["record"]["endedAt"], "token: issuedAt")
     check_time(claims["decidedAt"], token["issuedAt"])
-    need(claims["decidedAt"] <= token["expiresAt"], "decision: at another time")
+    need(claims["decidedAt"] <= min(token["expiresAt"], of_decision["record"]["endedAt"]), "decision: decidedAt")
     if claims["keyId"] in overseers:
         check_signature(overseers[claims["keyId"]], signature, claims_octets)
     if "case" in d:
-        shown = jcs([d["token"], d["case"]]).decode()
-        shown = commitment("fuze/leaf/v1", d["case"]["salt"], "", shown)
-        need(shown == claims["caseHash"], "decision: on another case")
-        if "recorded" in d["case"]:
-            of_args = {name: d["case"]["recorded"].get(name) for name in ("leaves", "root")}
-            content(jcs({**of_args, "v": 1}), token["argsHash"], len(of_args["leaves"]))
+        check_case(d, token, claims, of_token, first, disclosed)
     for name, opened in d.get("opened", {}).items():
         need(name in ("modifiedArgs", "outcome", "rationale") and set(opened) == {"json", "salt"}, "opened: members")
-        read(opened["json"].encode())
+        value = read(opened["json"].encode())
         said = commitment("fuze/leaf/v1", opened["salt"], "", opened["json"])
         need(said == claims[name + "Hash"], f"decision: {name}")
+        if "content" in of_decision["record"]:
+            hold(value, disclosed(of_decision["record"]["content"]["root"]), "/" + name, "decision")
+        for _, arguments in ran if name == "modifiedArgs" else ():
+            hold(value, disclosed(arguments), "", "modifiedArgs")
     return sha(claims_octets)
 
 
 def check_decisions(files, key, payloads, overseers):
-    hashes = [read(line)["hash"] for line in lines(files["records.jsonl"])]
-    recorded = recorded_decisions(payloads, hashes)
-    found = [decision(files[name], key, recorded, overseers) for name in files if name.startswith("oversight/")]
+    recorded = recorded_decisions(payloads, [read(line)["hash"] for line in lines(files["records.jsonl"])])
+    found = []
+
+    def disclosed(root):
+        octets = files.get(f"content/{root}.json")
+        return octets and json.loads(octets)["leaves"]
+
+    for name in (name for name in files if name.startswith("oversight/")):
+        found.append(decision(files[name], key, recorded, payloads[0], overseers, disclosed))
     need(len(found) == len(set(found)), "a decision twice")
 
 
@@ -436,7 +583,7 @@ def check_anchors(files, roots, closed):
     names = {name for name in files if name.startswith("anchors/")}
     if not names:
         return {}
-    found = [read(line) for line in lines(files["anchors/anchors.jsonl"])]
+    found = [read(line, 4096) for line in lines(files["anchors/anchors.jsonl"])]
     proofs = [kind for kind in ("run_open", "run_close") if f"anchors/{kind[4:]}.tlog-proof" in names]
     need([anchor["kind"] for anchor in found] == proofs, "anchors: other lines than proofs")
     for anchor in found:
@@ -461,7 +608,7 @@ def check_anchors(files, roots, closed):
 def check_witnesses(files, witnesses):
     """Each proof is on a checkpoint that all of these have cosigned (13)."""
     for proof in (files[name].decode() for name in files if name.endswith(".tlog-proof")):
-        _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
+        _, _, _, checkpoint, _, _, _, marks = PROOF.fullmatch(proof).groups()
         for witness in witnesses:
             name, key, cosignatures = marks_of(witness, 4, marks)
             for time, signature in ((mark[:8], mark[8:]) for mark in cosignatures):
@@ -498,6 +645,8 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None, witnesses
     files, whole = unzip(data)
     need(ALWAYS <= set(files), "a member is missing")
     need(all(name in ALWAYS or OTHERS.fullmatch(name) for name in files), "an unknown member")
+    numbers = (re.match("(oversight|roots)/([0-9]+)", name) for name in files)
+    need(all(int(number[2]) < 2**64 for number in numbers if number), "an unknown member")
     key = maker = public_key(files, "keys/run")
     try:
         named = read(files["records.jsonl"].split(b"\n")[0])["payload"]["attrs"]["fuze.key_id"]
@@ -517,6 +666,7 @@ def verify(data, run_keys, exporters=(), any_exporter=False, log=None, witnesses
     check_decisions(files, key, payloads, {sha(bytes.fromhex(key)): bytes.fromhex(key) for key in overseers})
     if "definition/agent.json" in files:
         fingerprint = payloads[0]["attrs"]["fuze.agent.fingerprint"]
+        read(files["definition/agent.json"])
         need(sha(files["definition/agent.json"]) == fingerprint, "definition: another agent's")
     check_root_copies(files, roots, closed)
     places = check_anchors(files, roots, closed)
@@ -551,6 +701,19 @@ def main():
     parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
     parser.add_argument("--overseer", action="append", default=[], help="an overseer's public key, in hex")
     given = parser.parse_args()
+    try:
+        keys = [marks_of(vkey, 4, "")[1] for vkey in given.witness]
+        keys += [marks_of(vkey, 1, "")[1] for vkey in [given.log] if vkey]
+        for key in given.overseer:
+            check_point(bytes.fromhex(key))
+        for key in keys:
+            check_point(key)
+    except Exception as why:
+        parser.error(f"no key: {why}")
+    if given.witness and not given.log:
+        parser.error("--witness is for the checkpoints of a log: name it with --log")
+    if len(keys) != len(set(keys)):
+        parser.error("one key is named as two witnesses, or as the log and a witness: it would count twice")
     answers = [judge(verify_file, path, given) for path in given.bundle]
     print("report.html, README.txt and policy/bundle were not looked at: they are their maker's word", file=sys.stderr)
     for path, (_, said) in zip(given.bundle, answers):

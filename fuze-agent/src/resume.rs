@@ -327,6 +327,13 @@ impl Taken {
                 let canonical = caught_now(|| tool.tool.canonical(&bytes, Internal))
                     .map_err(|panic| bad(format!("they cannot be read: {panic}")))?
                     .map_err(|error| bad(error.to_string()))?;
+                // What runs is what a person signed, to the octet.
+                if canonical != bytes {
+                    return Err(bad(
+                        "they are read otherwise than they are written: write every field in its plain form"
+                            .into(),
+                    ));
+                }
                 execution.modified = Some(String::from_utf8(canonical).map_err(RunError::internal)?);
                 execution.decided = None;
             }
@@ -449,7 +456,9 @@ fn record_decisions(
     for (token, verified) in &case.decisions {
         let id = header.next_step;
         header.next_step += 1;
-        let step = crate::driver::journal::Step { id, parent: Some(0), started_at: journal.now() };
+        // Not before the decision, should our clock have been set back since that was looked at.
+        let started_at = journal.now().max(verified.claims.decided_at);
+        let step = crate::driver::journal::Step { id, parent: Some(0), started_at };
         let mut said = json!({ "rationale": verified.rationale });
         match (&verified.action, said.as_object_mut()) {
             (Action::Modify(args), Some(said)) => drop(said.insert("modifiedArgs".into(), args.clone())),

@@ -148,7 +148,8 @@ impl Suspended {
         }
         let case = self.cases.iter().find(|case| case.token.hash() == token.hash());
         let case = case.ok_or(TokenError::NotWaiting)?;
-        if self.deployment.clock().now() > claims.expires_at {
+        let now = self.deployment.clock().now();
+        if now > claims.expires_at {
             return Err(TokenError::Expired { at: claims.expires_at }.into());
         }
         let said = decision.claims()?;
@@ -159,6 +160,10 @@ impl Suspended {
         }
         let verified = decision.verify(&overseer.public_key)?;
         check(&verified, case, overseer)?;
+        // By a clock that is ahead of ours: no record could say that it was decided before it was recorded.
+        if verified.claims.decided_at > now {
+            return Err(DecisionError::Ahead { decided_at: verified.claims.decided_at, now }.into());
+        }
         Ok((token, verified))
     }
 

@@ -3,22 +3,22 @@
 //! The chain holds the hashes of token and decision, so that both are the ones that counted even where the overseer's key is
 //! not known to whoever verifies; and what the records say is held against what was signed.
 
+mod held;
 mod recorded;
+mod signed;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::disclose;
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-use fuze_evidence::content::{Opening, Salt};
-use fuze_evidence::sign::{KeyId, PublicKey, read_signature};
+use fuze_evidence::content::{DisclosedLeaf, Disclosure, Opening, Salt};
+use fuze_evidence::sign::{KeyId, PublicKey};
 use fuze_evidence::{Hash, jcs, sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const TOKEN: (&str, &str) = ("fz1", "fuze/resume/v1");
-const DECISION: (&str, &str) = ("fzd1", "fuze/decision/v1");
-const MAX_TEXT_BYTES: usize = 16 * 1024;
+use self::held::{Differs, hold};
+use self::signed::{Case, Decision, Signed, Token};
+use crate::disclose;
 
 /// A member `oversight/<n>.json`: a decision, the token that it answers, and what of both is disclosed.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -81,13 +81,17 @@ impl fmt::Debug for Opened {
 }
 
 pub(crate) use recorded::Recorded;
+use recorded::Told;
+
+/// What a bundle discloses of the content under a root; `None` where it has no such member.
+pub(crate) type Disclosed<'d> = &'d mut dyn FnMut(Hash) -> Option<Disclosure>;
 
 /// How far a decision was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checked {
     pub(crate) decision: Hash,
-    /// Whether the overseer's own signature was verified: only with the overseer's key.
-    pub(crate) signature_verified: bool,
+    /// The overseer's key, if their own signature was verified: only with that key.
+    pub(crate) verified_by: Option<KeyId>,
 }
 
 impl OversightMember {
@@ -112,55 +116,125 @@ impl OversightMember {
         run_key: &PublicKey,
         recorded: &Recorded,
         overseers: &BTreeMap<KeyId, PublicKey>,
+        disclosed: Disclosed<'_>,
     ) -> Result<Checked, String> {
-        let token = Signed::read(&self.token, TOKEN)?;
+        let token = Signed::<Token>::read(&self.token)?;
         if !token.is_signed_by(run_key) {
             return Err("the token is not signed by the run's key".to_owned());
         }
-        let decision = Signed::read(&self.decision, DECISION)?;
-        if decision.hash_at("tokenHash")? != token.hash {
+        let decision = Signed::<Decision>::read(&self.decision)?;
+        decision.says.check()?;
+        if decision.says.token_hash != token.hash {
             return Err("the decision answers another token".to_owned());
         }
-        recorded.check(&token, &decision)?;
-        let overseer = overseers.get(&decision.hash_at("keyId")?);
+        if decision.says.key_id == run_key.id() {
+            return Err(
+                "the decision is signed by the key that signs the run, which is no person's".to_owned()
+            );
+        }
+        let told = recorded.check(&token, &decision)?;
+        let overseer = overseers.get(&decision.says.key_id);
         if overseer.is_some_and(|key| !decision.is_signed_by(key)) {
             return Err("the decision is not signed by the overseer's key".to_owned());
         }
-        self.check_case(&token, &decision)?;
-        let none = Openings::default();
-        let opened = self.opened.as_ref().unwrap_or(&none);
-        for (what, opened) in [
-            ("rationaleHash", &opened.rationale),
-            ("modifiedArgsHash", &opened.modified_args),
-            ("outcomeHash", &opened.outcome),
-        ] {
-            let Some(opened) = opened else { continue };
-            jcs::from_slice(opened.json.as_bytes())
-                .map_err(|_| format!("what opens `{what}` is not canonical"))?;
-            if commitment(opened.salt, opened.json.clone())? != decision.hash_at(what)? {
-                return Err(format!("what is disclosed does not open `{what}`"));
-            }
-        }
-        Ok(Checked { decision: decision.hash, signature_verified: overseer.is_some() })
+        self.check_case(&token.says, &decision.says, &told, disclosed)?;
+        self.check_opened(&decision.says, &told, disclosed)?;
+        Ok(Checked { decision: decision.hash, verified_by: overseer.map(PublicKey::id) })
     }
 
-    fn check_case(&self, token: &Signed, decision: &Signed) -> Result<(), String> {
-        let Some(case) = &self.case else { return Ok(()) };
-        let salt = case.get("salt").cloned().unwrap_or_default();
-        let salt = serde_json::from_value(salt).map_err(|_| "the case has no salt".to_owned())?;
-        let shown = jcs::to_vec(&(&self.token, case)).map_err(|e| e.to_string())?;
-        let shown = String::from_utf8(shown).map_err(|e| e.to_string())?;
-        if commitment(salt, shown)? != decision.hash_at("caseHash")? {
+    /// What was shown: it opens `caseHash`, and says what records commit to.
+    fn check_case(
+        &self,
+        token: &Token,
+        decision: &Decision,
+        told: &Told<'_>,
+        disclosed: Disclosed<'_>,
+    ) -> Result<(), String> {
+        let Some(value) = &self.case else { return Ok(()) };
+        let wrong = |why: &dyn fmt::Display| format!("expected the case with exactly its members: {why}");
+        let case: Case = serde_json::from_value(value.clone()).map_err(|e| wrong(&e))?;
+        if jcs::to_vec(&case) != jcs::to_vec(value) {
+            return Err(wrong(&"it reads back otherwise"));
+        }
+        if commitment(case.salt, text_of(&(&self.token, value))?)? != decision.case_hash {
             return Err("the case is not the one that was decided".to_owned());
         }
-        // What was shown of the recorded arguments is what the token is about.
-        let Some(recorded) = case.get("recorded") else { return Ok(()) };
-        let opened = |member: &str| recorded.get(member).cloned().unwrap_or_default();
-        let content = serde_json::json!({"leaves": opened("leaves"), "root": opened("root"), "v": 1});
-        let octets = jcs::to_vec(&content).map_err(|e| e.to_string())?;
-        disclose::read(&octets, token.hash_at("argsHash")?)
-            .map(drop)
-            .map_err(|error| format!("what the case shows of the recorded arguments: {error}"))
+        if sha256(case.salt_text().as_bytes()) != token.case_id {
+            return Err("`caseId` of the token is not that of the case".to_owned());
+        }
+        for (what, shown, expected) in
+            [("agent", &case.agent, told.agent), ("purpose", &case.purpose, told.purpose)]
+        {
+            if Some(shown) != expected {
+                return Err(format!("`{what}` of the case is not what the records say"));
+            }
+        }
+        let arguments = jcs::from_slice(case.arguments.as_bytes())
+            .map_err(|_| "`arguments` of the case are not canonical".to_owned())?;
+        let shown = |Differs(path): Differs| {
+            format!("the case shows other arguments at `{path}` than the records commit to")
+        };
+        if let Some(recorded) = &case.recorded {
+            let octets = disclose::write(recorded.clone()).map_err(|e| e.to_string())?;
+            let recorded = disclose::read(&octets, token.args_hash)
+                .map_err(|error| format!("what the case shows of the recorded arguments: {error}"))?;
+            if recorded.leaves.iter().any(|leaf| matches!(leaf, DisclosedLeaf::Hash(_))) {
+                return Err("the case withholds some of the recorded arguments".to_owned());
+            }
+            hold(&arguments, &recorded, "").map_err(shown)?;
+        }
+        if let Some(recorded) = disclosed(token.args_hash) {
+            hold(&arguments, &recorded, "").map_err(shown)?;
+        }
+        match (&case.question, told.question) {
+            (None, None) => Ok(()),
+            (Some(question), Some(root)) => {
+                let Some(recorded) = disclosed(root) else { return Ok(()) };
+                hold(&Value::from(question.as_str()), &recorded, "/question").map_err(|_| {
+                    "the case asks another question than the record of the suspension".to_owned()
+                })
+            }
+            _ => Err("a case has a question exactly if its reason is `requested`".to_owned()),
+        }
+    }
+
+    /// What opens the decision's commitments: it says what the decision's record holds, and the arguments that ran.
+    fn check_opened(
+        &self,
+        decision: &Decision,
+        told: &Told<'_>,
+        disclosed: Disclosed<'_>,
+    ) -> Result<(), String> {
+        let none = Openings::default();
+        let opened = self.opened.as_ref().unwrap_or(&none);
+        for (what, member, opened, hash) in [
+            ("rationaleHash", "rationale", &opened.rationale, Some(decision.rationale_hash)),
+            ("modifiedArgsHash", "modifiedArgs", &opened.modified_args, decision.modified_args_hash),
+            ("outcomeHash", "outcome", &opened.outcome, decision.outcome_hash),
+        ] {
+            let Some(opened) = opened else { continue };
+            let value = jcs::from_slice(opened.json.as_bytes())
+                .map_err(|_| format!("what opens `{what}` is not canonical"))?;
+            if Some(commitment(opened.salt, opened.json.clone())?) != hash {
+                return Err(format!("what is disclosed does not open `{what}`"));
+            }
+            let differs = |Differs(path): Differs| {
+                format!("`{member}` is not what the decision's record commits to at `{path}`")
+            };
+            if let Some(recorded) = told.content.and_then(&mut *disclosed) {
+                hold(&value, &recorded, &format!("/{member}")).map_err(differs)?;
+            }
+            if member != "modifiedArgs" {
+                continue;
+            }
+            for root in &told.ran_with {
+                let Some(ran) = disclosed(*root) else { continue };
+                hold(&value, &ran, "").map_err(|Differs(path)| {
+                    format!("the call ran with other arguments at `{path}` than `modifiedArgs`")
+                })?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -169,41 +243,6 @@ fn commitment(salt: Salt, text: String) -> Result<Hash, String> {
     Opening { path: String::new(), value: Value::String(text), salt }.leaf_hash().map_err(|e| e.to_string())
 }
 
-/// `<prefix>.<octets>.<signature>`, read strictly.
-struct Signed {
-    octets: Vec<u8>,
-    members: Value,
-    hash: Hash,
-    signature: [u8; 64],
-}
-
-impl Signed {
-    fn read(text: &str, (prefix, domain): (&str, &str)) -> Result<Self, String> {
-        let wrong =
-            || format!("expected `{prefix}.<octets>.<signature>` over a canonical object of `{domain}`");
-        let mut parts = text.split('.');
-        let (Some(head), Some(body), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(wrong());
-        };
-        let octets = Base64UrlUnpadded::decode_vec(body).map_err(|_| wrong())?;
-        let canonical = Base64UrlUnpadded::encode_string(&octets) == body;
-        let members = jcs::from_slice(&octets).map_err(|_| wrong())?;
-        let known = members.get("domain").and_then(Value::as_str) == Some(domain);
-        if head != prefix || !canonical || !known || text.len() > MAX_TEXT_BYTES {
-            return Err(wrong());
-        }
-        let signature = read_signature(signature).map_err(|_| wrong())?;
-        Ok(Self { hash: sha256(&octets), octets, members, signature })
-    }
-
-    fn is_signed_by(&self, key: &PublicKey) -> bool {
-        self.hash_at("keyId") == Ok(key.id()) && key.verify(&self.octets, &self.signature).is_ok()
-    }
-
-    fn hash_at(&self, member: &str) -> Result<Hash, String> {
-        let text = self.members.get(member).and_then(Value::as_str);
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("`{member}` is missing"))
-    }
+fn text_of(value: &impl Serialize) -> Result<String, String> {
+    String::from_utf8(jcs::to_vec(value).map_err(|e| e.to_string())?).map_err(|e| e.to_string())
 }

@@ -140,6 +140,9 @@ WHAT THIS DOES NOT PROVE
 
 - That what was recorded is true: the records are consistent, their inputs may be false.
 - That what was done was allowed: these commands do not read what records say. `fuze audit verify` holds it against the rules.
+- What a person was shown before a decision: these commands do not read decisions. `fuze audit verify` and docs/verify_bundle.py hold case and
+  arguments against the records as far as both are disclosed, and not where redaction left a mark.
+- Who decided: that an alias and its key are one person is the deployment's word, which keeps the registry of overseers.
 - That nothing else happened: what was never recorded is not found.
 - That no other history exists: whoever holds the run's key can sign another one, unless a log, a witness or an earlier bundle
   in somebody else's hands says what was signed first.

@@ -212,6 +212,17 @@ impl Trust {
         Ok(())
     }
 
+    /// The same of a bundle that verified, whose own history begins with `first`.
+    pub(crate) fn check_root(&self, first: Option<Hash>) -> Result<()> {
+        match self.root.filter(|root| self.history.is_none() && first != Some(*root)) {
+            None => Ok(()),
+            Some(root) => Err(Problem::usage(format_args!(
+                "`--root-key` names {root}, and the bundle brings no history that begins with it; the run holds by what else was named, \
+                 so leave it out, or name the file of the history with `--key-history`"
+            ))),
+        }
+    }
+
     /// The history of keys, if one was given.
     pub(crate) const fn history(&self) -> Option<&KeyHistory> {
         self.history.as_ref()

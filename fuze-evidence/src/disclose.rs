@@ -146,7 +146,8 @@ fn is_leaf(path: &str, value: &Value) -> bool {
 /// Whether the first token of a pointer is a number as elements have it.
 fn is_index(pointer: &str) -> bool {
     let token = pointer.split('/').nth(1).unwrap_or("");
-    token.parse::<u32>().is_ok_and(|index| index.to_string() == token)
+    // A commitment has at most 1048576 leaves.
+    token.len() <= 7 && token.parse::<u32>().is_ok_and(|index| index.to_string() == token)
 }
 
 /// `content/<root>.json`: section 15 of the document.

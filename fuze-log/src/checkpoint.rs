@@ -1,5 +1,5 @@
 //! Checkpoints (c2sp.org/tlog-checkpoint): which log, how many leaves, which root. Ours have no extension lines; those of
-//! others are kept as they are.
+//! others are kept as they are, for who witnesses them, and refused by a [`crate::Policy`].
 
 use std::fmt;
 

@@ -94,12 +94,21 @@ impl Policy {
         self.verify(Note::read(note).map_err(PolicyError::Note)?)
     }
 
-    /// Verifies a checkpoint: signed by the log, of its origin, cosigned by enough witnesses. Signatures of unknown keys are
-    /// ignored; one of a known key that does not hold refuses the whole, as the specification advises.
+    /// Verifies a checkpoint: signed by the log, of its origin, without extension lines, cosigned by enough witnesses. Signatures of
+    /// unknown keys are ignored; one of a known key that does not hold refuses the whole, as the specification advises.
     ///
     /// # Errors
     /// When any of this is not so.
     pub fn verify(&self, note: Note) -> Result<VerifiedCheckpoint, PolicyError> {
+        let verified = self.verify_extended(note)?;
+        match verified.checkpoint.extensions() {
+            "" => Ok(verified),
+            _ => Err(PolicyError::Extensions),
+        }
+    }
+
+    /// The same of any log's checkpoint: a witness cosigns extension lines with the rest, and says nothing about them.
+    pub(crate) fn verify_extended(&self, note: Note) -> Result<VerifiedCheckpoint, PolicyError> {
         if !self.is_signed_by_log(&note)? {
             return Err(PolicyError::LogSignature {
                 expected: self.log.to_string(),
@@ -262,6 +271,8 @@ pub enum PolicyError {
     },
     /// A tree without leaves and with another root than the hash of nothing.
     EmptyRoot,
+    /// A checkpoint with extension lines, which our logs never write.
+    Extensions,
     /// Another log's.
     Origin {
         /// The one that it must be.
@@ -299,6 +310,9 @@ impl fmt::Display for PolicyError {
                 found.len(),
                 found.join(", ")
             ),
+            Self::Extensions => {
+                f.write_str("a checkpoint of this log has no extension lines, and this one has")
+            }
             Self::EmptyRoot => f.write_str("a tree without leaves has another root than the hash of nothing"),
             Self::Origin { expected, found } => {
                 write!(f, "expected a checkpoint of the log `{expected}`, found one of `{found}`")

@@ -254,6 +254,10 @@ fn a_policy_takes_its_log_and_enough_of_its_witnesses() {
     let impossible = text.replace("\n9\n", "\n0\n");
     let note = format!("{impossible}\n{}", signed(&impossible, &log, &signers[0]));
     assert_eq!(lone.verify_octets(note.as_bytes()), Err(PolicyError::EmptyRoot));
+    // With a line that no log of ours writes.
+    let extended = format!("{text}of another kind\n");
+    let note = format!("{extended}\n{}", signed(&extended, &log, &signers[0]));
+    assert_eq!(lone.verify_octets(note.as_bytes()), Err(PolicyError::Extensions));
 }
 
 #[test]

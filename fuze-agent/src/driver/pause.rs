@@ -6,6 +6,7 @@ use fuze_evidence::vocab::{RunStatus, SuspendReason};
 use fuze_evidence::{Hash, Timestamp};
 use serde_json::json;
 
+use super::journal::Step;
 use super::state::Wait;
 use super::{Driver, Ended, Exit, name};
 use crate::store::{IssuedToken, Progress};
@@ -45,6 +46,8 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         for (token, index, reason, question) in tokens {
             let claims = token.claims();
             let step = self.step(0);
+            // Not before its token, should the clock have been set back.
+            let step = Step { started_at: step.started_at.max(issued_at), ..step };
             let span = OversightSuspend {
                 epoch,
                 expires_at: claims.expires_at,

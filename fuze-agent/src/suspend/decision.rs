@@ -352,6 +352,13 @@ pub enum DecisionError {
         /// When.
         decided_at: Timestamp,
     },
+    /// It was decided later than now, by the deployment's clock.
+    Ahead {
+        /// When.
+        decided_at: Timestamp,
+        /// Now.
+        now: Timestamp,
+    },
     /// The action does not fit what the case waits for.
     NotForThis {
         /// Which.
@@ -405,6 +412,10 @@ impl fmt::Display for DecisionError {
             Self::Opening { what } => write!(f, "`{what}` is not what the overseer signed"),
             Self::OtherCase => f.write_str("the overseer was shown another case than the one that waits"),
             Self::OutOfTime { decided_at } => write!(f, "decided at {decided_at}, outside the token's time"),
+            Self::Ahead { decided_at, now } => write!(
+                f,
+                "decided at {decided_at}, and here it is {now}: set the clocks right, and hand the decision in again when its time has come"
+            ),
             Self::NotForThis { action } => write!(f, "`{action}` does not fit what this case waits for"),
             Self::NoToken => f.write_str("the decision answers another token than the one it came with"),
             Self::Twice => f.write_str("two decisions answer the same token"),

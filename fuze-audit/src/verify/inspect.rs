@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _};
 use fuze_evidence::content::{DisclosedLeaf, Disclosure};
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::record::{ContentRef, Entry};
-use fuze_evidence::sign::{PublicKey, SignedRoot, write_signature};
+use fuze_evidence::sign::{KeyId, PublicKey, SignedRoot, write_signature};
 use fuze_evidence::verify::{ContentCounts, Report, RunFiles, TrustedKeys, What, verify_files};
 use fuze_evidence::{Annex, Hash, RunId, Span, Timestamp, jcs, sha256};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(crate) struct Inspected {
     pub(crate) run_key: PublicKey,
     pub(crate) close_root: Option<Hash>,
     pub(crate) decisions: Decisions,
+    /// Whose signatures were verified.
+    pub(super) overseers: BTreeSet<KeyId>,
     pub(super) roots: Roots,
     pub(crate) anchors: Anchors,
     /// What happened to runs of the tenant afterwards, if the bundle says so.
@@ -89,13 +91,14 @@ pub(crate) fn inspect(
         let files = RunFiles { records, roots: Some(Box::new(roots.as_slice())), content: None };
         verify_files(files, &keys().annex(annex)).map(drop).map_err(AuditError::of_run)?;
     }
-    let decisions = walk.decisions(members, &run_key, trust)?;
+    let (decisions, overseers) = walk.decisions(members, &run_key, trust)?;
     walk.check_definition(members)?;
     let roots = Roots::read(&walk.check_roots(members, &roots)?, walk.closed, run_key)?;
     let close_root = roots.close().map(SignedRoot::hash);
     let anchors = anchors::read(members, &roots)?;
     let run = Report { content: walk.counts, ..run };
-    Ok(Inspected { run, run_key, close_root, decisions, roots, anchors, annex: walk.annex, history: brought })
+    let annex = walk.annex;
+    Ok(Inspected { run, run_key, close_root, decisions, overseers, roots, anchors, annex, history: brought })
 }
 
 pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, AuditError> {
@@ -274,29 +277,37 @@ impl Walk {
         members: &mut dyn Members,
         run_key: &PublicKey,
         trust: &Trust,
-    ) -> Result<Decisions, AuditError> {
-        let mut seen = BTreeSet::new();
+    ) -> Result<(Decisions, BTreeSet<KeyId>), AuditError> {
+        let (mut seen, mut overseers) = (BTreeSet::new(), BTreeSet::new());
         for name in members.names().iter().filter(|name| member::is_oversight(name)) {
             let octets = whole(members, name, MEDIUM_BYTES)?;
             let read = OversightMember::read(&octets)
                 .ok_or_else(|| AuditError::why(name, "expected a canonical decision with its token"))?;
+            // It was judged with its record.
+            let mut disclosed = |root| {
+                let octets = members.whole(&member::content(root), CONTENT_BYTES).ok()?;
+                disclose::read(&octets, root).ok()
+            };
             let checked = read
-                .check(run_key, &self.recorded, &trust.overseers)
+                .check(run_key, &self.recorded, &trust.overseers, &mut disclosed)
                 .map_err(|why| AuditError::why(name, why))?;
             if !seen.insert(checked.decision) {
                 return Err(AuditError::why(name, "the decision stands in an earlier member"));
             }
             self.decisions.disclosed += 1;
-            self.decisions.signatures_verified += u64::from(checked.signature_verified);
+            self.decisions.signatures_verified += u64::from(checked.verified_by.is_some());
+            overseers.extend(checked.verified_by);
         }
-        Ok(self.decisions)
+        Ok((self.decisions, overseers))
     }
 
     fn check_definition(&self, members: &mut dyn Members) -> Result<(), AuditError> {
         if !members.has(member::DEFINITION) {
             return Ok(());
         }
-        let found = sha256(&whole(members, member::DEFINITION, MEDIUM_BYTES)?);
+        let octets = whole(members, member::DEFINITION, MEDIUM_BYTES)?;
+        jcs::from_slice(&octets).map_err(|e| AuditError::why(member::DEFINITION, e))?;
+        let found = sha256(&octets);
         match self.fingerprint {
             Some(expected) if expected == found => Ok(()),
             expected => Err(AuditError::differs(

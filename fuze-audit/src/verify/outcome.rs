@@ -1,5 +1,6 @@
 //! What verifying a bundle answers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
@@ -72,6 +73,10 @@ pub struct BundleReport {
     pub exported_at: Timestamp,
     /// The decisions of people.
     pub decisions: Decisions,
+    /// The overseers' keys, of those that the verifier was given, by which a decision is signed.
+    pub overseers: BTreeSet<KeyId>,
+    /// The first key of the history that the bundle brings, whoever vouches for it.
+    pub first_key: Option<KeyId>,
     /// What a transparency log says.
     pub anchoring: Anchoring,
     /// The lines of `anchors.jsonl` that open to the run's roots.

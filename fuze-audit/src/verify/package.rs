@@ -58,6 +58,8 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     let anchoring = inspected.anchors.judge(trust)?;
     // As whoever made the bundle had it: believed or not, it is shown.
     inspected.history = after::any_history(archive)?;
+    let entries = inspected.history.as_ref().and_then(|history| history.entries().ok());
+    let first_key = entries.and_then(|entries| entries.first()?.subject().ok());
     let made = Made { exported_at, maker: id };
     let made_otherwise = [
         (member::REPORT, report::html(outline, &inspected, &made)),
@@ -75,6 +77,8 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         maker: Maker { key_id: id, trusted },
         exported_at,
         decisions: inspected.decisions,
+        overseers: inspected.overseers,
+        first_key,
         anchoring,
         anchor_lines: inspected.anchors.lines(),
     })

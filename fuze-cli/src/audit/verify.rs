@@ -239,21 +239,31 @@ fn gone(source: &Source, trust: &Trust, args: &Args) -> Result<Option<Gone>> {
     Ok(gone)
 }
 
-fn bundle(path: &Path, trust: &Trust, believed: &Believed, args: &Args) -> Result<(Verified, Ended)> {
+fn bundle(path: &Path, named: &Trust, believed: &Believed, args: &Args) -> Result<(Verified, Ended)> {
     args.annex.not_for_bundles()?;
     let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
-    let mut trust = trust.for_bundles(believed);
+    let mut trust = named.for_bundles(believed);
     if args.any_exporter {
         trust = trust.any_exporter();
     }
     trust = args.known_roots.iter().copied().fold(trust, fuze_audit::Trust::known_root);
+    let mut overseers = Vec::new();
     for overseer in &args.overseers {
-        trust = trust.overseer(public_key("--overseer", overseer)?);
+        let key = public_key("--overseer", overseer)?;
+        overseers.push((overseer, key.id()));
+        trust = trust.overseer(key);
     }
     let progress = Progress::reading("verifying", None);
     match fuze_audit::verify::verify(CountedFile { file, progress: &progress }, &trust) {
         Ok(report) => {
             believed.look_up(path, &report)?;
+            named.check_root(report.first_key)?;
+            if let Some((text, _)) = overseers.iter().find(|(_, id)| !report.overseers.contains(id)) {
+                return Err(Problem::usage(format_args!(
+                    "`--overseer {text}`: no decision that is disclosed in the bundle is by this key, so it was not looked at; leave it out, \
+                     or name the key of who decided"
+                )));
+            }
             let (log, close_root) = (crate::anchors::text(&report.anchoring), report.close_root);
             let (decisions, made_otherwise) = (report.decisions, report.made_otherwise);
             let (mut document, ended) = reported(report.run, &args.expect);
@@ -504,6 +514,9 @@ fn text(verified: &Verified) -> String {
     if verified.result == "verified" {
         text += "Nothing in it is against the rules of the loop. It does not prove that the inputs were true, that every run was recorded, or, without a log that others watch,\n\
                  that whoever holds the key did not write all of it anew.\n";
+        if verified.decisions.as_ref().is_some_and(|decisions| decisions.recorded > 0) {
+            text += "What people were shown is held against the records as far as both are disclosed, and not where redaction left a mark; who they are the deployment says.\n";
+        }
     }
     text
 }

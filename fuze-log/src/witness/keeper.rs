@@ -122,7 +122,7 @@ impl Witness {
             .logs
             .get(asked.origin())
             .ok_or_else(|| Refusal::UnknownOrigin { found: asked.origin().to_owned() })?;
-        let new = watched.request.verify(request.checkpoint).map_err(|error| match error {
+        let new = watched.request.verify_extended(request.checkpoint).map_err(|error| match error {
             PolicyError::EmptyRoot => Refusal::Inconsistent(error.to_string()),
             _ => Refusal::Signature(error),
         })?;
@@ -215,7 +215,8 @@ fn remembered(root: &Path, origin: &str, watched: &Watched) -> Result<Option<Ver
     let path = root.join(place(origin));
     let most = u64::try_from(MAX_NOTE_BYTES).unwrap_or(u64::MAX);
     let Some(bytes) = read_file(&path, most)? else { return Ok(None) };
-    let verified = watched.stored.verify_octets(&bytes);
+    let verified =
+        Note::read(&bytes).map_err(PolicyError::Note).and_then(|note| watched.stored.verify_extended(note));
     verified.map(Some).map_err(|error| Refusal::Failed(format!("`{}`: {error}", path.display())))
 }
 

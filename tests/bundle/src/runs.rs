@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use fuze_audit::{Anchored, Export, Extras, Opened, Openings, OversightMember, Selection, Trust};
 use fuze_evidence::chain::Times;
-use fuze_evidence::content::{ContentLine, Opening, history};
+use fuze_evidence::content::{Commitment, ContentLine, Opening, history};
 use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::record::Entry;
@@ -58,6 +58,8 @@ pub struct Run {
     pub files: fuze_evidence::sink::MemoryRun,
     pub oversight: Vec<OversightMember>,
     pub overseer: PublicKey,
+    /// The same person's own key.
+    pub overseer_key: FileSigner,
     /// Where its roots stand in a log: goes into its bundles.
     pub anchored: Option<Anchored>,
 }
@@ -87,10 +89,11 @@ impl Run {
             let record = recorder.append(id, 0, at, &span, Some(&answer)).unwrap();
             sample.add(&record, Some(&sealed));
 
-            let (args, sealed) = sample.commit(json!({
+            let arguments = json!({
                 "candidate": "17", "grade": turn, "share": 0.1 + turn as f64, "tiny": 1e-7, "none": null, "tags": ["a", {}, []],
                 "0~1/x": true,
-            }));
+            });
+            let (args, sealed) = sample.commit(arguments.clone());
             let waits = shape.waits && turn == 0;
             let decision = if waits { PolicyDecision::RequiresApproval } else { PolicyDecision::Allow };
             let (policy_step, at) = next(&mut step, 1, 180);
@@ -99,10 +102,14 @@ impl Run {
             sample.add(&record, Some(&sealed));
             let mut run = execute(args.root(), turn);
             if waits {
-                let (resumed, person) =
-                    wait(&mut sample, recorder, args.root(), &overseer, &mut oversight, |pause, took| {
-                        next(&mut step, pause, took)
-                    });
+                let (resumed, person) = wait(
+                    &mut sample,
+                    recorder,
+                    (&arguments, &args),
+                    &overseer,
+                    &mut oversight,
+                    |pause, took| next(&mut step, pause, took),
+                );
                 recorder = resumed;
                 run.approval_step = Some(person);
                 let (again, at) = next(&mut step, 1, 150);
@@ -123,8 +130,16 @@ impl Run {
             let closed = recorder.close(id, 0, at, status, &sample.host.signer).unwrap();
             sample.add(closed.record(), None);
         }
-        let overseer = PublicKey::from_bytes(overseer.public_key()).unwrap();
-        Self { shape, host: sample.host, files: sample.files, oversight, overseer, anchored: None }
+        let (overseer, overseer_key) = (PublicKey::from_bytes(overseer.public_key()).unwrap(), overseer);
+        Self {
+            shape,
+            host: sample.host,
+            files: sample.files,
+            oversight,
+            overseer,
+            overseer_key,
+            anchored: None,
+        }
     }
 
     pub fn signer(&self) -> &FileSigner {
@@ -182,7 +197,11 @@ impl Run {
 /// The tool of a turn runs, asked for by nobody but the model.
 fn execute(args: Hash, turn: u64) -> ToolExecute {
     let Span::ToolExecute(span) = common::execute(args) else { unreachable!() };
-    ToolExecute { approval_step: None, exec_id: sha256(&turn.to_be_bytes()), ..span }
+    ToolExecute { approval_step: None, exec_id: exec_id(turn), ..span }
+}
+
+fn exec_id(turn: u64) -> Hash {
+    sha256(&turn.to_be_bytes())
 }
 
 /// The policy allows what law wanted a person for.
@@ -195,11 +214,13 @@ fn approved(args: Hash) -> Span {
 fn wait(
     sample: &mut Sample,
     mut recorder: Recorder,
-    args: Hash,
+    (arguments, commitment): (&Value, &Commitment),
     overseer: &FileSigner,
     oversight: &mut Vec<OversightMember>,
     mut next: impl FnMut(u64, u64) -> (u64, Times),
 ) -> (Recorder, u64) {
+    let (args, recorded) = (commitment.root(), commitment.disclose());
+    let arguments = String::from_utf8(jcs::to_vec(arguments).unwrap()).unwrap();
     let random = sample.host.random.as_mut();
     let mut salt = || {
         let mut octets = [0; 32];
@@ -214,10 +235,11 @@ fn wait(
     let Entry { common: run, span: Span::AgentInvoke(invoke), .. } = Entry::read(first).unwrap() else {
         unreachable!()
     };
+    let case_salt = salt();
     let mut token_claims = json!({
-        "argsHash": args, "art22": run.art22, "bundleHash": sha256(b"bundle"), "callId": sha256(b"call"), "caseId": sha256(b"case"),
+        "argsHash": args, "art22": run.art22, "bundleHash": invoke.bundle_hash, "callId": exec_id(0), "caseId": sha256(case_salt.as_bytes()),
         "chainHead": head, "expiresAt": suspend.expires_at, "fingerprint": invoke.fingerprint, "issuedAt": common::at(0),
-        "keyId": key_id, "model": "scripted/1", "nonce": salt(), "obligation": {"approvers": 1, "trainings": []}, "of": suspend.of,
+        "keyId": key_id, "model": invoke.model_snapshot, "nonce": salt(), "obligation": {"approvers": 1, "trainings": []}, "of": suspend.of,
         "origin": invoke.origin, "principal": run.principal, "reason": suspend.reason, "registryHash": invoke.registry_hash,
         "runId": sample.run_id, "segment": 0, "sequence": count - 1, "slot": suspend.slot, "subject": run.subject,
         "tenant": run.tenant, "tool": suspend.tool,
@@ -229,7 +251,10 @@ fn wait(
     let signed = sign_token(&token_claims, &sample.host.signer);
     let token = format!("fz1.{}.{}", Base64UrlUnpadded::encode_string(&signed.0), write_signature(&signed.1));
     let token_hash = sha256(&signed.0);
-    let case = json!({"agent": "HiringAgent", "arguments": "{}", "salt": salt(), "template": "fuze/case/v1"});
+    let case = json!({
+        "agent": invoke.agent_name, "arguments": arguments, "classification": "personal", "purpose": invoke.purpose,
+        "recorded": recorded, "salt": case_salt, "template": "fuze/case/v1", "toolDescription": "Recommends an applicant.",
+    });
     let rationale = Opened {
         json: "\"the dossier holds\"".to_owned(),
         salt: serde_json::from_value(Value::String(salt())).unwrap(),

@@ -10,6 +10,7 @@ mod after_the_close;
 mod decisions;
 mod judges;
 mod keys;
+mod limits;
 mod named;
 mod odd;
 mod programs;

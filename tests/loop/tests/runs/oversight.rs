@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
 
 use fuze_agent::law::residency::Eu;
 use fuze_agent::prelude::*;
@@ -403,6 +404,21 @@ async fn silence_is_a_denial() {
     let (found, _) = problem(waiting.verify(&[in_time]));
     assert!(matches!(found, Problem::Token(TokenError::Expired { .. })), "{found}");
     assert_eq!(case.world.log(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_decision_of_the_future_waits_until_it_is_one() {
+    let case = Case::new();
+    let waiting = case.waiting(&[("file", 10)]).await;
+    let shown = &waiting.cases()[0];
+    let later = Timestamp::from_system_time(SystemTime::now() + Duration::from_secs(60)).unwrap();
+    let ahead = case.anna.decides_at(shown, &Action::Approve, later, vec![]);
+    let now = case.anna.decides(shown, &Action::Approve);
+    let id = waiting.run_id();
+    let (found, _) = problem(waiting.verify(&[ahead]));
+    assert!(matches!(found, Problem::Decision(DecisionError::Ahead { .. })), "{found}");
+    let waiting = case.deployment().suspended(id).await.unwrap();
+    case.ends(waiting.verify(&[now]).unwrap(), "completed").await;
 }
 
 #[tokio::test]
