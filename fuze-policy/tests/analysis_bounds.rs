@@ -146,3 +146,29 @@ fn expectations_that_multiply() {
     let many = told(2_000, 2_000, all);
     assert!(many.contains("`input` has 4000000 combinations"), "{many}");
 }
+
+/// Lint has one budget for all rules and for the tools of each. What it could not look through it does not object to.
+#[test]
+fn a_lint_that_takes_long_objects_to_nothing() {
+    let tools: Vec<String> = (0..40)
+        .map(|at| {
+            format!(
+                r#"{{"name": "t{at}", "classification": "public", "residency": "eu", "effect": "read", "egress": "none", "args": ["a"]}}"#
+            )
+        })
+        .collect();
+    let tools = Tools::from_json(&format!("[{}]", tools.join(","))).unwrap();
+    let free =
+        |name: &str| (0..30).map(|at| format!(r#"P.attr.purpose.matches("{name}{at}")"#)).collect::<Vec<_>>();
+    let rule = |at: usize| {
+        let all = free(&format!("x{at}_")).join(" == ");
+        let never = free(&format!("y{at}_"))
+            .iter()
+            .map(|of| format!("({of} && !({of}))"))
+            .collect::<Vec<_>>()
+            .join(" || ");
+        ("a".to_owned(), format!(r#"R.attr.args.b == 1.0 && ({never}) && ({all})"#))
+    };
+    let found = lint(&set("", (0..3).map(rule)), &tools);
+    assert!(found.iter().all(|finding| finding.lint != Lint::UnknownArgument), "{found:?}");
+}

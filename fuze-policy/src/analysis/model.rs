@@ -21,6 +21,9 @@ use crate::cerbos::{
 /// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
 
+/// Atoms that are evaluated at most, once for each cell of a variable, to know which of its cells none tells apart.
+const MOST_EVALUATED: usize = 100_000;
+
 /// The number of a cell in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct CellId(pub(super) u32);
@@ -467,7 +470,9 @@ impl<'p> Model<'p> {
         let alone = |atom: &&Atom| atom.vars == [var] && !atom.of_frame && atom.form != Form::Free;
         let special =
             matches!(variable.subject, Subject::Attribute(at) if at == super::vocabulary::ART9_BASIS);
-        if named || special || variable.has_entries || !atoms.iter().all(alone) {
+        // To merge only saves cases: where that takes longer than they do, it is left.
+        let many = atoms.len().saturating_mul(cells.len()) > MOST_EVALUATED;
+        if named || special || many || variable.has_entries || !atoms.iter().all(alone) {
             return cells;
         }
         let mut seen: BTreeSet<Vec<Option<Truth>>> = BTreeSet::new();

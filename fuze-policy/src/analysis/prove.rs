@@ -369,7 +369,7 @@ impl<'r> Run<'r> {
     ) -> Option<T> {
         let mut memo = Memo::default();
         for frame in &frames.all {
-            let mut search = Search::new(model, frame, memo);
+            let mut search = Search::new(model, frame, memo).within(self.steps_left);
             loop {
                 if self.cases >= self.limit {
                     self.too_many = Some(Reason::TooManyCases { limit: self.limit });
@@ -379,7 +379,7 @@ impl<'r> Run<'r> {
                 if let Some(found) = visit(self, &mut search) {
                     return Some(found);
                 }
-                let Some(left) = self.steps_left.checked_sub(search.steps.take()) else {
+                let Some(left) = search.steps_left() else {
                     self.too_many = Some(Reason::TooMuchWork { limit: steps(self.limit) });
                     return None;
                 };

@@ -4,11 +4,12 @@
 //! one that does not, there is a case for each way in which it comes out. So a rule of one tool leaves two cases of the tool's name, and
 //! not one for each name.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::atoms::{Atom, AtomId, Form, VarId};
 use super::cell_set::CellSet;
-use super::cells::{Cell, Subject};
+use super::cells::{self, Subject};
 use super::frames::Frame;
 use super::logic::{Truth, Truths};
 use super::memo::{Comes, Group, Memo, Seen};
@@ -84,8 +85,13 @@ pub(super) struct Search<'m, 'p> {
     chosen: BTreeMap<Slot, usize>,
     trail: Vec<Choice>,
     pub(super) forced: Option<Forced>,
+    /// How atoms came out in a case, which they keep to its end: the number of the case, and how.
+    known: Vec<Cell<(u64, Truth)>>,
+    case: u64,
     /// What was looked at, and how much: rules, parts of conditions, values of expressions.
-    pub(super) steps: std::cell::Cell<u64>,
+    steps: Cell<u64>,
+    /// Steps that are left. Beyond them expressions are no more evaluated, and nothing that a case seems to come to counts.
+    left_steps: u64,
 }
 
 impl Axis {
@@ -116,8 +122,20 @@ impl<'m, 'p> Search<'m, 'p> {
             cells.filter(|(_, id)| is(id)).map(|(at, _)| at).collect()
         }));
         let left = all.clone();
-        let (chosen, trail) = (BTreeMap::new(), Vec::new());
-        let mut search = Self { model, frame, memo, all, left, chosen, trail, forced: None, steps: 0.into() };
+        let mut search = Self {
+            model,
+            frame,
+            memo,
+            all,
+            left,
+            chosen: BTreeMap::new(),
+            trail: Vec::new(),
+            forced: None,
+            known: vec![Cell::new((0, Truth::Error)); model.atoms.len()],
+            case: 1,
+            steps: Cell::new(0),
+            left_steps: u64::MAX,
+        };
         // Which tool it is decides of most rules that they have no say.
         search.cell(VarId(TOOL_NAME as u32));
         search
@@ -125,6 +143,7 @@ impl<'m, 'p> Search<'m, 'p> {
 
     /// The next case; `false` if there is none.
     pub(super) fn next(&mut self) -> bool {
+        self.case += 1;
         while let Some(choice) = self.trail.last_mut() {
             match choice {
                 Choice::Cut { axis, before, rest } => {
@@ -149,6 +168,18 @@ impl<'m, 'p> Search<'m, 'p> {
             self.trail.pop();
         }
         false
+    }
+
+    /// With so many steps to take.
+    pub(super) fn within(mut self, steps: u64) -> Self {
+        self.left_steps = steps;
+        self
+    }
+
+    /// The steps that are left after a case; `None` if it took more.
+    pub(super) fn steps_left(&mut self) -> Option<u64> {
+        self.left_steps = self.left_steps.checked_sub(self.steps.take())?;
+        Some(self.left_steps)
     }
 
     /// Counts steps.
@@ -259,6 +290,10 @@ impl<'m, 'p> Search<'m, 'p> {
     fn settled(&self, id: AtomId, at: Where) -> Option<Truth> {
         self.took(1);
         let atom = self.model.atom(id)?;
+        if let Some(known) = self.known(id, atom) {
+            return Some(known);
+        }
+        self.took(OF_A_LOOK);
         let plain = |var: &VarId| {
             let forced = self.forced.is_some_and(|forced| forced.var == *var);
             let variable = self.model.variable(*var).filter(|_| !forced && self.model.tools.is_empty())?;
@@ -271,9 +306,26 @@ impl<'m, 'p> Search<'m, 'p> {
         let left = self.left.get(Axis::Var(var).at())?;
         let mut met = groups.iter().filter(|group| group.cells.meets(left));
         match (met.next()?.comes, met.next()) {
-            (Comes::Out(truth), None) => truth,
+            (Comes::Out(truth), None) => truth.inspect(|truth| self.remember(id, atom, *truth)),
             _ => None,
         }
+    }
+
+    /// How an atom came out before in this case.
+    fn known(&self, id: AtomId, atom: &Atom) -> Option<Truth> {
+        let (case, truth) = self.known.get(id.0 as usize).filter(|_| self.is_one(atom))?.get();
+        (case == self.case).then_some(truth)
+    }
+
+    fn remember(&self, id: AtomId, atom: &Atom, truth: Truth) {
+        if let Some(known) = self.known.get(id.0 as usize).filter(|_| self.is_one(atom)) {
+            known.set((self.case, truth));
+        }
+    }
+
+    /// Whether an atom comes out once in a case: see [`salt`](Self::salt).
+    fn is_one(&self, atom: &Atom) -> bool {
+        !atom.of_frame && !atom.of_runtime && self.forced.is_none()
     }
 
     /// The tools that this case is about, of those that are declared.
@@ -285,8 +337,14 @@ impl<'m, 'p> Search<'m, 'p> {
     pub(super) fn truth(&mut self, id: AtomId, at: Where) -> Truth {
         self.took(1);
         let Some(atom) = self.model.atom(id) else { return Truth::Error };
-        let known = if atom.form == Form::Free { None } else { self.comes_out(id, atom, at, true) };
-        known.unwrap_or_else(|| self.free(id, atom, at))
+        if let Some(known) = self.known(id, atom) {
+            return known;
+        }
+        self.took(OF_A_LOOK);
+        let decided = if atom.form == Form::Free { None } else { self.comes_out(id, atom, at, true) };
+        let truth = decided.unwrap_or_else(|| self.free(id, atom, at));
+        self.remember(id, atom, truth);
+        truth
     }
 
     /// How an atom comes out for the values that stand for its cells, also where others of them may come out otherwise. It looks at single
@@ -392,7 +450,7 @@ impl<'m, 'p> Search<'m, 'p> {
             || match atom.form {
                 Form::Cells => true,
                 Form::Equality => {
-                    let unknown: Vec<&Cell> = unknown.collect();
+                    let unknown: Vec<&cells::Cell> = unknown.collect();
                     // Texts of two regions are cells of their own, and what is of different kinds is never equal.
                     match unknown.as_slice() {
                         [one, other] => one.is_some_text() && other.is_some_text() || !one.is_of_kind(other),
@@ -402,7 +460,7 @@ impl<'m, 'p> Search<'m, 'p> {
                 Form::Points => unknown.next().is_none(),
                 Form::Free => false,
             };
-        if !decided {
+        if !decided || self.steps.get() > self.left_steps {
             return None;
         }
         let key = self.memo_of(atom, at, looked_at);
@@ -472,7 +530,7 @@ impl<'m, 'p> Search<'m, 'p> {
     }
 
     /// The cells of a variable that are left, but for the first.
-    pub(super) fn others(&self, var: VarId) -> impl Iterator<Item = &'m Cell> {
+    pub(super) fn others(&self, var: VarId) -> impl Iterator<Item = &'m cells::Cell> {
         let (model, left) = (self.model, self.left.get(Axis::Var(var).at()));
         let cells = model.cells_of(var);
         let places = left.into_iter().flat_map(CellSet::iter).skip(1);
@@ -541,6 +599,8 @@ struct Look<'a> {
     inner: bool,
 }
 
+/// Steps that it takes to find out which cells are left for an atom.
+const OF_A_LOOK: u64 = 4;
 /// Steps that it takes to evaluate an expression.
 const OF_A_VALUE: u64 = 100;
 /// More levels than a request has scopes above it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::frames::{Frames, Wanted};
 use super::super::memo::Memo;
 use super::super::model::{For, Model, RuleOf, rules};
+use super::super::prove::steps;
 use super::super::search::Search;
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
 use super::super::{Lint, Policies, ToolDeclaration, Tools};
@@ -242,12 +243,13 @@ fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found
 fn arguments(policies: &Policies<'_>, found: &mut Findings) {
     let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    let mut steps_left = steps(policies.most_cases);
     for of in rules(policies.set) {
         let named = named_arguments(of.rule, policies);
         if named.is_empty() {
             continue;
         }
-        let tools = tools_of(&model, &frames, &of);
+        let Some(tools) = tools_of(&model, &frames, &of, &mut steps_left) else { return };
         let has = |tool: &&ToolDeclaration, name: &str| {
             tool.args.as_ref().is_none_or(|args| args.iter().any(|arg| arg == name))
         };
@@ -294,23 +296,31 @@ fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, 
     named
 }
 
-/// The declared tools for which a rule can hold.
-fn tools_of<'p>(model: &Model<'p>, frames: &Frames<'p>, of: &RuleOf<'p>) -> Vec<&'p ToolDeclaration> {
+/// The declared tools for which a rule can hold; `None` if it takes too long to say.
+fn tools_of<'p>(
+    model: &Model<'p>,
+    frames: &Frames<'p>,
+    of: &RuleOf<'p>,
+    steps_left: &mut u64,
+) -> Option<Vec<&'p ToolDeclaration>> {
     let mut fits: BTreeSet<usize> = BTreeSet::new();
     let of_rows = of.rows.iter().map(|row| Needs::of_row(model, row));
     let of_role = of.of_role.map(|row| Needs::of_role(model, row));
     for needs in of_rows.chain(of_role) {
         for frame in &frames.all {
-            let mut search = Search::new(model, frame, Memo::default());
+            let mut search = Search::new(model, frame, Memo::default()).within(*steps_left);
             loop {
                 if needs.can_be_met(&mut search, Ask::Any) {
                     fits.extend(search.tools_left());
                 }
+                let left = search.steps_left();
+                *steps_left = left.unwrap_or_default();
+                left?;
                 if fits.len() == model.tools.len() || !search.next() {
                     break;
                 }
             }
         }
     }
-    fits.into_iter().filter_map(|at| model.tools.get(at)).map(|(tool, _)| *tool).collect()
+    Some(fits.into_iter().filter_map(|at| model.tools.get(at)).map(|(tool, _)| *tool).collect())
 }

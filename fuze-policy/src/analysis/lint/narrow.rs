@@ -26,6 +26,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
     let model = Model::new(&[policies], For::Exclusions);
     let mut frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     frames.all.iter_mut().for_each(|frame| leave_unnamed(&model, frame));
+    let mut steps_left = steps(policies.most_cases);
     for of in rules(policies.set) {
         if of.rule.effect != Effect::Allow {
             continue;
@@ -44,7 +45,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             if !of_args && is_for_somebody(row) {
                 continue;
             }
-            let (lint, message) = match excludes(&model, &frames, row, policy, &needs) {
+            let (lint, message) = match excludes(&model, &frames, row, policy, &needs, &mut steps_left) {
                 Excludes::Something => continue,
                 Excludes::Nothing if of_args => (
                     Lint::RestsOnArguments,
@@ -118,28 +119,29 @@ fn excludes(
     row: &Row,
     policy: &PolicyInfo,
     needs: &Needs<'_, '_>,
+    steps_left: &mut u64,
 ) -> Excludes {
     if frames.too_many.is_some() {
         return Excludes::TooMany;
     }
     let spoken_to = spoken_to(model, frames, row, policy);
     for ask in [Ask::These, Ask::Any] {
-        let mut steps_left = steps(0);
         let mut cases = 0;
         for frame in &spoken_to {
-            let mut search = Search::new(model, frame, Memo::default());
+            let mut search = Search::new(model, frame, Memo::default()).within(*steps_left);
             loop {
-                if !needs.can_be_met(&mut search, ask) {
+                let met = needs.can_be_met(&mut search, ask);
+                cases += 1;
+                let left = search.steps_left();
+                *steps_left = left.unwrap_or_default();
+                if cases > MOST_CASES || left.is_none() {
+                    return Excludes::TooMany;
+                }
+                if !met {
                     return match search.free_atoms().first() {
                         Some(atom) => Excludes::Perhaps(Arc::clone(&atom.source)),
                         None => Excludes::Something,
                     };
-                }
-                cases += 1;
-                let left = steps_left.checked_sub(search.steps.take());
-                steps_left = left.unwrap_or_default();
-                if cases > MOST_CASES || left.is_none() {
-                    return Excludes::TooMany;
                 }
                 if !search.next() {
                     break;
