@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::{
     Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
 };
@@ -11,7 +13,9 @@ use fuze_evidence::content::history;
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
-use fuze_evidence::span::{Guardrail, ModelGenerate, RunCancel};
+use fuze_evidence::span::{
+    Guardrail, ModelDrift, ModelGenerate, PolicyEvaluate, RunCancel, RunGap, RunResume, ToolExecute,
+};
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
 use fuze_evidence::{Common, Hash, Span, sha256};
@@ -65,7 +69,7 @@ impl Story {
             resume(1),
             allow,
             run,
-            generate(1, Hash::ZERO),
+            answer(1),
         ];
         Self { common: Box::new(|_| {}), refused: false, spans, status: RunStatus::Completed }
     }
@@ -79,10 +83,11 @@ impl Story {
                     start.refusal = Some(Refusal::SubjectMissing);
                 }
             });
-        // What the model was told: an answer and its one call's result come in turn, and a step's content is its number.
+        // What the model was told: an answer and the results of its calls come in turn, and a step's content is its number.
         let entry = Entry::read(sample.files.records.strip_suffix(b"\n").unwrap()).unwrap();
         let mut told = history(Hash::ZERO, entry.content.unwrap().root);
-        let (mut answer, mut result) = (0, None);
+        let (mut answer, mut asked_for) = (0, None);
+        let mut results = BTreeMap::new();
         for (step, span) in (1..).zip(self.spans) {
             let said = match &span {
                 Span::ModelGenerate(_) | Span::PolicyEvaluate(_) | Span::ToolExecute(_) => true,
@@ -92,14 +97,18 @@ impl Story {
             let (content, sealed) = said.then(|| sample.commit(json!({ "step": step }))).unzip();
             let span = match span {
                 Span::ModelGenerate(asked) => {
-                    told = result.take().map_or(told, |root| history(told, root));
+                    told = match asked_for.replace(asked.tool_calls) {
+                        Some(0) => history(told, told),
+                        _ => std::mem::take(&mut results).into_values().fold(told, history),
+                    };
                     let right = if asked.history_hash == Hash::ZERO { told } else { asked.history_hash };
                     told = history(told, content.as_ref().unwrap().root());
                     answer = step;
                     Span::ModelGenerate(ModelGenerate { history_hash: right, ..asked })
                 }
-                Span::PolicyEvaluate(_) | Span::ToolExecute(_) => {
-                    result = content.as_ref().map(|content| content.root());
+                Span::PolicyEvaluate(PolicyEvaluate { call_index, .. })
+                | Span::ToolExecute(ToolExecute { call_index, .. }) => {
+                    results.extend(content.as_ref().map(|content| (call_index, content.root())));
                     span
                 }
                 other => other,
@@ -120,11 +129,21 @@ fn with(mut span: Span, change: impl FnOnce(&mut Span)) -> Span {
     span
 }
 
+/// The model's answer to the run: no call.
+fn answer(turn: u32) -> Span {
+    with(generate(turn, Hash::ZERO), |s| {
+        (asked(s).tool_calls, asked(s).finish_reason) = (0, FinishReason::Stop);
+    })
+}
+
 fn token(span: &mut Span, slot: u32) {
     let hash = sha256(format!("token {slot}").as_bytes());
     match span {
         Span::OversightSuspend(suspend) => suspend.token_hash = hash,
-        Span::HumanDecision(human) => human.token_hash = hash,
+        Span::HumanDecision(human) => {
+            human.token_hash = hash;
+            human.decision_hash = sha256(format!("decision {slot}").as_bytes());
+        }
         _ => panic!(),
     }
 }
@@ -186,8 +205,8 @@ fn an_honest_run_is_sound() {
 type Change = fn(&mut Story);
 
 /// Each rule, and how it is broken without breaking another.
-const BROKEN: &[(Rule, Change)] = &[
-    (Rule::Decided, |s| {
+const BROKEN: &[(&[Rule], Change)] = &[
+    (&[Rule::Decided], |s| {
         s.spans.remove(ALLOWED);
         s.spans.remove(ASKED);
         s.spans.drain(ASKED..RESUME);
@@ -196,16 +215,16 @@ const BROKEN: &[(Rule, Change)] = &[
         // What it answered was told to nobody.
         s.spans.truncate(ASKED + 1);
     }),
-    (Rule::Allowed, |s| {
+    (&[Rule::Allowed], |s| {
         policy(&mut s.spans[ALLOWED]).decision = PolicyDecision::RequiresApproval;
     }),
-    (Rule::Approved, |s| {
+    (&[Rule::Approved], |s| {
         tool(&mut s.spans[EXECUTE]).approval_step = None;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
+    (&[Rule::ApprovedByDecision], |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
     // An approval of something else.
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::ApprovedByDecision], |s| {
         let other = sha256(b"other arguments");
         let mut allow = s.spans[ALLOWED].clone();
         policy(&mut allow).args_hash = Some(other);
@@ -213,89 +232,89 @@ const BROKEN: &[(Rule, Change)] = &[
         tool(&mut s.spans[EXECUTE]).args_hash = other;
     }),
     // A refusal is no approval.
-    (Rule::ApprovedByDecision, |s| human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject),
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::ApprovedByDecision], |s| human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject),
+    (&[Rule::ApprovedByDecision], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::ApprovedByDecision], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::DoneByStatement;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::SameTool, |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
-    (Rule::OnceOnly, |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
-    (Rule::OnceOnly, |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
+    (&[Rule::SameTool], |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
+    (&[Rule::OnceOnly], |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
+    (&[Rule::OnceOnly], |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
     // Called something else, the second run of a `once` would be one of a tool that may run again; and the first one, too.
-    (Rule::SameEffect, |s| {
+    (&[Rule::SameEffect], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE + 1]).effect = Effect::Idempotent;
     }),
-    (Rule::SameEffect, |s| {
+    (&[Rule::SameEffect], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE]).effect = Effect::Idempotent;
     }),
-    (Rule::ExpiresAhead, |s| {
+    (&[Rule::ExpiresAhead], |s| {
         let Span::OversightSuspend(suspend) = &mut s.spans[WAITS + 1] else { panic!() };
         suspend.expires_at = at(5);
     }),
-    (Rule::Waiting, |s| s.spans.insert(FIRST_PERSON, generate(7, Hash::ZERO))),
-    (Rule::WaitGrounded, |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
-    (Rule::WaitGrounded, |s| {
+    (&[Rule::Waiting], |s| s.spans.insert(FIRST_PERSON, generate(7, Hash::ZERO))),
+    (&[Rule::WaitGrounded], |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
+    (&[Rule::WaitGrounded], |s| {
         let Span::OversightSuspend(suspend) = &mut s.spans[WAITS] else { panic!() };
         suspend.reason = SuspendReason::InDoubt;
     }),
-    (Rule::TokenOnce, |s| {
+    (&[Rule::TokenOnce], |s| {
         s.spans.insert(RESUME, s.spans[FIRST_PERSON].clone());
         let again = human(&mut s.spans[RESUME]);
         again.outcome = DecisionOutcome::Voided;
     }),
-    (Rule::SameArguments, |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
-    (Rule::NotPrincipal, |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
-    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
-    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
-    (Rule::AllSlots, |s| {
+    (&[Rule::SameArguments], |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
+    (&[Rule::NotPrincipal], |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
+    (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
+    (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
+    (&[Rule::AllSlots], |s| {
         s.spans.remove(FIRST_PERSON);
         let approval = FIRST_PERSON as u64 + 1;
         tool(&mut s.spans[EXECUTE - 1]).approval_step = Some(approval);
     }),
-    (Rule::AllSlots, |s| human(&mut s.spans[FIRST_PERSON]).outcome = DecisionOutcome::Voided),
-    (Rule::EpochGrows, |s| {
+    (&[Rule::AllSlots], |s| human(&mut s.spans[FIRST_PERSON]).outcome = DecisionOutcome::Voided),
+    (&[Rule::EpochGrows], |s| {
         let Span::RunResume(resume) = &mut s.spans[RESUME] else { panic!() };
         resume.epoch = 0;
     }),
-    (Rule::KnownPolicy, |s| policy(&mut s.spans[ALLOWED]).bundle_hash = sha256(b"another bundle")),
-    (Rule::AfterCancel, |s| {
+    (&[Rule::KnownPolicy], |s| policy(&mut s.spans[ALLOWED]).bundle_hash = sha256(b"another bundle")),
+    (&[Rule::AfterCancel], |s| {
         s.spans.insert(EXECUTE + 1, stop());
         s.status = RunStatus::Cancelled;
     }),
-    (Rule::CompletedAfterStop, |s| s.spans.push(stop())),
-    (Rule::ExpiredWaiting, |s| {
+    (&[Rule::CompletedAfterStop], |s| s.spans.push(stop())),
+    (&[Rule::ExpiredWaiting], |s| {
         s.spans.push(RunCancel { cancelled_by: CancelledBy::Expired }.into());
         s.status = RunStatus::Cancelled;
     }),
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).history_hash = sha256(b"other messages")),
-    (Rule::ToldHistory, |s| asked(&mut s.spans[EXECUTE + 1]).history_hash = sha256(b"other messages")),
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[GENERATE]).history_hash = sha256(b"other messages")),
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[EXECUTE + 1]).history_hash = sha256(b"other messages")),
     // More calls than have a result.
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 2),
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[GENERATE]).tool_calls = 2),
     // An answer without calls was followed by words of the framework, not by a result.
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 0),
-    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::Engine))),
-    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::StepLimit))),
-    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
-    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
-    (Rule::InDoubt, |s| {
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[GENERATE]).tool_calls = 0),
+    (&[Rule::CompletedAfterDenial], |s| s.spans.push(refusal(PolicyReason::Engine))),
+    (&[Rule::CompletedAfterDenial], |s| s.spans.push(refusal(PolicyReason::StepLimit))),
+    (&[Rule::CompletedAfterTrip], |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
+    (&[Rule::CompletedAfterTrip], |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
+    (&[Rule::InDoubt], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::InDoubt;
         s.status = RunStatus::Cancelled;
     }),
     // What a person approved did not happen, and the model answered by itself.
-    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied),
-    (Rule::HumanDecided, |s| {
+    (&[Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied),
+    (&[Rule::HumanDecided], |s| {
         human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject;
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
     }),
     // Leave to look is no decision.
-    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
-    (Rule::HumanDecided, |s| {
+    (&[Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
+    (&[Rule::HumanDecided], |s| {
         s.spans.drain(ASKED..=RESUME);
         policy(&mut s.spans[ASKED]).approval_by_law = false;
         *tool(&mut s.spans[ASKED + 1]) = unapproved();
@@ -327,10 +346,10 @@ fn guardrail(outcome: GuardrailOutcome) -> Span {
 
 #[test]
 fn each_broken_rule_is_found_and_no_other() {
-    for (number, (rule, change)) in BROKEN.iter().enumerate() {
+    for (number, (rules, change)) in BROKEN.iter().enumerate() {
         let mut story = Story::approved();
         change(&mut story);
-        assert_eq!(broken(story), [*rule], "case {number}");
+        assert_eq!(broken(story), *rules, "case {number}");
     }
 }
 
@@ -372,7 +391,7 @@ fn every_rule_is_broken_somewhere() {
     let elsewhere = [Rule::Readable, Rule::AfterRefusal, Rule::TokenKnown];
     for rule in Rule::ALL {
         assert!(
-            elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken == rule),
+            elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken.contains(rule)),
             "{}",
             rule.as_str()
         );
