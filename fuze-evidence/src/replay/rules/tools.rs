@@ -83,7 +83,9 @@ impl Rules {
                 let named = call.tool != 0
                     && self.tools.get(&tool.tool) == Some(&call.tool)
                     && call.index == tool.call_index;
-                let approved = !call.needs_person || tool.approval_step.is_some();
+                // What people approved rests on them when it first runs, whatever the policy says by then.
+                let rests = call.needs_person || (call.approved && call.exec_id.is_none());
+                let approved = !rests || tool.approval_step.is_some();
                 self.rule(allowed, entry, Rule::Allowed);
                 self.rule(named, entry, Rule::SameTool);
                 self.rule(approved, entry, Rule::Approved);
