@@ -221,7 +221,7 @@ type Change = fn(&mut Story);
 
 /// Rules, and how they are broken without breaking another.
 const BROKEN: &[(&[Rule], Change)] = &[
-    (&[Rule::Decided, Rule::CompletedUnanswered], |s| {
+    (&[Rule::Decided, Rule::CallEnded], |s| {
         s.spans.remove(ALLOWED);
         s.spans.remove(ASKED);
         s.spans.drain(ASKED..RESUME);

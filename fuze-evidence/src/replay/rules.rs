@@ -57,8 +57,6 @@ pub(crate) struct Rules {
     refused: bool,
     bundle: Option<Hash>,
     epoch: u64,
-    /// How many calls the model's last answer has; `None` where it was asked and gave none.
-    answer: Option<u32>,
     calls: Calls,
     /// Executions that must not be repeated and have run.
     ran_once: HashSet<Hash>,
@@ -204,7 +202,6 @@ impl Rules {
 
     fn request(&mut self, entry: &Entry, request: &Request) {
         self.rule(self.calls.all_ended(), entry, Rule::CallEnded);
-        self.answer = request.calls;
         if let Some(calls) = request.calls {
             self.known_gaps(entry, true);
             self.calls.answered(entry.step_id, calls);
@@ -241,7 +238,7 @@ impl Rules {
             self.ends.cancelled.is_some() && matches!(status, RunStatus::Cancelled | RunStatus::InDoubt);
         self.rule(self.wait.is_none() || ended, entry, Rule::EndedWaiting);
         if completed {
-            self.rule(self.answer == Some(0), entry, Rule::CompletedUnanswered);
+            self.rule(self.calls.all_ended(), entry, Rule::CallEnded);
             self.rule(!self.ends.denied, entry, Rule::CompletedAfterDenial);
             self.rule(!self.ends.tripped, entry, Rule::CompletedAfterTrip);
             let stopped = self.ends.halted || self.ends.cancelled.is_some();

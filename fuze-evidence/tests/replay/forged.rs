@@ -18,7 +18,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule::DriftAcknowledged,
     Rule::AfterEnd,
     Rule::EndedWaiting,
-    Rule::CompletedUnanswered,
 ];
 
 /// A run, written step by step. Steps are counted from 1.
@@ -530,10 +529,12 @@ fn what_people_decided_has_its_end() {
     waiting.done(0, said);
     waiting.decide(RequiresApproval, 1);
     waiting.waits(1, 1);
-    assert_eq!(waiting.broken(), [Rule::EndedWaiting, Rule::CompletedUnanswered]);
-    let (mut unanswered, said) = Tale::approved();
-    unanswered.done(0, said);
-    assert_eq!(unanswered.broken(), [Rule::CompletedUnanswered]);
+    assert_eq!(waiting.broken(), [Rule::EndedWaiting, Rule::CallEnded]);
+    // Or while a call that somebody approved is not done.
+    let (mut undone, said) = Tale::approved();
+    undone.done(0, said);
+    undone.asks(1);
+    assert_eq!(undone.broken(), [Rule::CallEnded]);
 }
 
 /// One call is halted, beside another that one of two approved.

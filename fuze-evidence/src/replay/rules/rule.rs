@@ -66,7 +66,7 @@ rules! {
     TakenUpAgain = "taken_up_again", "a call was taken up again although it was over, or people had refused it",
         "one execution of each call, and nothing about it but its end once people refused it or stated what happened";
     CallEnded = "call_ended", "the model was asked again, or the run completed, and a call of its answer has no end",
-        "the end of every call before the model is asked again: what its tool did, what people said, or why it was refused";
+        "the end of every call before the model is asked again or the run completes: what its tool did, what people said, or why it was refused";
     OnceOnly = "once_only", "a tool that must not run twice ran twice",
         "one execution, in one attempt";
     SameEffect = "same_effect", "an execution says otherwise than before what running it again would do",
@@ -121,8 +121,6 @@ rules! {
         "`run.close` as the second record";
     ToldHistory = "told_history", "the model was sent other messages than the records before hold",
         "the hash over the messages that the records before hold";
-    CompletedUnanswered = "completed_unanswered", "the run completed, and the last thing that the model gave is no answer",
-        "an answer without calls as the last thing that the model gave";
     CompletedAfterDenial = "completed_after_denial", "the run completed although a call was denied",
         "another status than `completed`";
     CompletedAfterTrip = "completed_after_trip", "the run completed although a guardrail tripped or could not tell",
