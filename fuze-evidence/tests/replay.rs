@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
+#[path = "replay/forged.rs"]
+mod forged;
+
+use std::collections::BTreeMap;
 
 use common::{
     Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
@@ -11,7 +15,10 @@ use fuze_evidence::content::history;
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
-use fuze_evidence::span::{Guardrail, ModelGenerate, RunCancel};
+use fuze_evidence::span::{
+    Guardrail, HumanDecision, ModelDrift, ModelGenerate, OversightSuspend, PolicyEvaluate, RunCancel, RunGap,
+    RunResume, ToolExecute,
+};
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
 use fuze_evidence::{Common, Hash, Span, sha256};
@@ -25,6 +32,10 @@ struct Story {
     refused: bool,
     spans: Vec<Span>,
     status: RunStatus,
+    /// The parents of decisions about calls that tools made. Others belong to the model's last answer.
+    parents: Vec<(u64, u64)>,
+    /// Two steps that change their numbers.
+    swapped: Option<(u64, u64)>,
 }
 
 /// Record and step of each part of [`Story::approved`].
@@ -65,9 +76,11 @@ impl Story {
             resume(1),
             allow,
             run,
-            generate(1, Hash::ZERO),
+            answer(1),
         ];
-        Self { common: Box::new(|_| {}), refused: false, spans, status: RunStatus::Completed }
+        let common = Box::new(|_: &mut Common| {});
+        let status = RunStatus::Completed;
+        Self { common, refused: false, spans, status, parents: vec![], swapped: None }
     }
 
     fn told(self) -> Sample {
@@ -79,10 +92,11 @@ impl Story {
                     start.refusal = Some(Refusal::SubjectMissing);
                 }
             });
-        // What the model was told: an answer and its one call's result come in turn, and a step's content is its number.
+        // What the model was told: an answer and the results of its calls come in turn, and a step's content is its number.
         let entry = Entry::read(sample.files.records.strip_suffix(b"\n").unwrap()).unwrap();
         let mut told = history(Hash::ZERO, entry.content.unwrap().root);
-        let (mut answer, mut result) = (0, None);
+        let (mut answer, mut asked_for) = (0, None);
+        let mut results = BTreeMap::new();
         for (step, span) in (1..).zip(self.spans) {
             let said = match &span {
                 Span::ModelGenerate(_) | Span::PolicyEvaluate(_) | Span::ToolExecute(_) => true,
@@ -92,20 +106,30 @@ impl Story {
             let (content, sealed) = said.then(|| sample.commit(json!({ "step": step }))).unzip();
             let span = match span {
                 Span::ModelGenerate(asked) => {
-                    told = result.take().map_or(told, |root| history(told, root));
+                    told = match asked_for.replace(asked.tool_calls) {
+                        Some(0) => history(told, told),
+                        _ => std::mem::take(&mut results).into_values().fold(told, history),
+                    };
                     let right = if asked.history_hash == Hash::ZERO { told } else { asked.history_hash };
                     told = history(told, content.as_ref().unwrap().root());
                     answer = step;
                     Span::ModelGenerate(ModelGenerate { history_hash: right, ..asked })
                 }
-                Span::PolicyEvaluate(_) | Span::ToolExecute(_) => {
-                    result = content.as_ref().map(|content| content.root());
+                Span::PolicyEvaluate(PolicyEvaluate { call_index, .. })
+                | Span::ToolExecute(ToolExecute { call_index, .. }) => {
+                    results.extend(content.as_ref().map(|content| (call_index, content.root())));
                     span
                 }
                 other => other,
             };
-            let parent = if matches!(span, Span::PolicyEvaluate(_)) { answer } else { 0 };
-            let record = recorder.append(step, parent, times(step * 10), &span, content.as_ref()).unwrap();
+            let made = self.parents.iter().find(|(made, _)| *made == step).map(|(_, parent)| *parent);
+            let parent = if matches!(span, Span::PolicyEvaluate(_)) { made.unwrap_or(answer) } else { 0 };
+            let number = match self.swapped {
+                Some((one, other)) if one == step => other,
+                Some((one, other)) if other == step => one,
+                _ => step,
+            };
+            let record = recorder.append(number, parent, times(step * 10), &span, content.as_ref()).unwrap();
             sample.add(&record, sealed.as_ref());
         }
 
@@ -120,11 +144,21 @@ fn with(mut span: Span, change: impl FnOnce(&mut Span)) -> Span {
     span
 }
 
+/// The model's answer to the run: no call.
+fn answer(turn: u32) -> Span {
+    with(generate(turn, Hash::ZERO), |s| {
+        (asked(s).tool_calls, asked(s).finish_reason) = (0, FinishReason::Stop);
+    })
+}
+
 fn token(span: &mut Span, slot: u32) {
     let hash = sha256(format!("token {slot}").as_bytes());
     match span {
         Span::OversightSuspend(suspend) => suspend.token_hash = hash,
-        Span::HumanDecision(human) => human.token_hash = hash,
+        Span::HumanDecision(human) => {
+            human.token_hash = hash;
+            human.decision_hash = sha256(format!("decision {slot}").as_bytes());
+        }
         _ => panic!(),
     }
 }
@@ -185,9 +219,9 @@ fn an_honest_run_is_sound() {
 
 type Change = fn(&mut Story);
 
-/// Each rule, and how it is broken without breaking another.
-const BROKEN: &[(Rule, Change)] = &[
-    (Rule::Decided, |s| {
+/// Rules, and how they are broken without breaking another.
+const BROKEN: &[(&[Rule], Change)] = &[
+    (&[Rule::Decided, Rule::CallEnded], |s| {
         s.spans.remove(ALLOWED);
         s.spans.remove(ASKED);
         s.spans.drain(ASKED..RESUME);
@@ -196,16 +230,16 @@ const BROKEN: &[(Rule, Change)] = &[
         // What it answered was told to nobody.
         s.spans.truncate(ASKED + 1);
     }),
-    (Rule::Allowed, |s| {
+    (&[Rule::Allowed], |s| {
         policy(&mut s.spans[ALLOWED]).decision = PolicyDecision::RequiresApproval;
     }),
-    (Rule::Approved, |s| {
+    (&[Rule::Approved], |s| {
         tool(&mut s.spans[EXECUTE]).approval_step = None;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::ApprovedByDecision, |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
+    (&[Rule::ApprovedByDecision], |s| tool(&mut s.spans[EXECUTE]).approval_step = Some(1)),
     // An approval of something else.
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::SameCall, Rule::ApprovedByDecision, Rule::HumanDecided], |s| {
         let other = sha256(b"other arguments");
         let mut allow = s.spans[ALLOWED].clone();
         policy(&mut allow).args_hash = Some(other);
@@ -213,89 +247,104 @@ const BROKEN: &[(Rule, Change)] = &[
         tool(&mut s.spans[EXECUTE]).args_hash = other;
     }),
     // A refusal is no approval.
-    (Rule::ApprovedByDecision, |s| human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject),
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::TakenUpAgain, Rule::ApprovedByDecision, Rule::HumanDecided], |s| {
+        human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject;
+    }),
+    (&[Rule::ApprovedByDecision], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::ApprovedByDecision, |s| {
+    (&[Rule::ApprovedByDecision], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::DoneByStatement;
         s.status = RunStatus::OversightMissing;
     }),
-    (Rule::SameTool, |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
-    (Rule::OnceOnly, |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
-    (Rule::OnceOnly, |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
+    (&[Rule::SameTool], |s| tool(&mut s.spans[EXECUTE]).tool = name("another")),
+    (&[Rule::OnceOnly], |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
+    (&[Rule::OnceOnly], |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
     // Called something else, the second run of a `once` would be one of a tool that may run again; and the first one, too.
-    (Rule::SameEffect, |s| {
+    (&[Rule::SameEffect], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE + 1]).effect = Effect::Idempotent;
     }),
-    (Rule::SameEffect, |s| {
+    (&[Rule::SameEffect], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE]).effect = Effect::Idempotent;
     }),
-    (Rule::ExpiresAhead, |s| {
-        let Span::OversightSuspend(suspend) = &mut s.spans[WAITS + 1] else { panic!() };
-        suspend.expires_at = at(5);
+    (&[Rule::ExpiresAhead, Rule::InTime], |s| {
+        for span in &mut s.spans[WAITS..FIRST_PERSON] {
+            let Span::OversightSuspend(suspend) = span else { panic!() };
+            suspend.expires_at = at(5);
+        }
     }),
-    (Rule::Waiting, |s| s.spans.insert(FIRST_PERSON, generate(7, Hash::ZERO))),
-    (Rule::WaitGrounded, |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
-    (Rule::WaitGrounded, |s| {
-        let Span::OversightSuspend(suspend) = &mut s.spans[WAITS] else { panic!() };
-        suspend.reason = SuspendReason::InDoubt;
+    (&[Rule::Waiting], |s| s.spans.insert(FIRST_PERSON, guardrail(GuardrailOutcome::Passed))),
+    (&[Rule::WaitGrounded], |s| policy(&mut s.spans[ASKED]).decision = PolicyDecision::Allow),
+    (&[Rule::WaitGrounded], |s| {
+        for span in &mut s.spans[WAITS..FIRST_PERSON] {
+            let Span::OversightSuspend(suspend) = span else { panic!() };
+            suspend.reason = SuspendReason::Requested;
+        }
+        // The answer to a question is no approval.
+        s.spans.truncate(RESUME + 1);
+        s.status = RunStatus::Error;
     }),
-    (Rule::TokenOnce, |s| {
+    (&[Rule::TokenOnce], |s| {
         s.spans.insert(RESUME, s.spans[FIRST_PERSON].clone());
         let again = human(&mut s.spans[RESUME]);
-        again.outcome = DecisionOutcome::Voided;
+        (again.outcome, again.decision_hash) = (DecisionOutcome::Voided, sha256(b"another decision"));
+        // Where nobody changed anything.
+        s.spans.truncate(RESUME + 1);
+        s.spans.push(stop());
+        s.status = RunStatus::Cancelled;
     }),
-    (Rule::SameArguments, |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
-    (Rule::NotPrincipal, |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
-    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
-    (Rule::DistinctPeople, |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
-    (Rule::AllSlots, |s| {
+    (&[Rule::SameArguments], |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
+    (&[Rule::NotPrincipal], |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
+    (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
+    (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
+    (&[Rule::AllSlots, Rule::ApprovedByDecision, Rule::HumanDecided], |s| {
         s.spans.remove(FIRST_PERSON);
         let approval = FIRST_PERSON as u64 + 1;
         tool(&mut s.spans[EXECUTE - 1]).approval_step = Some(approval);
     }),
-    (Rule::AllSlots, |s| human(&mut s.spans[FIRST_PERSON]).outcome = DecisionOutcome::Voided),
-    (Rule::EpochGrows, |s| {
+    (&[Rule::AllSlots, Rule::VoidedByChange, Rule::ApprovedByDecision, Rule::HumanDecided], |s| {
+        human(&mut s.spans[FIRST_PERSON]).outcome = DecisionOutcome::Voided;
+    }),
+    (&[Rule::EpochGrows], |s| {
         let Span::RunResume(resume) = &mut s.spans[RESUME] else { panic!() };
         resume.epoch = 0;
     }),
-    (Rule::KnownPolicy, |s| policy(&mut s.spans[ALLOWED]).bundle_hash = sha256(b"another bundle")),
-    (Rule::AfterCancel, |s| {
+    (&[Rule::KnownPolicy], |s| policy(&mut s.spans[ALLOWED]).bundle_hash = sha256(b"another bundle")),
+    (&[Rule::AfterCancel], |s| {
         s.spans.insert(EXECUTE + 1, stop());
         s.status = RunStatus::Cancelled;
     }),
-    (Rule::CompletedAfterStop, |s| s.spans.push(stop())),
-    (Rule::ExpiredWaiting, |s| {
+    (&[Rule::CompletedAfterStop], |s| s.spans.push(stop())),
+    (&[Rule::ExpiredWaiting], |s| {
         s.spans.push(RunCancel { cancelled_by: CancelledBy::Expired }.into());
         s.status = RunStatus::Cancelled;
     }),
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).history_hash = sha256(b"other messages")),
-    (Rule::ToldHistory, |s| asked(&mut s.spans[EXECUTE + 1]).history_hash = sha256(b"other messages")),
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[GENERATE]).history_hash = sha256(b"other messages")),
+    (&[Rule::ToldHistory], |s| asked(&mut s.spans[EXECUTE + 1]).history_hash = sha256(b"other messages")),
     // More calls than have a result.
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 2),
-    // An answer without calls was followed by words of the framework, not by a result.
-    (Rule::ToldHistory, |s| asked(&mut s.spans[GENERATE]).tool_calls = 0),
-    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::Engine))),
-    (Rule::CompletedAfterDenial, |s| s.spans.push(refusal(PolicyReason::StepLimit))),
-    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
-    (Rule::CompletedAfterTrip, |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
-    (Rule::InDoubt, |s| {
+    (&[Rule::ToldHistory, Rule::CallEnded], |s| asked(&mut s.spans[GENERATE]).tool_calls = 2),
+    (&[Rule::CompletedAfterDenial], |s| s.spans.push(refusal(PolicyReason::Engine))),
+    (&[Rule::CompletedAfterDenial], |s| s.spans.push(refusal(PolicyReason::StepLimit))),
+    (&[Rule::CompletedAfterTrip], |s| s.spans.push(guardrail(GuardrailOutcome::Tripped))),
+    (&[Rule::CompletedAfterTrip], |s| s.spans.push(guardrail(GuardrailOutcome::Error))),
+    (&[Rule::InDoubt], |s| {
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::InDoubt;
+        s.spans.truncate(EXECUTE + 1);
         s.status = RunStatus::Cancelled;
     }),
     // What a person approved did not happen, and the model answered by itself.
-    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied),
-    (Rule::HumanDecided, |s| {
+    (&[Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied),
+    (&[Rule::HumanDecided], |s| {
         human(&mut s.spans[SECOND_PERSON]).action = OversightAction::Reject;
         tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::Rejected;
+        s.spans.remove(ALLOWED);
     }),
     // Leave to look is no decision.
-    (Rule::HumanDecided, |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
-    (Rule::HumanDecided, |s| {
+    (&[Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
+    (&[Rule::HumanDecided], |s| {
         s.spans.drain(ASKED..=RESUME);
         policy(&mut s.spans[ASKED]).approval_by_law = false;
         *tool(&mut s.spans[ASKED + 1]) = unapproved();
@@ -327,10 +376,10 @@ fn guardrail(outcome: GuardrailOutcome) -> Span {
 
 #[test]
 fn each_broken_rule_is_found_and_no_other() {
-    for (number, (rule, change)) in BROKEN.iter().enumerate() {
+    for (number, (rules, change)) in BROKEN.iter().enumerate() {
         let mut story = Story::approved();
         change(&mut story);
-        assert_eq!(broken(story), [*rule], "case {number}");
+        assert_eq!(broken(story), *rules, "case {number}");
     }
 }
 
@@ -341,7 +390,7 @@ fn rules_that_stand_together() {
     let mut late = Story::approved();
     let ran = late.spans.remove(EXECUTE);
     late.spans.push(ran);
-    assert_eq!(broken(late), [Rule::Decided]);
+    assert_eq!(broken(late), [Rule::CallEnded, Rule::ApprovedByDecision, Rule::Decided, Rule::HumanDecided]);
     // A decision before the model had said anything is about nothing that it asked for.
     let mut first = Story::approved();
     first.common = Box::new(|common| common.art22 = Art22::None);
@@ -353,26 +402,31 @@ fn rules_that_stand_together() {
     assert!(broken(first).contains(&Rule::Decided));
     let mut unknown = Story::approved();
     token(&mut unknown.spans[SECOND_PERSON], 7);
-    assert_eq!(broken(unknown), [Rule::TokenKnown, Rule::AllSlots]);
+    assert_eq!(
+        broken(unknown),
+        [Rule::TokenKnown, Rule::AllSlots, Rule::ApprovedByDecision, Rule::HumanDecided]
+    );
     // Decided although nobody was asked: before the run waited.
     let mut early = Story::approved();
     early.spans.swap(WAITS, FIRST_PERSON);
     assert!(broken(early).contains(&Rule::TokenKnown));
     let mut halted = Story::approved();
     human(&mut halted.spans[SECOND_PERSON]).action = OversightAction::Halt;
-    assert_eq!(broken(halted), [Rule::ApprovedByDecision, Rule::CompletedAfterStop]);
+    let found = broken(halted);
+    assert!(found.starts_with(&[Rule::AfterEnd]) && found.contains(&Rule::CompletedAfterStop), "{found:?}");
     let mut recovered = Story::approved();
     let Span::RunResume(resume) = &mut recovered.spans[RESUME] else { panic!() };
     resume.cause = ResumeCause::Recovery;
-    assert_eq!(broken(recovered), [Rule::Waiting]);
+    assert!(broken(recovered).starts_with(&[Rule::Waiting, Rule::RecoveryGap]));
 }
 
 #[test]
 fn every_rule_is_broken_somewhere() {
     let elsewhere = [Rule::Readable, Rule::AfterRefusal, Rule::TokenKnown];
+    let elsewhere = [&elsewhere[..], forged::RULES].concat();
     for rule in Rule::ALL {
         assert!(
-            elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken == rule),
+            elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken.contains(rule)),
             "{}",
             rule.as_str()
         );
@@ -386,18 +440,21 @@ fn what_is_allowed_is_not_found() {
     assert_eq!(broken(refused), []);
     for reason in [PolicyReason::UnknownTool, PolicyReason::ArgumentsInvalid] {
         let mut wrong = Story::approved();
-        wrong.spans.insert(GENERATE + 1, refusal(reason));
-        tool(&mut wrong.spans[EXECUTE + 1]).approval_step = Some(SECOND_PERSON as u64 + 2);
+        let refused = with(refusal(reason), |s| policy(s).args_hash = None);
+        wrong.spans.splice(0..0, [generate(0, Hash::ZERO), refused]);
+        tool(&mut wrong.spans[EXECUTE + 2]).approval_step = Some(SECOND_PERSON as u64 + 3);
         assert_eq!(broken(wrong), [], "{reason}");
     }
     let mut doubt = Story::approved();
     tool(&mut doubt.spans[EXECUTE]).outcome = ToolOutcome::InDoubt;
+    doubt.spans.truncate(EXECUTE + 1);
     doubt.status = RunStatus::InDoubt;
     assert_eq!(broken(doubt), []);
     let mut one_refuses = Story::approved();
     human(&mut one_refuses.spans[SECOND_PERSON]).action = OversightAction::Reject;
+    one_refuses.spans.remove(ALLOWED);
     one_refuses.spans.remove(FIRST_PERSON);
-    let step = tool(&mut one_refuses.spans[EXECUTE - 1]);
+    let step = tool(&mut one_refuses.spans[EXECUTE - 2]);
     (step.outcome, step.approval_step) = (ToolOutcome::Rejected, Some(FIRST_PERSON as u64 + 1));
     one_refuses.status = RunStatus::OversightMissing;
     assert_eq!(broken(one_refuses), []);
@@ -408,10 +465,16 @@ fn what_is_allowed_is_not_found() {
     halts.spans.remove(FIRST_PERSON);
     let mut other = suspend(sha256(b"another call"), 0, 1);
     token(&mut other, 7);
+    asked(&mut halts.spans[GENERATE]).tool_calls = 2;
+    let Span::OversightSuspend(waits) = &mut other else { panic!() };
+    waits.call_index = Some(1);
     halts.spans.insert(FIRST_PERSON, other);
-    halts
-        .spans
-        .insert(ASKED, with(evaluate(PolicyDecision::RequiresApproval, sha256(b"another call")), |_| ()));
+    halts.spans.insert(
+        ASKED,
+        with(evaluate(PolicyDecision::RequiresApproval, sha256(b"another call")), |s| {
+            policy(s).call_index = 1
+        }),
+    );
     halts.status = RunStatus::Cancelled;
     assert_eq!(broken(halts), []);
     // A tool that only reads counts where it asks for a person itself.

@@ -33,14 +33,20 @@ struct Answer {
 pub(super) struct Heard {
     /// It says what it must.
     pub(super) holds: bool,
-    /// It is an answer of the model to the run itself: all that was asked for before has its result.
-    pub(super) is_answer: bool,
+    /// It is a request of the run itself to the model: all that was asked for before has its result.
+    pub(super) request: Option<Request>,
+}
+
+/// A request of the run itself.
+pub(super) struct Request {
+    /// How many calls the answer has; `None` where there is no answer.
+    pub(super) calls: Option<u32>,
 }
 
 impl Told {
     /// Takes the next record.
     pub(super) fn take(&mut self, entry: &Entry) -> Heard {
-        let nothing = Heard { holds: true, is_answer: false };
+        let nothing = Heard { holds: true, request: None };
         let root = entry.content.map(|content| content.root);
         match &entry.span {
             Span::AgentInvoke(_) if entry.sequence == 0 => {
@@ -60,7 +66,8 @@ impl Told {
                     self.answer = Some(Answer::new(entry.step_id, asked.tool_calls));
                 }
                 let holds = sent == Some(asked.history_hash);
-                return Heard { holds, is_answer: asked.outcome == ModelOutcome::Ok };
+                let calls = (asked.outcome == ModelOutcome::Ok).then_some(asked.tool_calls);
+                return Heard { holds, request: Some(Request { calls }) };
             }
             Span::PolicyEvaluate(policy) => {
                 if let Some(answer) = &mut self.answer

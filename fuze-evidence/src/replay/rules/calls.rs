@@ -1,0 +1,272 @@
+//! The calls of the model's last answer, and those that their tools made: what was decided about each, and how far it is.
+
+use std::collections::HashMap;
+
+use super::case::Outcome;
+use super::rule::Rule;
+use crate::hash::Hash;
+use crate::span::PolicyEvaluate;
+use crate::vocab::{Effect, PolicyDecision, SuspendReason, ToolOutcome};
+
+/// How far a call is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Decided, and to be run or decided again.
+    Open,
+    /// People are asked about it, or by it.
+    Waiting,
+    /// People changed it: it goes on as a call with other arguments.
+    Changed,
+    /// People refused it, and its end is to be recorded.
+    Refused,
+    /// People said whether it happened, and that is to be recorded.
+    Stated,
+    /// It began, and its end is not known.
+    InDoubt,
+    /// Its time was over, or it panicked: it has an end, and may be decided and run again.
+    Retriable,
+    /// It has its end.
+    Over,
+}
+
+/// One call.
+pub(super) struct Call {
+    /// The tool's number; 0 where decisions named several.
+    pub(super) tool: u32,
+    pub(super) index: u32,
+    /// A tool asked for it, not the model.
+    nested: bool,
+    pub(super) decision: PolicyDecision,
+    pub(super) needs_person: bool,
+    pub(super) approval_by_tool: bool,
+    /// People were to be asked, and have not approved since.
+    unapproved: bool,
+    /// People approved it, or made it of one that they changed.
+    pub(super) approved: bool,
+    /// The last case about it that is decided.
+    pub(super) case: Option<u64>,
+    pub(super) exec_id: Option<Hash>,
+    pub(super) stage: Stage,
+}
+
+/// A call of the model by its place in the answer.
+struct Place {
+    args_hash: Option<Hash>,
+    is_over: bool,
+}
+
+/// The calls since the model answered last.
+#[derive(Default)]
+pub(super) struct Calls {
+    /// The step of the answer, and how many calls it has.
+    answer: Option<(u64, u32)>,
+    calls: HashMap<Hash, Call>,
+    places: HashMap<u32, Place>,
+    /// Calls of tools that people changed, or of the model, by their place and tool: what they become is still to be decided.
+    changed: HashMap<(bool, u32, u32), Hash>,
+    /// Calls that tools of earlier answers made, and that have no end: the tool ran again and did not make them.
+    left: u64,
+}
+
+impl Calls {
+    /// The model has answered: what it had asked for before is over.
+    pub(super) fn answered(&mut self, step: u64, calls: u32) {
+        let left = self.left.saturating_add(self.unended(true));
+        *self = Self { answer: Some((step, calls)), left, ..Self::default() };
+    }
+
+    /// Every call of the answer has its end.
+    pub(super) fn all_ended(&self) -> bool {
+        let ended = |index| self.places.get(&index).is_some_and(|place| place.is_over);
+        self.answer.is_none_or(|(_, calls)| (0..calls).all(ended))
+    }
+
+    fn unended(&self, nested_only: bool) -> u64 {
+        let open = |call: &&Call| {
+            matches!(call.stage, Stage::Open | Stage::Waiting) && (call.nested || !nested_only)
+        };
+        self.calls.values().filter(open).count() as u64
+    }
+
+    /// How many executions may have begun that no record names. Where the model's own calls are over, only those that tools made.
+    pub(super) fn may_have_begun(&self, nested_only: bool) -> u64 {
+        self.left.saturating_add(self.unended(nested_only))
+    }
+
+    pub(super) fn get(&self, args_hash: &Hash) -> Option<&Call> {
+        self.calls.get(args_hash)
+    }
+
+    /// A call that never came before the policy: it is over, and the model is told why.
+    pub(super) fn refused(&mut self, parent: Option<u64>, index: u32) {
+        if self.answer.is_none_or(|(step, calls)| parent != Some(step) || index >= calls) {
+            return;
+        }
+        let place = self.places.entry(index).or_insert(Place { args_hash: None, is_over: false });
+        let changed = |args_hash| self.calls.get(&args_hash).is_some_and(|call| call.stage == Stage::Changed);
+        place.is_over |= place.args_hash.is_none_or(changed);
+    }
+
+    /// Takes a decision of the policy about `args_hash`. Which rule it breaks.
+    pub(super) fn decided(
+        &mut self,
+        args_hash: Hash,
+        parent: Option<u64>,
+        tool: u32,
+        policy: &PolicyEvaluate,
+    ) -> Option<Rule> {
+        let needs_person = policy.approval_by_law || policy.approval_by_policy || policy.approval_by_tool;
+        let asks = policy.decision == PolicyDecision::RequiresApproval;
+        if let Some(call) = self.calls.get_mut(&args_hash) {
+            let broken = match call.stage {
+                Stage::Open => None,
+                Stage::Retriable => {
+                    call.stage = Stage::Open;
+                    if let Some(place) = self.places.get_mut(&call.index).filter(|_| !call.nested) {
+                        place.is_over = false;
+                    }
+                    None
+                }
+                // Nothing is decided while people are asked: another rule's affair.
+                Stage::Waiting => None,
+                Stage::Changed | Stage::Refused | Stage::Stated | Stage::InDoubt | Stage::Over => {
+                    Some(Rule::TakenUpAgain)
+                }
+            };
+            if call.tool != tool || call.index != policy.call_index {
+                call.tool = 0;
+            }
+            call.unapproved |= asks;
+            call.decision = policy.decision;
+            // Once people were to be asked, no later decision does without them.
+            call.needs_person = needs_person || call.unapproved;
+            call.approval_by_tool = policy.approval_by_tool;
+            return broken;
+        }
+        let (step, calls) = self.answer?;
+        let nested = parent != Some(step);
+        if nested {
+            // A tool that makes a call is running.
+            let caller = self.places.get(&policy.call_index).and_then(|place| place.args_hash);
+            let caller = caller.and_then(|caller| self.calls.get(&caller))?;
+            if caller.stage != Stage::Open || caller.decision != PolicyDecision::Allow {
+                return None;
+            }
+        } else if policy.call_index >= calls {
+            return None;
+        }
+        let before = self.changed.remove(&(nested, policy.call_index, tool));
+        let case = before.and_then(|before| self.calls.get(&before)).and_then(|before| before.case);
+        let mut broken = None;
+        if !nested {
+            let place = Place { args_hash: Some(args_hash), is_over: false };
+            if self.places.insert(policy.call_index, place).is_some() && before.is_none() {
+                broken = Some(Rule::SameCall);
+            }
+        }
+        let call = Call {
+            tool,
+            index: policy.call_index,
+            nested,
+            decision: policy.decision,
+            needs_person,
+            approval_by_tool: policy.approval_by_tool,
+            unapproved: asks,
+            approved: before.is_some(),
+            case,
+            exec_id: None,
+            stage: Stage::Open,
+        };
+        self.calls.insert(args_hash, call);
+        broken
+    }
+
+    /// Takes a case. Whether something asks for it.
+    pub(super) fn waits(
+        &mut self,
+        args_hash: Hash,
+        tool: u32,
+        index: Option<u32>,
+        reason: SuspendReason,
+    ) -> bool {
+        let Some(call) = self.calls.get_mut(&args_hash) else { return false };
+        let asked = match reason {
+            SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law => {
+                call.stage == Stage::Open && call.decision == PolicyDecision::RequiresApproval
+            }
+            // The tool that asks is running.
+            SuspendReason::Requested => call.stage == Stage::Open && call.decision == PolicyDecision::Allow,
+            SuspendReason::InDoubt => call.stage == Stage::InDoubt,
+        };
+        let same = tool != 0 && call.tool == tool && index == Some(call.index);
+        if call.stage == Stage::Open {
+            call.stage = Stage::Waiting;
+        }
+        match reason {
+            // Who approved it before approved it for nothing.
+            SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law => {
+                (call.case, call.approved) = (None, false);
+            }
+            SuspendReason::Requested => {}
+            SuspendReason::InDoubt => call.case = None,
+        }
+        asked && same
+    }
+
+    /// People have decided the case of this number.
+    pub(super) fn resolved(&mut self, args_hash: Hash, number: u64, outcome: Outcome) {
+        let Some(call) = self.calls.get_mut(&args_hash) else { return };
+        let (stage, stands) = match outcome {
+            Outcome::Approved => {
+                (call.unapproved, call.approved) = (false, true);
+                (Stage::Open, true)
+            }
+            Outcome::Modified => {
+                self.changed.insert((call.nested, call.index, call.tool), args_hash);
+                (Stage::Changed, true)
+            }
+            Outcome::Rejected => (Stage::Refused, true),
+            Outcome::Done | Outcome::NotDone => (Stage::Stated, true),
+            Outcome::Answered => (Stage::Open, false),
+            // The run ends, or goes on against another rule.
+            Outcome::Halted | Outcome::Open | Outcome::Disagreed if call.stage == Stage::InDoubt => {
+                (Stage::InDoubt, true)
+            }
+            Outcome::Halted | Outcome::Open | Outcome::Disagreed => (Stage::Open, true),
+        };
+        call.stage = stage;
+        if stands {
+            call.case = Some(number);
+        }
+    }
+
+    /// A call comes to an end, under `exec_id`. Whether it could.
+    pub(super) fn ends(&mut self, args_hash: Hash, exec_id: Hash, effect: Effect, end: ToolOutcome) -> bool {
+        let Some(call) = self.calls.get_mut(&args_hash) else { return true };
+        let same = *call.exec_id.get_or_insert(exec_id) == exec_id;
+        let (from, to) = match end {
+            ToolOutcome::Ok
+            | ToolOutcome::Error
+            | ToolOutcome::NotApplied
+            | ToolOutcome::OutputInvalid
+            | ToolOutcome::Cancelled
+            | ToolOutcome::CancellationTruncated => (Stage::Open, Stage::Over),
+            ToolOutcome::Timeout | ToolOutcome::Panicked => match effect {
+                Effect::Once => (Stage::Open, Stage::Over),
+                Effect::Read | Effect::Idempotent => (Stage::Open, Stage::Retriable),
+            },
+            ToolOutcome::InDoubt => (Stage::Open, Stage::InDoubt),
+            ToolOutcome::Rejected => (Stage::Refused, Stage::Over),
+            ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => (Stage::Stated, Stage::Over),
+            // No loop says so: it is no end.
+            ToolOutcome::NotRun => return same,
+        };
+        let could = call.stage == from;
+        call.stage = to;
+        let (nested, index) = (call.nested, call.index);
+        if !nested && let Some(place) = self.places.get_mut(&index) {
+            place.is_over = place.args_hash == Some(args_hash) && to != Stage::InDoubt;
+        }
+        same && could
+    }
+}

@@ -1,0 +1,97 @@
+//! Waiting for people, what they say, and taking the run up again.
+
+use super::case::{Case, Outcome, Wait};
+use super::rule::Rule;
+use super::{Ends, Rules};
+use crate::record::Entry;
+use crate::span::{HumanDecision, OversightSuspend, RunResume, Span};
+use crate::vocab::ResumeCause;
+
+impl Rules {
+    pub(super) fn suspend(&mut self, entry: &Entry, suspend: &OversightSuspend) {
+        let ahead = self.ended.is_none_or(|ended| suspend.expires_at >= ended);
+        self.rule(ahead, entry, Rule::ExpiresAhead);
+        // Its arguments name the case. What waits for no call waits for nothing that was asked for.
+        let args_hash = suspend.args_hash.unwrap_or(suspend.token_hash);
+        let wait = self.wait.get_or_insert_default();
+        let is_new = !wait.cases.contains_key(&args_hash);
+        let case = wait.cases.entry(args_hash).or_insert_with(|| Case::new(suspend));
+        let fits = case.slot(suspend) && !wait.is_issued && self.issued.insert(suspend.token_hash);
+        wait.tokens.insert(suspend.token_hash, args_hash);
+        self.rule(fits, entry, Rule::Slots);
+        if is_new {
+            let tool = suspend.tool.as_ref().and_then(|tool| self.tools.get(tool)).copied().unwrap_or(0);
+            let grounded = self.calls.waits(args_hash, tool, suspend.call_index, suspend.reason);
+            self.rule(grounded, entry, Rule::WaitGrounded);
+        }
+    }
+
+    /// Where something else than a token comes, all tokens are there.
+    pub(super) fn issued(&mut self, entry: &Entry) {
+        let Some(wait) = &mut self.wait else { return };
+        if wait.is_issued || matches!(entry.span, Span::OversightSuspend(_)) {
+            return;
+        }
+        wait.is_issued = true;
+        let all = wait.cases.values().all(Case::is_issued);
+        self.rule(all, entry, Rule::Slots);
+    }
+
+    pub(super) fn human(&mut self, entry: &Entry, human: &HumanDecision) {
+        let first = self.answered.insert(human.token_hash);
+        self.rule(first, entry, Rule::TokenOnce);
+        let first = self.decisions.insert(human.decision_hash);
+        self.rule(first, entry, Rule::DecisionOnce);
+        self.rule(self.principal.as_ref() != Some(&human.overseer), entry, Rule::NotPrincipal);
+        let Some((args_hash, case)) = self.wait.as_mut().and_then(|wait| wait.case(human.token_hash)) else {
+            self.rule(false, entry, Rule::TokenKnown);
+            return;
+        };
+        let in_time = entry.started_at <= case.expires_at();
+        let fits = case.fits(human.action);
+        let distinct = !fits || case.decide(entry.step_id, human);
+        self.rule(human.args_hash.unwrap_or(human.token_hash) == args_hash, entry, Rule::SameArguments);
+        self.rule(in_time, entry, Rule::InTime);
+        self.rule(fits, entry, Rule::ActionFits);
+        self.rule(distinct, entry, Rule::DistinctPeople);
+    }
+
+    pub(super) fn resume(&mut self, entry: &Entry, resume: &RunResume) {
+        self.rule(resume.epoch > self.epoch, entry, Rule::EpochGrows);
+        self.epoch = resume.epoch;
+        self.bundle = Some(resume.bundle_hash);
+        let wait = self.wait.take();
+        match resume.cause {
+            ResumeCause::Decision => match wait {
+                Some(wait) => self.resolve(entry, &wait),
+                None => self.rule(false, entry, Rule::AllSlots),
+            },
+            ResumeCause::Recovery => {
+                self.rule(wait.is_none(), entry, Rule::Waiting);
+                self.owes_gap = true;
+                // What had ended the run did not get as far as its end. What a person ended stays so.
+                if self.ends.is_cut_off {
+                    self.ends = Ends { halted: self.ends.halted, ..Ends::default() };
+                }
+            }
+        }
+    }
+
+    /// What people decided, case by case.
+    fn resolve(&mut self, entry: &Entry, wait: &Wait) {
+        let halted = wait.cases.values().any(Case::halts);
+        let outcomes: Vec<_> =
+            wait.cases.iter().map(|(args_hash, case)| (*args_hash, case, case.outcome(halted))).collect();
+        let none = |wanted: Outcome| outcomes.iter().all(|(_, _, outcome)| *outcome != wanted);
+        self.rule(none(Outcome::Open), entry, Rule::AllSlots);
+        self.rule(none(Outcome::Disagreed), entry, Rule::SameAction);
+        let voided = wait.cases.values().all(Case::voids_rightly);
+        self.rule(voided, entry, Rule::VoidedByChange);
+        self.ends.halted |= halted;
+        for (args_hash, case, outcome) in outcomes {
+            self.cases += 1;
+            self.calls.resolved(args_hash, self.cases, outcome);
+            self.decided.extend(case.steps().map(|step| (step, (self.cases, outcome))));
+        }
+    }
+}

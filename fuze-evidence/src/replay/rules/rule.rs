@@ -1,0 +1,134 @@
+//! Every rule by its name, with what is wrong where it is broken and what must hold. Section 17 of the format has the same table.
+
+use std::fmt;
+
+/// A rule that a record breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// The record.
+    pub sequence: u64,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {}: {}", self.sequence, self.rule.describe())
+    }
+}
+
+macro_rules! rules {
+    ($($(#[$meta:meta])* $rule:ident = $wire:literal, $text:literal, $must:literal;)+) => {
+        /// What must hold in every run.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Rule { $($(#[$meta])* #[doc = $text] $rule,)+ }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &'static [Self] = &[$(Self::$rule),+];
+
+            /// A name for machines.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$rule => $wire),+ }
+            }
+
+            /// What is wrong where it is broken.
+            #[must_use]
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$rule => $text),+ }
+            }
+
+            /// What must hold.
+            #[must_use]
+            pub const fn expected(self) -> &'static str {
+                match self { $(Self::$rule => $must),+ }
+            }
+        }
+    };
+}
+
+rules! {
+    Readable = "readable", "the line is no record",
+        "a record";
+    Decided = "decided", "a tool ran and no decision about these arguments stands before it",
+        "a decision of the policy about these arguments, after the model's answer that the call is part of and before the tool runs";
+    Allowed = "allowed", "a tool ran although the last decision about these arguments was not to allow it",
+        "`allow` as the last decision about these arguments before the tool runs";
+    Approved = "approved", "a tool ran that needed a person, and it names none",
+        "the step of a person's decision that approves the call";
+    ApprovedByDecision = "approved_by_decision", "a tool's end rests on a person's decision that is not there, or the decisions of its case come to something else",
+        "a decision in the last case about this very call, and a case that comes to what the tool's end says";
+    SameTool = "same_tool", "a tool ran with arguments that were decided for another tool or another place in the turn",
+        "the tool and the place that the decision about these arguments names";
+    SameCall = "same_call", "a call of the model was decided on with other arguments, and no person had changed it",
+        "one commitment to arguments for each call of an answer, and another one after a `modify`";
+    TakenUpAgain = "taken_up_again", "a call was taken up again although it was over, or people had refused it",
+        "one execution of each call, and nothing about it but its end once people refused it or stated what happened";
+    CallEnded = "call_ended", "the model was asked again, or the run completed, and a call of its answer has no end",
+        "the end of every call before the model is asked again or the run completes: what its tool did, what people said, or why it was refused";
+    OnceOnly = "once_only", "a tool that must not run twice ran twice",
+        "one execution, in one attempt";
+    SameEffect = "same_effect", "an execution says otherwise than before what running it again would do",
+        "the effect that the first record of this execution names";
+    Waiting = "waiting", "the run went on while it waited for people",
+        "nothing but oversight, a resume, a cancel or the close while people are waited for";
+    WaitGrounded = "wait_grounded", "the run waits for people although nothing asked for one",
+        "a call that is open, and a decision before it that asks for a person about this call of this tool, or a doubt";
+    Slots = "slots", "the tokens of a case do not fit together",
+        "one new token for each slot of a case, all with the same tool, place, reason, deadline and number of slots, and all before anybody decides";
+    ExpiresAhead = "expires_ahead", "the time to decide was over before the run began to wait",
+        "an end of the wait that is not before the end of the record before it";
+    TokenKnown = "token_known", "a person decided on a token that the run does not wait for",
+        "a token of an `oversight.suspend` that the run waits for";
+    TokenOnce = "token_once", "one token was decided on twice",
+        "one decision for each token";
+    DecisionOnce = "decision_once", "one signed decision stands in two records",
+        "another decision in each record";
+    InTime = "in_time", "a person's decision was recorded after the time to decide was over",
+        "a decision that is not recorded after `fuze.oversight.expires_at` of its token";
+    ActionFits = "action_fits", "a person's decision does not fit what the run waits for",
+        "`approve`, `modify` or `reject` of a call, `approve` or `reject` of a question, `done` or `not_done` of a doubt, or `halt`";
+    SameArguments = "same_arguments", "a person decided on other arguments than those that wait",
+        "a decision about the arguments that wait";
+    NotPrincipal = "not_principal", "who started the run decided about it",
+        "an overseer other than who started the run";
+    DistinctPeople = "distinct_people", "one person, or one key, filled two slots of a case",
+        "another person with another key in each slot of a case";
+    AllSlots = "all_slots", "the run was resumed and not every slot was decided",
+        "an accepted decision in every slot, one refusal of a case, or a halt";
+    SameAction = "same_action", "the people of one case want different things, and the run was resumed",
+        "the same action in every slot, one refusal, or a halt";
+    VoidedByChange = "voided_by_change", "a decision was set aside although nobody changed the call",
+        "`voided` only beside an accepted `modify` in another slot of the case";
+    EpochGrows = "epoch_grows", "the run was taken up at an epoch that it had before",
+        "a greater epoch than any before";
+    RecoveryGap = "recovery_gap", "the run was taken up after a crash, and does not say that something may be missing",
+        "`run.gap` (`process`) right after `run.resume` (`recovery`)";
+    DriftAcknowledged = "drift_acknowledged", "another model went on with a decision under GDPR Art. 22, and nobody acknowledged it",
+        "`fuze.model.drift_acknowledged`";
+    KnownPolicy = "known_policy", "a decision rests on another policy bundle than the one in force",
+        "the policy bundle of the start or of the last resume";
+    AfterCancel = "after_cancel", "something began after the run was stopped",
+        "nothing after `run.cancel` but the end of what had begun and was cut off, a resume and the close";
+    AfterEnd = "after_end", "something began after a denial, a guardrail or a person's halt had ended the run",
+        "nothing but the end of what had begun, a recovery, a cancel and the close";
+    ExpiredWaiting = "expired_waiting", "the run expired although it did not wait for people",
+        "a run that waits for people when it expires";
+    EndedWaiting = "ended_waiting", "the run ended while it waited for people, and nothing had stopped it",
+        "`run.cancel` before the close, and the status `cancelled` or `in_doubt`";
+    AfterRefusal = "after_refusal", "something happened in a run that was refused",
+        "`run.close` as the second record";
+    ToldHistory = "told_history", "the model was sent other messages than the records before hold",
+        "the hash over the messages that the records before hold";
+    CompletedAfterDenial = "completed_after_denial", "the run completed although a call was denied",
+        "another status than `completed`";
+    CompletedAfterTrip = "completed_after_trip", "the run completed although a guardrail tripped or could not tell",
+        "another status than `completed`";
+    CompletedAfterStop = "completed_after_stop", "the run completed although it was stopped",
+        "another status than `completed`";
+    InDoubt = "in_doubt", "whether a call happened is not known, and the run's end does not say so",
+        "the status `in_doubt`";
+    HumanDecided = "human_decided", "a decision under GDPR Art. 22 completed, and the last call that people decided on was not approved and done",
+        "the status `oversight_missing`, or a person's approval that was carried out";
+}

@@ -1,0 +1,157 @@
+//! Decisions of the policy, and what tools did.
+
+use super::Rules;
+use super::rule::Rule;
+use crate::name::Name;
+use crate::record::Entry;
+use crate::span::{PolicyEvaluate, ToolExecute};
+use crate::vocab::{Effect, PolicyDecision, PolicyReason, ToolOutcome};
+
+impl Rules {
+    /// The number of a tool that is decided about.
+    fn number_of(&mut self, tool: &Name) -> u32 {
+        if let Some(number) = self.tools.get(tool) {
+            return *number;
+        }
+        // A run with more tools than this has no name for the last ones, and is refused where they run.
+        let number = u32::try_from(self.tools.len() + 1).unwrap_or(0);
+        self.tools.insert(tool.clone(), number);
+        number
+    }
+
+    pub(super) fn policy(&mut self, entry: &Entry, policy: &PolicyEvaluate) {
+        self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
+        let tool = policy.tool.as_ref().map_or(0, |tool| self.number_of(tool));
+        if tells_the_model(policy) {
+            self.calls.refused(entry.parent_step_id, policy.call_index);
+        } else if let Some(args_hash) = policy.args_hash {
+            let broken = self.calls.decided(args_hash, entry.parent_step_id, tool, policy);
+            if let Some(rule) = broken {
+                self.rule(false, entry, rule);
+            }
+        }
+        self.ends.denied |= match policy.decision {
+            PolicyDecision::Deny => !tells_the_model(policy),
+            PolicyDecision::Error => true,
+            PolicyDecision::Allow | PolicyDecision::RequiresApproval => false,
+        };
+    }
+
+    pub(super) fn tool(&mut self, entry: &Entry, tool: &ToolExecute) {
+        let before = self.broken();
+        self.bears(entry, tool);
+        // Whoever calls a `once` something else on its second run would be held to nothing.
+        let first = *self.effects.entry(tool.exec_id).or_insert(tool.effect);
+        let once = self.ran_once.contains(&tool.exec_id);
+        self.rule(first == tool.effect && (!once || tool.effect == Effect::Once), entry, Rule::SameEffect);
+        self.answers(tool);
+        if ran(tool.outcome) {
+            self.may_run(entry, tool);
+        }
+        match tool.outcome {
+            ToolOutcome::InDoubt => drop(self.doubts.insert(tool.exec_id)),
+            ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => {
+                self.doubts.remove(&tool.exec_id);
+            }
+            _ => {}
+        }
+        let could = self.calls.ends(tool.args_hash, tool.exec_id, tool.effect, tool.outcome);
+        if self.broken() == before {
+            self.rule(could, entry, Rule::TakenUpAgain);
+        }
+    }
+
+    /// The decisions that the end of a call rests on say what it says.
+    fn bears(&mut self, entry: &Entry, tool: &ToolExecute) {
+        let bears = match tool.approval_step {
+            None => ran(tool.outcome) || tool.outcome == ToolOutcome::NotRun,
+            Some(step) => {
+                let case = self.calls.get(&tool.args_hash).and_then(|call| call.case);
+                self.decided
+                    .get(&step)
+                    .is_some_and(|(number, outcome)| case == Some(*number) && outcome.bears(tool.outcome))
+            }
+        };
+        self.rule(bears, entry, Rule::ApprovedByDecision);
+    }
+
+    fn may_run(&mut self, entry: &Entry, tool: &ToolExecute) {
+        match self.calls.get(&tool.args_hash) {
+            None => self.rule(false, entry, Rule::Decided),
+            Some(call) => {
+                let allowed = call.decision == PolicyDecision::Allow;
+                let named = call.tool != 0
+                    && self.tools.get(&tool.tool) == Some(&call.tool)
+                    && call.index == tool.call_index;
+                // What people approved rests on them when it first runs, whatever the policy says by then.
+                let rests = call.needs_person || (call.approved && call.exec_id.is_none());
+                let approved = !rests || tool.approval_step.is_some();
+                self.rule(allowed, entry, Rule::Allowed);
+                self.rule(named, entry, Rule::SameTool);
+                self.rule(approved, entry, Rule::Approved);
+            }
+        }
+        // That it had begun before a crash is all that is known of it.
+        let begun = self.gaps.remove(&tool.exec_id);
+        if tool.effect == Effect::Once {
+            let first =
+                self.ran_once.insert(tool.exec_id) && (!begun || tool.outcome == ToolOutcome::InDoubt);
+            self.rule(first && tool.attempt == 1, entry, Rule::OnceOnly);
+        }
+    }
+
+    /// Whether people answer for what the run says in the end. What a decision must say to count is another rule's affair.
+    fn answers(&mut self, tool: &ToolExecute) {
+        let call = self.calls.get(&tool.args_hash);
+        let approved = call.is_some_and(|call| call.approved);
+        let theirs = match tool.outcome {
+            ToolOutcome::Rejected => Some(false),
+            _ if !approved => None,
+            // Of a `read` the records do not say whether its declaration always asks, so they never take anything away.
+            outcome if tool.effect == Effect::Read => {
+                let by_tool = call.is_some_and(|call| call.approval_by_tool);
+                (by_tool && outcome == ToolOutcome::Ok).then_some(true)
+            }
+            outcome => Some(matches!(outcome, ToolOutcome::Ok | ToolOutcome::DoneByStatement)),
+        };
+        self.human_decided = theirs.unwrap_or(self.human_decided);
+    }
+}
+
+/// A refusal that does not end the run: the model is told, and may ask for something else.
+fn tells_the_model(policy: &PolicyEvaluate) -> bool {
+    let wrong = match policy.reason {
+        PolicyReason::UnknownTool
+        | PolicyReason::ArgumentsInvalid
+        | PolicyReason::ArgumentsOutOfProfile
+        | PolicyReason::ArgumentsUnstable => true,
+        PolicyReason::Engine
+        | PolicyReason::Law
+        | PolicyReason::Tool
+        | PolicyReason::NotInAgent
+        | PolicyReason::DepthLimit
+        | PolicyReason::StepLimit
+        | PolicyReason::NestedInOnce
+        | PolicyReason::Halted => false,
+    };
+    wrong && policy.decision == PolicyDecision::Deny
+}
+
+/// Whether the tool ran, or began.
+fn ran(outcome: ToolOutcome) -> bool {
+    match outcome {
+        ToolOutcome::Ok
+        | ToolOutcome::Error
+        | ToolOutcome::NotApplied
+        | ToolOutcome::OutputInvalid
+        | ToolOutcome::Panicked
+        | ToolOutcome::Timeout
+        | ToolOutcome::Cancelled
+        | ToolOutcome::CancellationTruncated
+        | ToolOutcome::InDoubt => true,
+        ToolOutcome::DoneByStatement
+        | ToolOutcome::NotDoneByStatement
+        | ToolOutcome::Rejected
+        | ToolOutcome::NotRun => false,
+    }
+}
