@@ -399,7 +399,8 @@ def recorded_decisions(payloads, hashes):
                 "training": said.get("training")}}
         if p["span"] == "tool.execute" and attrs.get("fuze.approval.step") in steps:
             rests = ran.setdefault(steps[attrs["fuze.approval.step"]], set())
-            rests.add((attrs["fuze.tool.exec_id"], attrs["fuze.tool.args_hash"]))
+            rests.add((attrs["fuze.tool.exec_id"], attrs["fuze.tool.args_hash"],
+                       attrs["fuze.tool.outcome"] not in ("rejected", "not_run")))
         if p["span"] == "run.resume":
             segment += 1
             of_run["bundleHash"] = attrs["fuze.policy.bundle_hash"]
@@ -524,7 +525,7 @@ def decision(octets, key, recorded, first, overseers, disclosed):
     check_says(token, of_token["must"], "token")
     check_says(token, of_decision["call"], "token")
     check_says(claims, of_decision["must"], "decision")
-    need({execution for execution, _ in ran} <= {token["callId"]}, "token: callId")
+    need({execution for execution, *_ in ran} <= {token["callId"]}, "token: callId")
     check_obligation(token["obligation"], token["of"])
     need(len(unbase64(token["nonce"])) == 32 and NAME.fullmatch(token["tool"]), "token: nonce or tool")
     who, allowed = claims["overseer"], token["obligation"].get("mayApprove")
@@ -546,8 +547,8 @@ def decision(octets, key, recorded, first, overseers, disclosed):
         need(said == claims[name + "Hash"], f"decision: {name}")
         if "content" in of_decision["record"]:
             hold(value, disclosed(of_decision["record"]["content"]["root"]), "/" + name, "decision")
-        for _, arguments in ran if name == "modifiedArgs" else ():
-            hold(value, disclosed(arguments), "", "modifiedArgs")
+        for arguments in (arguments for _, arguments, it_ran in ran if it_ran and name == "modifiedArgs"):
+            hold(value, disclosed(arguments), "", name)
     return sha(claims_octets)
 
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fuze_evidence::record::Entry;
 use fuze_evidence::span::{AgentInvoke, HumanDecision, OversightSuspend, ToolExecute};
-use fuze_evidence::vocab::{OversightAction, SuspendReason};
+use fuze_evidence::vocab::{OversightAction, SuspendReason, ToolOutcome};
 use fuze_evidence::{Hash, Name, Span, Timestamp};
 
 use super::signed::{Decision, Signed, Token};
@@ -61,8 +61,8 @@ pub(crate) struct Recorded {
     decisions: BTreeMap<Hash, Decided>,
     /// Decisions by their step.
     steps: BTreeMap<u64, Hash>,
-    /// The executions that rest on the decisions of a case, and the arguments that each ran with.
-    ran: BTreeMap<Case, BTreeSet<(Hash, Hash)>>,
+    /// The executions that rest on the decisions of a case, and the arguments that each ran with, if it ran.
+    ran: BTreeMap<Case, BTreeSet<(Hash, Option<Hash>)>>,
 }
 
 /// What the records tell beside a decision that was checked.
@@ -144,7 +144,9 @@ impl Recorded {
         let token =
             decision.and_then(|hash| self.decisions.get(hash)).map(|decided| decided.human.token_hash);
         if let Some(waiting) = token.and_then(|token| self.waiting.get(&token)) {
-            self.ran.entry(waiting.case()).or_default().insert((tool.exec_id, tool.args_hash));
+            let ran = !matches!(tool.outcome, ToolOutcome::Rejected | ToolOutcome::NotRun);
+            let args = ran.then_some(tool.args_hash);
+            self.ran.entry(waiting.case()).or_default().insert((tool.exec_id, args));
         }
     }
 
@@ -180,7 +182,7 @@ impl Recorded {
             purpose: Some(&run.invoke.purpose),
             question: waiting.content,
             content: decided.content,
-            ran_with: ran.iter().filter(|_| modified).map(|(_, args)| *args).collect(),
+            ran_with: ran.iter().filter(|_| modified).filter_map(|(_, args)| *args).collect(),
         })
     }
 }

@@ -253,7 +253,7 @@ fn wait(
     let token_hash = sha256(&signed.0);
     let case = json!({
         "agent": invoke.agent_name, "arguments": arguments, "classification": "personal", "purpose": invoke.purpose,
-        "recorded": recorded, "salt": case_salt, "template": "fuze/case/v1", "toolDescription": "Recommends an applicant.",
+        "recorded": recorded, "salt": case_salt, "template": "fuze/case/v1", "toolDescription": "Recommends somebody.",
     });
     let rationale = Opened {
         json: "\"the dossier holds\"".to_owned(),

@@ -312,6 +312,11 @@ fn what_was_signed_fits_the_run_and_what_was_shown_is_what_ran() {
     let other_words: &dyn Fn(&mut Said) = &|said| modify(said, "19");
     judged(&conspired(&run, &whole, other_words, none), "at `/candidate` than `modifiedArgs`", "modified");
     judged(&conspired(&run, &hidden, other_words, none), "", "modified");
+    // Somebody else refused the call: it did not run with anything.
+    let refused: &dyn Fn(&mut [Value]) = &|values| {
+        of_span(values, "tool.execute")["attrs"]["fuze.tool.outcome"] = json!("rejected");
+    };
+    judged(&conspired(&run, &whole, other_words, refused), "", "refused");
     // The same of what was shown, if the case does not say what it was about.
     let unsaid: &dyn Fn(&mut Said) = &|said| {
         said.case.as_object_mut().unwrap().remove("recorded");
