@@ -7,7 +7,7 @@
 //! partial evaluation, which belong to Cerbos's query planner.
 //!
 //! Where it differs from Cerbos it refuses more: expressions deeper than 100 levels, patterns that compile to more than
-//! 256 KiB, keys of maps other than booleans, numbers and strings, hexadecimal doubles in text. Maps are walked in the order
+//! 256 KiB, values that macros nest deeper than 400 levels, keys of maps other than booleans, numbers and strings, hexadecimal doubles in text. Maps are walked in the order
 //! of their keys, which Cerbos leaves to chance. `cel.bind(x, [], …)` gives a list that stays empty; in cel-go `x + [1]`
 //! changes it.
 
@@ -25,6 +25,7 @@ mod folding;
 mod functions;
 mod lexer;
 mod map;
+mod nesting;
 mod ops;
 mod parser;
 mod program;
@@ -44,5 +45,6 @@ pub(crate) use functions::net::{address, range};
 pub use functions::regexes::Pattern;
 pub use functions::spiffe::{Id as SpiffeId, Matcher as SpiffeMatcher, Spiffe};
 pub use map::{Key, Map};
+pub(crate) use nesting::{DEEPEST, nesting};
 pub use program::Program;
 pub use value::{Duration, Object, ObjectKind, Timestamp, Type, Value};

@@ -6,7 +6,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::{KIND, obligation, rows};
 use crate::cel::{Entry, Expr, Kind, Map, Value};
-use crate::cerbos::closing::{Closing, split, value};
+use crate::cerbos::closing::{Closing, Failure, split, value};
 use crate::cerbos::{Expression, Params, Place, PolicySet, Problem};
 
 /// Conditionals that are looked into, one within the other.
@@ -53,7 +53,7 @@ fn of_expr(expr: &Expr, splits: u32) -> Option<String> {
     if let Some(value) = value(expr) {
         return match value {
             Ok(json) => obligation::read(&json).err().map(|error| error.to_string()),
-            Err(error) => Some(error.to_string()),
+            Err(Failure(why)) => Some(why),
         };
     }
     match split(expr, false) {

@@ -65,16 +65,17 @@ type Cut = (VarId, bool, Seen);
 /// See the module.
 #[derive(Default)]
 pub(super) struct Memo {
-    truths: Vec<BTreeMap<Seen, Truth>>,
+    truths: Vec<BTreeMap<Seen, Option<Truth>>>,
     groups: Vec<HashMap<Cut, Arc<[Group]>>>,
 }
 
 impl Memo {
-    pub(super) fn truth(&self, atom: AtomId, seen: &Seen) -> Option<Truth> {
+    /// What was found of an atom: how it comes out, or that this is not known.
+    pub(super) fn truth(&self, atom: AtomId, seen: &Seen) -> Option<Option<Truth>> {
         self.truths.get(atom.0 as usize)?.get(seen).copied()
     }
 
-    pub(super) fn remember(&mut self, atom: AtomId, seen: Seen, truth: Truth) {
+    pub(super) fn remember(&mut self, atom: AtomId, seen: Seen, truth: Option<Truth>) {
         let at = atom.0 as usize;
         if self.truths.len() <= at {
             self.truths.resize_with(at + 1, BTreeMap::new);

@@ -480,7 +480,7 @@ impl<'p> Model<'p> {
             let cell = self.cell(*cell);
             let truth = |atom: &&Atom| {
                 let free = atom.form != Form::Cells && cell.region;
-                (!free).then(|| Values::of(self, var, cell).truth(atom))
+                (!free).then(|| Values::of(self, var, cell).truth(atom)).flatten()
             };
             atoms.iter().map(truth).collect::<Vec<_>>()
         };

@@ -38,7 +38,7 @@ impl Says {
     }
 }
 
-/// What an output says that looks at nothing; `None` if it looks at something.
+/// What an output says that looks at nothing; `None` if it looks at something, or that is not known.
 pub(super) fn constant(expr: &Expr) -> Option<Says> {
     let said = value(expr)?.ok().and_then(|json| obligation::read(&json).ok());
     Some(said.map_or(Says::Fails, Says::Known))

@@ -348,10 +348,9 @@ impl<'m, 'p> Search<'m, 'p> {
     }
 
     /// How an atom comes out for the values that stand for its cells, also where others of them may come out otherwise. It looks at single
-    /// attributes and the roles, and at nothing else.
-    pub(super) fn truth_of_these(&mut self, id: AtomId) -> Truth {
-        let Some(atom) = self.model.atom(id) else { return Truth::Error };
-        self.comes_out(id, atom, Where { bundle: 0, level: 0 }, false).unwrap_or(Truth::Error)
+    /// attributes and the roles, and at nothing else. `None` where that is not known.
+    pub(super) fn truth_of_these(&mut self, id: AtomId) -> Option<Truth> {
+        self.comes_out(id, self.model.atom(id)?, Where { bundle: 0, level: 0 }, false)
     }
 
     /// How an atom comes out; if `surely`, for all that the cells stand for, and `None` where that is not certain. Where an argument within
@@ -465,7 +464,7 @@ impl<'m, 'p> Search<'m, 'p> {
         }
         let key = self.memo_of(atom, at, looked_at);
         if let Some(truth) = key.as_ref().and_then(|key| self.memo.truth(id, key)) {
-            return Some(truth);
+            return truth;
         }
         self.took(OF_A_VALUE.saturating_add(atom.parts));
         let mut values = Values::default();
@@ -477,7 +476,7 @@ impl<'m, 'p> Search<'m, 'p> {
         if let Some(key) = key {
             self.memo.remember(id, key, truth);
         }
-        Some(truth)
+        truth
     }
 
     fn memo_of(&self, atom: &Atom, at: Where, looked_at: &[(VarId, CellId)]) -> Option<Seen> {

@@ -11,7 +11,7 @@ use super::logic::Truth;
 use super::model::Model;
 use super::vocabulary::{ARGS, ATTRIBUTES, PRINCIPAL, TOOL_NAME};
 use crate::agent_tool::{ACTIONS, KIND};
-use crate::cel::{self, Activation, Budget, Map, Root, Timestamp, Value};
+use crate::cel::{self, Activation, Budget, EvalError, Map, Root, Timestamp, Value};
 use crate::cerbos::{CheckInput, Principal, Resource};
 
 /// Values of attributes and arguments.
@@ -76,13 +76,14 @@ impl Values {
         all.filter_map(|(attribute, value)| Some((attribute.name.to_owned(), value.clone()?))).collect()
     }
 
-    /// What an atom comes to that looks at nothing else.
-    pub(super) fn truth(&self, atom: &Atom) -> Truth {
+    /// What an atom comes to that looks at nothing else; `None` as below.
+    pub(super) fn truth(&self, atom: &Atom) -> Option<Truth> {
         self.truth_in(atom, "", &[])
     }
 
-    /// What an atom comes to in a scope, for somebody with these roles.
-    pub(super) fn truth_in(&self, atom: &Atom, scope: &str, roles: &[Arc<str>]) -> Truth {
+    /// What an atom comes to in a scope, for somebody with these roles; `None` where that is not known: an atom has its variables written
+    /// out at each use, so that it may cost more than a real evaluation, which computes each of them once.
+    pub(super) fn truth_in(&self, atom: &Atom, scope: &str, roles: &[Arc<str>]) -> Option<Truth> {
         let map = |json: JsonMap<String, Json>| -> Arc<Map> {
             match Value::from(Json::Object(json)) {
                 Value::Map(map) => map,
@@ -107,10 +108,11 @@ impl Values {
         let never = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
         let activation = Activation::new(principal, resource, self.now.unwrap_or(never));
         match atom.program.eval(&activation, &mut Budget::default()) {
-            Ok(Value::Bool(true)) => Truth::True,
-            Ok(Value::Bool(false)) => Truth::False,
-            Ok(_) => Truth::Other,
-            Err(_) => Truth::Error,
+            Ok(Value::Bool(true)) => Some(Truth::True),
+            Ok(Value::Bool(false)) => Some(Truth::False),
+            Ok(_) => Some(Truth::Other),
+            Err(EvalError::Failed(_)) => Some(Truth::Error),
+            Err(EvalError::Exhausted(_) | EvalError::NoTime) => None,
         }
     }
 

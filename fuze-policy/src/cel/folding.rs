@@ -10,6 +10,7 @@ use super::budget::Budget;
 use super::error::EvalError;
 use super::eval::{Interpreter, Slot};
 use super::functions::{Function, regexes};
+use super::nesting::{DEEPEST, nesting};
 use super::raw::{Node, Raw};
 use super::value::Value;
 use super::{constants, ops};
@@ -118,6 +119,10 @@ fn constant(expr: &Expr, locals: usize) -> Option<Value> {
 
 /// The value of an expression, if it comes to one without looking at anything.
 fn blindly(expr: &Expr, locals: usize) -> Option<Value> {
+    // Of what is too deep nothing is made: it is refused as a whole.
+    if nesting(expr, &|_| 1) > DEEPEST {
+        return None;
+    }
     let activation = Activation::timeless(Principal::default(), Resource::default());
     let around = || Slot::Failed(EvalError::NO_SUCH_OVERLOAD);
     let locals = std::iter::repeat_with(around).take(locals).collect();

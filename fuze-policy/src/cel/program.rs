@@ -5,6 +5,7 @@ use super::ast::{Expr, Span};
 use super::budget::Budget;
 use super::error::{EvalError, ParseError};
 use super::eval::Interpreter;
+use super::nesting::{DEEPEST, nesting};
 use super::value::Value;
 use super::{check, folding, parser};
 
@@ -39,6 +40,13 @@ impl Program {
     pub fn parse(source: &str) -> Result<Program, ParseError> {
         let node = parser::parse(source)?;
         let (expr, hopeless) = check::check(source, &node)?;
+        if nesting(&expr, &|_| 1) > DEEPEST {
+            let message = format!(
+                "what the variables of macros stand for (`cel.bind`, `map`) is nested deeper than {DEEPEST} levels in the end: put less into one \
+                 another"
+            );
+            return Err(parser::error(source, expr.span.start as usize, message));
+        }
         Ok(Program { expr, hopeless })
     }
 

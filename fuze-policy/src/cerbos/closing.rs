@@ -231,8 +231,12 @@ fn binds(expr: &Expr) -> bool {
     some_part(expr, |kind| matches!(kind, Kind::Fold(_) | Kind::Bind(_) | Kind::OptMap { .. }))
 }
 
-/// The value of an expression that looks at nothing, or why it has none; `None` if it looks at something.
-pub(crate) fn constant(expr: &Expr) -> Option<Result<Value, EvalError>> {
+/// Why an expression has no value, whatever is asked.
+pub(crate) struct Failure(pub(crate) String);
+
+/// The value of an expression that looks at nothing, or why it has none. `None` if it looks at something, or costs more than is worth a
+/// look: with its variables written out it may where the real evaluation, which computes each of them once, does not.
+pub(crate) fn constant(expr: &Expr) -> Option<Result<Value, Failure>> {
     let mut looks = is_of_time(expr);
     expr.visit(&mut |part| looks |= matches!(part.kind, Kind::Path(_)));
     if looks {
@@ -240,12 +244,23 @@ pub(crate) fn constant(expr: &Expr) -> Option<Result<Value, EvalError>> {
     }
     let never = Timestamp { seconds: 0, nanoseconds: 0, offset_seconds: 0 };
     let nobody = Activation::new(Principal::default(), Resource::default(), never);
-    Some(Program::of_part(expr.clone()).eval(&nobody, &mut Budget::default()))
+    known(Program::of_part(expr.clone()).eval(&nobody, &mut Budget::default()))
 }
 
 /// The same as an output writes it.
-pub(crate) fn value(expr: &Expr) -> Option<Result<Json, EvalError>> {
-    Some(constant(expr)?.and_then(|value| value.to_json()))
+pub(crate) fn value(expr: &Expr) -> Option<Result<Json, Failure>> {
+    match constant(expr)? {
+        Ok(value) => known(value.to_json()),
+        Err(failure) => Some(Err(failure)),
+    }
+}
+
+fn known<T>(found: Result<T, EvalError>) -> Option<Result<T, Failure>> {
+    match found {
+        Ok(value) => Some(Ok(value)),
+        Err(error @ EvalError::Failed(_)) => Some(Err(Failure(error.to_string()))),
+        Err(EvalError::Exhausted(_) | EvalError::NoTime) => None,
+    }
 }
 
 /// The first `condition ? then : otherwise` within, brought outside: `a < (c ? x : y)` is `c ? a < x : a < y`. All that stands around it is

@@ -289,13 +289,14 @@ fn alone(id: AtomId, atom: &Atom, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
         return ANY;
     }
     let truth = match ask {
-        Ask::Any => search.truth(id, Where { bundle: 0, level: 0 }),
+        Ask::Any => Some(search.truth(id, Where { bundle: 0, level: 0 })),
         Ask::These => search.truth_of_these(id),
     };
     match truth {
-        Truth::True => TRUE,
-        Truth::False => FALSE,
-        Truth::Error | Truth::Other => FAILS,
+        Some(Truth::True) => TRUE,
+        Some(Truth::False) => FALSE,
+        Some(Truth::Error | Truth::Other) => FAILS,
+        None => ANY,
     }
 }
 

@@ -83,7 +83,8 @@ impl Pattern {
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({})", self.source)
+        // Quoted, as every text within a value is: what two expressions look like tells them apart.
+        write!(f, "Pattern({:?})", self.source)
     }
 }
 

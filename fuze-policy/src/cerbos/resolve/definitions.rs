@@ -8,7 +8,7 @@ use super::super::problem::{Collector, Place};
 use super::super::set::{Expression, Params, Variable};
 use super::super::yaml::{Node, Text};
 use super::expressions::{References, expression};
-use crate::cel::{Map, Value};
+use crate::cel::{DEEPEST, Expr, Map, Root, Value, nesting};
 use crate::cerbos::names;
 
 /// Variables and constants of one policy.
@@ -64,6 +64,8 @@ pub(super) struct Definitions {
     references: BTreeMap<Arc<str>, References>,
     /// Variables, each after those it names.
     order: Vec<Arc<str>>,
+    /// How deep each constant and variable is, with the variables that it names written out.
+    nested: HashMap<(Root, Arc<str>), u32>,
 }
 
 /// What the expressions of a policy do name, directly or through variables.
@@ -105,7 +107,36 @@ impl Definitions {
         }
         all.tell_missing(out);
         all.sort(out);
+        all.tell_deep(out);
         all
+    }
+
+    /// Tells variables that are too deep once those that they name are written out. Each that such a one is named by would be, too: it counts
+    /// as if it named nothing.
+    fn tell_deep(&mut self, out: &mut Collector) {
+        for (name, value) in &self.constants {
+            self.nested.insert((Root::Constants, name.clone()), depth_of(value));
+        }
+        for name in &self.order {
+            let Some(Defined { place, value: Some(read), .. }) = self.variables.get(name) else { continue };
+            let mut nested = self.nesting(read.program.expr());
+            if nested > DEEPEST {
+                out.add(&place.file, place.at, too_deep(&format!("the variable `{name}`")));
+                nested = 1;
+            }
+            self.nested.insert((Root::Variables, name.clone()), nested);
+        }
+    }
+
+    fn nesting(&self, expr: &Expr) -> u32 {
+        nesting(expr, &|path| match path.keys.first() {
+            Some(name) => self.nested.get(&(path.root, name.clone())).copied().unwrap_or(1),
+            // `V.?x` looks for the name while deciding, among those that were computed before.
+            None => {
+                let all = self.nested.iter().filter(|((root, _), _)| *root == path.root);
+                all.map(|(_, nested)| *nested).max().map_or(1, |deepest| deepest + 1)
+            }
+        })
     }
 
     fn tell_missing(&self, out: &mut Collector) {
@@ -189,6 +220,9 @@ impl Definitions {
     pub(super) fn note(&self, usage: &mut Usage, expression: &Expression, out: &mut Collector) {
         let references = References::of(expression.program.expr());
         let Place { file, at } = &expression.place;
+        if self.nesting(expression.program.expr()) > DEEPEST {
+            out.add(file, *at, too_deep("this expression"));
+        }
         for name in &references.constants {
             if !self.constants.contains_key(name) {
                 out.add(file, *at, format!("the constant `{name}` is not defined"));
@@ -210,6 +244,21 @@ impl Definitions {
                 next.extend(references.variables.iter().cloned());
             }
         }
+    }
+}
+
+fn too_deep(what: &str) -> String {
+    format!(
+        "{what} is nested deeper than {DEEPEST} levels, with the variables and constants that it names written out: let fewer variables put \
+         what they name into lists, mappings or further operators"
+    )
+}
+
+fn depth_of(json: &serde_json::Value) -> u32 {
+    match json {
+        serde_json::Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+        serde_json::Value::Object(fields) => 1 + fields.values().map(depth_of).max().unwrap_or(0),
+        _ => 1,
     }
 }
 
