@@ -330,7 +330,7 @@ impl Taken {
                 // What runs is what a person signed, to the octet.
                 if canonical != bytes {
                     return Err(bad(
-                        "they are read otherwise than they are written: write every field in its plain form"
+                        "the tool reads them otherwise than they are written: write every field, as the arguments of the case have it"
                             .into(),
                     ));
                 }
