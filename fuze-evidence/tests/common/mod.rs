@@ -197,7 +197,7 @@ pub(crate) fn execute(args_hash: Hash) -> Span {
 pub(crate) fn suspend(args_hash: Hash, slot: u32, of: u32) -> Span {
     Span::OversightSuspend(OversightSuspend {
         epoch: 1,
-        expires_at: at(1_000_000_000_000),
+        expires_at: at(100_000_000_000_000),
         of,
         reason: SuspendReason::Law,
         slot,
