@@ -161,8 +161,8 @@ const fn misfits(bundle: &Bundle, tools: &[Listed], out: &mut [u8]) -> usize {
             text.all(&["\n", bundle.directory, ": two of the listed tools are called `", tool.facts.name]);
             text.add("`, and a policy could not tell them apart");
         }
-        if let Some(test) = only_otherwise(bundle.tested, &tool.facts) {
-            text.all(&["\n", test.place, ": no test takes the tool `", test.tool, "` as it is declared: "]);
+        if let Some(place) = untested(bundle, &tool.facts) {
+            text.all(&["\n", place, ": no test takes the tool `", tool.facts.name, "` as it is declared: "]);
             text.facts(&tool.facts);
         }
         left = rest;
@@ -191,10 +191,14 @@ const fn find<'t>(tools: &'t [Listed], name: &str) -> Option<&'t Listed> {
     None
 }
 
-/// The first test of a tool, where none takes it as it is declared.
-const fn only_otherwise<'t>(tested: &'t [Tested], facts: &ToolFacts<'_>) -> Option<&'t Tested> {
+/// Where no test takes a tool as it is declared: the place of the first that takes it otherwise, or the directory if none is about it. Of a
+/// set without tests the build has warned.
+const fn untested<'t>(bundle: &'t Bundle, facts: &ToolFacts<'_>) -> Option<&'t str> {
+    if bundle.tested.is_empty() {
+        return None;
+    }
     let mut first = None;
-    let mut left = tested;
+    let mut left = bundle.tested;
     while let [test, rest @ ..] = left {
         if same(test.tool, facts.name) {
             let art9_basis = match facts.art9_basis {
@@ -210,12 +214,15 @@ const fn only_otherwise<'t>(tested: &'t [Tested], facts: &ToolFacts<'_>) -> Opti
                 return None;
             }
             if first.is_none() {
-                first = Some(test);
+                first = Some(test.place);
             }
         }
         left = rest;
     }
-    first
+    match first {
+        None => Some(bundle.directory),
+        found => found,
+    }
 }
 
 const fn same(a: &str, b: &str) -> bool {

@@ -76,6 +76,75 @@ fn everything_that_is_wrong_is_told_a_line_each() {
     assert!(!told.starts_with('\n') && !told.ends_with('\n'));
 }
 
+/// A policy for tools in a scope, which asks for consent where it is below another.
+fn scoped(scope: &str, rules: &[&str]) -> String {
+    let consent = if scope.is_empty() {
+        String::new()
+    } else {
+        format!("scope: {scope}, scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS, ")
+    };
+    let rules: Vec<String> = rules.iter().map(|rule| format!("{{{rule}}}")).collect();
+    format!(
+        "{HEAD}resourcePolicy: {{resource: agent.tool, version: default, {consent}rules: [{}]}}",
+        rules.join(", ")
+    )
+}
+
+/// Each a root and a scope, and whether the scope seems to ask for a person and does not.
+#[test]
+fn a_scope_that_seems_to_ask_for_a_person_does() {
+    const BOTH: &str = "actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: [a]";
+    const ALL: &str = "actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: ['*']";
+    const OTHER: &str = "actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: [b]";
+    const NOT_ALONE: &str = "actions: ['invoke:auto'], effect: EFFECT_DENY, roles: ['*']";
+    const SOME: &str = "actions: ['invoke:auto'], effect: EFFECT_DENY, roles: ['*'], condition: {match: {expr: R.attr.depth > 0}}";
+    for (root, below, is_refused) in [
+        (&[BOTH][..], &[ALLOW][..], true),
+        (&[ALL], &[ALLOW], true),
+        (&[ALLOW, "actions: ['invoke:auto'], effect: EFFECT_ALLOW, roles: ['*']"], &[ALLOW], true),
+        (&[BOTH, SOME], &[ALLOW], true),
+        (&[BOTH], &[ALLOW, NOT_ALONE], false),
+        (&[BOTH], &[BOTH], false),
+        (&[BOTH], &[NOT_ALONE], false),
+        (&[BOTH], &[], false),
+        (&[BOTH, NOT_ALONE], &[ALLOW], false),
+        (&[ALLOW], &[ALLOW], false),
+        // Another role than the one that may alone.
+        (&[ALLOW, OTHER], &[ALLOW], false),
+        (&[BOTH], &[ALLOW, OTHER], true),
+    ] {
+        let (root, below) = (scoped("", root), scoped("acme", below));
+        let told = load(&[("a.yaml", &root), ("b.yaml", &below)], None).err().map(|e| e.to_string());
+        let found = told.as_ref().is_some_and(|told| told.contains("auto-from-above"));
+        assert_eq!(found, is_refused, "{root}\n{below}\n{told:?}");
+        assert_eq!(told.is_some(), is_refused, "{told:?}");
+        // In between a scope that says nothing of it changes nothing.
+        let deeper = below.replace("scope: acme", "scope: acme.hr");
+        let between = scoped("acme", &[]);
+        let three = load(&[("a.yaml", &root), ("b.yaml", &between), ("c.yaml", &deeper)], None);
+        assert_eq!(three.is_err(), is_refused, "{three:?}");
+    }
+    let (root, below) = (scoped("", &[BOTH]), scoped("acme", &[ALLOW]));
+    let manifest = "format: 1\nallow:\n  - {name: auto-from-above, policy: resource.agent.tool.vdefault/acme, because: so, approved_by: x@example.eu, on: 2026-11-02}\n";
+    load(&[("a.yaml", &root), ("b.yaml", &below)], Some(manifest)).unwrap();
+}
+
+/// Who has any role has the derived role: a DENY for it is one for everybody.
+#[test]
+fn a_deny_for_a_derived_role_of_all_is_for_all() {
+    let derived = |parents: &str| {
+        format!("{HEAD}derivedRoles: {{name: d, definitions: [{{name: x, parentRoles: {parents}}}]}}")
+    };
+    let text = format!(
+        "{HEAD}resourcePolicy: {{resource: agent.tool, version: default, importDerivedRoles: [d], rules: [{{{ALLOW}}}, {{actions: [invoke], effect: \
+         EFFECT_DENY, derivedRoles: [x]}}]}}"
+    );
+    let loaded = |parents: &str| load(&[("a.yaml", &text), ("d.yaml", &derived(parents))], None);
+    assert_eq!(decide(&loaded("['*']").unwrap()).unwrap().decision, Decision::Deny);
+    loaded("[b, '*']").unwrap();
+    assert!(loaded("[b]").unwrap_err().to_string().contains("deny-for-some-roles"));
+}
+
 #[test]
 fn the_hash_is_over_names_and_texts() {
     let allow = policy(ALLOW);

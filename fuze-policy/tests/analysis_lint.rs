@@ -471,6 +471,9 @@ fn declarations_are_read_strictly() {
         ("1", "must be a list"),
         ("{\"tools\": 1}", "`tools`"),
         ("{\"tools\": [], \"x\": 1}", "`x`"),
+        ("[]", "neither a tool nor a role"),
+        ("{\"tools\": []}", "neither a tool nor a role"),
+        ("{\"tools\": [], \"roles\": []}", "nobody could ask"),
         ("[{\"classification\": \"public\"}]", "`name`"),
         (
             r#"[{"name": "a", "classification": "secret", "residency": "eu", "effect": "read", "egress": "none"}]"#,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::request::Asked;
-use crate::outcome::{Ended, Problem, Result};
+use crate::outcome::{Ended, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
 
@@ -95,10 +95,13 @@ pub(super) fn run(explain: &Explain, output: &Output) -> Result {
     if let Some(doubt) = asked.doubt() {
         output.say(&format!("note: {doubt}"));
     }
-    let (answer, explanation) =
-        analysis::explain(asked.policies(&engine), &input).map_err(Problem::failed)?;
-    let actions = explanation.actions.iter().map(action).collect();
-    let decided = verdict(&input, &answer);
+    let (actions, decided) = match analysis::explain(asked.policies(&engine), &input) {
+        Ok((answer, explanation)) => {
+            (explanation.actions.iter().map(action).collect(), verdict(&input, &answer))
+        }
+        // A decision that takes too much, for instance, has no steps to show.
+        Err(error) => (Vec::new(), Err(EngineError::Evaluation(error.to_string()))),
+    };
     let (by, obligation) = match &decided {
         Ok(verdict) => {
             let obligation = match &verdict.decision {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cerbos::{Effect, Place, PolicyInfo, PolicyKind, PolicySet, Row, Rule, ScopePermissions, Whom};
+use crate::cerbos::{
+    Effect, Pattern, Place, PolicyInfo, PolicyKind, PolicySet, Row, Rule, ScopePermissions, Whom, parents,
+};
 
 use super::{INVOKE, INVOKE_AUTO, KIND, VERSION};
 
@@ -23,17 +25,20 @@ pub enum Widening {
     ParentRoles,
     /// An output of a conditional ALLOW in a scope with parental consent: it comes when the ALLOW does not hold.
     InvertedOutput,
+    /// A scope's ALLOW of `invoke` that says nothing of `invoke:auto`, which a scope above allows: nobody is asked.
+    AutoFromAbove,
 }
 
 impl Widening {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AutoByGlob,
         Self::DenyForSomeRoles,
         Self::PrincipalAllow,
         Self::OverridesParent,
         Self::ParentRoles,
         Self::InvertedOutput,
+        Self::AutoFromAbove,
     ];
 
     /// The name by which a manifest allows it.
@@ -46,6 +51,7 @@ impl Widening {
             Self::OverridesParent => "overrides-parent",
             Self::ParentRoles => "parent-roles",
             Self::InvertedOutput => "inverted-output",
+            Self::AutoFromAbove => "auto-from-above",
         }
     }
 }
@@ -113,11 +119,21 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
         if policy.kind == PolicyKind::Resource
             && rule.effect == Effect::Deny
             && !for_everybody.contains(&of(rule, row))
+            && !is_derived_from_all(row)
         {
             let message = "a DENY for some roles does not hold for whoever has another role besides; write `roles: [\"*\"]` \
                            and put the roles into the condition"
                 .to_owned();
             add(Widening::DenyForSomeRoles, policy, &rule.place, message);
+        }
+        if let Some(above) = auto_from_above(set, policy, row) {
+            let message = format!(
+                "this ALLOW of `{INVOKE}` does not ask for a person: in the scope `{}` nothing is said of `{INVOKE_AUTO}` for these roles, and \
+                 the rule at {above} allows it; add a rule with a DENY of `{INVOKE_AUTO}` for `roles: [\"*\"]`, or name `{INVOKE_AUTO}` here, \
+                 too, where no person is needed",
+                policy.scope
+            );
+            add(Widening::AutoFromAbove, policy, &rule.place, message);
         }
         let says_something = rule.output.rule_activated.is_some() || rule.output.condition_not_met.is_some();
         if rule.inverted && says_something {
@@ -142,6 +158,82 @@ pub(super) fn find(set: &PolicySet) -> Vec<Finding> {
         }
     }
     found.into_values().collect()
+}
+
+/// Whether a derived role is for whoever has any role.
+fn is_derived_from_all(row: &Row) -> bool {
+    matches!(&row.whom, Whom::DerivedRole { role, .. } if role.parent_roles.iter().any(|parent| &**parent == "*"))
+}
+
+/// Where `invoke:auto` is allowed above a scope whose ALLOW of `invoke` seems to ask for a person, as no rule there is about `invoke:auto`
+/// for the same roles.
+fn auto_from_above<'s>(set: &'s PolicySet, policy: &PolicyInfo, row: &Row) -> Option<&'s Place> {
+    let allows = row.rule.effect == Effect::Allow;
+    let plain =
+        policy.kind == PolicyKind::Resource && &*policy.version == VERSION && !policy.scope.is_empty();
+    if !allows || !plain || !row.action.matches(INVOKE) {
+        return None;
+    }
+    let auto_in = |scope: &str| {
+        let index = set.resources.get(scope).and_then(|versions| versions.get(VERSION));
+        let rows = index.and_then(|index| index.regular.get(KIND)).into_iter().flatten();
+        rows.filter_map(|id| set.row(*id)).filter(|row| row.action.matches(INVOKE_AUTO))
+    };
+    // A role policy denies its role what it does not name.
+    let of_roles = |scope: &str| {
+        let index = set.resources.get(scope).and_then(|versions| versions.get(VERSION));
+        index.into_iter().flat_map(|index| &index.roles).any(|of| match &row.whom {
+            Whom::Role(role) => role.as_str() == &*of.role,
+            Whom::DerivedRole { .. } | Whom::Resource(_) => false,
+        })
+    };
+    if auto_in(&policy.scope).any(|auto| covers(&auto.whom, &row.whom)) || of_roles(&policy.scope) {
+        return None;
+    }
+    for scope in parents(&policy.scope) {
+        let denied = |auto: &Row| {
+            auto.rule.effect == Effect::Deny
+                && auto.rule.condition.is_none()
+                && matches!(&auto.whom, Whom::Role(role) if role.as_str() == "*")
+        };
+        if auto_in(scope).any(denied) || of_roles(scope) {
+            return None;
+        }
+        let allowed = |auto: &&Row| auto.rule.effect == Effect::Allow && overlaps(&auto.whom, &row.whom);
+        if let Some(auto) = auto_in(scope).find(allowed) {
+            return Some(&auto.rule.place);
+        }
+    }
+    None
+}
+
+/// Whether a rule speaks for whoever another speaks for.
+fn covers(one: &Whom, other: &Whom) -> bool {
+    match (one, other) {
+        (Whom::Role(one), _) if one.as_str() == "*" => true,
+        (Whom::Role(one), Whom::Role(other)) => one.as_str() == other.as_str() || one.matches(other.as_str()),
+        (Whom::Role(one), Whom::DerivedRole { parent, .. }) => {
+            one.as_str() == parent.as_str() || one.matches(parent.as_str())
+        }
+        (Whom::DerivedRole { role: one, .. }, Whom::DerivedRole { role: other, .. }) => {
+            one.name == other.name
+        }
+        (Whom::DerivedRole { .. }, Whom::Role(_)) | (Whom::Resource(_), _) | (_, Whom::Resource(_)) => false,
+    }
+}
+
+/// Whether somebody may be meant by both. Of two patterns that is not known, and taken to be so.
+fn overlaps(one: &Whom, other: &Whom) -> bool {
+    let (Some(one), Some(other)) = (role_of(one), role_of(other)) else { return false };
+    let is_pattern = |role: &Pattern| role.as_str().contains(['*', '?', '[', '{']);
+    one.matches(other.as_str()) || other.matches(one.as_str()) || is_pattern(one) && is_pattern(other)
+}
+
+fn role_of(whom: &Whom) -> Option<&Pattern> {
+    match whom {
+        Whom::Role(role) | Whom::DerivedRole { parent: role, .. } => Some(role),
+        Whom::Resource(_) => None,
+    }
 }
 
 /// Whether tools are asked about in this scope.

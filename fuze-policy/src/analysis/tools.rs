@@ -55,6 +55,17 @@ impl Tools {
             }
             _ => return Err("the tools must be a list, or an object of `tools` and `roles`".to_owned()),
         };
+        // With nobody who could ask anything would be proven.
+        if roles.as_ref().is_some_and(Vec::is_empty) {
+            return Err("`roles` names no role, so that nobody could ask: name those that principals can have, or leave `roles` out if that \
+                        is not known"
+                .to_owned());
+        }
+        if tools.is_empty() && roles.is_none() {
+            return Err(
+                "neither a tool nor a role is declared: name some, or give no declarations".to_owned()
+            );
+        }
         let tools = tools.into_iter().map(tool).collect::<Result<Vec<_>, _>>()?;
         let mut names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
         names.sort_unstable();

@@ -38,14 +38,15 @@ pub(super) fn source(directory: &str, checked: &Checked) -> String {
     };
     let mut named = String::new();
     for (tool, place) in &checked.named {
-        let _ = write!(named, "Named {{ tool: {tool:?}, place: {:?} }}, ", shown(place));
+        let _ =
+            write!(named, "::fuze_agent::policy::Named {{ tool: {tool:?}, place: {:?} }}, ", shown(place));
     }
     let mut tested = String::new();
     for fixture in &checked.tested {
         let [classification, art9_basis, residency, effect, egress] = &fixture.facts;
         let _ = write!(
             tested,
-            "Tested {{ tool: {:?}, place: {:?}, classification: {classification:?}, art9_basis: {art9_basis:?}, \
+            "::fuze_agent::policy::Tested {{ tool: {:?}, place: {:?}, classification: {classification:?}, art9_basis: {art9_basis:?}, \
              residency: {residency:?}, effect: {effect:?}, egress: {egress:?} }}, ",
             fixture.tool,
             shown(&fixture.place),
@@ -53,7 +54,7 @@ pub(super) fn source(directory: &str, checked: &Checked) -> String {
     }
     let manifest = checked.manifest.as_ref().map(|source| &source.text);
     format!(
-        "{{\nuse ::fuze_agent::policy::{{Bundle, Named, Tested}};\nBundle {{\ndirectory: {directory:?},\npolicies: &[{}],\n\
+        "{{\n::fuze_agent::policy::Bundle {{\ndirectory: {directory:?},\npolicies: &[{}],\n\
          schemas: &[{}],\nmanifest: {manifest:?},\nhash: {:?},\nflat_form: b\"{}\",\nnamed: &[{named}],\ntested: &[{tested}],\n}}\n}}\n",
         list(&checked.files.policies),
         list(&checked.files.schemas),

@@ -81,9 +81,9 @@ fn what_is_listed_and_tested_as_declared_fits() {
     // Tests may take a tool for what it is not, and be about tools that are not there, as long as one takes it as it is.
     const OTHERWISE: Tested = Tested { classification: "public", ..LOOKUP };
     const ABSENT: Tested = Tested { tool: "absent", ..LOOKUP };
-    assert_eq!(misfits(NAMED, &[OTHERWISE, ABSENT, LOOKUP]), "");
+    assert_eq!(misfits(NAMED, &[OTHERWISE, ABSENT, LOOKUP, RECORD]), "");
     const FITS: BuiltPolicy = {
-        const BUNDLE: &Bundle = &bundle(NAMED, &[LOOKUP]);
+        const BUNDLE: &Bundle = &bundle(NAMED, &[LOOKUP, RECORD]);
         BuiltPolicy::new::<{ BuiltPolicy::length(BUNDLE, TOOLS) }>(BUNDLE, TOOLS)
     };
     assert_eq!(FITS.bundle_hash(), [0; 32]);
@@ -121,11 +121,15 @@ fn two_tools_of_one_name_are_told() {
 #[test]
 fn a_tool_that_no_test_takes_as_it_is_declared_is_told() {
     const ALL: [&[Tested]; 5] = [
-        &[Tested { classification: "personal", ..LOOKUP }],
-        &[Tested { art9_basis: "explicit_consent", ..LOOKUP }],
-        &[Tested { residency: "", ..LOOKUP }],
-        &[Tested { effect: "once", ..LOOKUP }],
-        &[Tested { egress: "any", ..LOOKUP }, Tested { egress: "eu", place: "p_test.yaml:9:5", ..LOOKUP }],
+        &[Tested { classification: "personal", ..LOOKUP }, RECORD],
+        &[Tested { art9_basis: "explicit_consent", ..LOOKUP }, RECORD],
+        &[Tested { residency: "", ..LOOKUP }, RECORD],
+        &[Tested { effect: "once", ..LOOKUP }, RECORD],
+        &[
+            Tested { egress: "any", ..LOOKUP },
+            Tested { egress: "eu", place: "p_test.yaml:9:5", ..LOOKUP },
+            RECORD,
+        ],
     ];
     for tested in ALL {
         assert_eq!(
@@ -138,6 +142,12 @@ fn a_tool_that_no_test_takes_as_it_is_declared_is_told() {
         misfits(&[], &[LOOKUP, Tested { art9_basis: "", ..RECORD }]),
         "\np_test.yaml:3:5: no test takes the tool `record` as it is declared: classification: special_category, art9_basis: \
          explicit_consent, residency: eu, effect: read, egress: none"
+    );
+    // One that no test is about: to take its test out is no way around that.
+    assert_eq!(
+        misfits(&[], &[LOOKUP]),
+        "\np: no test takes the tool `record` as it is declared: classification: special_category, art9_basis: explicit_consent, \
+         residency: eu, effect: read, egress: none"
     );
 }
 

@@ -237,12 +237,85 @@ fn one_line(text: &str) -> String {
 }
 
 fn shown(value: &Value) -> String {
-    let text = match value.to_json() {
-        Ok(json) => json.to_string(),
-        Err(_) => format!("{value:?}"),
-    };
+    let mut text = String::new();
+    write(value, &mut text);
     if text.chars().count() <= LONGEST {
         return text;
     }
     text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+/// As JSON, and what that has no form for as an expression would have it; no further than is shown.
+fn write(value: &Value, out: &mut String) {
+    if out.chars().count() > LONGEST {
+        return;
+    }
+    match value {
+        Value::List(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate().take(LONGEST) {
+                out.push_str(if at == 0 { "" } else { "," });
+                write(item, out);
+            }
+            out.push(']');
+        }
+        Value::Map(map) => {
+            out.push('{');
+            for (at, (key, value)) in map.iter().enumerate().take(LONGEST) {
+                out.push_str(if at == 0 { "" } else { "," });
+                write(&key.to_value(), out);
+                out.push(':');
+                write(value, out);
+            }
+            out.push('}');
+        }
+        Value::Optional(None) => out.push_str("optional.none()"),
+        Value::Optional(Some(value)) => {
+            out.push_str("optional.of(");
+            write(value, out);
+            out.push(')');
+        }
+        Value::String(text) => {
+            let some: String = text.chars().take(LONGEST + 1).collect();
+            out.push_str(&serde_json::Value::from(some).to_string());
+        }
+        other => match other.to_json() {
+            Ok(json) => out.push_str(&json.to_string()),
+            Err(_) => out.push_str(other.type_of().name()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_a_policy_has_them() {
+        let of = |source: &str| {
+            let activation =
+                Activation::timeless(crate::cel::Principal::default(), crate::cel::Resource::default());
+            let value = Program::parse(source).unwrap().eval(&activation, &mut Budget::default());
+            shown(&value.unwrap())
+        };
+        for (source, expected) in [
+            ("500.0", "500.0"),
+            (r#"[1, "a\"b", {"k": [true, null]}]"#, r#"[1,"a\"b",{"k":[true,null]}]"#),
+            ("{1: 2}", "{1:2}"),
+            ("[optional.of(1), optional.none()]", "[optional.of(1),optional.none()]"),
+        ] {
+            assert_eq!(of(source), expected);
+        }
+        for (source, start) in
+            [("[\"a0\"].map(x, [[[x, x]]])", r#"[[[["a0""#), ("\"a\".lowerAscii()", "\"a\"")]
+        {
+            assert!(of(source).starts_with(start), "{source}");
+        }
+        // However deep and long it is.
+        let mut value = Value::from("x".repeat(1000).as_str());
+        for _ in 0..300 {
+            value = Value::List(std::iter::repeat_n(value, 2).collect());
+        }
+        assert_eq!(shown(&value).chars().count(), LONGEST + 1);
+    }
 }

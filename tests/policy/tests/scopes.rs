@@ -1,0 +1,69 @@
+//! What is refused of scopes, and what of derived roles is not, seen on a real Cerbos.
+
+use fuze_agent_policy_tests::pdp::{self, Mode, Pdp};
+use fuze_agent_policy_tests::tools::load;
+use serde_json::{Value, json};
+
+type Policies = Vec<(String, Value)>;
+
+/// Policies for tools of the root and of `acme`, each with these rules.
+fn scoped(root: &Value, acme: &Value) -> Policies {
+    let head = "api.cerbos.dev/v1";
+    let root = json!({"apiVersion": head, "resourcePolicy": {"resource": "agent.tool", "version": "default", "rules": root}});
+    let acme = json!({"apiVersion": head, "resourcePolicy": {"resource": "agent.tool", "version": "default", "scope": "acme",
+        "scopePermissions": "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS", "rules": acme}});
+    vec![("root".to_owned(), root), ("acme".to_owned(), acme)]
+}
+
+/// What Cerbos says to both questions about a tool.
+fn said(policies: &[(String, Value)], scope: &str, roles: &[&str]) -> Option<[String; 2]> {
+    let binary = pdp::binary()?;
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("policies");
+    std::fs::create_dir(&directory).unwrap();
+    for (name, policy) in policies {
+        std::fs::write(directory.join(format!("{name}.json")), policy.to_string()).unwrap();
+    }
+    let pdp = Pdp::start(&binary, &directory, Mode::Strict, scratch.path()).unwrap();
+    let tool = json!({"kind": "agent.tool", "id": "t", "scope": scope, "attr": {"tool_name": "t"}});
+    let resources = [json!({"resource": tool, "actions": ["invoke", "invoke:auto"]})];
+    let answer = pdp.check(&json!({"id": "ann", "roles": roles}), &resources).unwrap();
+    let effect = |action: &str| answer["results"][0]["actions"][action].as_str().unwrap().to_owned();
+    Some([effect("invoke"), effect("invoke:auto")])
+}
+
+#[test]
+fn what_a_scope_does_not_say_the_one_above_does() {
+    let both = json!([{"actions": ["invoke", "invoke:auto"], "effect": "EFFECT_ALLOW", "roles": ["staff"]}]);
+    let alone = json!({"actions": ["invoke"], "effect": "EFFECT_ALLOW", "roles": ["staff"]});
+    let unsaid = scoped(&both, &json!([alone]));
+    let Some(seen) = said(&unsaid, "acme", &["staff"]) else { return };
+    assert_eq!(seen, ["EFFECT_ALLOW", "EFFECT_ALLOW"], "nobody is asked");
+    assert!(load(&unsaid).unwrap_err().to_string().contains("auto-from-above"));
+    // What the refusal says to write.
+    let not_alone = json!({"actions": ["invoke:auto"], "effect": "EFFECT_DENY", "roles": ["*"]});
+    let mended = scoped(&both, &json!([not_alone, alone]));
+    assert_eq!(said(&mended, "acme", &["staff"]).unwrap(), ["EFFECT_ALLOW", "EFFECT_DENY"]);
+    load(&mended).unwrap();
+}
+
+#[test]
+fn a_derived_role_of_all_roles_is_everybodys() {
+    let set = |parents: Value| -> Policies {
+        let head = "api.cerbos.dev/v1";
+        let roles = json!({"apiVersion": head, "derivedRoles": {"name": "d", "definitions": [{"name": "x", "parentRoles": parents}]}});
+        let tools = json!({"apiVersion": head, "resourcePolicy": {"resource": "agent.tool", "version": "default",
+            "importDerivedRoles": ["d"], "rules": [
+                {"actions": ["invoke", "invoke:auto"], "effect": "EFFECT_ALLOW", "roles": ["b"]},
+                {"actions": ["invoke", "invoke:auto"], "effect": "EFFECT_DENY", "derivedRoles": ["x"]}]}});
+        vec![("roles".to_owned(), roles), ("tools".to_owned(), tools)]
+    };
+    let (of_all, of_some) = (set(json!(["*"])), set(json!(["a"])));
+    for roles in [&["a", "b"][..], &["b"], &["b", "z"]] {
+        let Some(seen) = said(&of_all, "", roles) else { return };
+        assert_eq!(seen, ["EFFECT_DENY", "EFFECT_DENY"], "{roles:?}");
+    }
+    load(&of_all).unwrap();
+    assert_eq!(said(&of_some, "", &["a", "b"]).unwrap(), ["EFFECT_ALLOW", "EFFECT_ALLOW"]);
+    assert!(load(&of_some).unwrap_err().to_string().contains("deny-for-some-roles"));
+}
