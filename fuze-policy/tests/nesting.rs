@@ -1,6 +1,12 @@
 //! Nothing that is read from policies is nested so deep that a walk through it needs more stack than a thread has.
 #![cfg(feature = "cerbos")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::fmt::Write as _;
 
