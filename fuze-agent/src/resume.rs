@@ -458,6 +458,10 @@ fn record_decisions(
         header.next_step += 1;
         // Not before the decision, should our clock have been set back since that was looked at.
         let started_at = journal.now().max(verified.claims.decided_at);
+        // Verified in time, and taken up too late: the store's clock may lag behind the one that its records have.
+        if started_at > token.claims().expires_at {
+            return Err(crate::store::ClaimError::Expired(token.hash()).into());
+        }
         let step = crate::driver::journal::Step { id, parent: Some(0), started_at };
         let mut said = json!({ "rationale": verified.rationale });
         match (&verified.action, said.as_object_mut()) {

@@ -172,6 +172,20 @@ async fn the_stores_clock_says_what_is_late() {
 }
 
 #[tokio::test]
+async fn a_decision_is_not_recorded_after_its_time_by_the_clock_of_the_records() {
+    let (case, clock) = (Case::new(), SetClock::now_ish());
+    let store = Arc::new(case.desk.store.clone());
+    let deployment = case.on(store).clock(Arc::new(clock.clone())).build().unwrap();
+    let waiting = case.waiting(&deployment).await;
+    let (id, in_time) = (waiting.run_id(), case.resumable(waiting));
+    clock.advance_seconds(LATE);
+    // By the store's clock there is time left.
+    let refused = case.resume(&deployment, in_time).await.unwrap_err();
+    assert!(matches!(refused, RunError::Claim(ClaimError::Expired(_))), "{refused}");
+    assert!(case.deployment().suspended(id).await.is_ok());
+}
+
+#[tokio::test]
 async fn one_case_whose_time_is_over_ends_the_run() {
     let case = Case::new();
     let store = Arc::new(case.desk.store.clone());
