@@ -461,7 +461,7 @@ fn what_a_migration_would_widen_is_left_as_it_is() {
          actions: [{action: \"invoke:auto\", effect: EFFECT_ALLOW}]}\n",
     )
     .unwrap();
-    let called = json(&fuze(&["policy", "migrate", "--json", text(set.path())], 0));
+    let called = json(&fuze(&["policy", "migrate", "--json", text(set.path())], 1));
     assert_eq!(
         (&called["toDecide"][0]["file"], &called["toDecide"][0]["line"]),
         (&value!("album.yaml"), &value!(6))

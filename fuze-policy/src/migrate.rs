@@ -2,7 +2,8 @@
 //!
 //! The rewriting is of the text, so that comments and layout stay. A rule that asked for approval of `invoke` on a tool becomes an ALLOW of
 //! `invoke` alone. Any other rule with that effect, of another kind, another action or a pattern, would become wider: it is named, and
-//! nothing of the set is rewritten. What the rewritten rules come to rests on the rest of the set, so that every rule of it is named which
+//! nothing of the set is rewritten. In a scope below another a DENY of `invoke:auto` is put beside it, because there what is left out is what the
+//! scope above says. What the rewritten rules come to rests on the rest of the set, so that every rule of it is named which
 //! allowed `invoke` outright, or allows `invoke:auto` and so takes an approval away: what those meant their author has to say.
 
 use std::collections::BTreeSet;
@@ -14,6 +15,9 @@ use crate::cerbos::{Glob, Pattern, Place, Position, Problem, Source};
 
 const THIRD: &str = "EFFECT_REQUIRES_APPROVAL";
 const ALLOW: &str = "EFFECT_ALLOW";
+
+/// What is put into the policy of a scope.
+const NOT_ALONE: &str = r#"{"actions": ["invoke:auto"], "effect": "EFFECT_DENY", "roles": ["*"]}"#;
 
 /// What became of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +47,14 @@ pub fn migrate(sources: &[Source]) -> Result<Migrated, Vec<Problem>> {
             }
         };
         let mut found = Found { file: Arc::clone(&source.path), ..Found::default() };
-        documents.iter().for_each(|document| found.look(document, None));
+        for document in &documents {
+            found.below = below(document);
+            found.look(document, None);
+        }
         if !found.effects.is_empty() {
             let text = found.rewrite(&source.text);
             done.files.push(Source { path: Arc::clone(&source.path), text });
+            found.move_places();
         }
         let place = |at: &Position| Place { file: Arc::clone(&source.path), at: *at };
         done.rewritten.extend(found.effects.iter().map(place));
@@ -72,6 +80,20 @@ struct Found {
     /// Rules whose meaning rests on what is rewritten.
     told: Vec<Problem>,
     problems: Vec<Problem>,
+    /// The first rule of the policy that is looked at, if it is in a scope below another.
+    below: Option<Position>,
+    /// Such rules, before which a DENY of `invoke:auto` goes.
+    denied: BTreeSet<Position>,
+    /// Where one was put: before the line, or within it.
+    added: Vec<(Position, Put)>,
+}
+
+/// The first rule of the policy of a document that is in a scope below another.
+fn below(document: &Node) -> Option<Position> {
+    let body = &document.entry("resourcePolicy").or_else(|| document.entry("resource_policy"))?.value;
+    let scope = body.entry("scope").and_then(|entry| text(&entry.value))?;
+    let Value::List(rules) = &body.entry("rules")?.value.value else { return None };
+    (!scope.value.is_empty()).then(|| rules.first().map(|rule| rule.at))?
 }
 
 impl Found {
@@ -113,6 +135,7 @@ impl Found {
     /// The third effect means an ALLOW of `invoke` on a tool, and of nothing else.
     fn third(&mut self, effect: Position, about: Option<&Text>, actions: &[&Text]) {
         self.effects.insert(effect);
+        self.denied.extend(self.below);
         match about {
             Some(about) if &*about.value == KIND => {}
             Some(about) => {
@@ -166,6 +189,39 @@ impl Found {
         self.problems.push(Problem { place: Place { file: Arc::clone(&self.file), at }, message });
     }
 
+    /// In a scope what is not said of `invoke:auto` the scope above says, so that leaving it out asks nobody.
+    fn deny_alone(&mut self, lines: &mut Vec<String>) {
+        for at in std::mem::take(&mut self.denied).into_iter().rev() {
+            match insert(lines, at) {
+                Some(put) => {
+                    self.added.push((at, put));
+                    self.tell(at, ADDED);
+                }
+                None => self.problem(
+                    at,
+                    format!("put the rule `{NOT_ALONE}` before this one by hand: what a scope does not say of `{INVOKE_AUTO}`, the one above does"),
+                ),
+            }
+        }
+    }
+
+    /// Places as they are now.
+    fn move_places(&mut self) {
+        let added = &self.added;
+        let moved = |at: Position| {
+            added.iter().fold(at, |now, (before, put)| match put {
+                Put::Line if before.line <= at.line => Position { line: now.line.saturating_add(1), ..now },
+                Put::Within(columns) if before.line == at.line && before.column <= at.column => {
+                    Position { column: now.column.saturating_add(*columns), ..now }
+                }
+                Put::Line | Put::Within(_) => now,
+            })
+        };
+        self.effects = self.effects.iter().map(|at| moved(*at)).collect();
+        self.told.iter_mut().for_each(|told| told.place.at = moved(told.place.at));
+        self.told.sort();
+    }
+
     fn rewrite(&mut self, text: &str) -> String {
         let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
         // Of two in one line the first would move the second.
@@ -176,7 +232,44 @@ impl Found {
                 self.problem(at, message);
             }
         }
+        self.deny_alone(&mut lines);
         lines.join("\n")
+    }
+}
+
+const ADDED: &str = "a DENY of `invoke:auto` stands before this rule now, since what a scope does not say of it, the one above does: in this scope no \
+    call runs without a person; give it a condition where that is more than was meant";
+
+/// How something was put into a text.
+#[derive(Clone, Copy)]
+enum Put {
+    /// As a line of its own.
+    Line,
+    /// Into a line, with so many characters.
+    Within(u32),
+}
+
+/// Puts the DENY before the first rule of a list. `None` where it is not certain what stands there.
+fn insert(lines: &mut Vec<String>, at: Position) -> Option<Put> {
+    let number = usize::try_from(at.line).ok()?.checked_sub(1)?;
+    let line = lines.get(number)?;
+    let before = usize::try_from(at.column).unwrap_or(1).saturating_sub(1);
+    let start = line.char_indices().nth(before)?.0;
+    let (head, rest) = line.split_at_checked(start)?;
+    let indented = head.trim_end().strip_suffix('-');
+    match indented {
+        Some(spaces) if spaces.trim().is_empty() && !head.contains('\t') => {
+            let end = if line.ends_with('\r') { "\r" } else { "" };
+            lines.insert(number, format!("{head}{NOT_ALONE}{end}"));
+            Some(Put::Line)
+        }
+        None if rest.starts_with('{') => {
+            let put = format!("{NOT_ALONE}, ");
+            let line = format!("{head}{put}{rest}");
+            *lines.get_mut(number)? = line;
+            Some(Put::Within(u32::try_from(put.len()).ok()?))
+        }
+        _ => None,
     }
 }
 

@@ -61,7 +61,8 @@ pub(super) fn run(migration: &Migrate, output: &Output) -> Result {
         Err(problems) => done.problems = Mend::all(&problems),
     }
     output.data(&done, || text(&done))?;
-    Ok(if done.problems.is_empty() { Ended::Well } else { Ended::Failed })
+    let is_done = done.problems.is_empty() && done.to_decide.is_empty();
+    Ok(if is_done { Ended::Well } else { Ended::Failed })
 }
 
 fn text(done: &Migrated) -> String {

@@ -96,6 +96,57 @@ fn what_takes_an_approval_away_is_named_wherever_it_stands() {
     }
 }
 
+/// In a scope what is left out is what the scope above says: there `invoke:auto` is denied, however the rules are written down.
+#[test]
+fn in_a_scope_a_person_is_asked_for() {
+    let rule = "actions: [invoke], effect: EFFECT_REQUIRES_APPROVAL, roles: [a]";
+    let auto = "actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: [a]";
+    let head = |scope: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n{scope}  rules:\n"
+        )
+    };
+    let scope = "  scope: acme\n  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS\n";
+    let root = Source::new("root.yaml", &format!("{}    - {{{auto}}}\n", head("")));
+    let block = format!(
+        "    - name: x\n      {}\n",
+        rule.replace(", effect", "\n      effect").replace(", roles", "\n      roles")
+    );
+    for (rules, effect) in [
+        (block.clone(), "acme.yaml:11:15"),
+        (block.replace('\n', "\r\n"), "acme.yaml:11:15"),
+        (format!("    - {{{rule}}}\n"), "acme.yaml:9:35"),
+        (format!("    [{{{rule}}}]\n"), "acme.yaml:8:105"),
+        (format!("    # first\n    - {{{rule}}}\n"), "acme.yaml:10:35"),
+    ] {
+        let acme = Source::new("acme.yaml", &format!("{}{rules}", head(scope)));
+        let done = migrate(&[root.clone(), acme]).unwrap();
+        assert_eq!(
+            done.rewritten.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [effect],
+            "{}",
+            done.files[0].text
+        );
+        let told = |part: &str| done.to_decide.iter().any(|told| told.message.contains(part));
+        assert!(told("stands before this rule now") && told("nobody is asked"), "{:?}", done.to_decide);
+        let files = crate::cerbos::Files {
+            policies: vec![root.clone(), done.files[0].clone()],
+            ..Default::default()
+        };
+        let engine = crate::agent_tool::Cerbos::new(&files, None)
+            .unwrap_or_else(|why| panic!("{why}\n{}", files.policies[1].text));
+        let proof = crate::analysis::prove(engine.set(), &crate::analysis::Property::never_auto("public"));
+        let case = proof.counterexample().map(ToString::to_string).unwrap_or_default();
+        assert!(!case.contains("acme"), "{case}");
+        // Once is enough.
+        assert!(migrate(&files.policies).unwrap().rewritten.is_empty());
+    }
+    // Also before a rule that is called something.
+    let anchored = format!("{}    - &r {{{rule}}}\n", head(scope));
+    let done = migrate(&[root, Source::new("acme.yaml", &anchored)]).unwrap();
+    assert!(done.files[0].text.contains(&format!("    - {NOT_ALONE}\n    - &r ")), "{}", done.files[0].text);
+}
+
 /// An ALLOW there would be wider than the approval was: nothing of the set is rewritten.
 #[test]
 fn what_would_become_wider_is_left_and_named() {

@@ -300,9 +300,9 @@ mod tests {
         };
         for (source, expected) in [
             ("500.0", "500.0"),
-            (r#"[1, "a\"b", {"k": [true, null]}]"#, r#"[1,"a\"b",{"k":[true,null]}]"#),
-            ("{1: 2}", "{1:2}"),
-            ("[optional.of(1), optional.none()]", "[optional.of(1),optional.none()]"),
+            (r#"[1, "a\"b", {"k": [true, null]}]"#, r#"[1.0,"a\"b",{"k":[true,null]}]"#),
+            ("{1: 2}", "{1.0:2.0}"),
+            ("[optional.of(1), optional.none()]", "[optional.of(1.0),optional.none()]"),
         ] {
             assert_eq!(of(source), expected);
         }

@@ -237,7 +237,11 @@ fn role_policy(mut fields: Fields<'_>, out: &mut Collector) -> Option<RolePolicy
     };
     fields.take("version");
     let scope = scope(&mut fields, out);
-    scope_permissions(&mut fields, out);
+    let at = fields.key_at("scopePermissions");
+    if scope_permissions(&mut fields, out) == Some(ScopePermissions::OverrideParent) {
+        let message = "a role policy overrides no parent, and Cerbos refuses to read one that says so: take `scopePermissions` out";
+        fields.refuse(at, message, out);
+    }
     let parent_roles = fields.texts("parentRoles", out);
     let file = fields.file.clone();
     let rules = list_of(&mut fields, "rules", out, |node, out| {

@@ -31,6 +31,38 @@ fn a_sound_policy_has_no_problem() {
     check(&format!("---\n# nothing\n---\n{}", policy("", RULE)), &[]);
 }
 
+/// A file that holds nothing is none; one that holds `null` is refused, as Cerbos does.
+#[test]
+fn null_is_no_policy() {
+    for text in ["null\n", "~\n", "---\nnull\n", "...\n", "null", &format!("{}---\nnull\n", policy("", RULE))]
+    {
+        for name in ["q.yaml", "q.json"] {
+            assert!(
+                !problems_of(&[("p.yaml", &policy("", RULE).replace("expense", "other")), (name, text)])
+                    .is_empty(),
+                "{text}"
+            );
+        }
+    }
+    for text in ["", "  \n", "# x\n", &format!("{}---\n# x\n", policy("", RULE))] {
+        check(text, &[]);
+    }
+    check("null\n", &["p.yaml:1:1: expected a policy as a mapping, found nothing"]);
+}
+
+#[test]
+fn a_role_policy_overrides_no_parent() {
+    let text = |permissions: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: r\n  scopePermissions: {permissions}\n  rules: [{{resource: a, allowActions: [x]}}]\n"
+        )
+    };
+    let refused = "p.yaml:4:3: a role policy overrides no parent, and Cerbos refuses to read one that says so: take `scopePermissions` out";
+    check(&text("SCOPE_PERMISSIONS_OVERRIDE_PARENT"), &[refused]);
+    check(&text("SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS"), &[]);
+    check(&text("SCOPE_PERMISSIONS_UNSPECIFIED"), &[]);
+}
+
 #[test]
 fn what_a_policy_is() {
     check("- a\n", &["p.yaml:1:1: expected a policy as a mapping, found a list"]);

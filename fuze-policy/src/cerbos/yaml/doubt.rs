@@ -74,6 +74,14 @@ impl Doubts {
         }
     }
 
+    /// Whether `null` is written there, in any of its ways.
+    pub(super) fn has_null_at(&self, index: usize) -> bool {
+        let rest = self.chars.get(index..).unwrap_or_default();
+        ["null", "Null", "NULL", "~"]
+            .iter()
+            .any(|null| rest.iter().copied().take(null.len()).eq(null.chars()))
+    }
+
     /// Looks at what an event stands for, and at what stands before it. Whether it is a block that ends with blanks, which Cerbos may
     /// drop; that matters to a text, and to an expression it does not.
     pub(super) fn event(&mut self, event: &Event<'_>, span: &Span) -> Result<bool, Doubt> {

@@ -82,13 +82,19 @@ fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<No
         open: Vec::new(),
         anchors: HashMap::new(),
         documents: Vec::new(),
+        is_written: false,
     };
+    if text.lines().next().is_some_and(|line| line.trim_end() == "...") {
+        let message = "a file that begins with `...` is none to Cerbos: take the line out";
+        return Err(Stop::Refused(Position::START, message.to_owned()));
+    }
     let mut doubts = Doubts::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(Stop::NotYaml)?;
         builder.untagged(&event, &span).map_err(|(at, message)| Stop::Refused(at, message))?;
         let ragged =
             doubts.event(&event, &span).map_err(|(index, message)| Stop::Doubtful(index, message))?;
+        builder.is_written = doubts.has_null_at(span.start.index());
         builder.event(event, span, ragged).map_err(|(at, message)| Stop::Refused(at, message))?;
     }
     Ok(builder.documents)
@@ -141,6 +147,8 @@ struct Builder<'o> {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, Measure)>,
     documents: Vec<Node>,
+    /// Whether a `null` stands in the text that comes next.
+    is_written: bool,
 }
 
 impl Builder<'_> {
@@ -170,6 +178,11 @@ impl Builder<'_> {
                 };
                 let node = Node { at, value };
                 self.count(at, 1)?;
+                // What is empty is no document; a `null` that somebody wrote is one, and no policy.
+                if self.open.is_empty() && node.value == Value::Null && self.is_written {
+                    self.documents.push(node);
+                    return Ok(());
+                }
                 self.finished(node, anchor, Measure::LEAF)
             }
             Event::Alias(anchor) => {
