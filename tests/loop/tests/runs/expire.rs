@@ -177,7 +177,9 @@ async fn a_decision_is_not_recorded_after_its_time_by_the_clock_of_the_records()
     let store = Arc::new(case.desk.store.clone());
     let deployment = case.on(store).clock(Arc::new(clock.clone())).build().unwrap();
     let waiting = case.waiting(&deployment).await;
-    let (id, in_time) = (waiting.run_id(), case.resumable(waiting));
+    let (id, now) = (waiting.run_id(), fuze_agent::deployment::Clock::now(&clock));
+    let signed = case.anna.decides_at(&waiting.cases()[0], &Action::Approve, now, vec![]);
+    let in_time = waiting.verify(&[signed]).unwrap();
     clock.advance_seconds(LATE);
     // By the store's clock there is time left.
     let refused = case.resume(&deployment, in_time).await.unwrap_err();
