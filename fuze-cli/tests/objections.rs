@@ -64,7 +64,7 @@ fn a_signed_run_in_which_a_denied_tool_ran_is_not_valid_anywhere() {
         let good = &failure["lastGood"];
         assert_eq!(good, &json!({"sequence": ran - 1, "hash": records[ran - 1]["hash"]}), "{said}");
         let rules: Vec<_> = said["findings"].as_array().unwrap().iter().map(|found| &found["rule"]).collect();
-        assert_eq!(rules, ["allowed", "completed_after_denial"], "{said}");
+        assert_eq!(rules, ["allowed", "after_end", "after_end", "completed_after_denial"], "{said}");
     };
     check(&json(&fuze(&["audit", "verify", "--json", &run, "--key", &site.key], 1)));
     let text = fuze(&["audit", "verify", &run, "--key", &site.key], 1).stdout;

@@ -50,6 +50,13 @@ fn findings(files: &[(&str, String)], tools: &str) -> Vec<Finding> {
     lint(&set, &Tools::from_json(tools).unwrap())
 }
 
+/// Where neither tools nor roles are known.
+fn undeclared(files: &[(&str, String)]) -> Vec<Finding> {
+    let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let set = PolicySet::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+    lint(&set, &Tools::default())
+}
+
 fn of(rules: &str) -> Vec<Finding> {
     findings(&[("p.yaml", format!("{HEAD}{rules}"))], TOOLS)
 }
@@ -212,7 +219,7 @@ fn a_variable_or_a_derived_role_narrows_too() {
                   derivedRoles: [mailer]\n      condition: {match: {expr: V.fits}}\n";
     let with = |condition: &str| {
         let roles = roles.replace("CONDITION", condition);
-        findings(&[("p.yaml", policy.to_owned()), ("r.yaml", roles)], "[]")
+        undeclared(&[("p.yaml", policy.to_owned()), ("r.yaml", roles)])
     };
     assert!(with("P.attr.purpose == 'mail'").is_empty());
     let found = with("R.attr.args.to != 'b'");
@@ -257,7 +264,7 @@ resourcePolicy:
         )
     };
     let narrow = |condition: &str| -> Vec<Finding> {
-        let mut found = findings(&[("p.yaml", policy(condition)), ("r.yaml", ROLES.to_owned())], "[]");
+        let mut found = undeclared(&[("p.yaml", policy(condition)), ("r.yaml", ROLES.to_owned())]);
         found.retain(|finding| NARROWING.contains(&finding.lint));
         found
     };
@@ -345,7 +352,7 @@ fn to_exclude_some_by_name_is_not_to_narrow() {
     // Who is named by the policy itself is no further narrowed by that name.
     let robot = "apiVersion: api.cerbos.dev/v1\nprincipalPolicy:\n  principal: robot\n  version: default\n  rules:\n    - resource: agent.tool\n      \
                  actions:\n        - {action: invoke, effect: EFFECT_ALLOW, condition: {match: {expr: 'P.id == \"robot\" && R.attr.args.ok'}}}\n";
-    let found = findings(&[("p.yaml", robot.to_owned())], "[]");
+    let found = undeclared(&[("p.yaml", robot.to_owned())]);
     assert_eq!(found.iter().map(|f| f.lint).collect::<Vec<_>>(), [Lint::RestsOnArguments], "{found:#?}");
 }
 
@@ -424,7 +431,7 @@ fn roles_that_nobody_has() {
     check(&rule("first", BOTH, "ALLOW", r#"["sup*"]"#, GOOD), &[]);
     check(&rule("first", BOTH, "ALLOW", r#"["nobody*"]"#, GOOD), &[(Lint::UnknownRole, FIRST)]);
     check_condition(r#"R.attr.tool_name == "send_mail" && !("admn" in P.roles)"#, Lint::UnknownRole, "admn");
-    let unknown = findings(&[("p.yaml", format!("{HEAD}{}", allow(GOOD).replace("support", "x")))], "[]");
+    let unknown = undeclared(&[("p.yaml", format!("{HEAD}{}", allow(GOOD).replace("support", "x")))]);
     assert!(unknown.is_empty(), "which roles there are is not known: {unknown:#?}");
 }
 

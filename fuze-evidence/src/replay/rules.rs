@@ -92,6 +92,7 @@ impl Rules {
     pub(crate) fn take(&mut self, entry: &Entry) -> bool {
         let before = self.broken();
         self.order(entry);
+        let late = self.after_end(entry);
         let heard = self.told.take(entry);
         self.rule(heard.holds, entry, Rule::ToldHistory);
         if let Some(request) = heard.request {
@@ -110,6 +111,10 @@ impl Rules {
             Span::ModelDrift(drift) => self.drift(entry, drift),
             Span::RunClose(close) => self.close(entry, close.status),
             Span::ModelGenerate(_) => {}
+        }
+        // What the record itself may not say comes first, and says more.
+        if let Some(rule) = late {
+            self.rule(false, entry, rule);
         }
         if !matches!(entry.span, Span::OversightSuspend(_)) {
             self.ended = Some(entry.ended_at);
@@ -170,11 +175,10 @@ impl Rules {
         let says_gap = matches!(span, Span::RunGap(RunGap { what: Gap::Process, .. }));
         let owed = std::mem::take(&mut self.owes_gap);
         self.rule(!owed || says_gap, entry, Rule::RecoveryGap);
-        self.after_end(entry);
     }
 
-    /// What may follow what ended the run.
-    fn after_end(&mut self, entry: &Entry) {
+    /// What may follow what ended the run: the rule that this record breaks.
+    fn after_end(&mut self, entry: &Entry) -> Option<Rule> {
         let closes = matches!(entry.span, Span::RunClose(_));
         let recovers = match &entry.span {
             Span::RunResume(resume) => resume.cause == ResumeCause::Recovery,
@@ -187,17 +191,18 @@ impl Rules {
             }
             _ => None,
         };
-        if let Some(cancelled) = self.ends.cancelled {
+        let (may, rule) = if let Some(cancelled) = self.ends.cancelled {
             // Steps are counted when they begin, so no clock is needed: what had begun before may still end.
             let before = entry.step_id < cancelled && cut_off.is_some();
-            self.rule(before || closes || recovers, entry, Rule::AfterCancel);
+            (before || closes || recovers, Rule::AfterCancel)
         } else if self.ends.is_over() {
             let cancels = matches!(entry.span, Span::RunCancel(_));
-            self.rule(cut_off.is_some() || cancels || closes || recovers, entry, Rule::AfterEnd);
+            (cut_off.is_some() || cancels || closes || recovers, Rule::AfterEnd)
         } else {
-            return;
-        }
+            return None;
+        };
         self.ends.is_cut_off |= cut_off.is_some_and(|effect| effect != Effect::Read);
+        (!may).then_some(rule)
     }
 
     fn request(&mut self, entry: &Entry, request: &Request) {

@@ -559,7 +559,7 @@ fn what_ended_a_run_stays_so() {
     let (mut t, _) = halted();
     t.resumes(ResumeCause::Recovery);
     t.answers();
-    assert_eq!(t.broken().first(), Some(&Rule::AfterEnd));
+    assert!(t.broken().contains(&Rule::AfterEnd));
     for status in [RunStatus::Cancelled, RunStatus::Completed] {
         let (mut t, _) = halted();
         t.resumes(ResumeCause::Recovery);
