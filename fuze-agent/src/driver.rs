@@ -121,8 +121,12 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
         self.anchor_open().await?;
         self.conclude_begun().await?;
         loop {
-            self.check_stop().await?;
-            match self.header().phase.clone() {
+            let phase = self.header().phase.clone();
+            // What is over is not stopped any more: it ends as it was to end before a crash.
+            if !matches!(phase, Phase::Halted | Phase::Ended { .. }) {
+                self.check_stop().await?;
+            }
+            match phase {
                 Phase::Input => self.check_input().await?,
                 Phase::Ask { attempt } => self.ask(attempt).await?,
                 // The model was asked and the process ended: the request may be repeated, and the gap is on record.
@@ -131,6 +135,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 Phase::Halted => {
                     return Err(Exit::Close(RunStatus::Cancelled, "an overseer ended the run".into()));
                 }
+                Phase::Ended { status, why } => return Err(Exit::Close(status, why)),
                 Phase::Answer { text } => {
                     if let Some(output) = self.examine_answer(&text).await? {
                         return Ok(output);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::calls::{Admission, Line, Permitted, parse};
 use super::journal::{Journal, Latched, Step};
-use super::state::{Execution, Ledger, Stage};
+use super::state::{self, Execution, Ledger, Stage};
 use super::{Driver, Exit, error_content, more_urgent, name, shorten};
 use crate::ctx::{AppValue, Scope};
 use crate::dispatch::{Boxed, ToolFacts, ToolFailure};
@@ -100,22 +100,21 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         let step = self.step(parent);
         self.execution(id)?.step = Some(step.id);
         let left = self.run_tool(id, ready.run(self.deps, scope, Internal), facts, line).await;
-        let left = match left {
-            // Nothing is recorded of a caller that will run again from its start.
-            (Left::Exit(Exit::Suspend), _) => return Err(Exit::Suspend),
-            (Left::Exit(Exit::Latched(latched)), _) => return Err(Exit::Latched(latched)),
-            other => other,
-        };
         let still_running = scope.blocking.load(Ordering::SeqCst) > 0;
         let (outcome, exit) = match left {
             (Left::Ended(ended), stopping) => (judge(ended, facts, stopping), stopped(stopping)),
             (Left::Dropped, stopping) => (dropped(facts, stopping, still_running), stopped(stopping)),
-            (Left::Exit(exit), _) => {
+            // Nothing is recorded of a caller that will run again from its start.
+            (Left::Exit(Exit::Suspend), _) => return Err(Exit::Suspend),
+            (Left::Exit(Exit::Latched(latched)), _) => return Err(Exit::Latched(latched)),
+            (Left::Exit(Exit::Close(status, why)), _) => {
+                // INVARIANT: with the end of this tool it becomes durable that the run is over, so that no recovery goes on from there.
+                self.header().phase = state::Phase::Ended { status, why: shorten(why.clone()) };
                 let kind = if facts.is_once { ToolOutcome::InDoubt } else { ToolOutcome::Cancelled };
                 let said = Err("a call that it made stopped the run".to_owned());
                 // What the loop itself says is not a tool's result: no guardrail looks at it, and the run ends as it must.
                 self.conclude(id, step, facts, approval, scope, Outcome { kind, said }).await?;
-                return Err(exit);
+                return Err(Exit::Close(status, why));
             }
         };
         self.settle(id, step, facts, approval, scope, outcome, exit).await

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use fuze_evidence::chain::RecorderState;
 use fuze_evidence::content::Disclosure;
-use fuze_evidence::vocab::SuspendReason;
+use fuze_evidence::vocab::{RunStatus, SuspendReason};
 use fuze_evidence::{Common, Hash, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,8 @@ pub(crate) enum Phase {
     Answer { text: String },
     /// A person ended the run.
     Halted,
+    /// It was ended from inside a tool, whose own end is made durable before the run's last record. Only that record is left to write.
+    Ended { status: RunStatus, why: String },
 }
 
 /// One execution of a tool, from the request to its result.

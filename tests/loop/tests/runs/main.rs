@@ -15,6 +15,7 @@ mod cases;
 mod cerbos;
 mod crash;
 mod effects;
+mod ended;
 mod expire;
 mod guardrails;
 mod input;
