@@ -14,7 +14,7 @@ use crate::hash::Hash;
 use crate::name::Name;
 use crate::record::Entry;
 use crate::replay::told::{Request, Told};
-use crate::span::{AgentInvoke, ModelDrift, RunCancel, RunGap, Span};
+use crate::span::{AgentInvoke, ModelDrift, RunCancel, RunGap, Span, ToolExecute};
 use crate::time::Timestamp;
 use crate::vocab::{
     Art22, CancelledBy, Effect, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome, ToolOutcome,
@@ -23,18 +23,15 @@ use calls::Calls;
 use case::{Outcome, Wait};
 pub use rule::{Finding, Rule};
 
-/// What has ended the run before its last record. A crash may come before that record, and the run be taken up again.
+/// What has ended the run before its last record. A crash may come before that record; whoever takes the run up then ends it.
 #[derive(Clone, Copy, Default)]
 struct Ends {
     /// The step of `run.cancel`.
     cancelled: Option<u64>,
     denied: bool,
     tripped: bool,
-    /// A person ended it: whoever takes it up again ends it, too.
+    /// A person ended it.
     halted: bool,
-    /// The end of a call that was cut off came afterwards. That alone is made durable before the run's last record: after a crash the loop
-    /// knows the call's end, and what ended the run no more.
-    is_cut_off: bool,
 }
 
 impl Ends {
@@ -187,21 +184,24 @@ impl Rules {
         };
         let cut_off = match &entry.span {
             Span::ToolExecute(tool) => {
-                matches!(tool.outcome, ToolOutcome::Cancelled | ToolOutcome::InDoubt).then_some(tool.effect)
+                matches!(tool.outcome, ToolOutcome::Cancelled | ToolOutcome::InDoubt).then_some(tool)
             }
             _ => None,
         };
         let (may, rule) = if let Some(cancelled) = self.ends.cancelled {
-            // Steps are counted when they begin, so no clock is needed: what had begun before may still end.
-            let before = entry.step_id < cancelled && cut_off.is_some();
-            (before || closes || recovers, Rule::AfterCancel)
+            // Steps are counted when they begin, so no clock is needed: what had begun before may still end, and what had begun before
+            // a crash is in doubt after it.
+            let begun = |tool: &ToolExecute| {
+                entry.step_id < cancelled
+                    || (tool.outcome == ToolOutcome::InDoubt && self.gaps.contains(&tool.exec_id))
+            };
+            (cut_off.is_some_and(begun) || closes || recovers, Rule::AfterCancel)
         } else if self.ends.is_over() {
             let cancels = matches!(entry.span, Span::RunCancel(_));
             (cut_off.is_some() || cancels || closes || recovers, Rule::AfterEnd)
         } else {
             return None;
         };
-        self.ends.is_cut_off |= cut_off.is_some_and(|effect| effect != Effect::Read);
         (!may).then_some(rule)
     }
 

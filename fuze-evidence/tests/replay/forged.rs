@@ -607,10 +607,36 @@ fn what_ended_a_run_stays_so() {
         };
         assert_eq!(after(None).broken().first(), Some(&rule), "{number}");
         if number > 1 {
-            assert_eq!(after(Some(Effect::Read)).broken().first(), Some(&rule), "{number}");
-            // The loop makes the end of that tool durable, and after a crash goes on from there.
-            assert_eq!(after(Some(Effect::Idempotent)).broken(), [], "{number}");
+            for effect in [Effect::Read, Effect::Idempotent] {
+                assert_eq!(after(Some(effect)).broken().first(), Some(&rule), "{number}");
+            }
         }
+        // Whoever takes it up ends it.
+        let (mut t, said) = Tale::approved();
+        t.decide(Allow, 0);
+        ends(&mut t);
+        let cancelled = t.spans.len() as u64;
+        if number > 1 {
+            let ended =
+                t.tool(0, Some(said), ToolOutcome::Cancelled, |tool| tool.effect = Effect::Idempotent);
+            t.swapped = Some((cancelled, ended));
+        }
+        t.resumes(ResumeCause::Recovery);
+        t.status = if number == 3 { RunStatus::Cancelled } else { RunStatus::PolicyDenied };
+        assert_eq!(t.broken(), [], "{number}");
+    }
+    // What had begun before the stop and a crash is in doubt after both: the gap names it.
+    for gap in [true, false] {
+        let (mut t, said) = Tale::approved();
+        t.decide(Allow, 0);
+        t.add(stop());
+        t.resumes(ResumeCause::Recovery);
+        if gap {
+            t.add(RunGap { what: Gap::Tool, exec_id: Some(exec(0)) });
+        }
+        t.ends(0, Some(said), ToolOutcome::InDoubt);
+        t.status = RunStatus::InDoubt;
+        assert_eq!(t.broken().first(), (!gap).then_some(&Rule::AfterCancel), "{gap}");
     }
     // A tool that ran after the stop, its step changed with that of the stop.
     forged(Rule::AfterCancel, |_| {

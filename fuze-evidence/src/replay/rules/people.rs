@@ -1,8 +1,8 @@
 //! Waiting for people, what they say, and taking the run up again.
 
+use super::Rules;
 use super::case::{Case, Outcome, Wait};
 use super::rule::Rule;
-use super::{Ends, Rules};
 use crate::record::Entry;
 use crate::span::{HumanDecision, OversightSuspend, RunResume, Span};
 use crate::vocab::ResumeCause;
@@ -69,10 +69,6 @@ impl Rules {
             ResumeCause::Recovery => {
                 self.rule(wait.is_none(), entry, Rule::Waiting);
                 self.owes_gap = true;
-                // What had ended the run did not get as far as its end. What a person ended stays so.
-                if self.ends.is_cut_off {
-                    self.ends = Ends { halted: self.ends.halted, ..Ends::default() };
-                }
             }
         }
     }
