@@ -5,7 +5,7 @@ mod common;
 #[path = "replay/forged.rs"]
 mod forged;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
     Counter, Host, Sample, at, decision, evaluate, execute, generate, name, resume, suspend, times,
@@ -97,7 +97,10 @@ impl Story {
         let mut told = history(Hash::ZERO, entry.content.unwrap().root);
         let (mut answer, mut asked_for) = (0, None);
         let mut results = BTreeMap::new();
+        // What tools asked for, the model is not told of.
+        let mut nested = BTreeSet::new();
         for (step, span) in (1..).zip(self.spans) {
+            let made = self.parents.iter().find(|(made, _)| *made == step).map(|(_, parent)| *parent);
             let said = match &span {
                 Span::ModelGenerate(_) | Span::PolicyEvaluate(_) | Span::ToolExecute(_) => true,
                 Span::OversightSuspend(suspend) => suspend.reason == SuspendReason::Requested,
@@ -115,6 +118,11 @@ impl Story {
                     answer = step;
                     Span::ModelGenerate(ModelGenerate { history_hash: right, ..asked })
                 }
+                Span::PolicyEvaluate(PolicyEvaluate { args_hash, .. }) if made.is_some() => {
+                    nested.extend(args_hash);
+                    span
+                }
+                Span::ToolExecute(ToolExecute { args_hash, .. }) if nested.contains(&args_hash) => span,
                 Span::PolicyEvaluate(PolicyEvaluate { call_index, .. })
                 | Span::ToolExecute(ToolExecute { call_index, .. }) => {
                     results.extend(content.as_ref().map(|content| (call_index, content.root())));
@@ -122,7 +130,6 @@ impl Story {
                 }
                 other => other,
             };
-            let made = self.parents.iter().find(|(made, _)| *made == step).map(|(_, parent)| *parent);
             let parent = if matches!(span, Span::PolicyEvaluate(_)) { made.unwrap_or(answer) } else { 0 };
             let number = match self.swapped {
                 Some((one, other)) if one == step => other,

@@ -228,9 +228,9 @@ impl Rules {
     }
 
     /// What had begun before a crash and has no end is a call that was decided on. Where none is left, it is in doubt.
-    fn known_gaps(&mut self, entry: &Entry, nested_only: bool) {
-        let known = self.gaps.is_empty() || self.gaps.len() as u64 <= self.calls.may_have_begun(nested_only);
-        self.rule(known, entry, Rule::InDoubt);
+    fn known_gaps(&mut self, entry: &Entry, all_ended: bool) {
+        let open = if all_ended { 0 } else { self.calls.may_have_begun() };
+        self.rule(self.gaps.len() as u64 <= open, entry, Rule::InDoubt);
     }
 
     fn drift(&mut self, entry: &Entry, drift: &ModelDrift) {

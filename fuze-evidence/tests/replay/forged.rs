@@ -176,6 +176,42 @@ impl Tale {
         self.add(answer(9));
     }
 
+    /// A tool makes call 5, that waits, and one person says something about it; the tool runs again. The step of what was said.
+    fn nested(action: A) -> (Self, u64) {
+        let mut t = Self::new(1);
+        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+        t.nested_decided(RequiresApproval);
+        let token = t.suspend(0, 0, 1, |waits| {
+            (waits.args_hash, waits.tool) = (Some(args(5)), Some(name("nested")));
+        });
+        let said = t.person(0, token, action, |human| human.args_hash = Some(args(5)));
+        t.resumes(ResumeCause::Decision);
+        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+        t.art22 = Art22::None;
+        (t, said)
+    }
+
+    fn nested_decided(&mut self, decision: PolicyDecision) {
+        let asked = self.policy(decision, 0, |policy| {
+            (policy.args_hash, policy.tool) = (Some(args(5)), Some(name("nested")));
+            policy.approval_by_law = decision == RequiresApproval;
+        });
+        // The step of the caller, which is not recorded yet.
+        self.parents.push((asked, 0));
+    }
+
+    fn nested_ends(&mut self, approval: Option<u64>, outcome: ToolOutcome, effect: Effect) {
+        self.tool(0, approval, outcome, |tool| {
+            (tool.args_hash, tool.exec_id, tool.tool) = (args(5), exec(5), name("nested"));
+            tool.effect = effect;
+        });
+    }
+
+    /// The tool that made the call is done.
+    fn caller_ends(&mut self) {
+        self.tool(0, None, ToolOutcome::Ok, |tool| tool.effect = Effect::Idempotent);
+    }
+
     fn broken(self) -> Vec<Rule> {
         let Self { spans, parents, swapped, status, art22, .. } = self;
         let common = Box::new(move |common: &mut Common| common.art22 = art22);
@@ -711,26 +747,96 @@ fn a_crash_leaves_a_gap() {
 #[test]
 fn a_tool_that_runs_may_make_calls() {
     // A call that a tool makes waits, and the tool runs again.
-    honest(|t| {
-        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
-        // The step of the caller, which is not recorded yet.
-        let caller = 0;
-        let nested = |policy: &mut PolicyEvaluate| {
-            (policy.args_hash, policy.tool) = (Some(args(5)), Some(name("nested")));
-        };
-        let asked = t.policy(RequiresApproval, 0, nested);
-        let token = t.suspend(0, 0, 1, |waits| {
-            (waits.args_hash, waits.tool) = (Some(args(5)), Some(name("nested")));
-        });
-        let said = t.person(0, token, A::Approve, |human| human.args_hash = Some(args(5)));
-        t.resumes(ResumeCause::Decision);
-        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
-        let allowed = t.policy(Allow, 0, nested);
-        t.parents.extend([(asked, caller), (allowed, caller)]);
-        t.tool(0, Some(said), ToolOutcome::Ok, |tool| {
-            (tool.args_hash, tool.exec_id, tool.tool) = (args(5), exec(5), name("nested"));
-        });
-        t.tool(0, None, ToolOutcome::Ok, |tool| tool.effect = Effect::Idempotent);
-        None
+    honest(|_| {
+        let (mut t, said) = Tale::nested(A::Approve);
+        t.nested_decided(Allow);
+        t.nested_ends(Some(said), ToolOutcome::Ok, Effect::Once);
+        t.caller_ends();
+        t.art22 = Art22::ContractNecessity;
+        Some(t)
     });
+}
+
+#[test]
+fn what_a_tool_asked_for_has_its_end_though_it_asks_no_more() {
+    use ToolOutcome::{Cancelled, NotRun, Rejected};
+    // What people said, what comes of it, and what must not come of it.
+    for (action, end, other) in
+        [(A::Approve, NotRun, Rejected), (A::Modify, NotRun, Rejected), (A::Reject, Rejected, NotRun)]
+    {
+        let tale = |ends: &[ToolOutcome]| {
+            completed(|_| {
+                let (mut t, said) = Tale::nested(action);
+                t.caller_ends();
+                for end in ends {
+                    t.nested_ends(Some(said), *end, Effect::Once);
+                }
+                Some(t)
+            })
+        };
+        assert_eq!(tale(&[end]).broken(), [], "{action:?}");
+        assert_eq!(tale(&[]).broken(), [Rule::CallEnded], "{action:?}");
+        assert_eq!(tale(&[other]).broken().first(), Some(&Rule::ApprovedByDecision), "{action:?}");
+        assert_eq!(tale(&[end, end]).broken().first(), Some(&Rule::TakenUpAgain), "{action:?}");
+        // Whatever else a person had approved.
+        let withheld = |status| {
+            let (mut t, said) = Tale::nested(action);
+            t.caller_ends();
+            t.nested_ends(Some(said), end, Effect::Once);
+            t.answers();
+            (t.status, t.art22) = (status, Art22::ContractNecessity);
+            t.broken()
+        };
+        assert_eq!(withheld(RunStatus::OversightMissing), [], "{action:?}");
+        assert_eq!(withheld(RunStatus::Completed), [Rule::HumanDecided], "{action:?}");
+    }
+    // Changed by a person, and then its tool cannot read it.
+    honest(|_| {
+        let (mut t, _) = Tale::nested(A::Modify);
+        let refused = t.policy(PolicyDecision::Deny, 0, |policy| {
+            (policy.args_hash, policy.tool) = (None, Some(name("nested")));
+            (policy.approval_by_law, policy.reason) = (false, PolicyReason::ArgumentsInvalid);
+        });
+        t.parents.push((refused, 0));
+        t.caller_ends();
+        Some(t)
+    });
+    // Left out, and run after all.
+    forged(Rule::TakenUpAgain, |_| {
+        let (mut t, said) = Tale::nested(A::Approve);
+        t.nested_ends(Some(said), NotRun, Effect::Once);
+        t.nested_decided(Allow);
+        t.nested_ends(Some(said), ToolOutcome::Ok, Effect::Once);
+        t.caller_ends();
+        Some(t)
+    });
+    // A call that was only allowed, and that its tool did not make again after a crash.
+    let allowed = |end: Option<ToolOutcome>, gap: Option<Effect>| {
+        completed(|_| {
+            let mut t = Tale::new(1);
+            t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+            t.nested_decided(Allow);
+            t.resumes(ResumeCause::Recovery);
+            if gap.is_some() {
+                t.add(RunGap { what: Gap::Tool, exec_id: Some(exec(5)) });
+            }
+            t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+            t.caller_ends();
+            if let Some(end) = end {
+                t.nested_ends(None, end, gap.unwrap_or(Effect::Idempotent));
+            }
+            t.art22 = Art22::None;
+            Some(t)
+        })
+        .broken()
+    };
+    assert_eq!(allowed(None, None), [Rule::CallEnded]);
+    assert_eq!(allowed(None, Some(Effect::Idempotent)), [Rule::CallEnded, Rule::InDoubt]);
+    for end in [NotRun, Cancelled] {
+        assert_eq!(allowed(Some(end), None), []);
+        assert_eq!(allowed(Some(end), Some(Effect::Idempotent)), []);
+    }
+    // What must not run twice, and had begun.
+    assert_eq!(allowed(Some(NotRun), Some(Effect::Once)), [Rule::InDoubt]);
+    assert_eq!(allowed(Some(Cancelled), Some(Effect::Once)), [Rule::OnceOnly]);
 }

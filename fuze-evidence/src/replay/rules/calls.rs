@@ -64,33 +64,31 @@ pub(super) struct Calls {
     places: HashMap<u32, Place>,
     /// Calls of tools that people changed, or of the model, by their place and tool: what they become is still to be decided.
     changed: HashMap<(bool, u32, u32), Hash>,
-    /// Calls that tools of earlier answers made, and that have no end: the tool ran again and did not make them.
-    left: u64,
 }
 
 impl Calls {
     /// The model has answered: what it had asked for before is over.
     pub(super) fn answered(&mut self, step: u64, calls: u32) {
-        let left = self.left.saturating_add(self.unended(true));
-        *self = Self { answer: Some((step, calls)), left, ..Self::default() };
+        *self = Self { answer: Some((step, calls)), ..Self::default() };
     }
 
-    /// Every call of the answer has its end.
+    /// Every call of the answer has its end, and every call that a tool made for it.
     pub(super) fn all_ended(&self) -> bool {
         let ended = |index| self.places.get(&index).is_some_and(|place| place.is_over);
-        self.answer.is_none_or(|(_, calls)| (0..calls).all(ended))
-    }
-
-    fn unended(&self, nested_only: bool) -> u64 {
-        let open = |call: &&Call| {
-            matches!(call.stage, Stage::Open | Stage::Waiting) && (call.nested || !nested_only)
+        let nested_ended = |call: &Call| match call.stage {
+            Stage::Open | Stage::Waiting | Stage::Refused | Stage::Stated => !call.nested,
+            // What people changed goes on as another call. What is in doubt is another rule's affair.
+            Stage::Changed | Stage::InDoubt | Stage::Retriable | Stage::Over => true,
         };
-        self.calls.values().filter(open).count() as u64
+        self.answer.is_none_or(|(_, calls)| (0..calls).all(ended))
+            && self.calls.values().all(nested_ended)
+            && self.changed.keys().all(|(nested, ..)| !nested)
     }
 
-    /// How many executions may have begun that no record names. Where the model's own calls are over, only those that tools made.
-    pub(super) fn may_have_begun(&self, nested_only: bool) -> u64 {
-        self.left.saturating_add(self.unended(nested_only))
+    /// How many executions may have begun that no record names.
+    pub(super) fn may_have_begun(&self) -> u64 {
+        let open = |call: &&Call| matches!(call.stage, Stage::Open | Stage::Waiting);
+        self.calls.values().filter(open).count() as u64
     }
 
     pub(super) fn get(&self, args_hash: &Hash) -> Option<&Call> {
@@ -98,8 +96,14 @@ impl Calls {
     }
 
     /// A call that never came before the policy: it is over, and the model is told why.
-    pub(super) fn refused(&mut self, parent: Option<u64>, index: u32) {
-        if self.answer.is_none_or(|(step, calls)| parent != Some(step) || index >= calls) {
+    pub(super) fn refused(&mut self, parent: Option<u64>, index: u32, tool: u32) {
+        let Some((step, calls)) = self.answer else { return };
+        if parent != Some(step) {
+            // A tool is told: what people made of its call is over.
+            self.changed.remove(&(true, index, tool));
+            return;
+        }
+        if index >= calls {
             return;
         }
         let place = self.places.entry(index).or_insert(Place { args_hash: None, is_over: false });
@@ -258,8 +262,16 @@ impl Calls {
             ToolOutcome::InDoubt => (Stage::Open, Stage::InDoubt),
             ToolOutcome::Rejected => (Stage::Refused, Stage::Over),
             ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => (Stage::Stated, Stage::Over),
-            // No loop says so: it is no end.
-            ToolOutcome::NotRun => return same,
+            // So ends what a tool asked for and, when it ran again, asked for no more. No loop says it of a call of the model.
+            ToolOutcome::NotRun if !call.nested => return same,
+            ToolOutcome::NotRun if call.stage == Stage::Changed => {
+                let place = (call.nested, call.index, call.tool);
+                if self.changed.get(&place) == Some(&args_hash) {
+                    self.changed.remove(&place);
+                }
+                (Stage::Changed, Stage::Over)
+            }
+            ToolOutcome::NotRun => (Stage::Open, Stage::Over),
         };
         let could = call.stage == from;
         call.stage = to;

@@ -48,8 +48,8 @@ impl Outcome {
             | ToolOutcome::Timeout
             | ToolOutcome::Cancelled
             | ToolOutcome::CancellationTruncated
-            | ToolOutcome::InDoubt => matches!(self, Self::Approved | Self::Modified),
-            ToolOutcome::NotRun => false,
+            | ToolOutcome::InDoubt
+            | ToolOutcome::NotRun => matches!(self, Self::Approved | Self::Modified),
         }
     }
 }

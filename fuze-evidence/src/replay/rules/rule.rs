@@ -65,8 +65,8 @@ rules! {
         "one commitment to arguments for each call of an answer, and another one after a `modify`";
     TakenUpAgain = "taken_up_again", "a call was taken up again although it was over, or people had refused it",
         "one execution of each call, and nothing about it but its end once people refused it or stated what happened";
-    CallEnded = "call_ended", "the model was asked again, or the run completed, and a call of its answer has no end",
-        "the end of every call before the model is asked again or the run completes: what its tool did, what people said, or why it was refused";
+    CallEnded = "call_ended", "the model was asked again, or the run completed, and a call of its answer, or one that a tool made, has no end",
+        "the end of every call before the model is asked again or the run completes: what its tool did, what people said, why it was refused, or that it was left out";
     OnceOnly = "once_only", "a tool that must not run twice ran twice",
         "one execution, in one attempt";
     SameEffect = "same_effect", "an execution says otherwise than before what running it again would do",

@@ -1,6 +1,7 @@
 //! Decisions of the policy, and what tools did.
 
 use super::Rules;
+use super::calls::Stage;
 use super::rule::Rule;
 use crate::name::Name;
 use crate::record::Entry;
@@ -23,7 +24,7 @@ impl Rules {
         self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
         let tool = policy.tool.as_ref().map_or(0, |tool| self.number_of(tool));
         if tells_the_model(policy) {
-            self.calls.refused(entry.parent_step_id, policy.call_index);
+            self.calls.refused(entry.parent_step_id, policy.call_index, tool);
         } else if let Some(args_hash) = policy.args_hash {
             let broken = self.calls.decided(args_hash, entry.parent_step_id, tool, policy);
             if let Some(rule) = broken {
@@ -52,6 +53,10 @@ impl Rules {
             ToolOutcome::InDoubt => drop(self.doubts.insert(tool.exec_id)),
             ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => {
                 self.doubts.remove(&tool.exec_id);
+            }
+            // If it had begun before a crash, this says how it ended; what must not run twice is in doubt instead.
+            ToolOutcome::Rejected | ToolOutcome::NotRun if tool.effect != Effect::Once => {
+                self.gaps.remove(&tool.exec_id);
             }
             _ => {}
         }
@@ -103,7 +108,7 @@ impl Rules {
     /// Whether people answer for what the run says in the end. What a decision must say to count is another rule's affair.
     fn answers(&mut self, tool: &ToolExecute) {
         let call = self.calls.get(&tool.args_hash);
-        let approved = call.is_some_and(|call| call.approved);
+        let approved = call.is_some_and(|call| call.approved || call.stage == Stage::Changed);
         let theirs = match tool.outcome {
             ToolOutcome::Rejected => Some(false),
             _ if !approved => None,
