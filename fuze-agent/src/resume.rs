@@ -24,7 +24,7 @@ use crate::deployment::Deployment;
 use crate::driver::Driver;
 use crate::driver::definition::Definition;
 use crate::driver::journal::{Home, Journal, Parts};
-use crate::driver::state::{Header, Phase, Stage, State};
+use crate::driver::state::{Header, Ledger, Phase, Stage, State};
 use crate::driver::turn::read_bytes;
 use crate::law::residency::HostedWithin;
 use crate::model::Model;
@@ -33,7 +33,9 @@ use crate::panics::caught_now;
 use crate::run::expire::over;
 use crate::run::{CancelHandle, Erased, RunError, finish, redactor, snapshot};
 use crate::sealed::Internal;
-use crate::store::{Claim, EffectState, Fence, Ground, Progress, RunState, RunStore, Stop, StoredRun};
+use crate::store::{
+    Claim, EffectEntry, EffectState, Fence, Ground, Progress, RunState, RunStore, Stop, StoredRun,
+};
 use crate::suspend::decision::VerifiedDecision;
 use crate::suspend::{Action, Resolved, Resumable, Suspended, Token};
 
@@ -196,6 +198,12 @@ impl Taken {
         }
         let keys = unwrap_keys(deployment, &stored)?;
         let mut state = open(&stored, &keys)?;
+        let started = stored.effects.iter().filter(|effect| effect.state == EffectState::Started);
+        for EffectEntry { exec_id, .. } in started {
+            if let Some(execution) = state.header.executions.get_mut(exec_id) {
+                execution.ledger = Ledger::Started;
+            }
+        }
         let recorder = follow(deployment, &stored, &mut state)?;
         let anchor = recorder.open_leaf().map(|index| anchor(deployment, &stored, index)).transpose()?;
         let open_root = match state.header.anchoring {
@@ -335,7 +343,11 @@ impl Taken {
                     ));
                 }
                 execution.modified = Some(String::from_utf8(canonical).map_err(RunError::internal)?);
-                execution.decided = None;
+                // The changed call is one of its own; this one ends with it, or by itself if its tool does not ask for it again.
+                execution.replaced = execution.decided.take().map(|mut decided| {
+                    decided.disclosure = None;
+                    Box::new(decided)
+                });
             }
             Action::Done(output) => {
                 let tool =

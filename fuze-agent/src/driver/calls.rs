@@ -62,6 +62,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                     break;
                 }
             }
+            self.end_left(*id).await?;
         }
         if again {
             return Ok(());
@@ -92,7 +93,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     }
 
     /// Whether `id` was invoked, directly or not, by `ancestor`.
-    fn descends(&self, id: Hash, ancestor: Hash) -> bool {
+    pub(super) fn descends(&self, id: Hash, ancestor: Hash) -> bool {
         let mut at = self.state.header.executions.get(&id).and_then(|execution| execution.parent);
         while let Some(parent) = at {
             if parent == ancestor {

@@ -180,7 +180,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
                 let by = approved_for.unwrap_or_default();
                 self.evaluated(span, PolicyDecision::Allow, PolicyReason::Engine, Some(&rule), by, None)?;
                 let parent = approval.unwrap_or(decided.step);
-                self.execution(id)?.decided = Some(decided);
+                self.execution(id)?.decided_as(decided);
                 if !facts.is_read {
                     self.intend(id)?;
                 }

@@ -345,7 +345,7 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         if !facts.is_read {
             let execution = self.execution(id)?;
             // An idempotent call that is repeated was over before; a call in doubt is over when a person has said.
-            let news = matches!(execution.ledger, Ledger::Intent | Ledger::InDoubt);
+            let news = matches!(execution.ledger, Ledger::Intent | Ledger::Started | Ledger::InDoubt);
             execution.ledger = if in_doubt { Ledger::InDoubt } else { Ledger::Done };
             if news {
                 let state = if in_doubt { EffectState::InDoubt } else { EffectState::Done };
@@ -370,13 +370,45 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
         Ok(())
     }
 
+    /// A call is over. What its tool had asked for before a wait or a crash, and not again afterwards, has its end, too.
+    pub(super) async fn end_left(&mut self, caller: Hash) -> Result<(), Exit> {
+        let executions = &self.state.header.executions;
+        let left: Vec<Hash> = executions.keys().copied().filter(|id| self.descends(*id, caller)).collect();
+        for id in left {
+            let execution = self.execution(id)?;
+            let approval = match execution.stage {
+                Stage::New => None,
+                Stage::Approved { step } | Stage::Rejected { step } => Some(step),
+                Stage::Began { .. }
+                | Stage::Waiting
+                | Stage::InDoubt
+                | Stage::Done { .. }
+                | Stage::NotDone { .. }
+                | Stage::Answered { .. }
+                | Stage::Finished { .. } => continue,
+            };
+            if execution.decided.is_none() {
+                execution.decided = execution.replaced.take().map(|replaced| *replaced);
+            }
+            let execution = execution.clone();
+            // It never came before the policy.
+            if execution.decided.is_none() {
+                continue;
+            }
+            let (facts, decided) = self.decided_tool(&execution)?;
+            let step = self.step(approval.unwrap_or(decided));
+            let (scope, _line) = self.dispatch(id);
+            self.conclude(id, step, facts, approval, &scope, left_out(&execution, facts, decided)).await?;
+        }
+        Ok(())
+    }
+
     /// People refused the call.
     pub(super) async fn rejected<'c>(&mut self, id: Hash, decision: u64) -> Result<Admission<'c, D>, Exit>
     where
         'r: 'c,
     {
-        let said = Err("a person refused this call".to_owned());
-        self.by_statement(id, decision, Outcome { kind: ToolOutcome::Rejected, said }).await
+        self.by_statement(id, decision, refused()).await
     }
 
     /// A person said whether a call in doubt happened.
@@ -432,6 +464,27 @@ fn decided_by_people(kind: ToolOutcome, facts: &ToolFacts, execution: &Execution
     let decides = !facts.is_read || facts.always_approval;
     (decides && !execution.approvers.is_empty())
         .then_some(matches!(kind, ToolOutcome::Ok | ToolOutcome::DoneByStatement))
+}
+
+fn refused() -> Outcome {
+    Outcome { kind: ToolOutcome::Rejected, said: Err("a person refused this call".to_owned()) }
+}
+
+/// The end of a call that its tool did not make again. `decided`: the step of the policy's last decision.
+fn left_out(execution: &Execution, facts: &ToolFacts, decided: u64) -> Outcome {
+    // It may have begun once it was allowed: on what people said, if they were asked.
+    let allowed = match execution.stage {
+        Stage::Rejected { .. } => return refused(),
+        Stage::Approved { step } => decided > step,
+        _ => true,
+    };
+    // A `once` call that had begun is in doubt, and not here.
+    let began = facts.is_read || matches!(execution.ledger, Ledger::Started | Ledger::Done);
+    let (kind, said) = match allowed && began && !facts.is_once {
+        true => (ToolOutcome::Cancelled, "it was cut off, and the tool that made it ran again without it"),
+        false => (ToolOutcome::NotRun, "the tool that asked for it ran again without it"),
+    };
+    Outcome { kind, said: Err(said.to_owned()) }
 }
 
 fn unknown_since_crash() -> Outcome {

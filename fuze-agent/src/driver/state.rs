@@ -111,6 +111,9 @@ pub(crate) struct Execution {
     pub(crate) attempt: u32,
     /// The canonical bytes that were decided on, and their content root.
     pub(crate) decided: Option<DecidedCall>,
+    /// What was decided on before people changed it, until the changed call is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced: Option<Box<DecidedCall>>,
     pub(crate) stage: Stage,
     /// The `tool.execute` step of its last run, which what it invokes belongs to.
     #[serde(default)]
@@ -124,9 +127,16 @@ pub(crate) struct Execution {
     /// When the first of their tokens expires: until then the approval stands for a retry of the same bytes.
     #[serde(default)]
     pub(crate) approved_until: Option<Timestamp>,
-    /// What this run has written into the ledger of effects, `started` not counted.
+    /// What the run knows of it in the ledger of effects: what it wrote there itself, and `started` as it was when the run was taken up.
     #[serde(default)]
     pub(crate) ledger: Ledger,
+}
+
+impl Execution {
+    /// The policy has decided on it.
+    pub(crate) fn decided_as(&mut self, call: DecidedCall) {
+        (self.decided, self.replaced) = (Some(call), None);
+    }
 }
 
 /// How far the ledger of effects knows an execution.
@@ -138,6 +148,8 @@ pub(crate) enum Ledger {
     Absent,
     /// It may begin.
     Intent,
+    /// It had begun before a crash or a wait cut it off.
+    Started,
     /// A person must say whether it happened.
     InDoubt,
     /// It is over.

@@ -93,6 +93,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
                 depth: 0,
                 attempt: 1,
                 decided: None,
+                replaced: None,
                 stage: Stage::New,
                 step: None,
                 modified: None,

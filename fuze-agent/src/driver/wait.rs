@@ -32,7 +32,7 @@ impl<D: Send + Sync + 'static> Driver<'_, D> {
             return Err(Exit::Close(RunStatus::PolicyDenied, why));
         }
         let execution = self.execution(id)?;
-        execution.decided = Some(decided);
+        execution.decided_as(decided);
         execution.stage = Stage::Waiting;
         execution.approvers.clear();
         execution.approved_until = None;

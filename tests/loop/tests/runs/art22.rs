@@ -24,6 +24,8 @@ async fn judge(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
     }
 }
 
+type JudgeArgs = <judge as Tool>::Args;
+
 /// Judges by itself, and may do so twice.
 #[tool(
     classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
@@ -54,6 +56,19 @@ async fn propose(ctx: &Ctx<'_, World>, verdict: i64) -> Result<i64, ToolError> {
     Ok(verdict)
 }
 
+/// Asks for a verdict, and forgets it when it runs again.
+#[tool(
+    classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
+    threat_boundary(egress = none), effect = read,
+)]
+async fn forgets(ctx: &Ctx<'_, World>) -> Result<i64, ToolError> {
+    ctx.deps().does("forgets");
+    match ctx.deps().times("forgets") {
+        1 => ctx.invoke(judge, JudgeArgs { verdict: 3 }).await,
+        _ => Ok(0),
+    }
+}
+
 /// Asks a person something.
 #[tool(
     classification = personal, lawful_bases = [contract], residency = eu, retention = SHORT,
@@ -74,7 +89,7 @@ define_agent! {
         oversight: human_approval { plan: "plan.v1", training: "test-2026" },
         model_residency: eu,
         retention: fuze_agent_loop_tests::SHORT,
-        tools: [judge, rule, read, propose, ask],
+        tools: [judge, rule, read, propose, ask, forgets],
         deps: World,
         output: i64,
         max_steps: 20,
@@ -158,6 +173,13 @@ async fn after_a_rejection_the_model_does_not_answer_by_itself() {
 async fn what_was_approved_and_did_not_happen_is_nobodys_decision() {
     withheld(&[("judge", verdict(-1), &[Action::Approve])]).await;
     withheld(&[("judge", verdict(1), &[Action::Approve]), ("judge", verdict(-1), &[Action::Approve])]).await;
+}
+
+#[tokio::test]
+async fn what_a_tool_asked_for_and_then_forgot_was_refused_or_did_not_happen() {
+    for action in [Action::Reject, Action::Approve, Action::Modify(verdict(4))] {
+        withheld(&[("judge", verdict(1), &[Action::Approve]), ("forgets", json!({}), &[action])]).await;
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod ended;
 mod expire;
 mod guardrails;
 mod input;
+mod left;
 mod lists;
 mod names;
 mod nested;
