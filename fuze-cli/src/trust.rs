@@ -212,9 +212,9 @@ impl Trust {
         Ok(())
     }
 
-    /// The same of a bundle that verified, whose own history begins with `first`.
-    pub(crate) fn check_root(&self, first: Option<Hash>) -> Result<()> {
-        match self.root.filter(|root| self.history.is_none() && first != Some(*root)) {
+    /// The same of bundles that verified, whose own histories begin with `first`: of each its key, or none.
+    pub(crate) fn check_root(&self, first: &[Option<Hash>]) -> Result<()> {
+        match self.root.filter(|root| self.history.is_none() && !first.contains(&Some(*root))) {
             None => Ok(()),
             Some(root) => Err(Problem::usage(format_args!(
                 "`--root-key` names {root}, and the bundle brings no history that begins with it; the run holds by what else was named, \

@@ -90,7 +90,7 @@ fn the_worked_example_is_what_the_code_writes() {
     let (sample, recorder) = Sample::begin_with_subject_key(host, false);
     let mut sample = sample;
     let times = common::times(2_000_000);
-    let closed = recorder.close(1, 0, times, RunStatus::Completed, &sample.host.signer).unwrap();
+    let closed = recorder.close(1, 0, times, RunStatus::BudgetExceeded, &sample.host.signer).unwrap();
     sample.add(closed.record(), None);
     let mut example = String::new();
     for (file, octets) in [

@@ -83,6 +83,14 @@ impl Story {
         Self { common, refused: false, spans, status, parents: vec![], swapped: None }
     }
 
+    /// Not law but the policy asked for people.
+    fn asked_by_policy(&mut self) {
+        for at in [ASKED, ALLOWED] {
+            let policy = policy(&mut self.spans[at]);
+            (policy.approval_by_law, policy.approval_by_policy) = (false, true);
+        }
+    }
+
     fn told(self) -> Sample {
         let last = self.spans.len() as u64 + 1;
         let (mut sample, mut recorder) =
@@ -109,13 +117,15 @@ impl Story {
             let (content, sealed) = said.then(|| sample.commit(json!({ "step": step }))).unzip();
             let span = match span {
                 Span::ModelGenerate(asked) => {
-                    told = match asked_for.replace(asked.tool_calls) {
+                    told = match asked_for.take() {
                         Some(0) => history(told, told),
                         _ => std::mem::take(&mut results).into_values().fold(told, history),
                     };
                     let right = if asked.history_hash == Hash::ZERO { told } else { asked.history_hash };
-                    told = history(told, content.as_ref().unwrap().root());
-                    answer = step;
+                    if asked.outcome == ModelOutcome::Ok {
+                        told = history(told, content.as_ref().unwrap().root());
+                        (answer, asked_for) = (step, Some(asked.tool_calls));
+                    }
                     Span::ModelGenerate(ModelGenerate { history_hash: right, ..asked })
                 }
                 Span::PolicyEvaluate(PolicyEvaluate { args_hash, .. }) if made.is_some() => {
@@ -228,7 +238,7 @@ type Change = fn(&mut Story);
 
 /// Rules, and how they are broken without breaking another.
 const BROKEN: &[(&[Rule], Change)] = &[
-    (&[Rule::Decided, Rule::CallEnded], |s| {
+    (&[Rule::Decided, Rule::CallEnded, Rule::Answered], |s| {
         s.spans.remove(ALLOWED);
         s.spans.remove(ASKED);
         s.spans.drain(ASKED..RESUME);
@@ -269,11 +279,11 @@ const BROKEN: &[(&[Rule], Change)] = &[
     (&[Rule::OnceOnly], |s| s.spans.insert(EXECUTE, s.spans[EXECUTE].clone())),
     (&[Rule::OnceOnly], |s| tool(&mut s.spans[EXECUTE]).attempt = 2),
     // Called something else, the second run of a `once` would be one of a tool that may run again; and the first one, too.
-    (&[Rule::SameEffect], |s| {
+    (&[Rule::OnceOnly, Rule::SameDeclaration], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE + 1]).effect = Effect::Idempotent;
     }),
-    (&[Rule::SameEffect], |s| {
+    (&[Rule::SameDeclaration], |s| {
         s.spans.insert(EXECUTE, s.spans[EXECUTE].clone());
         tool(&mut s.spans[EXECUTE]).effect = Effect::Idempotent;
     }),
@@ -350,11 +360,46 @@ const BROKEN: &[(&[Rule], Change)] = &[
         s.spans.remove(ALLOWED);
     }),
     // Leave to look is no decision.
-    (&[Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
+    (&[Rule::HumanDecided], |s| {
+        s.asked_by_policy();
+        tool(&mut s.spans[EXECUTE]).effect = Effect::Read;
+    }),
     (&[Rule::HumanDecided], |s| {
         s.spans.drain(ASKED..=RESUME);
         policy(&mut s.spans[ASKED]).approval_by_law = false;
+        *tool(&mut s.spans[ASKED + 1]) = ToolExecute { effect: Effect::Read, ..unapproved() };
+    }),
+    // Law asks for a person before all but a `read`, in a run of Annex III.
+    (&[Rule::SameDeclaration, Rule::HumanDecided], |s| tool(&mut s.spans[EXECUTE]).effect = Effect::Read),
+    (&[Rule::SameDeclaration, Rule::HumanDecided], |s| {
+        s.spans.drain(ASKED..=RESUME);
+        policy(&mut s.spans[ASKED]).approval_by_law = false;
         *tool(&mut s.spans[ASKED + 1]) = unapproved();
+    }),
+    (&[Rule::SameDeclaration], |s| s.asked_by_policy()),
+    (&[Rule::SameDeclaration], |s| {
+        s.common = Box::new(|common| (common.annex_iii, common.art22) = (AnnexIii::None, Art22::None));
+    }),
+    // It completed, and the model's answer is missing, or none.
+    (&[Rule::Answered], |s| s.spans.truncate(EXECUTE + 1)),
+    (&[Rule::Answered], |s| {
+        s.spans.truncate(EXECUTE + 1);
+        tool(&mut s.spans[EXECUTE]).outcome = ToolOutcome::NotApplied;
+        s.status = RunStatus::OversightMissing;
+    }),
+    (&[Rule::CallEnded, Rule::Answered], |s| asked(&mut s.spans[EXECUTE + 1]).tool_calls = 1),
+    (&[Rule::Answered], |s| asked(&mut s.spans[EXECUTE + 1]).finish_reason = FinishReason::Length),
+    (&[Rule::Answered], |s| asked(&mut s.spans[EXECUTE + 1]).finish_reason = FinishReason::ContentFilter),
+    (&[Rule::Answered], |s| {
+        let failed = asked(&mut s.spans[EXECUTE + 1]);
+        (failed.outcome, failed.error) = (ModelOutcome::Error, Some(ModelErrorCode::Timeout));
+    }),
+    // A correct answer, and the model was asked once more.
+    (&[Rule::Answered], |s| {
+        let again = with(answer(2), |s| {
+            (asked(s).outcome, asked(s).error) = (ModelOutcome::Error, Some(ModelErrorCode::Timeout));
+        });
+        s.spans.push(again);
     }),
 ];
 
@@ -486,9 +531,28 @@ fn what_is_allowed_is_not_found() {
     assert_eq!(broken(halts), []);
     // A tool that only reads counts where it asks for a person itself.
     let mut proposes = Story::approved();
+    proposes.asked_by_policy();
     tool(&mut proposes.spans[EXECUTE]).effect = Effect::Read;
     policy(&mut proposes.spans[ALLOWED]).approval_by_tool = true;
     assert_eq!(broken(proposes), []);
+    // Outside Annex III and Art. 22 law asks for nobody, whatever a tool does.
+    let mut ordinary = Story::approved();
+    ordinary.common = Box::new(|common| (common.annex_iii, common.art22) = (AnnexIii::None, Art22::None));
+    ordinary.asked_by_policy();
+    assert_eq!(broken(ordinary), []);
+    // An answer that did not fit, and one that failed, before the one that counts; and a guardrail that looks at that.
+    let mut corrected = Story::approved();
+    corrected.spans.push(with(answer(2), |s| {
+        (asked(s).outcome, asked(s).error) = (ModelOutcome::Error, Some(ModelErrorCode::Timeout));
+    }));
+    corrected.spans.push(answer(2));
+    corrected.spans.push(guardrail(GuardrailOutcome::Passed));
+    assert_eq!(broken(corrected), []);
+    // The model need not have answered where the run did not end with an answer.
+    let mut spent = Story::approved();
+    spent.spans.truncate(EXECUTE + 1);
+    spent.status = RunStatus::BudgetExceeded;
+    assert_eq!(broken(spent), []);
     // Who waits may expire.
     let mut expired = Story::approved();
     expired.spans.truncate(FIRST_PERSON);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fuze_audit::report::words::{self, Mark};
+use fuze_evidence::Hash;
 use fuze_evidence::files::open_regular;
 use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
 use fuze_evidence::verify::{Chain, FieldStatus, TrustedKeys};
@@ -112,7 +113,8 @@ pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let place = Place::find(&args.path, args.expect.run)?;
     let believed = args.anchors.read()?;
     trust.check_used(&[&place], &believed)?;
-    let replay = read(&place, &trust, &args.annex, &args.expect, &believed)?;
+    let Seen { replay, first_key } = read(&place, &trust, &args.annex, &args.expect, &believed)?;
+    trust.check_root(&[first_key])?;
     let (document, ended) = told(&replay);
     output.data(&document, || text(&replay, &document, detail))?;
     Ok(ended)
@@ -121,6 +123,12 @@ pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
 /// What is shown is in memory as a whole, several times over.
 const MAX_SHOWN_BYTES: u64 = 256 << 20;
 
+/// A run that was read again, and the first key of the history that its bundle brings.
+struct Seen {
+    replay: Replay,
+    first_key: Option<Hash>,
+}
+
 /// Reads a run again, wherever it is. What lies in a bundle is verified as a whole before anything of it is shown.
 fn read(
     place: &Place,
@@ -128,7 +136,7 @@ fn read(
     annex: &AnnexArgs,
     expect: &ExpectArgs,
     believed: &Believed,
-) -> Result<Replay> {
+) -> Result<Seen> {
     if let Place::Bundle(path) = place {
         annex.not_for_bundles()?;
         let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
@@ -138,7 +146,7 @@ fn read(
                 .map_err(|error| super::refused(path, &error))?;
         expect.check(&report.run)?;
         believed.look_up(path, &report)?;
-        return Ok(replay);
+        return Ok(Seen { replay, first_key: report.first_key });
     }
     let source = place.source()?;
     if let Some(octets) = source.octets().filter(|&octets| octets > MAX_SHOWN_BYTES) {
@@ -156,7 +164,7 @@ fn read(
     if replay.verdict.is_ok() {
         anchors.found?;
     }
-    Ok(replay)
+    Ok(Seen { replay, first_key: None })
 }
 
 fn told(replay: &Replay) -> (Replayed, Ended) {
@@ -425,12 +433,12 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     let (left, right) = (Place::find(&args.left, args.left_run)?, Place::find(&args.right, args.right_run)?);
     let believed = args.anchors.read()?;
     trust.check_used(&[&left, &right], &believed)?;
-    let replayed = |path: &PathBuf, place: &Place, run, annex: &Option<PathBuf>| -> Result<Replay> {
+    let replayed = |path: &PathBuf, place: &Place, run, annex: &Option<PathBuf>| -> Result<Seen> {
         let annex = AnnexArgs::named(annex.clone());
         let expect = ExpectArgs { run, ..ExpectArgs::default() };
-        let replay = read(place, &trust, &annex, &expect, &believed)?;
-        match &replay.verdict {
-            Ok(_) => Ok(replay),
+        let seen = read(place, &trust, &annex, &expect, &believed)?;
+        match &seen.replay.verdict {
+            Ok(_) => Ok(seen),
             Err(error @ fuze_evidence::verify::VerifyError::Cannot { .. }) => {
                 Err(Problem::cannot(format_args!("`{}`: {error}", path.display())))
             }
@@ -439,6 +447,8 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     };
     let left = replayed(&args.left, &left, args.left_run, &args.left_annex)?;
     let right = replayed(&args.right, &right, args.right_run, &args.right_annex)?;
+    trust.check_root(&[left.first_key, right.first_key])?;
+    let (left, right) = (left.replay, right.replay);
     let changed = |change: Change| Changed { what: change.what, left: change.left, right: change.right };
     let differences: Vec<Differs> = diff(&left, &right)
         .into_iter()

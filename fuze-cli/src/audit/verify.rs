@@ -257,7 +257,7 @@ fn bundle(path: &Path, named: &Trust, believed: &Believed, args: &Args) -> Resul
     match fuze_audit::verify::verify(CountedFile { file, progress: &progress }, &trust) {
         Ok(report) => {
             believed.look_up(path, &report)?;
-            named.check_root(report.first_key)?;
+            named.check_root(&[report.first_key])?;
             if let Some((text, _)) = overseers.iter().find(|(_, id)| !report.overseers.contains(id)) {
                 return Err(Problem::usage(format_args!(
                     "`--overseer {text}`: no decision that is disclosed in the bundle is by this key, so it was not looked at; leave it out, \

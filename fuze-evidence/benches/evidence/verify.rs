@@ -93,7 +93,7 @@ fn write(records: u64, out: &mut dyn Write) -> Sample {
         line(&recorder.append(step, 0, times(step), &span, None).unwrap());
     }
     let closed =
-        recorder.close(records, 0, times(records), RunStatus::OversightMissing, &sample.host.signer).unwrap();
+        recorder.close(records, 0, times(records), RunStatus::BudgetExceeded, &sample.host.signer).unwrap();
     line(closed.record());
     sample
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod case;
+mod declared;
 mod people;
 mod rule;
 mod tools;
@@ -17,10 +18,12 @@ use crate::replay::told::{Request, Told};
 use crate::span::{AgentInvoke, ModelDrift, RunCancel, RunGap, Span, ToolExecute};
 use crate::time::Timestamp;
 use crate::vocab::{
-    Art22, CancelledBy, Effect, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome, ToolOutcome,
+    AnnexIii, Art22, CancelledBy, Effect, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome,
+    ToolOutcome,
 };
 use calls::Calls;
 use case::{Outcome, Wait};
+use declared::Declared;
 pub use rule::{Finding, Rule};
 
 /// What has ended the run before its last record. A crash may come before that record; whoever takes the run up then ends it.
@@ -47,18 +50,18 @@ pub(crate) struct Rules {
     findings: Vec<Finding>,
     more: u64,
     told: Told,
-    /// Each tool that was decided about, and its number.
-    tools: HashMap<Name, u32>,
+    /// Each tool that was decided about or ran.
+    tools: HashMap<Name, Declared>,
     principal: Option<Name>,
     art22: bool,
+    /// Under Annex III or GDPR Art. 22: law asks for a person before all but a `read`.
+    is_high_risk: bool,
     refused: bool,
     bundle: Option<Hash>,
     epoch: u64,
     calls: Calls,
     /// Executions that must not be repeated and have run.
     ran_once: HashSet<Hash>,
-    /// What each execution since the model answered last said of being repeated.
-    effects: HashMap<Hash, Effect>,
     /// When the last record ended that is no `oversight.suspend`: several of these are one wait.
     ended: Option<Timestamp>,
     /// Executions whose end is not known.
@@ -152,6 +155,7 @@ impl Rules {
         if self.principal.is_none() {
             self.principal = Some(entry.common.principal.clone());
             self.art22 = entry.common.art22 != Art22::None;
+            self.is_high_risk = self.art22 || entry.common.annex_iii != AnnexIii::None;
             self.refused = invoke.outcome == StartOutcome::Refused;
             self.bundle = Some(invoke.bundle_hash);
         }
@@ -210,7 +214,6 @@ impl Rules {
         if let Some(calls) = request.calls {
             self.known_gaps(entry, true);
             self.calls.answered(entry.step_id, calls);
-            self.effects.clear();
             self.decided.clear();
         }
     }
@@ -249,6 +252,10 @@ impl Rules {
             let stopped = self.ends.halted || self.ends.cancelled.is_some();
             self.rule(!stopped, entry, Rule::CompletedAfterStop);
             self.rule(!self.art22 || self.human_decided, entry, Rule::HumanDecided);
+        }
+        // Without the person it would have been completed.
+        if completed || status == RunStatus::OversightMissing {
+            self.rule(self.told.is_answered(), entry, Rule::Answered);
         }
         if status != RunStatus::InDoubt {
             self.rule(self.doubts.is_empty(), entry, Rule::InDoubt);

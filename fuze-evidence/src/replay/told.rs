@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::content::history;
 use crate::hash::Hash;
 use crate::record::Entry;
-use crate::span::Span;
-use crate::vocab::ModelOutcome;
+use crate::span::{ModelGenerate, Span};
+use crate::vocab::{FinishReason, ModelOutcome};
 
 /// The history of a run, as its records tell it.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(super) struct Told {
 struct Answer {
     step: u64,
     calls: u32,
+    is_whole: bool,
     /// Which call has these arguments, as it was asked or as a person changed it.
     asked: HashMap<Hash, u32>,
     /// The record that holds a call's result, if a tool ran, or was kept from it by a person.
@@ -44,6 +45,11 @@ pub(super) struct Request {
 }
 
 impl Told {
+    /// The model has answered its last request, and asks for nothing.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.calls == 0 && answer.is_whole)
+    }
+
     /// Takes the next record.
     pub(super) fn take(&mut self, entry: &Entry) -> Heard {
         let nothing = Heard { holds: true, request: None };
@@ -63,7 +69,7 @@ impl Told {
                 let sent = self.history;
                 if asked.outcome == ModelOutcome::Ok {
                     self.history = sent.zip(root).map(|(told, root)| history(told, root));
-                    self.answer = Some(Answer::new(entry.step_id, asked.tool_calls));
+                    self.answer = Some(Answer::new(entry.step_id, asked));
                 }
                 let holds = sent == Some(asked.history_hash);
                 let calls = (asked.outcome == ModelOutcome::Ok).then_some(asked.tool_calls);
@@ -99,8 +105,17 @@ impl Told {
 }
 
 impl Answer {
-    fn new(step: u64, calls: u32) -> Self {
-        Self { step, calls, asked: HashMap::new(), ran: HashMap::new(), decided: HashMap::new() }
+    fn new(step: u64, asked: &ModelGenerate) -> Self {
+        // No loop takes such an answer without calls.
+        let cut_off = matches!(asked.finish_reason, FinishReason::Length | FinishReason::ContentFilter);
+        Self {
+            step,
+            calls: asked.tool_calls,
+            is_whole: !cut_off,
+            asked: HashMap::new(),
+            ran: HashMap::new(),
+            decided: HashMap::new(),
+        }
     }
 
     /// The history with what the model heard on this answer; `None` where no record holds that.

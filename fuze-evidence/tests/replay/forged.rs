@@ -31,6 +31,8 @@ struct Tale {
     epoch: u64,
     status: RunStatus,
     art22: Art22,
+    /// Law asks for people, not the policy: the run is one of Annex III.
+    by_law: bool,
 }
 
 /// The arguments of a call, by its number; its place in the turn is the same.
@@ -56,6 +58,7 @@ impl Tale {
             epoch: 1,
             status: RunStatus::Completed,
             art22: Art22::ContractNecessity,
+            by_law: true,
         };
         tale.asks(calls);
         tale
@@ -83,9 +86,10 @@ impl Tale {
         call: u32,
         change: impl FnOnce(&mut PolicyEvaluate),
     ) -> u64 {
+        let by_law = self.by_law;
         self.add(with(evaluate(decision, args(call)), |s| {
             let policy = policy(s);
-            (policy.call_index, policy.approval_by_law) = (call, true);
+            (policy.call_index, policy.approval_by_law, policy.approval_by_policy) = (call, by_law, !by_law);
             change(policy);
         }))
     }
@@ -192,9 +196,10 @@ impl Tale {
     }
 
     fn nested_decided(&mut self, decision: PolicyDecision) {
+        let by_law = self.by_law;
         let asked = self.policy(decision, 0, |policy| {
             (policy.args_hash, policy.tool) = (Some(args(5)), Some(name("nested")));
-            policy.approval_by_law = decision == RequiresApproval;
+            policy.approval_by_policy = !by_law && decision == RequiresApproval;
         });
         // The step of the caller, which is not recorded yet.
         self.parents.push((asked, 0));
@@ -209,12 +214,17 @@ impl Tale {
 
     /// The tool that made the call is done.
     fn caller_ends(&mut self) {
-        self.tool(0, None, ToolOutcome::Ok, |tool| tool.effect = Effect::Idempotent);
+        self.tool(0, None, ToolOutcome::Ok, |tool| tool.effect = Effect::Read);
     }
 
     fn broken(self) -> Vec<Rule> {
-        let Self { spans, parents, swapped, status, art22, .. } = self;
-        let common = Box::new(move |common: &mut Common| common.art22 = art22);
+        let Self { spans, parents, swapped, status, art22, by_law, .. } = self;
+        let common = Box::new(move |common: &mut Common| {
+            common.art22 = art22;
+            if !by_law {
+                (common.annex_iii, common.art22) = (AnnexIii::None, Art22::None);
+            }
+        });
         broken(Story { common, refused: false, spans, status, parents, swapped })
     }
 }
@@ -482,34 +492,106 @@ fn an_approval_is_of_one_call() {
 #[test]
 fn a_call_that_needs_people_does_not_run_without_them() {
     forged(Rule::Approved, |t| {
+        t.by_law = false;
         t.decide(RequiresApproval, 0);
-        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+        t.policy(Allow, 0, |policy| policy.approval_by_policy = false);
         t.ends(0, None, ToolOutcome::Ok);
-        t.status = RunStatus::OversightMissing;
         None
     });
     // People approved it, and it does not rest on them.
-    forged(Rule::Approved, |_| {
-        let (mut t, _) = Tale::approved();
-        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+    forged(Rule::Approved, |t| {
+        t.by_law = false;
+        t.decided_by_people(0, &[A::Approve]);
+        t.policy(Allow, 0, |policy| policy.approval_by_policy = false);
         t.ends(0, None, ToolOutcome::Ok);
-        Some(t)
+        None
     });
     // Nor as another call: at its place in the turn, or as one that a tool made.
     forged(Rule::SameCall, |t| {
+        t.by_law = false;
         t.decide(RequiresApproval, 0);
-        t.policy(Allow, 5, |policy| (policy.call_index, policy.approval_by_law) = (0, false));
+        t.policy(Allow, 5, |policy| (policy.call_index, policy.approval_by_policy) = (0, false));
         t.tool(5, None, ToolOutcome::Ok, |tool| tool.call_index = 0);
-        t.status = RunStatus::OversightMissing;
         None
     });
     forged(Rule::Decided, |t| {
+        t.by_law = false;
         t.decide(RequiresApproval, 0);
-        let step = t.policy(Allow, 5, |policy| (policy.call_index, policy.approval_by_law) = (0, false));
+        let step = t.policy(Allow, 5, |policy| (policy.call_index, policy.approval_by_policy) = (0, false));
         t.parents.push((step, 0));
         t.tool(5, None, ToolOutcome::Ok, |tool| tool.call_index = 0);
-        t.status = RunStatus::OversightMissing;
         None
+    });
+}
+
+#[test]
+fn a_tool_is_the_same_throughout() {
+    // In one answer.
+    for change in [
+        |tool: &mut ToolExecute| tool.effect = Effect::Idempotent,
+        |tool: &mut ToolExecute| tool.classification = Classification::SpecialCategory,
+    ] {
+        forged(Rule::SameDeclaration, |_| {
+            let mut t = Tale::new(2);
+            let said = t.decided_by_people(0, &[A::Approve])[0];
+            t.done(0, said);
+            let said = t.decided_by_people(1, &[A::Approve])[0];
+            t.decide(Allow, 1);
+            t.tool(1, Some(said), ToolOutcome::Ok, change);
+            Some(t)
+        });
+    }
+    // In a later one, where people refused it.
+    let later = |classification| {
+        completed(|_| {
+            let (mut t, said) = Tale::approved();
+            t.done(0, said);
+            t.asks(1);
+            t.policy(RequiresApproval, 5, |policy| policy.call_index = 0);
+            let token = t.suspend(5, 0, 1, |waits| waits.call_index = Some(0));
+            let said = t.says(5, token, A::Reject);
+            t.resumes(ResumeCause::Decision);
+            t.tool(5, Some(said), ToolOutcome::Rejected, |tool| {
+                (tool.call_index, tool.classification) = (0, classification);
+            });
+            t.status = RunStatus::OversightMissing;
+            Some(t)
+        })
+    };
+    assert_eq!(later(Classification::Public).broken(), [Rule::SameDeclaration]);
+    assert_eq!(later(Classification::Personal).broken(), []);
+    // What did not run was refused under its own name, too, and at its own place.
+    for change in [
+        |tool: &mut ToolExecute| tool.tool = name("another"),
+        |tool: &mut ToolExecute| {
+            tool.call_index = 1;
+        },
+    ] {
+        forged(Rule::SameTool, |t| {
+            let said = t.decided_by_people(0, &[A::Reject])[0];
+            t.tool(0, Some(said), ToolOutcome::Rejected, change);
+            t.status = RunStatus::OversightMissing;
+            None
+        });
+    }
+    // Law asked for a person, and then no more.
+    forged(Rule::SameDeclaration, |_| {
+        let (mut t, said) = Tale::approved();
+        t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+        t.ends(0, Some(said), ToolOutcome::Ok);
+        Some(t)
+    });
+    // Another tool is another.
+    honest(|_| {
+        let mut t = Tale::new(2);
+        let said = t.decided_by_people(0, &[A::Approve])[0];
+        t.done(0, said);
+        t.policy(Allow, 1, |policy| (policy.tool, policy.approval_by_law) = (Some(name("look")), false));
+        t.tool(1, None, ToolOutcome::Ok, |tool| {
+            (tool.tool, tool.effect, tool.classification) =
+                (name("look"), Effect::Read, Classification::Public);
+        });
+        Some(t)
     });
 }
 
@@ -565,12 +647,12 @@ fn what_people_decided_has_its_end() {
     waiting.done(0, said);
     waiting.decide(RequiresApproval, 1);
     waiting.waits(1, 1);
-    assert_eq!(waiting.broken(), [Rule::EndedWaiting, Rule::CallEnded]);
+    assert_eq!(waiting.broken(), [Rule::EndedWaiting, Rule::CallEnded, Rule::Answered]);
     // Or while a call that somebody approved is not done.
     let (mut undone, said) = Tale::approved();
     undone.done(0, said);
     undone.asks(1);
-    assert_eq!(undone.broken(), [Rule::CallEnded]);
+    assert_eq!(undone.broken(), [Rule::CallEnded, Rule::Answered]);
 }
 
 /// One call is halted, beside another that one of two approved.
@@ -623,7 +705,9 @@ fn what_ended_a_run_stays_so() {
         let rule = if number == 3 { Rule::AfterCancel } else { Rule::AfterEnd };
         let after = |cut_off: Option<Effect>| {
             completed(|_| {
-                let (mut t, said) = Tale::approved();
+                let mut t = Tale::new(1);
+                t.by_law = cut_off != Some(Effect::Read);
+                let said = t.decided_by_people(0, &[A::Approve])[0];
                 t.decide(Allow, 0);
                 ends(&mut t);
                 let cancelled = t.spans.len() as u64;
@@ -814,13 +898,14 @@ fn what_a_tool_asked_for_has_its_end_though_it_asks_no_more() {
     let allowed = |end: Option<ToolOutcome>, gap: Option<Effect>| {
         completed(|_| {
             let mut t = Tale::new(1);
-            t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+            t.by_law = false;
+            t.policy(Allow, 0, |policy| policy.approval_by_policy = false);
             t.nested_decided(Allow);
             t.resumes(ResumeCause::Recovery);
             if gap.is_some() {
                 t.add(RunGap { what: Gap::Tool, exec_id: Some(exec(5)) });
             }
-            t.policy(Allow, 0, |policy| policy.approval_by_law = false);
+            t.policy(Allow, 0, |policy| policy.approval_by_policy = false);
             t.caller_ends();
             if let Some(end) = end {
                 t.nested_ends(None, end, gap.unwrap_or(Effect::Idempotent));

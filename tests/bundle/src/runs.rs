@@ -11,8 +11,8 @@ use fuze_evidence::keys::history::{KeyHistory, KeyRole};
 use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::record::Entry;
 use fuze_evidence::sign::{KeyId, PublicKey, sign_object, write_signature};
-use fuze_evidence::span::{HumanDecision, OversightSuspend, PolicyEvaluate, ToolExecute};
-use fuze_evidence::vocab::{PolicyDecision, RunStatus};
+use fuze_evidence::span::{HumanDecision, ModelGenerate, OversightSuspend, PolicyEvaluate, ToolExecute};
+use fuze_evidence::vocab::{Effect, FinishReason, PolicyDecision, RunStatus};
 use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
 use serde_json::{Value, json};
 
@@ -81,12 +81,12 @@ impl Run {
             (*step - 1, Times { started_at: common::at(from), ended_at: common::at(time) })
         };
         for turn in 0..shape.turns {
-            let (answer, sealed) = sample.commit(
+            let (said, sealed) = sample.commit(
                 json!({"role": "assistant", "text": format!("turn {turn}: <b onclick=x>é€😀\u{7f}\"\\\n")}),
             );
             let (id, at) = next(&mut step, 3, 1_800_000 + 420_000 * turn);
             let span = common::generate(turn as u32, told);
-            let record = recorder.append(id, 0, at, &span, Some(&answer)).unwrap();
+            let record = recorder.append(id, 0, at, &span, Some(&said)).unwrap();
             sample.add(&record, Some(&sealed));
 
             let arguments = json!({
@@ -95,12 +95,11 @@ impl Run {
             });
             let (args, sealed) = sample.commit(arguments.clone());
             let waits = shape.waits && turn == 0;
-            let decision = if waits { PolicyDecision::RequiresApproval } else { PolicyDecision::Allow };
             let (policy_step, at) = next(&mut step, 1, 180);
-            let policy = common::evaluate(decision, args.root());
+            let policy = if waits { asked(args.root()) } else { may_look(args.root()) };
             let record = recorder.append(policy_step, id, at, &policy, Some(&args)).unwrap();
             sample.add(&record, Some(&sealed));
-            let mut run = execute(args.root(), turn);
+            let mut run = if waits { execute(args.root(), turn) } else { look(args.root(), turn) };
             if waits {
                 let (resumed, person) = wait(
                     &mut sample,
@@ -117,12 +116,16 @@ impl Run {
                 sample.add(&record, None);
             }
             let (output, sealed) = sample.commit(json!({"ok": true, "turn": turn}));
-            told = history(history(told, answer.root()), output.root());
+            told = history(history(told, said.root()), output.root());
             let (id, at) = next(&mut step, 2, 640_000);
             let record = recorder.append(id, policy_step, at, &run.into(), Some(&output)).unwrap();
             sample.add(&record, Some(&sealed));
         }
         if shape.closed {
+            let (text, sealed) = sample.commit(json!({"role": "assistant", "text": "that is all"}));
+            let (id, at) = next(&mut step, 3, 1_200_000);
+            let record = recorder.append(id, 0, at, &answer(shape.turns, told), Some(&text)).unwrap();
+            sample.add(&record, Some(&sealed));
             let (id, at) = next(&mut step, 5, 900);
             // GDPR Art. 22(3): without a person the answer is not let out.
             let person = shape.waits && shape.turns > 0;
@@ -194,10 +197,33 @@ impl Run {
     }
 }
 
+/// The model's last word: no call.
+fn answer(turn: u64, told: Hash) -> Span {
+    let Span::ModelGenerate(span) = common::generate(turn as u32, told) else { unreachable!() };
+    ModelGenerate { finish_reason: FinishReason::Stop, tool_calls: 0, ..span }.into()
+}
+
 /// The tool of a turn runs, asked for by nobody but the model.
 fn execute(args: Hash, turn: u64) -> ToolExecute {
     let Span::ToolExecute(span) = common::execute(args) else { unreachable!() };
     ToolExecute { approval_step: None, exec_id: exec_id(turn), ..span }
+}
+
+/// The same of the tool that law wants nobody for, because it only reads.
+fn look(args: Hash, turn: u64) -> ToolExecute {
+    ToolExecute { effect: Effect::Read, tool: name(LOOK), ..execute(args, turn) }
+}
+
+const LOOK: &str = "read_dossier";
+
+fn may_look(args: Hash) -> Span {
+    let Span::PolicyEvaluate(span) = common::evaluate(PolicyDecision::Allow, args) else { unreachable!() };
+    PolicyEvaluate { tool: Some(name(LOOK)), ..span }.into()
+}
+
+/// Law wants a person.
+fn asked(args: Hash) -> Span {
+    common::evaluate(PolicyDecision::RequiresApproval, args)
 }
 
 fn exec_id(turn: u64) -> Hash {

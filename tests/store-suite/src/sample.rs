@@ -262,7 +262,7 @@ impl Sample {
         let record = self.append(&RunCancel { cancelled_by }.into(), None)?;
         let run = self.run;
         let mut end = claim(run, epoch, tokens.iter().map(|token| token.token_hash).collect(), record)?;
-        let Batch { records, state, .. } = self.close()?;
+        let Batch { records, state, .. } = self.close_as(RunStatus::Cancelled)?;
         end.ground = ground;
         end.batch.records.extend(records);
         end.batch.state = state;
@@ -323,13 +323,17 @@ impl Sample {
         changed(line, "index", index.into())
     }
 
-    /// The batch that closes the run.
+    /// The batch that closes the run: its time is over, and no model had answered.
     ///
     /// # Errors
     /// When the machine has no clock.
     pub fn close(self) -> Result<Batch, Wrong> {
+        self.close_as(RunStatus::BudgetExceeded)
+    }
+
+    fn close_as(self, status: RunStatus) -> Result<Batch, Wrong> {
         let at = Times::at(now()?);
-        let closed = self.recorder.close(self.step, 0, at, RunStatus::Completed, &*self.signer)?;
+        let closed = self.recorder.close(self.step, 0, at, status, &*self.signer)?;
         Ok(Batch { records: vec![closed.into_record()], state: RunState::Closed, ..Batch::default() })
     }
 }

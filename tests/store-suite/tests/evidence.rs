@@ -80,12 +80,12 @@ async fn runs_are_found_by_what_they_are() {
     assert_eq!(all.iter().map(|run| run.run).collect::<Vec<_>>(), [closed_run, waits.run, runs.run]);
     let [first, second, third] = all.as_mut_slice() else { panic!("{all:?}") };
     assert_eq!((first.tenant.as_str(), first.agent.as_str(), &first.subject), ("tenant", "sample", &None));
-    assert_eq!(first.closed.map(|(_, status)| status), Some(RunStatus::Completed));
+    assert_eq!(first.closed.map(|(_, status)| status), Some(RunStatus::BudgetExceeded));
     assert_eq!((first.state, first.head.0, first.anchors), (RunState::Closed, 2, 1));
     assert_eq!((second.state, second.closed, second.anchors), (RunState::Suspended, None, 0));
     assert!(first.opened_at < second.opened_at && second.opened_at < third.opened_at);
     let just_closed = vec![closed_run];
-    assert_eq!(found(&Query::new().status(RunStatus::Completed)), just_closed);
+    assert_eq!(found(&Query::new().status(RunStatus::BudgetExceeded)), just_closed);
     assert_eq!(found(&Query::new().state(RunState::Closed)), just_closed);
     assert_eq!(found(&Query::new().run(closed_run)), just_closed);
     assert_eq!(found(&Query::new().opened_before(second.opened_at)), just_closed);

@@ -20,7 +20,8 @@ impl Rules {
         wait.tokens.insert(suspend.token_hash, args_hash);
         self.rule(fits, entry, Rule::Slots);
         if is_new {
-            let tool = suspend.tool.as_ref().and_then(|tool| self.tools.get(tool)).copied().unwrap_or(0);
+            let tool = suspend.tool.as_ref().and_then(|tool| self.tools.get(tool));
+            let tool = tool.map_or(0, |declared| declared.number);
             let grounded = self.calls.waits(args_hash, tool, suspend.call_index, suspend.reason);
             self.rule(grounded, entry, Rule::WaitGrounded);
         }

@@ -59,7 +59,7 @@ rules! {
         "the step of a person's decision that approves the call";
     ApprovedByDecision = "approved_by_decision", "a tool's end rests on a person's decision that is not there, or the decisions of its case come to something else",
         "a decision in the last case about this very call, and a case that comes to what the tool's end says";
-    SameTool = "same_tool", "a tool ran with arguments that were decided for another tool or another place in the turn",
+    SameTool = "same_tool", "a call ended as one of another tool, or at another place in the turn, than was decided about its arguments",
         "the tool and the place that the decision about these arguments names";
     SameCall = "same_call", "a call of the model was decided on with other arguments, and no person had changed it",
         "one commitment to arguments for each call of an answer, and another one after a `modify`";
@@ -69,8 +69,8 @@ rules! {
         "the end of every call before the model is asked again or the run completes: what its tool did, what people said, why it was refused, or that it was left out";
     OnceOnly = "once_only", "a tool that must not run twice ran twice",
         "one execution, in one attempt";
-    SameEffect = "same_effect", "an execution says otherwise than before what running it again would do",
-        "the effect that the first record of this execution names";
+    SameDeclaration = "same_declaration", "a tool is said to be another than before: what it does, what it handles, or whether law asks for a person before it runs",
+        "the effect and the classification that the first record of the tool names, and a person asked for by law under Annex III or GDPR Art. 22 before all but a `read`, and nowhere else";
     Waiting = "waiting", "the run went on while it waited for people",
         "nothing but oversight, a resume, a cancel or the close while people are waited for";
     WaitGrounded = "wait_grounded", "the run waits for people although nothing asked for one",
@@ -121,6 +121,8 @@ rules! {
         "`run.close` as the second record";
     ToldHistory = "told_history", "the model was sent other messages than the records before hold",
         "the hash over the messages that the records before hold";
+    Answered = "answered", "the run ended with an answer, and the model's last one is missing, was cut off or asks for calls",
+        "an answer of the model to the run itself, whole and without calls, and no request after it, before `completed` and `oversight_missing`";
     CompletedAfterDenial = "completed_after_denial", "the run completed although a call was denied",
         "another status than `completed`";
     CompletedAfterTrip = "completed_after_trip", "the run completed although a guardrail tripped or could not tell",

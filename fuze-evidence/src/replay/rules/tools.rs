@@ -2,6 +2,7 @@
 
 use super::Rules;
 use super::calls::Stage;
+use super::declared::Declared;
 use super::rule::Rule;
 use crate::name::Name;
 use crate::record::Entry;
@@ -9,20 +10,16 @@ use crate::span::{PolicyEvaluate, ToolExecute};
 use crate::vocab::{Effect, PolicyDecision, PolicyReason, ToolOutcome};
 
 impl Rules {
-    /// The number of a tool that is decided about.
-    fn number_of(&mut self, tool: &Name) -> u32 {
-        if let Some(number) = self.tools.get(tool) {
-            return *number;
-        }
+    /// What is known of a tool.
+    fn declared(&mut self, tool: &Name) -> &mut Declared {
         // A run with more tools than this has no name for the last ones, and is refused where they run.
-        let number = u32::try_from(self.tools.len() + 1).unwrap_or(0);
-        self.tools.insert(tool.clone(), number);
-        number
+        let next = u32::try_from(self.tools.len() + 1).unwrap_or(0);
+        self.tools.entry(tool.clone()).or_insert_with(|| Declared::new(next))
     }
 
     pub(super) fn policy(&mut self, entry: &Entry, policy: &PolicyEvaluate) {
         self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
-        let tool = policy.tool.as_ref().map_or(0, |tool| self.number_of(tool));
+        let (tool, same) = policy.tool.as_ref().map_or((0, true), |tool| self.decided_about(tool, policy));
         if tells_the_model(policy) {
             self.calls.refused(entry.parent_step_id, policy.call_index, tool);
         } else if let Some(args_hash) = policy.args_hash {
@@ -31,6 +28,7 @@ impl Rules {
                 self.rule(false, entry, rule);
             }
         }
+        self.rule(same, entry, Rule::SameDeclaration);
         self.ends.denied |= match policy.decision {
             PolicyDecision::Deny => !tells_the_model(policy),
             PolicyDecision::Error => true,
@@ -38,17 +36,38 @@ impl Rules {
         };
     }
 
+    /// The number of a tool that a decision is about, and whether the decision says of it what was said before.
+    fn decided_about(&mut self, tool: &Name, policy: &PolicyEvaluate) -> (u32, bool) {
+        let is_high_risk = self.is_high_risk;
+        let declared = self.declared(tool);
+        let same = match policy.decision {
+            PolicyDecision::Allow | PolicyDecision::RequiresApproval => {
+                declared.decided(policy.approval_by_law, is_high_risk)
+            }
+            // Who would have to be asked was not looked at.
+            PolicyDecision::Deny | PolicyDecision::Error => true,
+        };
+        (declared.number, same)
+    }
+
     pub(super) fn tool(&mut self, entry: &Entry, tool: &ToolExecute) {
         let before = self.broken();
         self.bears(entry, tool);
+        let is_high_risk = self.is_high_risk;
+        let declared = self.declared(&tool.tool);
         // Whoever calls a `once` something else on its second run would be held to nothing.
-        let first = *self.effects.entry(tool.exec_id).or_insert(tool.effect);
-        let once = self.ran_once.contains(&tool.exec_id);
-        self.rule(first == tool.effect && (!once || tool.effect == Effect::Once), entry, Rule::SameEffect);
+        let same = declared.ended(tool.effect, tool.classification, is_high_risk);
+        let number = declared.number;
+        let named = self
+            .calls
+            .get(&tool.args_hash)
+            .is_none_or(|call| call.tool != 0 && call.tool == number && call.index == tool.call_index);
         self.answers(tool);
         if ran(tool.outcome) {
             self.may_run(entry, tool);
         }
+        self.rule(named, entry, Rule::SameTool);
+        self.rule(same, entry, Rule::SameDeclaration);
         match tool.outcome {
             ToolOutcome::InDoubt => drop(self.doubts.insert(tool.exec_id)),
             ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => {
@@ -85,20 +104,16 @@ impl Rules {
             None => self.rule(false, entry, Rule::Decided),
             Some(call) => {
                 let allowed = call.decision == PolicyDecision::Allow;
-                let named = call.tool != 0
-                    && self.tools.get(&tool.tool) == Some(&call.tool)
-                    && call.index == tool.call_index;
                 // What people approved rests on them when it first runs, whatever the policy says by then.
                 let rests = call.needs_person || (call.approved && call.exec_id.is_none());
                 let approved = !rests || tool.approval_step.is_some();
                 self.rule(allowed, entry, Rule::Allowed);
-                self.rule(named, entry, Rule::SameTool);
                 self.rule(approved, entry, Rule::Approved);
             }
         }
         // That it had begun before a crash is all that is known of it.
         let begun = self.gaps.remove(&tool.exec_id);
-        if tool.effect == Effect::Once {
+        if tool.effect == Effect::Once || self.ran_once.contains(&tool.exec_id) {
             let first =
                 self.ran_once.insert(tool.exec_id) && (!begun || tool.outcome == ToolOutcome::InDoubt);
             self.rule(first && tool.attempt == 1, entry, Rule::OnceOnly);
