@@ -364,15 +364,18 @@ fn scope_permissions(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Sco
     const CONSENT: &str = "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS";
     let text = fields.text("scopePermissions", out)?;
     match &*text.value {
-        "" | "SCOPE_PERMISSIONS_UNSPECIFIED" => None,
+        // Cerbos takes nothing for unspecified, and refuses an empty text.
+        "" if fields.is_null("scopePermissions") => None,
+        "SCOPE_PERMISSIONS_UNSPECIFIED" => None,
         OVERRIDE => Some(ScopePermissions::OverrideParent),
         CONSENT => Some(ScopePermissions::RequireParentalConsentForAllows),
         other => {
-            fields.refuse(
-                text.at,
-                format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is `{other}`"),
-                out,
-            );
+            let this = match other {
+                "" => "an empty text; leave it out to say neither".to_owned(),
+                other => format!("`{other}`"),
+            };
+            let message = format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is {this}");
+            fields.refuse(text.at, message, out);
             None
         }
     }

@@ -63,6 +63,31 @@ fn a_role_policy_overrides_no_parent() {
     check(&text("SCOPE_PERMISSIONS_UNSPECIFIED"), &[]);
 }
 
+/// Nothing is unspecified, and an empty text is no word that Cerbos knows.
+#[test]
+fn scope_permissions_are_no_empty_text() {
+    let role = |permissions: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: r\n  scopePermissions:{permissions}\n  rules: [{{resource: a, allowActions: [x]}}]\n"
+        )
+    };
+    let of_resource = |permissions: &str| policy(&format!("  scopePermissions:{permissions}\n"), RULE);
+    let refused = |line: u32| {
+        format!(
+            "p.yaml:{line}:21: `scopePermissions` must be `SCOPE_PERMISSIONS_OVERRIDE_PARENT` or \
+             `SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS`, this is an empty text; leave it out to say neither"
+        )
+    };
+    for empty in [" ''", " \"\""] {
+        check(&role(empty), &[&refused(4)]);
+        check(&of_resource(empty), &[&refused(5)]);
+    }
+    for nothing in ["", " ", " null", " ~"] {
+        check(&role(nothing), &[]);
+        check(&of_resource(nothing), &[]);
+    }
+}
+
 #[test]
 fn what_a_policy_is() {
     check("- a\n", &["p.yaml:1:1: expected a policy as a mapping, found a list"]);
