@@ -21,6 +21,11 @@ const BODIES: [&str; 6] =
 /// Reads one policy. What is wrong with it goes into the collector; then the answer may be `None`.
 pub(crate) fn policy(file: &Arc<str>, node: &Node, out: &mut Collector) -> Option<Policy> {
     let mut fields = Fields::of(file, node, "a policy", out)?;
+    if fields.has("tests") && !fields.has("apiVersion") {
+        let message = "this is a test suite and no policy: let the name of its file end in `_test.yaml`";
+        fields.refuse(fields.at, message, out);
+        return None;
+    }
     api_version(&mut fields, out);
     let disabled = fields.flag("disabled", out);
     let description = fields.text("description", out);
