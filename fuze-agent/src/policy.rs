@@ -143,7 +143,7 @@ const fn misfits(bundle: &Bundle, tools: &[Listed], out: &mut [u8]) -> usize {
     let mut text = Text { out, length: 0 };
     let mut named = bundle.named;
     while let [first, rest @ ..] = named {
-        if find(tools, first.tool).is_none() {
+        if !is_any(tools, first) {
             text.all(&[
                 "\n",
                 first.place,
@@ -178,6 +178,20 @@ const fn misfit(text: &[u8]) -> ! {
         #[expect(clippy::panic, reason = "whole texts are joined, so this is never reached")]
         Err(_) => panic!("the policies do not fit the tools"),
     }
+}
+
+/// Whether a tool is called as a policy names it.
+const fn is_any(tools: &[Listed], named: &Named) -> bool {
+    let mut left = tools;
+    while let [tool, rest @ ..] = left {
+        if same(tool.facts.name, named.tool)
+            || named.any_case && tool.facts.name.eq_ignore_ascii_case(named.tool)
+        {
+            return true;
+        }
+        left = rest;
+    }
+    false
 }
 
 const fn find<'t>(tools: &'t [Listed], name: &str) -> Option<&'t Listed> {

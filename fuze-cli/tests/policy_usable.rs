@@ -162,6 +162,44 @@ fn the_command_that_is_printed_can_be_pasted() {
     assert!(!within.path().join("owned").exists());
 }
 
+/// Each member in a line of its own, those within further in.
+#[test]
+fn the_request_of_a_counterexample_is_laid_out() {
+    let within = tempfile::tempdir().unwrap();
+    let old = changed(within.path(), "old", "payment", &[]);
+    let new = changed(within.path(), "new", "payment", &[("\"approvers\": 2", "\"approvers\": 1")]);
+    let said = fuze(&["policy", "diff", text(&old), text(&new)], 1).stdout;
+    let (_, command) = said.split_once("--request '").unwrap();
+    let (json, rest) = command.rsplit_once('\'').unwrap();
+    assert_eq!(rest, "\n");
+    let request: Value = serde_json::from_str(json).unwrap();
+    assert!(json.starts_with("{\n      \"tool\": {\n        \"name\": \"pay_invoice\",\n"), "{json}");
+    let members = |line: &str| line.matches("\": ").count();
+    assert!(json.lines().all(|line| members(line) <= 1) && json.ends_with("\n    }"), "{json}");
+    let shown = explained_by_both(&old, &new);
+    assert_eq!(shown["request"], request);
+}
+
+/// What a reader of policies cannot look at, it says.
+#[test]
+fn lint_says_which_names_it_did_not_look_at() {
+    let within = tempfile::tempdir().unwrap();
+    let slip = changed(within.path(), "slip", "payment", &[("== \"pay_invoice\"", "== \"pay_invoce\"")]);
+    let called = fuze(&["policy", "lint", text(&slip)], 0);
+    for note in ["a misspelt name of a tool or an argument is not found", "a misspelt role is not found"] {
+        assert!(called.stderr.contains(note), "{}", called.stderr);
+    }
+    let tools = within.path().join("tools.json");
+    let tool = r#"{"name": "pay_invoice", "classification": "confidential", "residency": "eu", "effect": "once", "egress": "hosts"}"#;
+    fs::write(&tools, format!("{{\"tools\": [{tool}], \"roles\": [\"accounting\"]}}")).unwrap();
+    let called = fuze(&["policy", "lint", text(&slip), "--tools", text(&tools)], 1);
+    assert!(called.stdout.contains("no tool is called `pay_invoce`"), "{}", called.stdout);
+    assert!(!called.stderr.contains("note:"), "{}", called.stderr);
+    let policy = slip.join("pay_invoice.yaml");
+    let called = fuze(&["policy", "lint", text(&slip), "--tools", text(&policy)], 2);
+    assert!(called.stderr.contains("pay_invoice.yaml:1:1: this is not JSON: "), "{}", called.stderr);
+}
+
 #[test]
 fn a_request_that_cannot_be_read_is_told_with_its_place() {
     let within = tempfile::tempdir().unwrap();
@@ -400,7 +438,10 @@ fn a_directory_without_policies_is_not_found_to_be_right() {
         let called = fuze(&["policy", command, empty], 0);
         assert!(called.stderr.contains("so every call of a tool is denied"), "{command}: {}", called.stderr);
         let called = fuze(&["policy", command, text(&good)], 0);
-        assert_eq!(called.stderr, "", "{command}");
+        // What lint says is about the tools that it was not given.
+        let mut said =
+            called.stderr.lines().filter(|line| command != "lint" || !line.contains("`--tools FILE`"));
+        assert_eq!(said.next(), None, "{command}");
     }
 }
 

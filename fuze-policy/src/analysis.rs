@@ -23,11 +23,13 @@ mod logic;
 mod memo;
 mod model;
 mod outcome;
+mod places;
 mod proof;
 mod prove;
 mod same;
 mod says;
 mod search;
+mod silence;
 mod tools;
 mod vocabulary;
 mod witness;
@@ -94,10 +96,22 @@ pub fn lint<'p>(policies: impl Into<Policies<'p>>, tools: &Tools) -> Vec<Finding
     lint::lint(&policies.into(), tools)
 }
 
+/// A tool that a policy names in a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTool {
+    /// The name.
+    pub name: String,
+    /// Whether the tool may be called so in other cases of letters: the condition compares `lowerAscii()` or `upperAscii()` of its name.
+    pub any_case: bool,
+    /// Where.
+    pub place: Place,
+}
+
 /// The tools that policies name in their conditions, and where, in the order of files and lines.
 #[must_use]
-pub fn named_tools<'p>(policies: impl Into<Policies<'p>>) -> Vec<(String, Place)> {
-    lint::named_tools(&policies.into()).into_iter().map(|(place, tool)| (tool, place)).collect()
+pub fn named_tools<'p>(policies: impl Into<Policies<'p>>) -> Vec<NamedTool> {
+    let named = lint::named_tools(&policies.into()).into_iter();
+    named.map(|(place, name, any_case)| NamedTool { name, any_case, place }).collect()
 }
 
 /// Whether a property holds for every request.

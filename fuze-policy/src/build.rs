@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::agent_tool::{self, Cerbos, LoadError};
-use crate::analysis::{self, Lint, Proof, Property, Reason, Tools};
+use crate::analysis::{self, Lint, NamedTool, Proof, Property, Reason, Tools};
 use crate::cerbos::{Files, Place, Position, Problem, SchemaRef, Source};
 use crate::suite::{self, Outcome, SuiteResult};
 
@@ -51,7 +51,7 @@ pub struct Checked {
     engine: Cerbos,
     files: Files,
     manifest: Option<Source>,
-    named: Vec<(String, Place)>,
+    named: Vec<NamedTool>,
     tested: Vec<tested::Fixture>,
     /// What somebody should look at, though nothing is wrong with it.
     pub warnings: Vec<Problem>,

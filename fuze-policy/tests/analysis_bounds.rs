@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use fuze_policy::analysis::{Lint, Proof, Property, Reason, Tools, diff, lint, prove};
+use fuze_policy::analysis::{Finding, Lint, Policies, Proof, Property, Reason, Tools, diff, lint, prove};
 use fuze_policy::cerbos::{PolicySet, Source};
 use fuze_policy::suite;
 
@@ -145,6 +145,97 @@ fn expectations_that_multiply() {
     assert!(few.contains("`expected` has 4000000 combinations, at most 100000"), "{few}");
     let many = told(2_000, 2_000, all);
     assert!(many.contains("`input` has 4000000 combinations"), "{many}");
+}
+
+fn tools(count: usize) -> Tools {
+    let tools: Vec<String> = (0..count)
+        .map(|at| {
+            format!(
+                r#"{{"name": "t{at}", "classification": "public", "residency": "eu", "effect": "read", "egress": "none", "args": ["a{at}"]}}"#
+            )
+        })
+        .collect();
+    Tools::from_json(&format!("[{}]", tools.join(","))).unwrap()
+}
+
+/// Rules each for its own tool cost as much as there are, and not for each tool as many: else these would be given up.
+#[test]
+fn rules_of_as_many_tools_are_looked_through() {
+    let rule = |at: usize| {
+        (
+            "a".to_owned(),
+            format!(
+                r#"R.attr.tool_name == "t{at}" && R.attr.classification == "public" && R.attr.args.a{at} < {at}.0"#
+            ),
+        )
+    };
+    let many = || (0..1_000).map(rule);
+    let (before, well) = (set("", many()), set("", many()));
+    for property in
+        [Property::never_auto("special_category"), Property::NothingCrossesTenants, Property::NoRuleIsDead]
+    {
+        let proof = prove(&well, &property);
+        assert!(proof.is_proven(), "{proof}");
+    }
+    let found = lint(&well, &tools(1_000));
+    assert_eq!(found, []);
+    // A slip among all of them is found: a rule that another makes needless, one for a tool that is not there, an argument of another tool.
+    let again = (
+        "a".to_owned(),
+        r#"R.attr.tool_name == "t7" && R.attr.classification == "public" && R.attr.args.a7 < 6.0"#.to_owned(),
+    );
+    let absent = ("a".to_owned(), r#"R.attr.tool_name == "x""#.to_owned());
+    let other = ("a".to_owned(), r#"R.attr.tool_name == "t8" && R.attr.args.a9 < 3.0"#.to_owned());
+    let slips = set("", many().chain([again, absent, other]));
+    let found: Vec<Lint> = lint(&slips, &tools(1_000)).iter().map(|finding| finding.lint).collect();
+    assert_eq!(
+        found,
+        [Lint::ShadowedRule, Lint::DeadRule, Lint::UnknownTool, Lint::DeadRule, Lint::UnknownArgument]
+    );
+    let proof = diff(&before, &slips);
+    let Some(shown) = proof.counterexample() else { panic!("{proof}") };
+    let tool = &shown.request.as_ref().unwrap().resource.id;
+    assert!(["t8", "x"].contains(&&**tool), "{tool}");
+}
+
+/// Rules of role policies are each looked at in a set of its own. They have one budget, and what it does not reach is told.
+#[test]
+fn rules_of_role_policies_share_a_budget() {
+    let of_role = |count: usize| {
+        let rules: String = (0..count)
+            .map(|at| {
+                format!(
+                    "    - {{name: r{at}, resource: agent.tool, allowActions: [invoke], condition: {{match: {{expr: 'R.attr.tool_name == \"t\"'}}}}}}\n"
+                )
+            })
+            .collect();
+        let role = format!(
+            "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: a\n  version: default\n  rules:\n{rules}    - {{resource: agent.tool, allowActions: [invoke]}}\n"
+        );
+        let tools = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n    - {actions: [invoke], effect: EFFECT_ALLOW, roles: [a], condition: {match: {expr: 'P.attr.purpose == \"p\"'}}}\n";
+        PolicySet::load(&[Source::new("role.yaml", &role), Source::new("tools.yaml", tools)]).unwrap()
+    };
+    let told = |count: usize, most: u64| {
+        let set = of_role(count);
+        lint(Policies::from(&set).within(most), &Tools::default())
+    };
+    // Each of them names what the others do.
+    let needless =
+        |found: &[Finding]| found.iter().filter(|finding| finding.lint == Lint::ShadowedRule).count();
+    let not_judged = |found: &[Finding]| -> Vec<String> {
+        let of = found.iter().filter(|finding| finding.lint == Lint::NotJudged);
+        of.map(ToString::to_string).collect()
+    };
+    let plenty = told(12, 100_000);
+    assert_eq!((needless(&plenty), not_judged(&plenty)), (13, Vec::new()), "{plenty:?}");
+    // Enough for three rules is not enough for thirteen.
+    let most = (0..).map(|power| 1 << power).find(|most| not_judged(&told(2, *most)).is_empty()).unwrap();
+    assert_eq!(needless(&told(2, most)), 3);
+    let many = told(12, most);
+    let [told] = &not_judged(&many)[..] else { panic!("{many:?}") };
+    assert!(told.contains("role.yaml:") && told.contains("was not judged"), "{told}");
+    assert!(told.contains(&format!("more than {most} cases")), "{told}");
+    assert!(Lint::NotJudged.is_note() && needless(&many) < 13);
 }
 
 /// Lint has one budget for all rules and for the tools of each. What it could not look through it does not object to.

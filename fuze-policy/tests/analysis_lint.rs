@@ -471,6 +471,58 @@ fn attributes_values_and_tools_that_do_not_exist() {
     );
 }
 
+/// A slip is one however the attribute is wrapped, as long as what is compared with it is compared with nothing else.
+#[test]
+fn what_an_attribute_is_wrapped_in_hides_no_slip() {
+    let tool = "R.attr.tool_name";
+    for condition in [
+        r#"string(R.attr.tool_name) == "send_fax""#,
+        r#"dyn(R.id) == "send_fax""#,
+        r#""send_fax" != string(dyn(R.attr["tool_name"]))"#,
+        r#"R.attr.tool_name.lowerAscii() == "send_fax""#,
+        r#"string(R.attr.tool_name).upperAscii() in ["SEND_MAIL", "SEND_FAX"]"#,
+        r#"R.attr.tool_name in ["send_mail"] + ["send_fax"]"#,
+        r#"R.attr.tool_name in {"send_mail": 1, "send_fax": 2}"#,
+        r#"R.attr.tool_name == "send_" + "fax""#,
+        r#""send_fax" in [R.attr.tool_name]"#,
+        r#""send_fax" in [R.attr.tool_name, "any"]"#,
+        r#"R.attr.tool_name == (R.attr.effect == "once" ? "send_mail" : "send_fax")"#,
+        r#"(R.attr.effect == "once" ? R.attr.tool_name : "none") == "send_fax""#,
+        r#"(R.attr.effect == "once" ? R.id : string(R.attr.tool_name)) == "send_fax""#,
+    ] {
+        let name = if condition.contains("upper") { "`SEND_FAX`" } else { "`send_fax`" };
+        check_condition(&format!("{tool} != \"pay_invoice\" && {condition}"), Lint::UnknownTool, name);
+    }
+    let also = |condition: &str| format!(r#"R.attr.tool_name == "send_mail" && {condition}"#);
+    for condition in [
+        r#"string(R.attr.residency) == "ue""#,
+        r#"R.attr.residency.upperAscii() != "UE""#,
+        r#""ue" in [R.attr.residency]"#,
+    ] {
+        let value = if condition.contains("upper") { "`UE`" } else { "`ue`" };
+        check_condition(&also(condition), Lint::UnknownValue, value);
+    }
+}
+
+#[test]
+fn what_may_be_compared_with_something_else_is_no_slip() {
+    let also = |condition: &str| format!(r#"R.attr.tool_name == "send_mail" && {condition}"#);
+    for condition in [
+        r#"R.attr.tool_name.upperAscii() == "SEND_MAIL""#,
+        r#"(R.attr.effect == "once" ? R.attr.tool_name : "none") != "none""#,
+        r#"(R.attr.effect == "once" ? R.attr.tool_name : P.attr.purpose) != "support""#,
+        r#""acme" in [R.attr.tool_name, P.attr.tenant]"#,
+        r#""any" in [R.attr.tool_name, "any"]"#,
+        r#"R.attr.tool_name + "s" != "send_fax""#,
+        r#"R.attr.tool_name.replace("mail", "fax") == "send_fax""#,
+        r#"R.attr.residency.upperAscii() == "EU""#,
+    ] {
+        let found = of(&allow(&also(condition)));
+        let slips = [Lint::UnknownTool, Lint::UnknownValue];
+        assert!(found.iter().all(|finding| !slips.contains(&finding.lint)), "{condition}: {found:?}");
+    }
+}
+
 #[test]
 fn declarations_are_read_strictly() {
     for (text, word) in [

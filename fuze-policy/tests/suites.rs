@@ -52,6 +52,21 @@ fn told(result: &SuiteResult) -> Vec<String> {
     result.problems.iter().map(ToString::to_string).collect()
 }
 
+/// What is there is not told to be unknown, and a slip is shown beside what was meant.
+#[test]
+fn a_slip_in_a_test_is_told_with_what_stands_there() {
+    let told = |from: &str, to: &str| {
+        assert!(SUITE.contains(from), "{from}");
+        told(&run(&SUITE.replacen(from, to, 1), &[])).join("\n")
+    };
+    let inputs = told("    input:", "    inputs:");
+    assert!(inputs.contains("did you mean `input`?") && !inputs.contains("`expected`"), "{inputs}");
+    let action = told("actions: {view: EFFECT_DENY}", "actions: {veiw: EFFECT_DENY}");
+    assert!(action.contains("the action `veiw`, which `input` does not name: it names `view`"), "{action}");
+    let who = told("      - principal: p\n", "      - principal: q\n");
+    assert!(who.contains("`q`") && who.contains("it names the principals `p`"), "{who}");
+}
+
 #[test]
 fn what_cerbos_refuses_is_refused_at_its_place() {
     assert!(run(SUITE, &[]).holds());

@@ -12,6 +12,7 @@ use fuze_policy::{CallFacts, EngineError, Request, RunFacts, ToolFacts};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::once::Once;
@@ -175,14 +176,12 @@ impl Asked {
         })
     }
 
-    /// The command that explains it, for a shell to be pasted into: in single quotes, of which it holds none, a member a line.
+    /// The command that explains it, for a shell to be pasted into: in single quotes, of which it holds none, each member in a line.
     pub(super) fn command(&self, directory: &Path) -> String {
-        let Ok(Value::Object(members)) = serde_json::to_value(self) else { return String::new() };
-        let member = |(name, value): (&String, &Value)| {
-            escaped(&format!("{}: {value}", Value::from(name.as_str()))).replace('\'', "\\u0027")
-        };
-        let lines: Vec<String> = members.iter().map(member).collect();
-        format!("fuze policy explain {} --request '{{{}}}'", word(directory), lines.join(",\n      "))
+        let Ok(json) = serde_json::to_string_pretty(self) else { return String::new() };
+        // No line ends within a text of JSON.
+        let lines: Vec<String> = json.lines().map(|line| escaped(line).replace('\'', "\\u0027")).collect();
+        format!("fuze policy explain {} --request '{}'", word(directory), lines.join("\n    "))
     }
 }
 
@@ -214,8 +213,12 @@ fn not_json(name: &str, error: &serde_json::Error) -> Problem {
     let place = Place { file: plain(name), line: line.max(1), column };
     let told = error.to_string();
     let told = told.rsplit_once(" at line ").map_or(&*told, |(told, _)| told);
+    let told = match error.classify() {
+        Category::Syntax | Category::Eof => format!("this is not JSON: {told}"),
+        Category::Data | Category::Io => told.to_owned(),
+    };
     let message = format!("{place}: {told}");
-    Problem::usage(message).with_mends(None, vec![Mend::new(place, told)])
+    Problem::usage(message).with_mends(None, vec![Mend::new(place, &told)])
 }
 
 fn small(n: usize) -> u32 {

@@ -146,6 +146,14 @@ pub(super) fn lint(review: &Review, output: &Output) -> Result {
     let engine = load(&review.at.directory)?;
     about_tools(&review.at.directory, &engine, output);
     let tools = tools(review.tools.as_deref())?;
+    if tools.tools.is_empty() {
+        output.say(
+            "note: without tools (`--tools FILE`) a misspelt name of a tool or an argument is not found",
+        );
+    }
+    if tools.roles.is_none() {
+        output.say("note: without roles (`--tools FILE`) a misspelt role is not found");
+    }
     let findings: Vec<Found> = analysis::lint(&engine, &tools)
         .into_iter()
         .map(|finding| Found {

@@ -42,6 +42,8 @@ pub(super) struct Atom {
     pub(super) place: Place,
     pub(super) vars: Vec<VarId>,
     pub(super) form: Form,
+    /// Whether texts that it does not name all come out alike: it compares one attribute with constants, and not the time.
+    pub(super) is_plain: bool,
     /// Whether it is always a boolean or an error.
     pub(super) boolean: bool,
     /// Whether it looks at the model's arguments.
@@ -67,6 +69,7 @@ pub(super) struct Atom {
 pub(super) struct Looks {
     pub(super) subjects: Vec<Subject>,
     pub(super) form: Form,
+    pub(super) is_plain: bool,
     pub(super) of_args: bool,
     pub(super) of_frame: bool,
     pub(super) of_runtime: bool,
@@ -84,6 +87,7 @@ pub(super) fn look(expr: &Expr, exact: bool) -> Looks {
     let mut looks = looked_through(expr, exact);
     if let Some(instant) = compares_now(expr).filter(|_| exact) {
         (looks.subjects, looks.points, looks.form) = (vec![Subject::Now], vec![instant], Form::Cells);
+        looks.is_plain = false;
     }
     looks
 }
@@ -111,6 +115,7 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
     let mut looks = Looks {
         subjects: Vec::new(),
         form: Form::Points,
+        is_plain: false,
         of_args: false,
         of_frame: false,
         of_runtime: false,
@@ -143,6 +148,7 @@ fn looked_through(expr: &Expr, exact: bool) -> Looks {
     });
     looks.whole = whole;
     let exact = exact && !looks.of_time;
+    looks.is_plain = exact && !whole && looks.subjects.len() == 1 && compares(expr);
     looks.form = match (exact && !whole, looks.subjects.as_slice()) {
         (false, _) => Form::Free,
         (true, []) if mentions(expr, Root::PrincipalRoles) => match membership(expr, Root::PrincipalRoles) {
@@ -389,6 +395,7 @@ impl Atom {
             place: stands.place.clone(),
             vars,
             form: looks.form,
+            is_plain: looks.is_plain,
             of_args: looks.of_args,
             of_frame: looks.of_frame,
             of_runtime: looks.of_runtime,

@@ -15,12 +15,39 @@ impl CellSet {
         }
     }
 
+    pub(super) fn remove(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word &= !(1 << (at % 64));
+        }
+    }
+
     pub(super) fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
     }
 
     pub(super) fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
+    }
+
+    pub(super) fn or(mut self, other: &Self) -> Self {
+        self.add(other);
+        self
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+
+    pub(super) fn without(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= !b);
+        self
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// In order.
@@ -62,5 +89,11 @@ mod tests {
         assert!(!low.meets(&high) && low.meets(&both) && both.meets(&high));
         assert_eq!(both.and(&high).iter().collect::<Vec<_>>(), [64, 200]);
         assert_eq!((set(&[]).first(), high.first()), (None, Some(64)));
+        assert_eq!(low.clone().or(&high), both);
+        assert_eq!(low.clone().or(&high).without(&low).iter().collect::<Vec<_>>(), [64, 200]);
+        assert_eq!((both.len(), high.clone().without(&both).len()), (4, 0));
+        let mut fewer = both.clone();
+        [0, 64, 999].into_iter().for_each(|at| fewer.remove(at));
+        assert_eq!(fewer.iter().collect::<Vec<_>>(), [63, 200]);
     }
 }

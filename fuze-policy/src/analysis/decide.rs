@@ -153,10 +153,11 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
     }
 
     fn levels(&mut self, levels: &'m [Level<'p>], from: usize) -> Of {
+        let tool = self.search.tool();
         for (above, level) in levels.iter().enumerate() {
             let at = Where { bundle: self.bundle, level: from + above };
             let mut allowed = false;
-            for speaks in &level.rules {
+            for speaks in level.speaking(tool) {
                 if self.without.is_some_and(|rule| speaks.rule.is_some_and(|r| std::ptr::eq(r, rule))) {
                     continue;
                 }

@@ -29,11 +29,13 @@ pub enum Lint {
     UnknownKind,
     /// A note: whether something is to be objected to could not be said.
     NotRead,
+    /// A note: whether something is to be objected to was not looked at to the end, because that takes too long.
+    NotJudged,
 }
 
 impl Lint {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RestsOnArguments,
         Self::AllowsEverything,
         Self::DeadRule,
@@ -45,6 +47,7 @@ impl Lint {
         Self::UnknownTool,
         Self::UnknownKind,
         Self::NotRead,
+        Self::NotJudged,
     ];
 
     /// The name of the finding.
@@ -62,13 +65,14 @@ impl Lint {
             Self::UnknownTool => "unknown-tool",
             Self::UnknownKind => "unknown-kind",
             Self::NotRead => "not-read",
+            Self::NotJudged => "not-judged",
         }
     }
 
     /// Whether it is a note, and nothing to object to.
     #[must_use]
     pub fn is_note(self) -> bool {
-        self == Self::NotRead
+        matches!(self, Self::NotRead | Self::NotJudged)
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::Reason;
 use super::atoms::VarId;
+use super::cell_set::CellSet;
 use super::model::{CellId, Model, TestId, names_action, scopes};
 use super::says::SayId;
+use super::silence::{ByTool, Silence};
 use super::vocabulary::{CLASSIFICATION, PRINCIPAL, TENANT};
 use crate::agent_tool::{ACTIONS, KIND, VERSION, rows};
 use crate::cerbos::bindings::{Binding, Query, of_principal, of_resource};
@@ -45,6 +47,17 @@ pub(super) struct Level<'p> {
     pub(super) scope: Arc<str>,
     pub(super) consent: bool,
     pub(super) rules: Vec<Speaks<'p>>,
+    /// The places of those that may decide or say something about a tool.
+    by_tool: ByTool,
+}
+
+impl<'p> Level<'p> {
+    /// The rules that may decide or say something, about this tool if it is known.
+    pub(super) fn speaking(&self, tool: Option<usize>) -> impl Iterator<Item = &Speaks<'p>> {
+        let of_tool = tool.map(|tool| self.by_tool.of(tool).filter_map(|at| self.rules.get(at)));
+        let all = of_tool.is_none().then_some(&self.rules);
+        of_tool.into_iter().flatten().chain(all.into_iter().flatten())
+    }
 }
 
 /// A rule as it speaks to an action.
@@ -120,7 +133,8 @@ impl<'p> Frames<'p> {
             .filter(|policy| policy.kind == PolicyKind::Principal)
             .map(|policy| &*policy.name)
             .collect();
-        let mut builder = Builder { model, levels: HashMap::new() };
+        let silence = Silence::new(model);
+        let mut builder = Builder { model, levels: HashMap::new(), shared: shared(model), silence };
         let decided_in: Vec<Vec<Arc<str>>> = tenants.iter().map(|tenant| scopes_of(model, tenant)).collect();
         let Roles { all: roles, named: named_roles, mut doubtful } = roles(model);
         let roles = builder.told_apart(roles, &decided_in);
@@ -167,6 +181,13 @@ impl<'p> Frames<'p> {
         }
         Self { all, named_roles, doubtful, too_many: None }
     }
+
+    /// The steps that it takes to make them, about.
+    pub(super) fn size(&self) -> u64 {
+        let levels = |levels: &Levels<'_>| levels.iter().map(|level| 1 + level.rules.len()).sum::<usize>();
+        let plan = |plan: &Plan<'_>| levels(&plan.principal) + plan.roles.iter().map(levels).sum::<usize>();
+        self.all.iter().flat_map(|frame| frame.plans.iter().flatten()).map(|of| plan(of) as u64).sum()
+    }
 }
 
 /// By set, the scope in which a tenant's runs are decided.
@@ -181,6 +202,9 @@ type Asked = (usize, Arc<str>, &'static str, Arc<str>);
 struct Builder<'m, 'p> {
     model: &'m Model<'p>,
     levels: HashMap<Asked, Levels<'p>>,
+    /// By set: outcomes that rules share which differ in what they ask or say.
+    shared: Vec<BTreeSet<u32>>,
+    silence: Silence<'m, 'p>,
 }
 
 impl<'p> Builder<'_, 'p> {
@@ -260,9 +284,22 @@ impl<'p> Builder<'_, 'p> {
             rules.extend(silent.map(|(_, row)| Speaks::names(row)));
             let consent = set.scope_permissions.get(scope).copied().unwrap_or_default()
                 == ScopePermissions::RequireParentalConsentForAllows;
-            Level { scope: scope.into(), consent, rules }
+            let mut by_tool = ByTool::default();
+            for (at, speaks) in rules.iter().enumerate() {
+                by_tool.push(at, &self.silence.but(&self.silent(bundle, speaks)), self.silence.tools());
+            }
+            Level { scope: scope.into(), consent, rules, by_tool }
         };
         std::iter::once(scope).chain(parents(scope)).map(level).collect()
+    }
+
+    /// The tools about which a rule decides nothing and says nothing, also to the rules that share its outcome.
+    fn silent(&self, bundle: usize, speaks: &Speaks<'p>) -> CellSet {
+        let shares = |outcome: u32| self.shared.get(bundle).is_none_or(|shared| shared.contains(&outcome));
+        if speaks.turned || speaks.not_met.is_some() || speaks.outcome.is_some_and(shares) {
+            return CellSet::default();
+        }
+        self.silence.silent(speaks.derived, speaks.condition)
     }
 
     fn speaks(&self, bundle: usize, binding: &Binding<'p>) -> Speaks<'p> {
@@ -287,6 +324,38 @@ impl<'p> Builder<'_, 'p> {
             not_met: says(false),
         }
     }
+}
+
+/// By set: outcomes that rules share which differ in what they ask or say.
+fn shared(model: &Model<'_>) -> Vec<BTreeSet<u32>> {
+    /// Whether a rule decides by its condition's opposite, its condition, what it says if that does not hold, its derived role's condition.
+    type Alike = (bool, Option<TestId>, Option<SayId>, Option<TestId>);
+    let of_bundle = |at: usize, set: &PolicySet| {
+        let mut seen: HashMap<u32, Alike> = HashMap::new();
+        let mut shared = BTreeSet::new();
+        let mut note = |outcome: u32, rule: &Rule, derived: Option<TestId>| {
+            let test = rule.condition.as_ref().and_then(|test| model.test_of(at, test, &rule.params));
+            let said = rule.output.condition_not_met.as_ref();
+            let said = said.and_then(|said| model.says_of(at, said, &rule.params));
+            let alike = (rule.inverted, test, said, derived);
+            if *seen.entry(outcome).or_insert(alike) != alike {
+                shared.insert(outcome);
+            }
+        };
+        for row in rows(set) {
+            let derived = match &row.whom {
+                Whom::DerivedRole { role, .. } => {
+                    role.condition.as_ref().and_then(|test| model.test_of(at, test, &role.params))
+                }
+                Whom::Role(_) | Whom::Resource(_) => None,
+            };
+            note(row.outcome, &row.rule, derived);
+        }
+        // These decide by the opposite of their conditions.
+        shared.extend(set.role_rows().map(|row| row.outcome));
+        shared
+    };
+    model.bundles.iter().enumerate().map(|(at, bundle)| of_bundle(at, bundle.set)).collect()
 }
 
 /// Rules of role policies that name an action and nothing else, each with the place of its role. They decide nothing, so that an evaluation

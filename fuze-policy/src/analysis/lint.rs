@@ -1,14 +1,16 @@
 //! Lint: what a reviewer would object to, although it loads.
 
+mod compared;
 mod kinds;
 mod names;
 mod narrow;
 mod rules;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::{Finding, Lint, Policies, Tools};
-use crate::cerbos::Place;
+use super::{Finding, Lint, Policies, Reason, Tools};
+use crate::cerbos::{Place, Rule};
 
 pub(super) use names::named_tools;
 
@@ -34,5 +36,22 @@ struct Findings(BTreeSet<Finding>);
 impl Findings {
     fn add(&mut self, lint: Lint, place: &Place, message: impl Into<String>) {
         self.0.insert(Finding { place: place.clone(), lint, message: message.into() });
+    }
+
+    /// Notes, at the first of them, that it was not judged of some rules whether something is so: to look took too long.
+    fn not_judged<'r>(
+        &mut self,
+        rules: impl IntoIterator<Item = &'r Arc<Rule>>,
+        whether: &str,
+        reason: &Reason,
+    ) {
+        let places: BTreeSet<&Place> = rules.into_iter().map(|rule| &rule.place).collect();
+        let Some(first) = places.first() else { return };
+        let whose = match places.len() - 1 {
+            0 => "this rule".to_owned(),
+            1 => "this rule, or another after it,".to_owned(),
+            more => format!("this rule, or one of {more} others after it,"),
+        };
+        self.add(Lint::NotJudged, first, format!("whether {whose} {whether} was not judged: {reason}"));
     }
 }

@@ -29,17 +29,21 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Groups cells, by their places; first those of the first cell.
-    pub(super) fn of(cells: impl Iterator<Item = usize>, comes: impl Fn(usize) -> Comes) -> Vec<Self> {
+    /// Groups cells; first those that come first.
+    pub(super) fn of(looks: impl Iterator<Item = (Comes, CellSet)>) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
-        for at in cells {
-            let comes = comes(at);
+        for (comes, cells) in looks {
             match groups.iter_mut().find(|group| group.comes == comes) {
-                Some(group) => group.cells.insert(at),
-                None => groups.push(Self { comes, cells: std::iter::once(at).collect() }),
+                Some(group) => group.cells.add(&cells),
+                None => groups.push(Self { comes, cells }),
             }
         }
         groups
+    }
+
+    /// The same where each is asked by itself.
+    pub(super) fn of_each(cells: impl Iterator<Item = usize>, comes: impl Fn(usize) -> Comes) -> Vec<Self> {
+        Self::of(cells.map(|at| (comes(at), std::iter::once(at).collect())))
     }
 }
 

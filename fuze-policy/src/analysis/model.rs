@@ -4,9 +4,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::atoms::{Atom, AtomId, Form, TENANT_IN_NAMES, VarId, is_of_tenant, look, mentions};
+use super::cell_set::CellSet;
 use super::cells::{Cell, Known, Point, Subject};
 use super::logic::{Logic, Test, Truth};
+use super::places::Places;
 use super::says::{SayId, Says, constant};
 use super::vocabulary::{ATTRIBUTES, CLASSIFICATION, Domain, PRINCIPAL, TENANT, TOOL_NAME};
 use super::witness::Values;
@@ -21,15 +25,15 @@ use crate::cerbos::{
 /// Conditionals of an output, or of what a condition compares, that are looked into, one within the other.
 const MOST_SPLITS: u32 = 6;
 
-/// Atoms that are evaluated at most, once for each cell of a variable, to know which of its cells none tells apart.
-const MOST_EVALUATED: usize = 100_000;
+/// Parts of atoms that are evaluated at most, for all variables together, to know which of their cells none tells apart.
+const MOST_EVALUATED: u64 = 1_000_000;
 
 /// The number of a cell in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct CellId(pub(super) u32);
 
 /// The number of a condition in the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TestId(pub(super) usize);
 
 /// Something that conditions can tell apart.
@@ -79,6 +83,12 @@ pub(super) struct Model<'p> {
     pub(super) declared_roles: Option<&'p [String]>,
     by_key: HashMap<String, AtomId>,
     by_subject: HashMap<Subject, VarId>,
+    by_cell: HashMap<(Option<String>, bool, bool), CellId>,
+    /// By variable: the atoms that look at it, and where its texts stand.
+    atoms_of: Vec<Vec<AtomId>>,
+    places: Vec<Places>,
+    /// Parts of atoms that may still be evaluated for merging cells.
+    to_evaluate: u64,
 }
 
 /// The scopes that have policies for tools: runs of tenants with such a name are decided there, others in the root.
@@ -110,6 +120,10 @@ impl<'p> Model<'p> {
             declared_roles: tools.and_then(|tools| tools.roles.as_deref()),
             by_key: HashMap::new(),
             by_subject: HashMap::new(),
+            by_cell: HashMap::new(),
+            atoms_of: Vec::new(),
+            places: Vec::new(),
+            to_evaluate: MOST_EVALUATED,
         };
         for at in 0..ATTRIBUTES.len() {
             model.var(&Subject::Attribute(at));
@@ -121,7 +135,16 @@ impl<'p> Model<'p> {
             // Whatever sees all of them, or one whose name is computed, may look at one that nobody names.
             model.var(&Subject::Argument(vec![TENANT_IN_NAMES.into()]));
         }
+        model.atoms_of = vec![Vec::new(); model.vars.len()];
+        for (at, atom) in model.atoms.iter().enumerate() {
+            for var in &atom.vars {
+                if let Some(of_var) = model.atoms_of.get_mut(var.0 as usize) {
+                    of_var.push(AtomId(at as u32));
+                }
+            }
+        }
         model.make_cells(tools);
+        model.places = (0..model.vars.len()).map(|at| model.find_places(VarId(at as u32))).collect();
         model
     }
 
@@ -211,11 +234,46 @@ impl<'p> Model<'p> {
 
     /// Interns a cell.
     pub(super) fn cell_id(&mut self, cell: Cell) -> CellId {
-        let at = self.cells.iter().position(|other| *other == cell).unwrap_or_else(|| {
-            self.cells.push(cell);
-            self.cells.len() - 1
-        });
-        CellId(u32::try_from(at).unwrap_or(u32::MAX))
+        let key = (cell.json.as_ref().map(Json::to_string), cell.region, cell.opens);
+        let cells = &mut self.cells;
+        *self.by_cell.entry(key).or_insert_with(|| {
+            cells.push(cell);
+            CellId(u32::try_from(cells.len() - 1).unwrap_or(u32::MAX))
+        })
+    }
+
+    /// The steps that it takes to make it, about.
+    pub(super) fn size(&self) -> u64 {
+        let rows: usize = self.bundles.iter().map(|bundle| bundle.set.rows().len()).sum();
+        let parts: u64 = self.atoms.iter().map(|atom| atom.parts).sum();
+        let read = (rows + self.tests.len() + self.cells.len()) as u64;
+        read.saturating_add(parts).saturating_mul(OF_A_READING)
+    }
+
+    /// The atoms that look at a variable.
+    fn atoms_of(&self, var: VarId) -> impl Iterator<Item = &Atom> {
+        self.atoms_of.get(var.0 as usize).into_iter().flatten().filter_map(|id| self.atom(*id))
+    }
+
+    /// Where texts stand among the cells of a variable; of a tool's attribute, among the tools that are declared.
+    pub(super) fn places(&self, var: VarId) -> Option<&Places> {
+        self.places.get(var.0 as usize)
+    }
+
+    /// Whether what a variable can be is cut by the declared tools.
+    pub(super) fn is_of_tools(&self, var: VarId) -> bool {
+        let is = |at: usize| ATTRIBUTES.get(at).is_some_and(|attribute| attribute.of_tool);
+        !self.tools.is_empty()
+            && matches!(self.variable(var).map(|v| &v.subject), Some(Subject::Attribute(at)) if is(*at))
+    }
+
+    fn find_places(&self, var: VarId) -> Places {
+        let missing = &Cell::MISSING;
+        if self.is_of_tools(var) {
+            let cell = |cells: &HashMap<VarId, CellId>| cells.get(&var).map_or(missing, |id| self.cell(*id));
+            return Places::of(self.tools.iter().map(|(_, cells)| cell(cells)));
+        }
+        Places::of(self.cells_of(var).iter().map(|id| self.cell(*id)))
     }
 
     fn read_condition(&mut self, condition: &Condition, params: &Params, globals: &Map, salt: usize) -> Test {
@@ -334,7 +392,7 @@ impl<'p> Model<'p> {
             }));
         }
         let about_tenants = |var: VarId| {
-            self.atoms.iter().filter(|atom| atom.vars.contains(&var)).any(|atom| {
+            self.atoms_of(var).any(|atom| {
                 atom.vars.contains(&tenant)
                     || atom.of_frame
                     || atom.names_tenant
@@ -404,11 +462,13 @@ impl<'p> Model<'p> {
             .filter_map(|var| classes.get(var.0 as usize).copied())
             .collect();
         let nothing = BTreeSet::new();
+        let mut mates: HashMap<usize, usize> = HashMap::new();
+        classes.iter().for_each(|class| *mates.entry(*class).or_default() += 1);
         for at in 0..self.vars.len() {
             let class = classes.get(at).copied().unwrap_or(at);
             let points = points.get(class).unwrap_or(&nothing);
             let Some(variable) = self.vars.get(at) else { continue };
-            let mates = classes.iter().filter(|other| **other == class).count();
+            let mates = mates.get(&class).copied().unwrap_or_default();
             let mut fresh = fresh(self.vars.get(class).map(|v| &v.subject), points, mates);
             if sampled.contains(&class) {
                 fresh.extend(samples().filter(|text| !points.contains(&Point::Text(text.as_str().into()))));
@@ -462,31 +522,61 @@ impl<'p> Model<'p> {
     }
 
     /// Of cells that no atom tells apart, the first.
-    fn merged(&self, var: VarId, cells: Vec<CellId>) -> Vec<CellId> {
+    fn merged(&mut self, var: VarId, cells: Vec<CellId>) -> Vec<CellId> {
         let Some(variable) = self.variable(var) else { return cells };
-        let atoms: Vec<&Atom> = self.atoms.iter().filter(|atom| atom.vars.contains(&var)).collect();
         // Who is who matters elsewhere, too.
         let named = [CLASSIFICATION, TENANT, PRINCIPAL].map(|at| VarId(at as u32)).contains(&var);
-        let alone = |atom: &&Atom| atom.vars == [var] && !atom.of_frame && atom.form != Form::Free;
+        let alone = |atom: &Atom| atom.vars == [var] && !atom.of_frame && atom.form != Form::Free;
         let special =
             matches!(variable.subject, Subject::Attribute(at) if at == super::vocabulary::ART9_BASIS);
-        // To merge only saves cases: where that takes longer than they do, it is left.
-        let many = atoms.len().saturating_mul(cells.len()) > MOST_EVALUATED;
-        if named || special || many || variable.has_entries || !atoms.iter().all(alone) {
+        if named || special || variable.has_entries || !self.atoms_of(var).all(alone) {
             return cells;
         }
-        let mut seen: BTreeSet<Vec<Option<Truth>>> = BTreeSet::new();
-        let told_apart = |cell: &CellId| {
-            let cell = self.cell(*cell);
-            let truth = |atom: &&Atom| {
-                let free = atom.form != Form::Cells && cell.region;
-                (!free).then(|| Values::of(self, var, cell).truth(atom)).flatten()
-            };
-            atoms.iter().map(truth).collect::<Vec<_>>()
+        let places = Places::of(cells.iter().map(|id| self.cell(*id)));
+        // To merge only saves cases: where that takes longer than they do, it is left.
+        let cost = |atom: &Atom| {
+            let (each, rest) = self.looked_at_in(atom, &places, cells.len());
+            (OF_AN_EVALUATION + atom.parts).saturating_mul((each.len() + rest.len().min(1)) as u64)
         };
-        cells.into_iter().filter(|cell| seen.insert(told_apart(cell))).collect()
+        let cost = self.atoms_of(var).map(cost).fold(0, u64::saturating_add);
+        let Some(left) = self.to_evaluate.checked_sub(cost) else { return cells };
+        let truth = |atom: &Atom, at: usize| {
+            let cell = cells.get(at).map_or(&Cell::MISSING, |id| self.cell(*id));
+            let free = atom.form != Form::Cells && cell.region;
+            (!free).then(|| Values::of(self, var, cell).truth(atom)).flatten()
+        };
+        // Of each cell the atoms that come out otherwise for it than they mostly do.
+        let mut told: Vec<Vec<(usize, Option<Truth>)>> = vec![Vec::new(); cells.len()];
+        for (number, atom) in self.atoms_of(var).enumerate() {
+            let (each, rest) = self.looked_at_in(atom, &places, cells.len());
+            let mostly = rest.first().map(|at| truth(atom, at));
+            for at in each {
+                let truth = truth(atom, at);
+                if mostly != Some(truth)
+                    && let Some(told) = told.get_mut(at)
+                {
+                    told.push((number, truth));
+                }
+            }
+        }
+        let mut seen = BTreeSet::new();
+        let merged = cells.iter().zip(told).filter(|(_, told)| seen.insert(told.clone()));
+        let merged = merged.map(|(id, _)| *id).collect();
+        self.to_evaluate = left;
+        merged
+    }
+
+    /// The places of cells that an atom may tell apart, each by itself, and those for all of which it comes out alike.
+    fn looked_at_in(&self, atom: &Atom, places: &Places, cells: usize) -> (Vec<usize>, CellSet) {
+        if atom.is_plain { places.told_apart(atom) } else { ((0..cells).collect(), CellSet::default()) }
     }
 }
+
+/// Steps that it takes to read a part of an expression.
+const OF_A_READING: u64 = 10;
+
+/// Parts of an atom that an evaluation costs besides.
+const OF_AN_EVALUATION: u64 = 8;
 
 /// Texts for which a condition that cannot be decided for all of them may come out differently.
 fn samples() -> impl Iterator<Item = String> {
@@ -562,6 +652,7 @@ pub(super) fn names_action(row: &RoleRow, action: &str) -> bool {
 /// The rules for tools, whatever version and action they are for; those of role policies last.
 pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
     let mut rules: Vec<RuleOf<'_>> = Vec::new();
+    let mut known: HashMap<*const Rule, usize> = HashMap::new();
     for row in set.rows() {
         let Some(policy) = set.policy(row.policy) else { continue };
         let about_tools = match &row.whom {
@@ -571,8 +662,9 @@ pub(super) fn rules(set: &PolicySet) -> Vec<RuleOf<'_>> {
         if !about_tools {
             continue;
         }
-        match rules.iter_mut().find(|known| Arc::ptr_eq(known.rule, &row.rule)) {
-            Some(known) => known.rows.push(row),
+        let at = *known.entry(Arc::as_ptr(&row.rule)).or_insert(rules.len());
+        match rules.get_mut(at) {
+            Some(rule) => rule.rows.push(row),
             None => rules.push(RuleOf { rule: &row.rule, rows: vec![row], of_role: None }),
         }
     }

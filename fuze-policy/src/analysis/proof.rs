@@ -191,6 +191,19 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// Whether it was not looked to the end, because there is too much to look at.
+    pub(super) fn is_of_budget(&self) -> bool {
+        match self {
+            Self::TooManyCases { .. }
+            | Self::TooManyRoles { .. }
+            | Self::TooMuchWork { .. }
+            | Self::RolePatterns { .. } => true,
+            Self::Opaque { .. } | Self::Disagreement { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

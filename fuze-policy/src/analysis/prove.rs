@@ -1,6 +1,6 @@
 //! Proofs: every case is looked at, and what seems to break a property is asked of the real evaluation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -290,7 +290,8 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
     let property = Property::NoRuleIsDead;
     let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
-    let mut waiting: Vec<&Arc<Rule>> = rules(policies.set).into_iter().map(|of| of.rule).collect();
+    let all = rules(policies.set).into_iter().map(|of| (Arc::as_ptr(of.rule), of.rule));
+    let mut waiting: HashMap<*const Rule, &Arc<Rule>> = all.collect();
     let mut run = Run::new(&property, policies);
     let mut doubtful: BTreeSet<Arc<str>> = BTreeSet::new();
     let done = run.each(&frames, &model, |run, search| {
@@ -300,9 +301,9 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
         }
         let held = decision.held;
         for rule in held {
-            let Some(at) = waiting.iter().position(|other| std::ptr::eq(other.as_ref(), rule)) else {
+            if !waiting.contains_key(&std::ptr::from_ref(rule)) {
                 continue;
-            };
+            }
             let free = search.free_atoms();
             let confirmed = free.is_empty()
                 || confirm::find(search, &mut run.tries_left, |search, values| {
@@ -310,7 +311,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
                 })
                 .is_some();
             if confirmed {
-                waiting.swap_remove(at);
+                waiting.remove(&std::ptr::from_ref(rule));
                 doubtful.remove(&rule.source);
             } else if doubtful.insert(Arc::clone(&rule.source)) {
                 run.doubt(search);
@@ -321,6 +322,7 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
     if done.is_some() {
         return (Ok(run.cases), Vec::new());
     }
+    let mut waiting: Vec<&Arc<Rule>> = waiting.into_values().collect();
     waiting.sort_by(|a, b| a.place.cmp(&b.place));
     // What may hold is not dead.
     let dead: Vec<&Arc<Rule>> = waiting.into_iter().filter(|rule| !doubtful.contains(&rule.source)).collect();
@@ -368,6 +370,9 @@ impl<'r> Run<'r> {
         mut visit: impl FnMut(&mut Self, &mut Search<'m, 'p>) -> Option<T>,
     ) -> Option<T> {
         let mut memo = Memo::default();
+        if self.too_many.is_some() {
+            return None;
+        }
         for frame in &frames.all {
             let mut search = Search::new(model, frame, memo).within(self.steps_left);
             loop {
@@ -391,6 +396,19 @@ impl<'r> Run<'r> {
             memo = search.memo;
         }
         None
+    }
+
+    /// Whether there is budget left.
+    pub(super) fn is_within(&self) -> Result<(), Reason> {
+        self.too_many.clone().map_or(Ok(()), Err)
+    }
+
+    /// Counts steps that were taken beside the cases.
+    pub(super) fn took(&mut self, steps: u64) {
+        match self.steps_left.checked_sub(steps) {
+            Some(left) => self.steps_left = left,
+            None => self.too_many = Some(Reason::TooMuchWork { limit: self::steps(self.limit) }),
+        }
     }
 
     /// Whether something is really so; what seems to be and is not found remains as a doubt.

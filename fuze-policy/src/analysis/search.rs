@@ -141,6 +141,31 @@ impl<'m, 'p> Search<'m, 'p> {
         search
     }
 
+    /// Begins again, with some of the tools if they are named, and with so many steps to take.
+    pub(super) fn begin(&mut self, among: Option<&CellSet>, steps: u64) {
+        while let Some(choice) = self.trail.pop() {
+            match choice {
+                Choice::Cut { axis, before, .. } => {
+                    if let Some(left) = self.left.get_mut(axis.at()) {
+                        *left = before;
+                    }
+                }
+                Choice::Of { slot, .. } => drop(self.chosen.remove(&slot)),
+            }
+        }
+        let axis = self.tools_axis();
+        if let (Some(left), Some(all)) = (self.left.get_mut(axis.at()), self.all.get(axis.at())) {
+            *left = among.map_or_else(|| all.clone(), |among| all.and(among));
+        }
+        self.case += 1;
+        self.left_steps = steps;
+        self.cell(VarId(TOOL_NAME as u32));
+    }
+
+    fn tools_axis(&self) -> Axis {
+        if self.model.tools.is_empty() { Axis::Var(VarId(TOOL_NAME as u32)) } else { Axis::Tool }
+    }
+
     /// The next case; `false` if there is none.
     pub(super) fn next(&mut self) -> bool {
         self.case += 1;
@@ -214,7 +239,7 @@ impl<'m, 'p> Search<'m, 'p> {
 
     /// Cuts by a question about each cell, and answers it.
     fn ask(&mut self, axis: Axis, comes: impl Fn(usize) -> Comes) -> Option<Comes> {
-        let groups = Group::of(self.all.get(axis.at())?.iter(), comes);
+        let groups = Group::of_each(self.left.get(axis.at())?.iter(), comes);
         self.cut(axis, &groups)
     }
 
@@ -244,7 +269,7 @@ impl<'m, 'p> Search<'m, 'p> {
             let class = VarId(CLASSIFICATION as u32);
             let special =
                 |at: usize| self.cell_at(class, at).is_some_and(|id| model.cell(id).is_text(SPECIAL));
-            let groups = Group::of(0..model.cells_of(class).len(), |at| Comes::Is(special(at)));
+            let groups = Group::of_each(0..model.cells_of(class).len(), |at| Comes::Is(special(at)));
             if self.cut(Axis::Var(class), &groups) != Some(Comes::Is(true)) {
                 return Source::Is(variable.cells.iter().copied().find(|id| model.cell(*id).json.is_none()));
             }
@@ -284,6 +309,12 @@ impl<'m, 'p> Search<'m, 'p> {
                 }
             }
         }
+    }
+
+    /// The tool that this case is about, as [`Silence`](super::silence::Silence) counts them.
+    pub(super) fn tool(&self) -> Option<usize> {
+        let mut left = self.left.get(self.tools_axis().at())?.iter();
+        left.next().filter(|_| left.next().is_none())
     }
 
     /// How an atom comes out, if that is settled by now: a rule that does not hold for the tool needs no look at what else it asks.
@@ -405,22 +436,32 @@ impl<'m, 'p> Search<'m, 'p> {
         if let Some(groups) = known {
             return self.cut(axis, &groups);
         }
-        let count = match axis {
-            Axis::Tool => self.model.tools.len(),
-            Axis::Var(var) => self.model.cells_of(var).len(),
+        let (each, rest) = match self.model.places(look.of).filter(|_| look.atom.is_plain && !look.inner) {
+            Some(places) => places.told_apart(look.atom),
+            None => {
+                let count = match axis {
+                    Axis::Tool => self.model.tools.len(),
+                    Axis::Var(var) => self.model.cells_of(var).len(),
+                };
+                ((0..count).collect(), CellSet::default())
+            }
         };
-        let mut comes = Vec::with_capacity(count);
-        for at in 0..count {
+        let alone = each.into_iter().map(|at| (at, std::iter::once(at).collect()));
+        let rest = rest.first().map(|at| (at, rest));
+        let mut looks: Vec<(usize, CellSet)> = alone.chain(rest).collect();
+        looks.sort_unstable_by_key(|(at, _)| *at);
+        let comes = looks.into_iter().map(|(at, cells)| {
             let cell = self.cell_on(axis, look.of, at);
             let opens = cell.is_some_and(|cell| self.model.cell(cell).opens);
-            comes.push(if opens && look.inner {
+            let comes = if opens && look.inner {
                 Comes::Opens
             } else {
                 let all: Vec<_> = looked_at.iter().copied().chain(cell.map(|cell| (look.of, cell))).collect();
                 Comes::Out(self.evaluated(look.id, look.atom, look.at, look.surely, &all))
-            });
-        }
-        let groups = Group::of(0..count, |at| comes.get(at).copied().unwrap_or(Comes::Out(None)));
+            };
+            (comes, cells)
+        });
+        let groups = Group::of(comes);
         let groups = match key {
             Some(key) => self.memo.keep(look.id, look.of, look.surely, key, groups),
             None => groups.into(),

@@ -34,6 +34,8 @@ pub struct Bundle {
 pub struct Named {
     /// The tool.
     pub tool: &'static str,
+    /// Whether it may be called so in other cases of letters.
+    pub any_case: bool,
     /// Where: file, line and column.
     pub place: &'static str,
 }

@@ -78,7 +78,8 @@ fn what_holds_is_accepted_with_the_tools_that_it_names() {
     let checked =
         check(&[("policies/p.yaml", POLICY), ("policies/p_test.yaml", SUITE)], &policies()).unwrap();
     assert_eq!(checked.warnings, []);
-    let named: Vec<String> = checked.named.iter().map(|(tool, place)| format!("{tool} at {place}")).collect();
+    let named: Vec<String> =
+        checked.named.iter().map(|tool| format!("{} at {}", tool.name, tool.place)).collect();
     // A name that a constant brings stands where it is used.
     assert_eq!(named, ["pay_invoice at p.yaml:10:19", "send_mail at p.yaml:25:17"]);
     let [fixture] = &checked.tested[..] else { panic!("{:?}", checked.tested) };
@@ -95,8 +96,19 @@ fn a_tool_is_named_by_its_id_and_in_lists_too() {
         );
     let policy = policy.replace("constants:\n    local:\n      other: send_mail\n  ", "");
     let checked = check(&[("policies/p.yaml", &policy)], &policies()).unwrap();
-    let named: Vec<&str> = checked.named.iter().map(|(tool, _)| tool.as_str()).collect();
+    let named: Vec<&str> = checked.named.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(named, ["pay_invoice", "send_fax", "send_mail"]);
+}
+
+/// A name is one however the attribute is wrapped; in which case it is compared goes along.
+#[test]
+fn a_tool_is_named_where_its_name_is_wrapped() {
+    let policy = POLICY
+        .replace("R.attr[\"tool_name\"] == C.other", "string(R.id) == C.other")
+        .replace("R.attr.tool_name == \"pay_invoice\"", "R.attr.tool_name.lowerAscii() in [\"pay_invoice\"]");
+    let checked = check(&[("policies/p.yaml", &policy)], &policies()).unwrap();
+    let named: Vec<(&str, bool)> = checked.named.iter().map(|tool| (&*tool.name, tool.any_case)).collect();
+    assert_eq!(named, [("pay_invoice", true), ("send_mail", false)]);
 }
 
 #[test]

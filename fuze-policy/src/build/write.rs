@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::{Checked, about, within};
+use crate::analysis::NamedTool;
 use crate::cerbos::{Place, Problem, Source};
 
 /// Writes the bundle below `OUT_DIR`.
@@ -37,9 +38,12 @@ pub(super) fn source(directory: &str, checked: &Checked) -> String {
         within(directory, &[problem]).iter().map(|problem| problem.place.to_string()).collect()
     };
     let mut named = String::new();
-    for (tool, place) in &checked.named {
-        let _ =
-            write!(named, "::fuze_agent::policy::Named {{ tool: {tool:?}, place: {:?} }}, ", shown(place));
+    for NamedTool { name, any_case, place } in &checked.named {
+        let place = shown(place);
+        let _ = write!(
+            named,
+            "::fuze_agent::policy::Named {{ tool: {name:?}, any_case: {any_case}, place: {place:?} }}, "
+        );
     }
     let mut tested = String::new();
     for fixture in &checked.tested {

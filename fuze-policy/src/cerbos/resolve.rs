@@ -65,7 +65,10 @@ fn by_key<'p>(policies: &'p [Policy], out: &mut Collector) -> BTreeMap<Arc<str>,
             out.add(
                 &policy.file,
                 policy.at,
-                format!("{} is defined at {place} already (both are `{key}`)", title(policy)),
+                format!(
+                    "{} is defined at {place} already (both are `{key}`): take one of them out, or put their rules into one",
+                    title(policy)
+                ),
             );
         } else {
             all.insert(key, policy);

@@ -61,7 +61,10 @@ pub(super) fn elements<'t>(table: &'t Table, fixtures: &'t Fixtures) -> Result<V
         Some((principal, resource)) => Err((
             table.at,
             format!(
-                "something is expected of the principal `{principal}` and the resource `{resource}`, which `input` does not name together"
+                "something is expected of the principal `{principal}` and the resource `{resource}`, which `input` does not name together: it names the \
+                 principals {} and the resources {}",
+                listed(principals),
+                listed(resources)
             ),
         )),
     }
@@ -78,7 +81,8 @@ fn expectations<'t>(table: &'t Table, fixtures: &'t Fixtures) -> Result<Expectat
         let outputs = expectation.outputs.iter().map(|(action, _)| action);
         if let Some(action) = actions.chain(outputs).find(|action| !table.actions.contains(action)) {
             return fail(format!(
-                "something is expected of the action `{action}`, which `input` does not name"
+                "something is expected of the action `{action}`, which `input` does not name: it names {}",
+                listed(table.actions.iter().map(String::as_str))
             ));
         }
         let at = |message| (expectation.at, message);
@@ -119,6 +123,15 @@ fn expectations<'t>(table: &'t Table, fixtures: &'t Fixtures) -> Result<Expectat
         }
     }
     Ok(all)
+}
+
+/// The first of some names.
+fn listed<'t>(names: impl IntoIterator<Item = &'t str>) -> String {
+    const MOST: usize = 8;
+    let mut names = names.into_iter();
+    let first: Vec<String> = names.by_ref().take(MOST).map(|name| format!("`{name}`")).collect();
+    let more = if names.next().is_some() { " and others" } else { "" };
+    first.join(", ") + more
 }
 
 /// Keys, then the members of groups that are not among them.

@@ -130,6 +130,8 @@ fn table(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Table> {
         if !fields.reported("input") {
             fields.refuse(at, "a test needs `input`", out);
         }
+        // That is known all the same, and nothing to say of it.
+        fields.take("expected");
         return None;
     };
     let principals = Names {

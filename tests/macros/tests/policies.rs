@@ -74,8 +74,10 @@ fn misfits(named: &'static [Named], tested: &'static [Tested]) -> String {
 
 #[test]
 fn what_is_listed_and_tested_as_declared_fits() {
-    const NAMED: &[Named] =
-        &[Named { tool: "lookup", place: "p.yaml:1:1" }, Named { tool: "record", place: "p.yaml:2:1" }];
+    const NAMED: &[Named] = &[
+        Named { tool: "lookup", any_case: false, place: "p.yaml:1:1" },
+        Named { tool: "record", any_case: false, place: "p.yaml:2:1" },
+    ];
     assert_eq!(misfits(NAMED, &[LOOKUP, RECORD]), "");
     assert_eq!(misfits(&[], &[]), "");
     // Tests may take a tool for what it is not, and be about tools that are not there, as long as one takes it as it is.
@@ -92,10 +94,10 @@ fn what_is_listed_and_tested_as_declared_fits() {
 #[test]
 fn each_name_that_no_tool_has_is_told_with_its_place() {
     const NAMED: &[Named] = &[
-        Named { tool: "look", place: "p.yaml:1:1" },
-        Named { tool: "lookup", place: "p.yaml:2:1" },
-        Named { tool: "lookups", place: "p.yaml:3:1" },
-        Named { tool: "", place: "p.yaml:4:1" },
+        Named { tool: "look", any_case: false, place: "p.yaml:1:1" },
+        Named { tool: "lookup", any_case: false, place: "p.yaml:2:1" },
+        Named { tool: "lookups", any_case: false, place: "p.yaml:3:1" },
+        Named { tool: "", any_case: false, place: "p.yaml:4:1" },
     ];
     let line = |place: &str, tool: &str| {
         format!(
@@ -103,6 +105,18 @@ fn each_name_that_no_tool_has_is_told_with_its_place() {
         )
     };
     assert_eq!(misfits(NAMED, &[]), [line("1:1", "look"), line("3:1", "lookups"), line("4:1", "")].concat());
+}
+
+#[test]
+fn a_name_in_any_case_is_that_of_a_tool() {
+    const ANY: &[Named] = &[
+        Named { tool: "LOOKUP", any_case: true, place: "p.yaml:1:1" },
+        Named { tool: "LOOKUP", any_case: false, place: "p.yaml:2:1" },
+        Named { tool: "LOOK", any_case: true, place: "p.yaml:3:1" },
+    ];
+    let told = misfits(ANY, &[]);
+    let places: Vec<&str> = told.lines().filter_map(|line| line.split_once(": ")).map(|(at, _)| at).collect();
+    assert_eq!(places, ["p.yaml:2:1", "p.yaml:3:1"], "{told}");
 }
 
 #[test]

@@ -1,22 +1,27 @@
 //! Names that stand for nothing: roles, attributes, arguments, values, tools.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::super::cell_set::CellSet;
 use super::super::frames::{Frames, Wanted};
 use super::super::memo::Memo;
 use super::super::model::{For, Model, RuleOf, rules};
 use super::super::prove::steps;
 use super::super::search::Search;
+use super::super::silence::Silence;
 use super::super::vocabulary::{ARGS, ATTRIBUTES, TOOL_NAME, attribute};
-use super::super::{Lint, Policies, ToolDeclaration, Tools};
+use super::super::{Lint, Policies, Reason, ToolDeclaration, Tools};
 use super::Findings;
+use super::compared::{Case, Compared, comparisons, texts};
 use super::narrow::{Ask, Needs};
-use crate::cel::{BinaryOp, Expr, Kind, Path, Root, Value};
+use crate::cel::{BinaryOp, Kind, Root, Value};
 use crate::cerbos::closing::Closing;
 use crate::cerbos::{Condition, Expression, Params, Place, Row, Rule, Whom};
 
 pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings) {
+    let tool_names: HashSet<&str> = tools.tools.iter().map(|tool| &*tool.name).collect();
     if let Some(declared) = &tools.roles {
         for of in rules(policies.set) {
             of.rows.iter().for_each(|row| roles(row, declared, found));
@@ -27,33 +32,35 @@ pub(super) fn find(policies: &Policies<'_>, tools: &Tools, found: &mut Findings)
             }
         }
     }
-    each_expression(policies, &mut |expression, params| names(expression, params, tools, found));
+    each_expression(policies, &mut |expression, params| names(expression, params, tools, &tool_names, found));
     if !tools.tools.is_empty() {
         arguments(policies, found);
     }
 }
 
-/// The tools that conditions name, and where: where it is written out, else where a variable or constant brings it.
-pub(in super::super) fn named_tools(policies: &Policies<'_>) -> BTreeSet<(Place, String)> {
+/// The tools that conditions name, and where: where it is written out, else where a variable or constant brings it; and whether they are
+/// named in any case.
+pub(in super::super) fn named_tools(policies: &Policies<'_>) -> BTreeSet<(Place, String, bool)> {
     let names = |closed: bool| {
         let mut named = BTreeSet::new();
         each_expression(policies, &mut |expression, params| {
             let written = expression.program.expr();
             let all = closed.then(|| Closing::new(params, &policies.params.globals).close(written));
             all.as_ref().unwrap_or(written).visit(&mut |part| {
-                comparisons(part, params, &mut |path, texts| {
-                    if attribute_of(path) == Some(TOOL_NAME) {
-                        named
-                            .extend(texts.iter().map(|text| (expression.place.clone(), (**text).to_owned())));
+                for Compared { attribute, case, texts } in comparisons(part, params) {
+                    if attribute == TOOL_NAME {
+                        let any_case = case != Case::AsItIs;
+                        let names = texts.iter().map(|text| (**text).to_owned());
+                        named.extend(names.map(|name| (expression.place.clone(), name, any_case)));
                     }
-                });
+                }
             });
         });
         named
     };
-    let mut named: BTreeSet<(Place, String)> = names(false);
-    let written: BTreeSet<String> = named.iter().map(|(_, name)| name.clone()).collect();
-    named.extend(names(true).into_iter().filter(|(_, name)| !written.contains(name)));
+    let mut named: BTreeSet<(Place, String, bool)> = names(false);
+    let written: BTreeSet<String> = named.iter().map(|(_, name, _)| name.clone()).collect();
+    named.extend(names(true).into_iter().filter(|(_, name, _)| !written.contains(name)));
     named
 }
 
@@ -115,7 +122,13 @@ fn roles(row: &Row, declared: &[String], found: &mut Findings) {
 }
 
 /// Attributes, values, tools and roles that an expression names.
-fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Findings) {
+fn names(
+    expression: &Expression,
+    params: &Params,
+    tools: &Tools,
+    tool_names: &HashSet<&str>,
+    found: &mut Findings,
+) {
     let place = &expression.place;
     expression.program.expr().visit(&mut |part| match &part.kind {
         Kind::Path(path) => known_attribute(path.root, path.keys.first(), place, found),
@@ -148,29 +161,10 @@ fn names(expression: &Expression, params: &Params, tools: &Tools, found: &mut Fi
         _ => {}
     });
     expression.program.expr().visit(&mut |part| {
-        comparisons(part, params, &mut |path, texts| compared(path, texts, place, tools, found));
+        for compared in comparisons(part, params) {
+            self::compared(&compared, place, tool_names, found);
+        }
     });
-}
-
-/// Texts that a path is compared with, by `==`, `!=` or `in`.
-fn comparisons(part: &Expr, params: &Params, visit: &mut dyn FnMut(&Path, &[Arc<str>])) {
-    match &part.kind {
-        Kind::Binary(BinaryOp::Equal | BinaryOp::NotEqual, both) => {
-            let [left, right] = &**both;
-            for (path, value) in [(left, right), (right, left)] {
-                if let Kind::Path(path) = &path.kind {
-                    visit(path, &texts(value, params));
-                }
-            }
-        }
-        Kind::Binary(BinaryOp::In, both) => {
-            let [element, list] = &**both;
-            if let Kind::Path(path) = &element.kind {
-                visit(path, &texts(list, params));
-            }
-        }
-        _ => {}
-    }
 }
 
 fn known_attribute(root: Root, first: Option<&Arc<str>>, place: &Place, found: &mut Findings) {
@@ -193,46 +187,21 @@ fn known_attribute(root: Root, first: Option<&Arc<str>>, place: &Place, found: &
     found.add(Lint::UnknownAttribute, place, message);
 }
 
-/// Texts that something is compared with, constants looked up.
-fn texts(expr: &Expr, params: &Params) -> Vec<Arc<str>> {
-    let of_value = |value: &Value| match value {
-        Value::String(text) => vec![Arc::clone(text)],
-        Value::List(items) => items
-            .iter()
-            .filter_map(|item| if let Value::String(text) = item { Some(Arc::clone(text)) } else { None })
-            .collect(),
-        _ => Vec::new(),
-    };
-    match &expr.kind {
-        Kind::Literal(value) => of_value(value),
-        Kind::List(items) => items.iter().flat_map(|item| texts(&item.value, params)).collect(),
-        Kind::Path(Path { root: Root::Constants, keys }) => match keys.as_slice() {
-            [name] => params.constants.get_str(name).map(of_value).unwrap_or_default(),
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// The attribute that a path is, as a whole.
-fn attribute_of(path: &Path) -> Option<usize> {
-    let field = matches!(path.root, Root::ResourceId | Root::PrincipalId);
-    if path.keys.len() != usize::from(!field) {
-        return None;
-    }
-    attribute(path.root, path.keys.first().map(|key| &**key))
-}
-
-fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found: &mut Findings) {
-    let Some(at) = attribute_of(path) else { return };
-    if at == TOOL_NAME && !tools.tools.is_empty() {
-        for name in texts.iter().filter(|name| tools.tools.iter().all(|tool| *tool.name != ***name)) {
+fn compared(compared: &Compared, place: &Place, tool_names: &HashSet<&str>, found: &mut Findings) {
+    let Compared { attribute: at, case, texts } = compared;
+    if *at == TOOL_NAME && !tool_names.is_empty() {
+        let is = |text: &str| match case {
+            Case::AsItIs => tool_names.contains(text),
+            Case::Lower | Case::Upper => tool_names.iter().any(|name| *case.of(name) == *text),
+        };
+        for name in texts.iter().filter(|name| !is(name)) {
             found.add(Lint::UnknownTool, place, format!("no tool is called `{name}`"));
         }
     }
-    let Some(attribute) = ATTRIBUTES.get(at) else { return };
+    let Some(attribute) = ATTRIBUTES.get(*at) else { return };
     if let Some(values) = attribute.domain.words() {
-        for text in texts.iter().filter(|text| !values.contains(&&***text)) {
+        let values: Vec<Cow<'_, str>> = values.iter().map(|value| case.of(value)).collect();
+        for text in texts.iter().filter(|text| !values.iter().any(|value| **value == ***text)) {
             let message = format!("`{}` is never `{text}`, only {}", attribute.written(), values.join(", "));
             found.add(Lint::UnknownValue, place, message);
         }
@@ -243,28 +212,120 @@ fn compared(path: &Path, texts: &[Arc<str>], place: &Place, tools: &Tools, found
 fn arguments(policies: &Policies<'_>, found: &mut Findings) {
     let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
-    let mut steps_left = steps(policies.most_cases);
-    for of in rules(policies.set) {
+    let all = rules(policies.set);
+    let silence = Silence::new(&model);
+    let mut asked = Vec::new();
+    for of in &all {
         let named = named_arguments(of.rule, policies);
-        if named.is_empty() {
-            continue;
+        if !named.is_empty() {
+            asked.push(Asked::new(&model, &silence, of, named));
         }
-        let Some(tools) = tools_of(&model, &frames, &of, &mut steps_left) else { return };
-        let has = |tool: &&ToolDeclaration, name: &str| {
-            tool.args.as_ref().is_none_or(|args| args.iter().any(|arg| arg == name))
-        };
-        for (name, place) in named {
-            // For no tool at all, the rule itself is what is wrong.
-            if !tools.is_empty() && !tools.iter().any(|tool| has(tool, &name)) {
-                let names: Vec<String> = tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
-                let message = format!(
-                    "no tool that this rule is about ({}) has an argument `{name}`",
-                    names.join(", ")
-                );
-                found.add(Lint::UnknownArgument, &place, message);
+    }
+    let limit = policies.most_cases;
+    if !look_for_tools(&model, &frames, &mut asked, steps(limit)) {
+        let left = asked.iter().filter(|asked| !asked.is_well(&model)).map(|asked| asked.of.rule);
+        return found.not_judged(
+            left,
+            "names arguments that no tool has",
+            &Reason::TooMuchWork { limit: steps(limit) },
+        );
+    }
+    for asked in asked.iter().filter(|asked| asked.fits.first().is_some()) {
+        let tools: Vec<&ToolDeclaration> = asked.tools(&model).collect();
+        for (name, place) in asked.named.iter().filter(|(name, _)| !tools.iter().any(|tool| has(tool, name)))
+        {
+            let message =
+                format!("no tool that this rule is about ({}) has an argument `{name}`", listed(&tools));
+            found.add(Lint::UnknownArgument, place, message);
+        }
+    }
+}
+
+/// The names of some tools.
+fn listed(tools: &[&ToolDeclaration]) -> String {
+    const MOST: usize = 20;
+    let names: Vec<String> = tools.iter().take(MOST).map(|tool| format!("`{}`", tool.name)).collect();
+    let more = match tools.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    names.join(", ") + &more
+}
+
+fn has(tool: &ToolDeclaration, name: &str) -> bool {
+    tool.args.as_ref().is_none_or(|args| args.iter().any(|arg| arg == name))
+}
+
+/// A rule that names arguments, and the declared tools for which it can hold, as far as they were found.
+struct Asked<'m, 'p> {
+    of: &'m RuleOf<'p>,
+    named: BTreeSet<(Arc<str>, Place)>,
+    /// Each of its conditions, with the tools that it does not exclude by their names.
+    needs: Vec<(Needs<'m, 'p>, CellSet)>,
+    fits: CellSet,
+}
+
+impl<'m, 'p> Asked<'m, 'p> {
+    fn new(
+        model: &'m Model<'p>,
+        silence: &Silence<'m, 'p>,
+        of: &'m RuleOf<'p>,
+        named: BTreeSet<(Arc<str>, Place)>,
+    ) -> Self {
+        let of_rows = of.rows.iter().map(|row| Needs::of_row(model, row));
+        let of_role = of.of_role.map(|row| Needs::of_role(model, row));
+        let needs = of_rows.chain(of_role).map(|needs| {
+            let left = silence.but(&needs.excluded(silence));
+            (needs, left)
+        });
+        Self { of, named, needs: needs.collect(), fits: CellSet::default() }
+    }
+
+    fn tools(&self, model: &Model<'p>) -> impl Iterator<Item = &'p ToolDeclaration> {
+        self.fits.iter().filter_map(|at| model.tools.get(at)).map(|(tool, _)| *tool)
+    }
+
+    /// Whether for each argument a tool was found that has it: then no other matters.
+    fn is_well(&self, model: &Model<'p>) -> bool {
+        self.named.iter().all(|(name, _)| self.tools(model).any(|tool| has(tool, name)))
+    }
+}
+
+/// Looks for the tools for which rules can hold; `false` if that takes too long.
+fn look_for_tools(
+    model: &Model<'_>,
+    frames: &Frames<'_>,
+    asked: &mut [Asked<'_, '_>],
+    mut steps_left: u64,
+) -> bool {
+    for frame in &frames.all {
+        let mut search = Search::new(model, frame, Memo::default());
+        for asked in asked.iter_mut().filter(|asked| !asked.is_well(model)) {
+            for (needs, tools) in &asked.needs {
+                let left = tools.clone().without(&asked.fits);
+                if left.first().is_none() {
+                    continue;
+                }
+                search.begin(Some(&left), steps_left);
+                loop {
+                    if needs.can_be_met(&mut search, Ask::Any) {
+                        asked.fits = search.tools_left().fold(std::mem::take(&mut asked.fits), with);
+                    }
+                    let Some(left) = search.steps_left() else { return false };
+                    steps_left = left;
+                    if !search.next() {
+                        break;
+                    }
+                }
             }
         }
     }
+    true
+}
+
+fn with(mut set: CellSet, at: usize) -> CellSet {
+    set.insert(at);
+    set
 }
 
 fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, Place)> {
@@ -294,33 +355,4 @@ fn named_arguments(rule: &Rule, policies: &Policies<'_>) -> BTreeSet<(Arc<str>, 
         });
     }
     named
-}
-
-/// The declared tools for which a rule can hold; `None` if it takes too long to say.
-fn tools_of<'p>(
-    model: &Model<'p>,
-    frames: &Frames<'p>,
-    of: &RuleOf<'p>,
-    steps_left: &mut u64,
-) -> Option<Vec<&'p ToolDeclaration>> {
-    let mut fits: BTreeSet<usize> = BTreeSet::new();
-    let of_rows = of.rows.iter().map(|row| Needs::of_row(model, row));
-    let of_role = of.of_role.map(|row| Needs::of_role(model, row));
-    for needs in of_rows.chain(of_role) {
-        for frame in &frames.all {
-            let mut search = Search::new(model, frame, Memo::default()).within(*steps_left);
-            loop {
-                if needs.can_be_met(&mut search, Ask::Any) {
-                    fits.extend(search.tools_left());
-                }
-                let left = search.steps_left();
-                *steps_left = left.unwrap_or_default();
-                left?;
-                if fits.len() == model.tools.len() || !search.next() {
-                    break;
-                }
-            }
-        }
-    }
-    Some(fits.into_iter().filter_map(|at| model.tools.get(at)).map(|(tool, _)| *tool).collect())
 }

@@ -1,9 +1,11 @@
 //! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model. To exclude
 //! some by their names does not count: a list of what may not pass lets through whatever comes next.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::atoms::{Atom, AtomId, VarId};
+use super::super::cell_set::CellSet;
 use super::super::cells::{Cell, number};
 use super::super::frames::{Frame, Frames, Wanted};
 use super::super::logic::{Logic, Test, Truth};
@@ -11,6 +13,7 @@ use super::super::memo::Memo;
 use super::super::model::{CellId, For, Model, rules};
 use super::super::prove::steps;
 use super::super::search::{Search, Where};
+use super::super::silence::Silence;
 use super::super::vocabulary::{ATTRIBUTES, Domain};
 use super::super::{Lint, Policies};
 use super::Findings;
@@ -27,6 +30,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
     let mut frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     frames.all.iter_mut().for_each(|frame| leave_unnamed(&model, frame));
     let mut steps_left = steps(policies.most_cases);
+    let mut searches = Searches::default();
     for of in rules(policies.set) {
         if of.rule.effect != Effect::Allow {
             continue;
@@ -45,7 +49,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             if !of_args && is_for_somebody(row) {
                 continue;
             }
-            let (lint, message) = match excludes(&model, &frames, row, policy, &needs, &mut steps_left) {
+            let (lint, message) = match excludes(&model, &frames, row, policy, &needs, &mut searches, &mut steps_left) {
                 Excludes::Something => continue,
                 Excludes::Nothing if of_args => (
                     Lint::RestsOnArguments,
@@ -113,12 +117,13 @@ enum Excludes {
 
 /// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions. What is excluded is shown by
 /// values, and that nothing is by all that an expression may come to.
-fn excludes(
-    model: &Model<'_>,
-    frames: &Frames<'_>,
+fn excludes<'m, 'p>(
+    model: &'m Model<'p>,
+    frames: &'m Frames<'p>,
     row: &Row,
     policy: &PolicyInfo,
-    needs: &Needs<'_, '_>,
+    needs: &Needs<'m, 'p>,
+    searches: &mut Searches<'m, 'p>,
     steps_left: &mut u64,
 ) -> Excludes {
     if frames.too_many.is_some() {
@@ -128,9 +133,9 @@ fn excludes(
     for ask in [Ask::These, Ask::Any] {
         let mut cases = 0;
         for frame in &spoken_to {
-            let mut search = Search::new(model, frame, Memo::default()).within(*steps_left);
+            let search = searches.begin(model, frame, *steps_left);
             loop {
-                let met = needs.can_be_met(&mut search, ask);
+                let met = needs.can_be_met(search, ask);
                 cases += 1;
                 let left = search.steps_left();
                 *steps_left = left.unwrap_or_default();
@@ -150,6 +155,22 @@ fn excludes(
         }
     }
     Excludes::Nothing
+}
+
+/// A search for each of the last who asked: what conditions come to is kept for the next rule.
+#[derive(Default)]
+struct Searches<'m, 'p>(HashMap<u32, Search<'m, 'p>>);
+
+impl<'m, 'p> Searches<'m, 'p> {
+    fn begin(&mut self, model: &'m Model<'p>, frame: &'m Frame<'p>, steps: u64) -> &mut Search<'m, 'p> {
+        const MOST: usize = 64;
+        if self.0.len() == MOST && !self.0.contains_key(&frame.id) {
+            self.0.clear();
+        }
+        let search = self.0.entry(frame.id).or_insert_with(|| Search::new(model, frame, Memo::default()));
+        search.begin(None, steps);
+        search
+    }
 }
 
 /// Those to whom a row speaks, where its policy does; of several, those with one role alone that no policy names.
@@ -219,6 +240,11 @@ impl<'m, 'p> Needs<'m, 'p> {
     pub(super) fn of_role(model: &'m Model<'p>, row: &RoleRow) -> Self {
         let own = test(model, row.rule.condition.as_ref(), &row.rule.params);
         Self { model, tests: own.into_iter().collect(), roles: None }
+    }
+
+    /// The tools that they exclude by their names.
+    pub(super) fn excluded(&self, silence: &Silence<'_, '_>) -> CellSet {
+        self.tests.iter().fold(CellSet::default(), |sum, test| sum.or(&silence.of_test(test).fails))
     }
 
     /// Whether they look at the model's arguments, themselves or in a derived role that they ask for.

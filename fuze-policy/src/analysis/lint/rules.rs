@@ -1,46 +1,51 @@
 //! Rules that decide nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::decide::Decision;
 use super::super::frames::{Frames, Wanted};
 use super::super::model::{For, Model, RuleOf, rules};
 use super::super::prove::{Run, lives, outcome};
-use super::super::{Lint, Policies, Property};
+use super::super::same::decide_alike;
+use super::super::{Lint, Policies, Property, Reason};
 use super::Findings;
 use crate::agent_tool::{INVOKE, INVOKE_AUTO, VERSION};
 use crate::cerbos::{Effect, RoleRow, Rule};
 
 pub(super) fn find(open: &Policies<'_>, declared: Option<&Policies<'_>>, found: &mut Findings) {
     let all = rules(open.set);
-    let mut dead: Vec<*const Rule> = Vec::new();
+    let mut dead: HashSet<*const Rule> = HashSet::new();
     for of in &all {
         if let Some(message) = never_asked(open, of) {
             found.add(Lint::DeadRule, &of.rule.place, message);
-            dead.push(Arc::as_ptr(of.rule));
+            dead.insert(Arc::as_ptr(of.rule));
         }
     }
-    let mut add = |rules: Vec<&Arc<Rule>>, message: &str, dead: &mut Vec<*const Rule>| {
-        for rule in rules {
-            if !dead.contains(&Arc::as_ptr(rule)) {
-                found.add(Lint::DeadRule, &rule.place, message);
-                dead.push(Arc::as_ptr(rule));
+    let mut without_life =
+        |(lives, rules): (Result<u64, Reason>, Vec<&Arc<Rule>>), message: &str, whether: &str| {
+            let rules: Vec<&Arc<Rule>> =
+                rules.into_iter().filter(|rule| !dead.contains(&Arc::as_ptr(rule))).collect();
+            match lives {
+                Ok(_) => {
+                    for rule in rules {
+                        found.add(Lint::DeadRule, &rule.place, message);
+                        dead.insert(Arc::as_ptr(rule));
+                    }
+                }
+                Err(reason) if reason.is_of_budget() => found.not_judged(rules, whether, &reason),
+                Err(_) => {}
             }
-        }
-    };
-    if let (Ok(_), without_life) = lives(open) {
-        add(without_life, "no request reaches this rule with its condition met", &mut dead);
-    }
+        };
+    without_life(lives(open), "no request reaches this rule with its condition met", "is dead");
     // A DENY may well be for tools to come.
-    if let Some((Ok(_), mut without_life)) = declared.map(lives) {
-        without_life.retain(|rule| rule.effect == Effect::Allow);
-        add(without_life, "no declared tool meets the condition of this ALLOW", &mut dead);
+    if let Some((lives, mut rules)) = declared.map(lives) {
+        rules.retain(|rule| rule.effect == Effect::Allow);
+        let message = "no declared tool meets the condition of this ALLOW";
+        without_life((lives, rules), message, "is met by no declared tool");
     }
-    for rule in shadowed(open, &all, &dead) {
-        let message = "every decision is the same without this rule: others decide wherever it holds";
-        found.add(Lint::ShadowedRule, &rule.place, message);
-    }
+    shadowed(open, &all, &dead, found);
+    needless(open, &all, &dead, found);
 }
 
 /// Why nobody ever asks what a rule is about.
@@ -61,54 +66,87 @@ fn never_asked(policies: &Policies<'_>, of: &RuleOf<'_>) -> Option<String> {
     })
 }
 
-/// Rules without which every decision is the same. Where that is not certain, it is no finding.
-fn shadowed<'p>(policies: &Policies<'p>, all: &[RuleOf<'p>], dead: &[*const Rule]) -> Vec<&'p Arc<Rule>> {
-    let is_alive = |of: &&RuleOf<'_>| !dead.contains(&Arc::as_ptr(of.rule));
-    let mut waiting: Vec<&'p Arc<Rule>> =
-        all.iter().filter(|of| is_alive(of) && of.of_role.is_none()).map(|of| of.rule).collect();
+/// Objects to rules without which every decision is the same. Where that is not certain, it is no finding.
+fn shadowed(policies: &Policies<'_>, all: &[RuleOf<'_>], dead: &HashSet<*const Rule>, found: &mut Findings) {
+    let is_waiting = |of: &&RuleOf<'_>| !dead.contains(&Arc::as_ptr(of.rule)) && of.of_role.is_none();
+    let mut waiting: HashMap<*const Rule, &Arc<Rule>> =
+        all.iter().filter(is_waiting).map(|of| (Arc::as_ptr(of.rule), of.rule)).collect();
+    if waiting.is_empty() {
+        return;
+    }
     let model = Model::new(&[policies], For::Decisions);
     let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: None });
     let property = Property::NoRuleIsDead;
     let mut run = Run::new(&property, policies);
-    let done = run.each(&frames, &model, |_, search| {
+    run.each(&frames, &model, |_, search| {
         let mut decision = Decision::new(search, 0);
         let with = decision.outcome();
-        let reached = decision.reached;
-        waiting.retain(|rule| {
-            if !reached.iter().any(|other| std::ptr::eq(*other, rule.as_ref())) {
-                return true;
+        let mut reached = decision.reached;
+        reached.retain(|rule| waiting.contains_key(&std::ptr::from_ref(*rule)));
+        for rule in reached {
+            let at = std::ptr::from_ref(rule);
+            if waiting.contains_key(&at) && Decision::without(search, 0, rule).outcome() != with {
+                waiting.remove(&at);
             }
-            Decision::without(search, 0, rule).outcome() == with
-        });
+        }
         waiting.is_empty().then_some(())
     });
-    if done.is_some() || run.certain(&frames).is_err() {
-        waiting.clear();
+    match run.certain(&frames) {
+        Ok(()) => waiting.into_values().for_each(|rule| object(rule, found)),
+        Err(reason) if reason.is_of_budget() => found.not_judged(waiting.into_values(), NEEDLESS, &reason),
+        Err(_) => {}
     }
-    let of_roles =
-        all.iter().filter(is_alive).filter(|of| of.of_role.is_some_and(|row| is_needless(policies, row)));
-    waiting.extend(of_roles.map(|of| of.rule));
-    waiting
+}
+
+const NEEDLESS: &str = "is one without which every decision is the same";
+
+fn object(rule: &Rule, found: &mut Findings) {
+    let message = "every decision is the same without this rule: others decide wherever it holds";
+    found.add(Lint::ShadowedRule, &rule.place, message);
+}
+
+/// The same for rules of role policies. All of them have one budget: each is looked at in a set of its own.
+fn needless(policies: &Policies<'_>, all: &[RuleOf<'_>], dead: &HashSet<*const Rule>, found: &mut Findings) {
+    let property = Property::NoRuleIsDead;
+    let mut run = Run::new(&property, policies);
+    let (mut not_judged, mut too_much) = (Vec::new(), None);
+    for of in all.iter().filter(|of| !dead.contains(&Arc::as_ptr(of.rule))) {
+        let Some(row) = of.of_role else { continue };
+        match is_needless(policies, row, &mut run) {
+            Ok(true) => object(of.rule, found),
+            Ok(false) => {}
+            Err(reason) if reason.is_of_budget() => {
+                not_judged.push(of.rule);
+                too_much = Some(reason);
+            }
+            Err(_) => {}
+        }
+    }
+    if let Some(reason) = too_much {
+        found.not_judged(not_judged, NEEDLESS, &reason);
+    }
 }
 
 /// Whether every decision is certainly the same without a role policy's rule. The set without it is looked at as another set, since a role
 /// policy denies what no rule of it names.
-fn is_needless(policies: &Policies<'_>, row: &RoleRow) -> bool {
-    let of_policy = policies.set.role_rows().filter(|other| other.policy == row.policy);
-    if of_policy.count() < 2 {
+fn is_needless(policies: &Policies<'_>, row: &RoleRow, run: &mut Run<'_>) -> Result<bool, Reason> {
+    let mut of_policy = policies.set.role_rows().filter(|other| other.policy == row.policy);
+    if of_policy.nth(1).is_none() {
         // Without its last rule there is no policy, and no denial.
-        return false;
+        return Ok(false);
     }
+    run.is_within()?;
     let mut set = policies.set.clone();
     for index in set.resources.values_mut().flat_map(BTreeMap::values_mut) {
         index.roles.retain(|other| !Arc::ptr_eq(&other.rule, &row.rule));
     }
     let without = Policies { set: &set, ..policies.clone() };
     let model = Model::new(&[policies, &without], For::Decisions);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
-    let property = Property::NoRuleIsDead;
-    let mut run = Run::new(&property, policies);
+    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    // To make them is work, too, and there is one set for each rule.
+    run.took(model.size().saturating_add(frames.size()));
+    frames.all.retain(|frame| !decide_alike(&model, frame));
     let differs =
         run.each(&frames, &model, |_, search| (outcome(search, 0) != outcome(search, 1)).then_some(()));
-    differs.is_none() && run.certain(&frames).is_ok()
+    if differs.is_some() { Ok(false) } else { run.certain(&frames).map(|()| true) }
 }

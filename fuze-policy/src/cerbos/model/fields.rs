@@ -45,6 +45,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().any(|entry| is(&entry.key, name))
     }
 
+    /// Whether a key is there with nothing behind it.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| is(&entry.key, name) && matches!(entry.value.value, Value::Null))
+    }
+
     /// Whether a value of this name was refused already.
     pub(crate) fn reported(&self, name: &str) -> bool {
         self.reported.contains(&name)

@@ -21,6 +21,11 @@ const BODIES: [&str; 6] =
 /// Reads one policy. What is wrong with it goes into the collector; then the answer may be `None`.
 pub(crate) fn policy(file: &Arc<str>, node: &Node, out: &mut Collector) -> Option<Policy> {
     let mut fields = Fields::of(file, node, "a policy", out)?;
+    if fields.has("tests") && !fields.has("apiVersion") {
+        let message = "this is a test suite and no policy: let the name of its file end in `_test.yaml`";
+        fields.refuse(fields.at, message, out);
+        return None;
+    }
     api_version(&mut fields, out);
     let disabled = fields.flag("disabled", out);
     let description = fields.text("description", out);
@@ -364,15 +369,18 @@ fn scope_permissions(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Sco
     const CONSENT: &str = "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS";
     let text = fields.text("scopePermissions", out)?;
     match &*text.value {
-        "" | "SCOPE_PERMISSIONS_UNSPECIFIED" => None,
+        // Cerbos takes nothing for unspecified, and refuses an empty text.
+        "" if fields.is_null("scopePermissions") => None,
+        "SCOPE_PERMISSIONS_UNSPECIFIED" => None,
         OVERRIDE => Some(ScopePermissions::OverrideParent),
         CONSENT => Some(ScopePermissions::RequireParentalConsentForAllows),
         other => {
-            fields.refuse(
-                text.at,
-                format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is `{other}`"),
-                out,
-            );
+            let this = match other {
+                "" => "an empty text; leave it out to say neither".to_owned(),
+                other => format!("`{other}`"),
+            };
+            let message = format!("`scopePermissions` must be `{OVERRIDE}` or `{CONSENT}`, this is {this}");
+            fields.refuse(text.at, message, out);
             None
         }
     }

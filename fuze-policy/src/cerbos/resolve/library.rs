@@ -148,8 +148,13 @@ impl Library {
     ) -> Vec<Defined<T>> {
         let found = sets.get(names::set_key(kind, &import.value).as_str());
         if found.is_none() {
-            let message =
-                format!("{} imports the {what} `{}`, which no file exports", title(policy), import.value);
+            let member = if kind == EXPORT_VARIABLES { "exportVariables" } else { "exportConstants" };
+            let message = format!(
+                "{} imports the {what} `{}`, which no file exports: {}",
+                title(policy),
+                import.value,
+                to_mend(member, &import.value)
+            );
             out.add(&policy.file, import.at, message);
         }
         found.cloned().unwrap_or_default()
@@ -160,9 +165,10 @@ impl Library {
         let found = self.derived_roles.get(names::set_key(DERIVED_ROLES, &import.value).as_str());
         if found.is_none() {
             let message = format!(
-                "{} imports the derived roles `{}`, which no file defines",
+                "{} imports the derived roles `{}`, which no file defines: {}",
                 title(policy),
-                import.value
+                import.value,
+                to_mend("derivedRoles", &import.value)
             );
             out.add(&policy.file, import.at, message);
         }
@@ -176,4 +182,11 @@ pub(super) fn roles_or_any(roles: &[Text]) -> Vec<Arc<str>> {
         return vec![any.value.clone()];
     }
     roles.iter().map(|role| role.value.clone()).collect()
+}
+
+/// What to do about an import of what is not there.
+fn to_mend(member: &str, name: &str) -> String {
+    format!(
+        "write its name as it stands behind `name` there, or add a file with `{member}` of the name `{name}`"
+    )
 }

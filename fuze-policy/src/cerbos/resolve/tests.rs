@@ -63,6 +63,40 @@ fn a_role_policy_overrides_no_parent() {
     check(&text("SCOPE_PERMISSIONS_UNSPECIFIED"), &[]);
 }
 
+/// Nothing is unspecified, and an empty text is no word that Cerbos knows.
+#[test]
+fn scope_permissions_are_no_empty_text() {
+    let role = |permissions: &str| {
+        format!(
+            "apiVersion: api.cerbos.dev/v1\nrolePolicy:\n  role: r\n  scopePermissions:{permissions}\n  rules: [{{resource: a, allowActions: [x]}}]\n"
+        )
+    };
+    let of_resource = |permissions: &str| policy(&format!("  scopePermissions:{permissions}\n"), RULE);
+    let refused = |line: u32| {
+        format!(
+            "p.yaml:{line}:21: `scopePermissions` must be `SCOPE_PERMISSIONS_OVERRIDE_PARENT` or \
+             `SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS`, this is an empty text; leave it out to say neither"
+        )
+    };
+    for empty in [" ''", " \"\""] {
+        check(&role(empty), &[&refused(4)]);
+        check(&of_resource(empty), &[&refused(5)]);
+    }
+    for nothing in ["", " ", " null", " ~"] {
+        check(&role(nothing), &[]);
+        check(&of_resource(nothing), &[]);
+    }
+}
+
+#[test]
+fn a_suite_by_another_name_is_told_to_be_one() {
+    let suite = "name: Mail\nprincipals: {}\nresources: {}\ntests: []\n";
+    check(
+        suite,
+        &["p.yaml:1:1: this is a test suite and no policy: let the name of its file end in `_test.yaml`"],
+    );
+}
+
 #[test]
 fn what_a_policy_is() {
     check("- a\n", &["p.yaml:1:1: expected a policy as a mapping, found a list"]);
@@ -250,7 +284,10 @@ fn imports_and_derived_roles_must_be_there() {
     );
     assert_eq!(
         problems_of(&[("p.yaml", &uses("[others]", "owner")), ("r.yaml", roles)]),
-        ["p.yaml:5:24: resource policy `expense` imports the derived roles `others`, which no file defines"]
+        [
+            "p.yaml:5:24: resource policy `expense` imports the derived roles `others`, which no file defines: write its name as it stands \
+          behind `name` there, or add a file with `derivedRoles` of the name `others`"
+        ]
     );
     let again = roles.replace("common", "again");
     assert_eq!(
@@ -277,8 +314,10 @@ fn imports_and_derived_roles_must_be_there() {
     check(
         &policy("  variables: {import: [a]}\n  constants: {import: [b]}\n", RULE),
         &[
-            "p.yaml:5:24: resource policy `expense` imports the variables `a`, which no file exports",
-            "p.yaml:6:24: resource policy `expense` imports the constants `b`, which no file exports",
+            "p.yaml:5:24: resource policy `expense` imports the variables `a`, which no file exports: write its name as it stands behind `name` \
+             there, or add a file with `exportVariables` of the name `a`",
+            "p.yaml:6:24: resource policy `expense` imports the constants `b`, which no file exports: write its name as it stands behind `name` \
+             there, or add a file with `exportConstants` of the name `b`",
         ],
     );
 }
@@ -288,7 +327,8 @@ fn a_policy_is_defined_once() {
     assert_eq!(
         problems_of(&[("a.yaml", &policy("", RULE)), ("b.yaml", &policy("", RULE))]),
         [
-            "b.yaml:2:1: resource policy `expense` is defined at a.yaml:2:1 already (both are `resource.expense.vdefault`)"
+            "b.yaml:2:1: resource policy `expense` is defined at a.yaml:2:1 already (both are `resource.expense.vdefault`): take one of them out, \
+           or put their rules into one"
         ]
     );
     let dash = policy("", RULE).replace("expense", "a-b");
@@ -296,7 +336,8 @@ fn a_policy_is_defined_once() {
     assert_eq!(
         problems_of(&[("a.yaml", &dash), ("b.yaml", &colon)]),
         [
-            "b.yaml:2:1: resource policy `a:b` is defined at a.yaml:2:1 already (both are `resource.a_b.vdefault`)"
+            "b.yaml:2:1: resource policy `a:b` is defined at a.yaml:2:1 already (both are `resource.a_b.vdefault`): take one of them out, or \
+           put their rules into one"
         ]
     );
 }

@@ -69,9 +69,19 @@ fn not_yaml(info: &str) -> String {
                 a file that is JSON throughout, and nowhere else"
             .to_owned();
     }
-    format!(
-        "this is not YAML: {info}; text that contains quotes, `: ` or ` #` is best written as a block after `|-`"
-    )
+    let mend = if info.contains("a tab") {
+        "it stands behind this text, perhaps at the beginning of the next line: indent with spaces, and write no tab outside of quotes"
+    } else if info.contains("expected '-' indicator") || info.contains("did not find expected key") {
+        "this line or one above it begins in another column than those that it belongs with: let lines of one level begin in one column"
+    } else if info.contains("mapping values are not allowed") {
+        "this line is indented too far, or a text here contains `: `: let lines of one level begin in one column, and write such a text \
+         in quotes or as a block after `|-`"
+    } else if info.contains("<document start>") {
+        "is it a policy at all? One begins with `apiVersion: api.cerbos.dev/v1`"
+    } else {
+        "text that contains quotes, `: ` or ` #` is best written as a block after `|-`"
+    };
+    format!("this is not YAML: {info}; {mend}")
 }
 
 fn documents(text: &str, limits: Limits, outdented: &Outdented) -> Result<Vec<Node>, Stop> {

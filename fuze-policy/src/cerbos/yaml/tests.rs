@@ -131,6 +131,27 @@ fn what_has_no_place_is_refused_with_its_place() {
     assert!(refused("a: [1\n").contains("this is not YAML"));
 }
 
+/// What is wrong is most often how far a line is indented, and then nothing else is to be mended.
+#[test]
+fn what_is_no_yaml_is_told_with_its_mend() {
+    let refused = |text: &str| refused(text, Limits::default());
+    for (text, place, mend) in [
+        ("a:\n  - b\n - c\n", "f.yaml:3:2", "let lines of one level begin in one column"),
+        ("a:\n  b: 1\n c: 2\n", "f.yaml:3:2", "let lines of one level begin in one column"),
+        ("a: b\n  c: d\n", "f.yaml:2:4", "is indented too far, or a text here contains `: `"),
+        ("a: say: it\n", "f.yaml:1:7", "is indented too far, or a text here contains `: `"),
+        (
+            "a:\n  b: c\n\td: e\n",
+            "f.yaml:2:6",
+            "perhaps at the beginning of the next line: indent with spaces",
+        ),
+        ("%PDF-1.4\n", "f.yaml:", "is it a policy at all?"),
+    ] {
+        let told = refused(text);
+        assert!(told.starts_with(place) && told.contains(mend), "{text}: {told}");
+    }
+}
+
 /// Each was held against Cerbos 0.55: it refuses the text, or gives it another value than YAML does.
 #[test]
 fn what_cerbos_may_read_otherwise_is_refused_where_it_stands() {
