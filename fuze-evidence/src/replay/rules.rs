@@ -18,8 +18,7 @@ use crate::replay::told::{Request, Told};
 use crate::span::{AgentInvoke, ModelDrift, RunCancel, RunGap, Span, ToolExecute};
 use crate::time::Timestamp;
 use crate::vocab::{
-    AnnexIii, Art22, CancelledBy, Effect, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome,
-    ToolOutcome,
+    AnnexIii, Art22, CancelledBy, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome, ToolOutcome,
 };
 use calls::Calls;
 use case::{Outcome, Wait};
