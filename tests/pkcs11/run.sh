@@ -26,5 +26,4 @@ softhsm2-util --init-token --free --label fuze-test --so-pin "$pin" --pin "$pin"
 
 export FUZE_PKCS11_MODULE="$module" FUZE_PKCS11_TOKEN=fuze-test FUZE_PKCS11_PIN="$pin" FUZE_REQUIRE_PKCS11=1
 # One after the other: the tests also reach into the token by themselves, and a library that begins twice at once may crash.
-cargo test -p fuze-evidence --features pkcs11 --test pkcs11 -- --test-threads=1
-cargo test -p fuze-cli --features pkcs11 --test pkcs11 -- --test-threads=1
+cargo test -p fuze-evidence -p fuze-cli --features fuze-evidence/pkcs11,fuze-cli/pkcs11 --test pkcs11 -- --test-threads=1
