@@ -42,6 +42,7 @@ pub(super) struct Line {
 
 impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
     pub(super) async fn run_calls(&mut self) -> Result<(), Exit> {
+        self.no_nested_doubt()?;
         let ids = self.header().calls.clone();
         let (scopes, mut lines): (Vec<Scope>, Vec<Line>) = ids.iter().map(|id| self.dispatch(*id)).unzip();
         let mut admitted = Vec::with_capacity(ids.len());
@@ -71,6 +72,17 @@ impl<'r, D: Send + Sync + 'static> Driver<'r, D> {
             return Err(Exit::Suspend);
         }
         self.tell_results(&ids)
+    }
+
+    /// After a crash: a call that a tool made and that is in doubt is nobody's to decide. Its caller cannot go on without it, and would
+    /// forget it where it does not ask again.
+    fn no_nested_doubt(&mut self) -> Result<(), Exit> {
+        let executions = &self.state.header.executions;
+        let mut nested = executions.values().filter(|execution| execution.parent.is_some());
+        let in_doubt = nested.find(|execution| execution.stage == Stage::InDoubt).cloned();
+        let Some(execution) = in_doubt else { return Ok(()) };
+        let (facts, _) = self.decided_tool(&execution)?;
+        Err(super::execute::in_doubt(facts))
     }
 
     /// The results, in the model's order, whatever order they came in.

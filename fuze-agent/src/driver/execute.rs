@@ -492,7 +492,7 @@ fn unknown_since_crash() -> Outcome {
     Outcome { kind: ToolOutcome::InDoubt, said }
 }
 
-fn in_doubt(facts: &ToolFacts) -> Exit {
+pub(super) fn in_doubt(facts: &ToolFacts) -> Exit {
     let why = format!("`{}` began and its end is not known: a person must find out", facts.name);
     Exit::Close(RunStatus::InDoubt, why)
 }

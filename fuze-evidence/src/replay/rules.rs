@@ -179,7 +179,8 @@ impl Rules {
 
     /// What may follow what ended the run: the rule that this record breaks.
     fn after_end(&mut self, entry: &Entry) -> Option<Rule> {
-        let closes = matches!(entry.span, Span::RunClose(_));
+        // Who takes up a run that was stopped, and gives it up, says so.
+        let closes = matches!(entry.span, Span::RunClose(_) | Span::RunCancel(_));
         let recovers = match &entry.span {
             Span::RunResume(resume) => resume.cause == ResumeCause::Recovery,
             Span::RunGap(_) | Span::ModelDrift(_) => true,
@@ -200,8 +201,7 @@ impl Rules {
             };
             (cut_off.is_some_and(begun) || closes || recovers, Rule::AfterCancel)
         } else if self.ends.is_over() {
-            let cancels = matches!(entry.span, Span::RunCancel(_));
-            (cut_off.is_some() || cancels || closes || recovers, Rule::AfterEnd)
+            (cut_off.is_some() || closes || recovers, Rule::AfterEnd)
         } else {
             return None;
         };
@@ -221,7 +221,7 @@ impl Rules {
         // Nobody decided in time: so somebody was asked.
         let waited = cancel.cancelled_by != CancelledBy::Expired || self.wait.is_some();
         self.rule(waited, entry, Rule::ExpiredWaiting);
-        self.ends.cancelled = Some(entry.step_id);
+        self.ends.cancelled.get_or_insert(entry.step_id);
     }
 
     fn gap(&mut self, gap: &RunGap) {

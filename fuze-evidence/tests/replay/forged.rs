@@ -925,3 +925,51 @@ fn what_a_tool_asked_for_has_its_end_though_it_asks_no_more() {
     assert_eq!(allowed(Some(NotRun), Some(Effect::Once)), [Rule::InDoubt]);
     assert_eq!(allowed(Some(Cancelled), Some(Effect::Once)), [Rule::OnceOnly]);
 }
+
+#[test]
+fn what_people_changed_is_told_from_another_call_of_its_tool() {
+    use ToolOutcome::{NotRun, Ok};
+    // Calls of one tool that a tool made after people had changed one: by what they are told, on which decision, and how they end.
+    let tale = |calls: &[(u32, bool, ToolOutcome)]| {
+        completed(|_| {
+            let mut t = Tale::new(1);
+            t.by_law = false;
+            let unasked = |policy: &mut PolicyEvaluate| policy.approval_by_policy = false;
+            t.policy(Allow, 0, unasked);
+            t.nested_decided(RequiresApproval);
+            let token = t.suspend(0, 0, 1, |waits| {
+                (waits.args_hash, waits.tool) = (Some(args(5)), Some(name("nested")));
+            });
+            let said = t.person(0, token, A::Modify, |human| human.args_hash = Some(args(5)));
+            t.resumes(ResumeCause::Decision);
+            t.policy(Allow, 0, unasked);
+            for (call, approved, end) in calls {
+                if *call != 5 {
+                    let decided = t.policy(Allow, 0, |policy| {
+                        (policy.args_hash, policy.tool) = (Some(args(*call)), Some(name("nested")));
+                        policy.approval_by_policy = false;
+                    });
+                    t.parents.push((decided, 0));
+                }
+                t.tool(0, approved.then_some(said), *end, |tool| {
+                    (tool.args_hash, tool.exec_id, tool.tool) = (args(*call), exec(*call), name("nested"));
+                });
+            }
+            t.caller_ends();
+            t.art22 = Art22::None;
+            Some(t)
+        })
+        .broken()
+    };
+    let (left, changed, other) = ((5, true, NotRun), (6, true, Ok), (7, false, Ok));
+    assert_eq!(tale(&[changed]), []);
+    assert_eq!(tale(&[left]), []);
+    assert_eq!(tale(&[other, left]), []);
+    assert_eq!(tale(&[other, changed]), []);
+    assert_eq!(tale(&[changed, other]), []);
+    // Nobody's decision is what it ran on, so it is not the changed call: that one has no end.
+    assert_eq!(tale(&[other]), [Rule::CallEnded]);
+    // One decision changes one call into one.
+    assert_eq!(tale(&[changed, (8, true, Ok)]), [Rule::ApprovedByDecision]);
+    assert_eq!(tale(&[left, (8, true, Ok)]), [Rule::ApprovedByDecision]);
+}

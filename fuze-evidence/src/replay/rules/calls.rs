@@ -43,16 +43,35 @@ pub(super) struct Call {
     unapproved: bool,
     /// People approved it, or made it of one that they changed.
     pub(super) approved: bool,
+    /// It may be what people made of another call that a tool had made: its end says so, or that it is not.
+    may_be_changed: bool,
     /// The last case about it that is decided.
     pub(super) case: Option<u64>,
     pub(super) exec_id: Option<Hash>,
     pub(super) stage: Stage,
 }
 
+impl Call {
+    fn site(&self) -> Site {
+        (self.nested, self.index, self.tool)
+    }
+}
+
 /// A call of the model by its place in the answer.
 struct Place {
     args_hash: Option<Hash>,
     is_over: bool,
+}
+
+/// Where a call stands: whether a tool made it, its place in the answer, and its tool.
+type Site = (bool, u32, u32);
+
+/// Calls of one site that people changed, and what they become is still to be decided. Tools make several calls of one site.
+#[derive(Default)]
+struct Changed {
+    calls: Vec<Hash>,
+    /// How many new calls of the site never came before the policy: each may have been one of these.
+    refused: usize,
 }
 
 /// The calls since the model answered last.
@@ -62,8 +81,7 @@ pub(super) struct Calls {
     answer: Option<(u64, u32)>,
     calls: HashMap<Hash, Call>,
     places: HashMap<u32, Place>,
-    /// Calls of tools that people changed, or of the model, by their place and tool: what they become is still to be decided.
-    changed: HashMap<(bool, u32, u32), Hash>,
+    changed: HashMap<Site, Changed>,
 }
 
 impl Calls {
@@ -82,13 +100,20 @@ impl Calls {
         };
         self.answer.is_none_or(|(_, calls)| (0..calls).all(ended))
             && self.calls.values().all(nested_ended)
-            && self.changed.keys().all(|(nested, ..)| !nested)
+            && self.changed.iter().all(|(site, changed)| !site.0 || self.have_become(*site, changed))
+    }
+
+    /// Each call that people changed may have become another one.
+    fn have_become(&self, site: Site, changed: &Changed) -> bool {
+        let may_be = |call: &&Call| call.may_be_changed && call.site() == site;
+        changed.calls.len() <= changed.refused + self.calls.values().filter(may_be).count()
     }
 
     /// How many executions may have begun that no record names.
     pub(super) fn may_have_begun(&self) -> u64 {
-        let open = |call: &&Call| matches!(call.stage, Stage::Open | Stage::Waiting);
-        self.calls.values().filter(open).count() as u64
+        let open = |call: &&Call| matches!(call.stage, Stage::Open | Stage::Waiting | Stage::Refused);
+        let changed = self.changed.values().map(|changed| changed.calls.len());
+        (self.calls.values().filter(open).count() + changed.sum::<usize>()) as u64
     }
 
     pub(super) fn get(&self, args_hash: &Hash) -> Option<&Call> {
@@ -99,8 +124,10 @@ impl Calls {
     pub(super) fn refused(&mut self, parent: Option<u64>, index: u32, tool: u32) {
         let Some((step, calls)) = self.answer else { return };
         if parent != Some(step) {
-            // A tool is told: what people made of its call is over.
-            self.changed.remove(&(true, index, tool));
+            // A tool is told: if that is what people made of its call, it is over.
+            if let Some(changed) = self.changed.get_mut(&(true, index, tool)) {
+                changed.refused += 1;
+            }
             return;
         }
         if index >= calls {
@@ -159,7 +186,14 @@ impl Calls {
         } else if policy.call_index >= calls {
             return None;
         }
-        let before = self.changed.remove(&(nested, policy.call_index, tool));
+        // A call of the model is told from others by its place. Which of a tool's calls this is, its end says.
+        let site = (nested, policy.call_index, tool);
+        let may_be_changed =
+            nested && self.changed.get(&site).is_some_and(|changed| !changed.calls.is_empty());
+        let before = match nested {
+            true => None,
+            false => self.changed.remove(&site).and_then(|mut changed| changed.calls.pop()),
+        };
         let case = before.and_then(|before| self.calls.get(&before)).and_then(|before| before.case);
         let mut broken = None;
         if !nested {
@@ -177,6 +211,7 @@ impl Calls {
             approval_by_tool: policy.approval_by_tool,
             unapproved: asks,
             approved: before.is_some(),
+            may_be_changed,
             case,
             exec_id: None,
             stage: Stage::Open,
@@ -226,7 +261,7 @@ impl Calls {
                 (Stage::Open, true)
             }
             Outcome::Modified => {
-                self.changed.insert((call.nested, call.index, call.tool), args_hash);
+                self.changed.entry(call.site()).or_default().calls.push(args_hash);
                 (Stage::Changed, true)
             }
             Outcome::Rejected => (Stage::Refused, true),
@@ -241,6 +276,30 @@ impl Calls {
         call.stage = stage;
         if stands {
             call.case = Some(number);
+        }
+    }
+
+    /// Whether a call may end on this case: it is the last about it, or made the call of another one.
+    pub(super) fn rests_on(&mut self, args_hash: Hash, case: u64) -> bool {
+        let Some(call) = self.calls.get(&args_hash) else { return false };
+        if call.case.is_some() || !call.may_be_changed {
+            return call.case == Some(case);
+        }
+        let site = call.site();
+        let of_case = |before: &Hash| self.calls.get(before).is_some_and(|call| call.case == Some(case));
+        let Some(changed) = self.changed.get_mut(&site) else { return false };
+        let Some(at) = changed.calls.iter().position(of_case) else { return false };
+        changed.calls.remove(at);
+        if let Some(call) = self.calls.get_mut(&args_hash) {
+            (call.case, call.approved, call.may_be_changed) = (Some(case), true, false);
+        }
+        true
+    }
+
+    /// A call ends on nobody's decision: it is not what people made of another.
+    pub(super) fn rests_on_nobody(&mut self, args_hash: Hash) {
+        if let Some(call) = self.calls.get_mut(&args_hash) {
+            call.may_be_changed = false;
         }
     }
 
@@ -265,9 +324,8 @@ impl Calls {
             // So ends what a tool asked for and, when it ran again, asked for no more. No loop says it of a call of the model.
             ToolOutcome::NotRun if !call.nested => return same,
             ToolOutcome::NotRun if call.stage == Stage::Changed => {
-                let place = (call.nested, call.index, call.tool);
-                if self.changed.get(&place) == Some(&args_hash) {
-                    self.changed.remove(&place);
+                if let Some(changed) = self.changed.get_mut(&call.site()) {
+                    changed.calls.retain(|one| *one != args_hash);
                 }
                 (Stage::Changed, Stage::Over)
             }

@@ -87,6 +87,12 @@ impl Rules {
         self.ends.halted |= halted;
         for (args_hash, case, outcome) in outcomes {
             self.cases += 1;
+            // What a person found out is known, though the run ends before it says so of the call.
+            if matches!(case.outcome(false), Outcome::Done | Outcome::NotDone)
+                && let Some(exec_id) = self.calls.get(&args_hash).and_then(|call| call.exec_id)
+            {
+                self.doubts.remove(&exec_id);
+            }
             self.calls.resolved(args_hash, self.cases, outcome);
             self.decided.extend(case.steps().map(|step| (step, (self.cases, outcome))));
         }

@@ -110,7 +110,7 @@ rules! {
     KnownPolicy = "known_policy", "a decision rests on another policy bundle than the one in force",
         "the policy bundle of the start or of the last resume";
     AfterCancel = "after_cancel", "something began after the run was stopped",
-        "nothing after `run.cancel` but the end of what had begun and was cut off, a recovery and the close";
+        "nothing after `run.cancel` but the end of what had begun and was cut off, a recovery, another `run.cancel` and the close";
     AfterEnd = "after_end", "something began after a denial, a guardrail or a person's halt had ended the run",
         "nothing but the end of what had begun, a recovery, a cancel and the close";
     ExpiredWaiting = "expired_waiting", "the run expired although it did not wait for people",

@@ -88,13 +88,13 @@ impl Rules {
     /// The decisions that the end of a call rests on say what it says.
     fn bears(&mut self, entry: &Entry, tool: &ToolExecute) {
         let bears = match tool.approval_step {
-            None => ran(tool.outcome) || tool.outcome == ToolOutcome::NotRun,
-            Some(step) => {
-                let case = self.calls.get(&tool.args_hash).and_then(|call| call.case);
-                self.decided
-                    .get(&step)
-                    .is_some_and(|(number, outcome)| case == Some(*number) && outcome.bears(tool.outcome))
+            None => {
+                self.calls.rests_on_nobody(tool.args_hash);
+                ran(tool.outcome) || tool.outcome == ToolOutcome::NotRun
             }
+            Some(step) => self.decided.get(&step).is_some_and(|(number, outcome)| {
+                self.calls.rests_on(tool.args_hash, *number) && outcome.bears(tool.outcome)
+            }),
         };
         self.rule(bears, entry, Rule::ApprovedByDecision);
     }

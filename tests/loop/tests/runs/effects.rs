@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use fuze_agent::deployment::Clock as _;
 use fuze_agent::prelude::*;
+use fuze_agent::store::{RunStore, Stop};
 use fuze_agent::suspend::Action;
-use fuze_agent_loop_tests::{Desk, Evidence, Person, SHORT, SetClock, World, agent, person};
+use fuze_agent_loop_tests::{Break, Desk, Evidence, Fragile, Person, SHORT, SetClock, World, agent, person};
 use fuze_evidence::vocab::RunStatus;
 use serde_json::json;
 
@@ -276,5 +277,52 @@ async fn an_approval_stands_for_the_retry_of_the_same_call_while_its_token_is_go
             assert_eq!(waiting.cases()[0].token().claims().args_hash, first);
             assert_eq!(evidence.executions(), [how]);
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_found_out_is_known_though_the_run_is_stopped_before_it_goes_on() {
+    for action in [Action::Done(json!("paid")), Action::NotDone] {
+        let mut left = left("pays", "error").await;
+        let waiting = left.waiting.take().unwrap();
+        let run = waiting.run_id();
+        let decision = left.anna.decides(&waiting.cases()[0], &action);
+        let resumable = waiting.verify(&[decision]).unwrap();
+        left.desk.store.request_stop(run, Stop::Operator).await.unwrap();
+        let deployment = left.desk.deploy(Fixed::new().allow_classification("public"), &[&left.anna]);
+        let model = ScriptedModel::new().answer("end");
+        let outcome = deployment.resume(Doer, left.world.clone(), model, resumable).go().await.unwrap();
+        assert_eq!(outcome.status(), "cancelled", "{outcome:?}");
+        assert_eq!(left.desk.evidence(run).executions(), ["pays in_doubt"]);
+    }
+}
+
+#[tokio::test]
+async fn what_had_begun_and_people_stopped_ends_without_a_doubt() {
+    for action in [Action::Reject, Action::Modify(json!({"how": "well"}))] {
+        let (desk, world, anna) = (Desk::new(), World::new(), person("anna"));
+        // The second write makes the decision durable, the third the start of the effect.
+        let (fragile, hung) = Fragile::at(&desk.store, 3, Break::After);
+        let lenient = Fixed::new().allow_classification("public");
+        let dying = desk.builder_on(fragile, lenient.clone(), &[&anna]).build().unwrap();
+        let model = ScriptedModel::new().call("puts", json!({"how": "well"})).answer("end");
+        tokio::select! {
+            _ = dying.run(Doer, world.clone(), model).start() => panic!("it should hang"),
+            () = hung.notified() => {}
+        }
+        let run = desk.store.runs()[0];
+        let strict = desk.deploy(lenient.approve_tool("puts", Obligation::default()), &[&anna]);
+        let model = ScriptedModel::new().answer("end");
+        let outcome = strict.recover(Doer, world.clone(), model, run).go().await.unwrap();
+        let waiting = super::suspended(outcome);
+        let decision = anna.decides(&waiting.cases()[0], &action);
+        let resumable = waiting.verify(&[decision]).unwrap();
+        desk.store.request_stop(run, Stop::Operator).await.unwrap();
+        let model = ScriptedModel::new().answer("end");
+        let outcome = strict.resume(Doer, world.clone(), model, resumable).go().await.unwrap();
+        assert_eq!(outcome.status(), "cancelled", "{outcome:?}");
+        let evidence = desk.evidence(run);
+        assert_eq!(evidence.attrs("run.gap", "fuze.gap.what"), ["process", "tool"]);
+        assert_eq!(evidence.executions(), [""; 0]);
     }
 }

@@ -177,3 +177,32 @@ async fn what_was_stopped_stays_so() {
     stays_ended(Way::Stopped, || Plain, ("tries", 1), RunStatus::Cancelled).await;
     stays_ended(Way::Stopped, || Plain, ("ventures", 0), RunStatus::InDoubt).await;
 }
+
+#[tokio::test]
+async fn what_was_stopped_may_be_given_up() {
+    let anna = person("anna");
+    let policy = || Fixed::new().allow_classification("public");
+    let whole = Desk::new();
+    let call = ("tries", 1);
+    first(Way::Stopped, Plain, &whole.deploy(policy(), &[&anna]), &World::new(), call).await;
+    let mut stopped = 0;
+    for nth in 1..=whole.store.writes() {
+        let (desk, world) = (Desk::new(), World::new());
+        let (fragile, hung) = Fragile::at(&desk.store, nth, Break::After);
+        let dying = desk.builder_on(fragile, policy(), &[&anna]).build().unwrap();
+        tokio::select! {
+            () = first(Way::Stopped, Plain, &dying, &world, call) => panic!("write {nth}: it should hang"),
+            () = hung.notified() => {}
+        }
+        let id = desk.store.runs()[0];
+        let before = desk.evidence(id);
+        if before.status().is_some() || before.count("run.cancel") == 0 {
+            continue;
+        }
+        stopped += 1;
+        desk.deploy(policy(), &[&anna]).abandon(id).await.unwrap();
+        let evidence = desk.evidence(id);
+        assert_eq!(evidence.attrs("run.cancel", "fuze.run.cancelled_by"), ["operator", "abort"]);
+    }
+    assert!(stopped > 0);
+}

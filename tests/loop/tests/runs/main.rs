@@ -13,6 +13,7 @@ mod blocking;
 mod cancel;
 mod cases;
 mod cerbos;
+mod chance;
 mod crash;
 mod effects;
 mod ended;
