@@ -107,6 +107,16 @@ fn role_policies_and_principal_policies_are_explained() {
 }
 
 #[test]
+fn variables_are_explained_by_what_they_stand_for() {
+    let pay = || value!({"name": "pay_invoice", "classification": "confidential", "egress": "any"});
+    let run = || value!({"roles": ["accounting"]});
+    let set = here("tests/explain/limits");
+    check("variables", &set, &request(pay(), run(), value!({"amount_eur": 700})));
+    check("variables-fail", &set, &request(pay(), run(), value!({"amount_eur": "seven"})));
+    check("variables-missing", &set, &request(pay(), run(), value!({})));
+}
+
+#[test]
 fn a_set_that_is_about_something_else_denies() {
     let set = tempfile::tempdir().unwrap();
     let text =

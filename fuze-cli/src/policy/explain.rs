@@ -73,7 +73,7 @@ pub(super) struct Action {
 pub(super) struct Told {
     /// How far in the tree.
     depth: usize,
-    /// `role`, `scope`, `derived_role`, `rule`, `condition` or `note`.
+    /// `role`, `scope`, `derived_role`, `rule`, `condition`, `variable` (what it stands for, the line above names it) or `note`.
     pub(super) kind: &'static str,
     text: String,
     /// `held`, `not_held`, `failed` or `not_asked`, where it applies: of a rule, whether what its author wrote as its condition holds.
@@ -148,6 +148,7 @@ pub(super) fn action(explained: &ActionExplained) -> Action {
             About::DerivedRole => "derived_role",
             About::Rule => "rule",
             About::Condition => "condition",
+            About::Variable => "variable",
             About::Note => "note",
         },
         text: plain(&line.text),

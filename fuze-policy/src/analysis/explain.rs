@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use super::Policies;
 use crate::cerbos::{
-    self, CheckError, CheckInput, CheckOutput, Effect, Outcome, PolicyKind, PolicySet, Rule, Step,
+    self, CheckError, CheckInput, CheckOutput, Effect, Outcome, Params, PolicyKind, PolicySet, Rule, Step,
     check_stepwise, parents,
 };
-use condition::Seen;
+use condition::{Seen, Writer};
 
 /// Why a request is decided as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub enum About {
     Rule,
     /// A condition, or a part of one.
     Condition,
+    /// What a variable stands for that the line above it names.
+    Variable,
     /// None of these.
     Note,
 }
@@ -173,7 +175,7 @@ impl<'a> Teller<'a> {
                 });
                 let text = format!("derived role {} ({})", role.name, role.place);
                 self.add(2, About::DerivedRole, text, (*outcome).into(), why);
-                self.conditions(role.condition.as_ref());
+                self.conditions(role.condition.as_ref(), &role.params);
             }
             Step::Expression { expression, outcome, seen } => {
                 self.seen.push(Seen::new(expression, *outcome, seen));
@@ -256,22 +258,20 @@ impl<'a> Teller<'a> {
         };
         let text = format!("{} {} ({})", rule.effect.as_str(), rule.source, rule.place);
         self.add(2, About::Rule, text, came, why.map(str::to_owned));
-        self.conditions(condition);
+        self.conditions(condition, &rule.params);
     }
 
     /// The conditions that were evaluated for what was told last: of the derived role, and its own.
-    fn conditions(&mut self, own: Option<&cerbos::Condition>) {
+    fn conditions(&mut self, own: Option<&cerbos::Condition>, params: &Params) {
         let seen = std::mem::take(&mut self.seen);
         if seen.is_empty() {
             return;
         }
-        let mut lines = Vec::new();
+        let Some(action) = self.actions.last_mut() else { return };
+        let mut lines = Writer::new(&params.variables, &mut action.lines);
         match own {
-            Some(own) if condition::was_asked(own, &seen) => condition::lines(own, &seen, 3, &mut lines),
-            _ => lines.extend(seen.iter().flat_map(|seen| seen.lines(3))),
-        }
-        if let Some(action) = self.actions.last_mut() {
-            action.lines.extend(lines);
+            Some(own) if condition::was_asked(own, &seen) => lines.condition(own, &seen, 3),
+            _ => lines.others(&seen, 3),
         }
     }
 

@@ -1,57 +1,145 @@
 //! The tree of a condition: each part with how it came out, and the values that made it so.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::cel::{Activation, Budget, Expr, Kind, Program, Root, Value};
-use crate::cerbos::{Condition, Expression, Outcome};
+use crate::cerbos::{Condition, Expression, Outcome, Variable};
 
 use super::{About, Came, Line};
 
 /// Characters of a value that are shown.
 const LONGEST: usize = 80;
 
-/// An expression that was evaluated.
+/// An expression that was evaluated, and what it saw.
 pub(super) struct Seen {
-    expression: *const Expression,
-    line: Line,
-    /// Operands of `&&` and `||`, and the values of what it names.
-    parts: Vec<Line>,
+    /// Which: the one of the set, not the copy.
+    one: *const Expression,
+    expression: Expression,
+    came: Came,
+    activation: Activation,
 }
 
 impl Seen {
     pub(super) fn new(expression: &Expression, outcome: Outcome, seen: &Activation) -> Self {
-        let text = format!("{} ({})", one_line(&expression.source), expression.place);
-        let expr = expression.program.expr();
-        let value = eval(expr, seen);
-        let came = outcome.into();
-        let (parts, why) = match &expr.kind {
-            Kind::And(of) | Kind::Or(of) => (parts(of, expression, seen), failure(&value)),
-            _ => (Vec::new(), reason(&value, expr, expression, seen)),
-        };
-        let line = Line { depth: 0, about: About::Condition, text, came, why };
-        Self { expression, line, parts }
-    }
-
-    pub(super) fn lines(&self, depth: usize) -> impl Iterator<Item = Line> {
-        let own = Line { depth, ..self.line.clone() };
-        std::iter::once(own)
-            .chain(self.parts.iter().map(move |part| Line { depth: depth + 1, ..part.clone() }))
+        let (came, activation) = (outcome.into(), seen.clone());
+        Self { one: expression, expression: expression.clone(), came, activation }
     }
 }
 
-/// The operands of `&&` or `||`.
-fn parts(of: &[Expr], expression: &Expression, seen: &Activation) -> Vec<Line> {
-    of.iter()
-        .map(|part| {
+/// Writes the lines of conditions, with those of the variables that they name, each of them once.
+pub(super) struct Writer<'a> {
+    variables: &'a [Variable],
+    told: BTreeSet<Arc<str>>,
+    out: &'a mut Vec<Line>,
+}
+
+impl<'a> Writer<'a> {
+    /// For conditions that can name these variables.
+    pub(super) fn new(variables: &'a [Variable], out: &'a mut Vec<Line>) -> Self {
+        Self { variables, told: BTreeSet::new(), out }
+    }
+
+    fn line(&mut self, depth: usize, about: About, text: String, came: Came, why: Option<String>) {
+        self.out.push(Line { depth, about, text, came, why });
+    }
+
+    fn seen(&mut self, seen: &Seen, depth: usize) {
+        let text = format!("{} ({})", one_line(&seen.expression.source), seen.expression.place);
+        self.expression(&seen.expression, &seen.activation, depth, (About::Condition, text, seen.came));
+    }
+
+    /// What an expression is, the operands of `&&` and `||`, the values of what it names.
+    fn expression(
+        &mut self,
+        expression: &Expression,
+        seen: &Activation,
+        depth: usize,
+        (about, text, came): (About, String, Came),
+    ) {
+        let expr = expression.program.expr();
+        let value = eval(expr, seen);
+        let (Kind::And(of) | Kind::Or(of)) = &expr.kind else {
+            self.line(depth, about, text, came, reason(&value, expr, expression, seen));
+            return self.variables(expr, seen, depth + 1);
+        };
+        self.line(depth, about, text, came, failure(&value));
+        for part in of {
             let value = eval(part, seen);
-            let came = match &value {
-                Some(Ok(Value::Bool(true))) => Came::Held,
-                Some(Ok(_)) => Came::NotHeld,
-                Some(Err(_)) => Came::Failed,
-                None => Came::Heads,
-            };
             let why = reason(&value, part, expression, seen);
-            Line { depth: 0, about: About::Condition, text: written(part, expression), came, why }
-        })
-        .collect()
+            self.line(depth + 1, About::Condition, written(part, expression), came_of(&value), why);
+            self.variables(part, seen, depth + 2);
+        }
+    }
+
+    /// What the variables stand for that an expression names.
+    fn variables(&mut self, expr: &Expr, seen: &Activation, depth: usize) {
+        let mut named = Vec::new();
+        expr.visit(&mut |part| named.extend(variable(part)));
+        for name in named {
+            let Some(variable) = self.variables.iter().find(|variable| variable.name == name) else {
+                continue;
+            };
+            if !self.told.insert(name) {
+                continue;
+            }
+            let expression = &variable.expr;
+            let text =
+                format!("V.{} = {} ({})", variable.name, one_line(&expression.source), expression.place);
+            let came = came_of(&eval(expression.program.expr(), seen));
+            self.expression(expression, seen, depth, (About::Variable, text, came));
+        }
+    }
+
+    /// The lines of a condition; what stands before them belongs to something else, such as the derived role's condition.
+    pub(super) fn condition(&mut self, condition: &Condition, seen: &[Seen], depth: usize) {
+        self.others(seen.iter().filter(|seen| !contains(condition, seen.one)), depth);
+        self.tree(condition, seen, depth);
+    }
+
+    /// The lines of expressions without a condition around them.
+    pub(super) fn others<'s>(&mut self, others: impl IntoIterator<Item = &'s Seen>, depth: usize) {
+        others.into_iter().for_each(|seen| self.seen(seen, depth));
+    }
+
+    fn tree(&mut self, condition: &Condition, seen: &[Seen], depth: usize) {
+        let (text, all) = match condition {
+            Condition::Expr(expression) => {
+                return match of(expression, seen) {
+                    Some(seen) => self.seen(seen, depth),
+                    None => {
+                        let text = format!("{} ({})", one_line(&expression.source), expression.place);
+                        let why = "what stands before it decided".to_owned();
+                        self.line(depth, About::Condition, text, Came::NotAsked, Some(why));
+                    }
+                };
+            }
+            Condition::All(all) => ("all of", all),
+            Condition::Any(all) => ("any of", all),
+            Condition::None(all) => ("none of", all),
+        };
+        self.line(depth, About::Condition, text.to_owned(), came(condition, seen), None);
+        all.iter().for_each(|part| self.tree(part, seen, depth + 1));
+    }
+}
+
+/// The variable that an expression is, whatever is taken from it.
+fn variable(expr: &Expr) -> Option<Arc<str>> {
+    match &expr.kind {
+        Kind::Path(path) if path.root == Root::Variables => path.keys.first().cloned(),
+        _ => None,
+    }
+}
+
+/// How an operand or a variable came out.
+fn came_of(value: &Option<Result<Value, String>>) -> Came {
+    match value {
+        Some(Ok(Value::Bool(true))) => Came::Held,
+        Some(Ok(Value::Bool(false))) => Came::NotHeld,
+        Some(Err(_)) => Came::Failed,
+        // Nothing that holds or does not.
+        Some(Ok(_)) | None => Came::Heads,
+    }
 }
 
 /// Whether some of a condition was evaluated.
@@ -65,14 +153,7 @@ pub(super) fn was_asked(condition: &Condition, seen: &[Seen]) -> bool {
 }
 
 fn of<'s>(expression: &Expression, seen: &'s [Seen]) -> Option<&'s Seen> {
-    seen.iter().rev().find(|seen| std::ptr::eq(seen.expression, expression))
-}
-
-/// The lines of a condition; what stands before them belongs to something else, such as the derived role's condition.
-pub(super) fn lines(condition: &Condition, seen: &[Seen], depth: usize, out: &mut Vec<Line>) {
-    let others = seen.iter().filter(|seen| !contains(condition, seen.expression));
-    out.extend(others.flat_map(|seen| seen.lines(depth)));
-    tree(condition, seen, depth, out);
+    seen.iter().rev().find(|seen| std::ptr::eq(seen.one, expression))
 }
 
 fn contains(condition: &Condition, wanted: *const Expression) -> bool {
@@ -82,30 +163,6 @@ fn contains(condition: &Condition, wanted: *const Expression) -> bool {
             all.iter().any(|condition| contains(condition, wanted))
         }
     }
-}
-
-fn tree(condition: &Condition, seen: &[Seen], depth: usize, out: &mut Vec<Line>) {
-    let (text, all) = match condition {
-        Condition::Expr(expression) => {
-            match of(expression, seen) {
-                Some(seen) => out.extend(seen.lines(depth)),
-                None => out.push(Line {
-                    depth,
-                    about: About::Condition,
-                    text: format!("{} ({})", one_line(&expression.source), expression.place),
-                    came: Came::NotAsked,
-                    why: Some("what stands before it decided".to_owned()),
-                }),
-            }
-            return;
-        }
-        Condition::All(all) => ("all of", all),
-        Condition::Any(all) => ("any of", all),
-        Condition::None(all) => ("none of", all),
-    };
-    let came = came(condition, seen);
-    out.push(Line { depth, about: About::Condition, text: text.to_owned(), came, why: None });
-    all.iter().for_each(|part| tree(part, seen, depth + 1, out));
 }
 
 /// How a condition came out, as far as it was evaluated.
@@ -124,7 +181,7 @@ fn came(condition: &Condition, seen: &[Seen]) -> Came {
         }
     };
     match condition {
-        Condition::Expr(expression) => of(expression, seen).map_or(Came::NotAsked, |seen| seen.line.came),
+        Condition::Expr(expression) => of(expression, seen).map_or(Came::NotAsked, |seen| seen.came),
         Condition::All(all) => any(all, Came::NotHeld, Came::Held),
         Condition::Any(all) => any(all, Came::Held, Came::NotHeld),
         Condition::None(all) => match any(all, Came::Held, Came::NotHeld) {
@@ -166,26 +223,28 @@ fn reason(
     expression: &Expression,
     seen: &Activation,
 ) -> Option<String> {
-    let all: Vec<String> = failure(value).into_iter().chain(values(expr, expression, seen)).collect();
+    let failure = failure(value);
+    let values = values(expr, expression, seen, failure.as_deref());
+    let all: Vec<String> = failure.into_iter().chain(values).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// `R.attr.depth is 1, V.limit is 500`: of everything that an expression names, each once.
-fn values(expr: &Expr, expression: &Expression, seen: &Activation) -> Option<String> {
+/// `R.attr.depth is 1, V.limit is 500`: of everything that an expression names, each once, unless it fails as was said.
+fn values(expr: &Expr, expression: &Expression, seen: &Activation, said: Option<&str>) -> Option<String> {
     let mut named: Vec<(String, String)> = Vec::new();
     names(expr, &mut |part| {
         let name = written(part, expression);
         if name.is_empty() || named.iter().any(|(known, _)| *known == name) {
             return;
         }
-        let said = match eval(part, seen) {
+        let value = match eval(part, seen) {
             Some(Ok(value)) => format!("is {}", shown(&value)),
-            Some(Err(message)) => format!("fails ({message})"),
-            None => return,
+            Some(Err(message)) if said != Some(&message) => format!("fails ({message})"),
+            Some(Err(_)) | None => return,
         };
-        named.push((name, said));
+        named.push((name, value));
     });
-    let named: Vec<String> = named.into_iter().map(|(name, said)| format!("{name} {said}")).collect();
+    let named: Vec<String> = named.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
     (!named.is_empty()).then(|| named.join(", "))
 }
 
