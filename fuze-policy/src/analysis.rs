@@ -30,6 +30,7 @@ mod same;
 mod says;
 mod search;
 mod silence;
+mod tool_rules;
 mod tools;
 mod vocabulary;
 mod witness;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::super::decide::Decision;
 use super::super::frames::{Frames, Wanted};
-use super::super::model::{For, Model, RuleOf, rules};
+use super::super::model::{For, Model};
 use super::super::prove::{Run, lives, outcome};
 use super::super::same::decide_alike;
+use super::super::tool_rules::{RuleOf, rules};
 use super::super::{Lint, Policies, Property, Reason};
 use super::Findings;
 use crate::agent_tool::{INVOKE, INVOKE_AUTO, VERSION};
