@@ -9,6 +9,7 @@ mod manifest;
 pub(crate) mod obligation;
 mod question;
 mod shared;
+mod truthless;
 mod unasked;
 mod unreadable;
 mod widening;

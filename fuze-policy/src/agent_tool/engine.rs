@@ -18,7 +18,8 @@ use crate::{Decision, Engine, EngineError, EngineIdentity, Obligation, Request, 
 
 use super::manifest::{FILE, Manifest};
 use super::{
-    INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, shared, unasked, unreadable, widening,
+    INVOKE, INVOKE_AUTO, KIND, obligation, question, rule_id, shared, truthless, unasked, unreadable,
+    widening,
 };
 
 /// The engine's name in evidence. A change of what a policy means changes it.
@@ -100,6 +101,7 @@ impl Cerbos {
         refused.extend(read.judge(&widening::find(&set)));
         let globals = globals(&read);
         refused.extend(unreadable::find(&set, &globals));
+        refused.extend(truthless::find(&set));
         if !refused.is_empty() {
             return Err(LoadError(refused));
         }

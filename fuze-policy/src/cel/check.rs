@@ -17,8 +17,9 @@ pub(super) type Checked = (Expr, Ty);
 
 /// Checks what was parsed.
 ///
-/// With what is checked comes the place of a part that makes the whole fail, whatever is asked, before Cerbos evaluates it.
-pub(super) fn check(source: &str, node: &Node) -> Result<(Expr, Option<Span>), ParseError> {
+/// With what is checked comes the type of what it comes to, if that is known, and the place of a part that makes the whole fail, whatever
+/// is asked, before Cerbos evaluates it.
+pub(super) fn check(source: &str, node: &Node) -> Result<(Expr, Option<Type>, Option<Span>), ParseError> {
     let mut checker = Checker {
         source,
         types: Unifier::default(),
@@ -28,8 +29,8 @@ pub(super) fn check(source: &str, node: &Node) -> Result<(Expr, Option<Span>), P
         patterns: 0,
         hopeless: None,
     };
-    let (expr, _) = checker.expr(node)?;
-    Ok((expr, checker.hopeless))
+    let (expr, ty) = checker.expr(node)?;
+    Ok((expr, checker.types.resolve(&ty).to_type(), checker.hopeless))
 }
 
 pub(super) struct Checker<'s> {

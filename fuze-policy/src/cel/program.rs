@@ -6,7 +6,7 @@ use super::budget::Budget;
 use super::error::{EvalError, ParseError};
 use super::eval::Interpreter;
 use super::nesting::{DEEPEST, nesting};
-use super::value::Value;
+use super::value::{Type, Value};
 use super::{check, folding, parser};
 
 /// An expression that was read and checked.
@@ -28,6 +28,8 @@ use super::{check, folding, parser};
 #[derive(Clone, Debug)]
 pub struct Program {
     expr: Expr,
+    /// The type of what it comes to, if that is known before it is evaluated.
+    comes_to: Option<Type>,
     /// Where it fails whatever is asked, before Cerbos evaluates it.
     hopeless: Option<Span>,
 }
@@ -39,7 +41,7 @@ impl Program {
     /// If it is not CEL, names what is not declared, applies a function to kinds it is not for, or is too large.
     pub fn parse(source: &str) -> Result<Program, ParseError> {
         let node = parser::parse(source)?;
-        let (expr, hopeless) = check::check(source, &node)?;
+        let (expr, comes_to, hopeless) = check::check(source, &node)?;
         if nesting(&expr, &|_| 1) > DEEPEST {
             let message = format!(
                 "what the variables of macros stand for (`cel.bind`, `map`) is nested deeper than {DEEPEST} levels in the end: put less into one \
@@ -47,13 +49,18 @@ impl Program {
             );
             return Err(parser::error(source, expr.span.start as usize, message));
         }
-        Ok(Program { expr, hopeless })
+        Ok(Program { expr, comes_to, hopeless })
     }
 
     /// The expression, for lowering, lint and proofs.
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.expr
+    }
+
+    /// The type of what it comes to, if that is known before it is evaluated. A variable's or an attribute's is not.
+    pub(crate) fn comes_to(&self) -> Option<Type> {
+        self.comes_to
     }
 
     /// What Cerbos 0.55 gets wrong or fails at, which it would be wrong to decide by.
@@ -76,7 +83,7 @@ impl Program {
 
     /// A part of an expression that was checked, on its own: it may name no variable of a macro around it.
     pub(crate) fn of_part(expr: Expr) -> Program {
-        Program { expr, hopeless: None }
+        Program { expr, comes_to: None, hopeless: None }
     }
 
     /// Evaluates the expression.
