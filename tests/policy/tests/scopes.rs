@@ -9,15 +9,6 @@ use serde_json::{Value, json};
 
 type Policies = Vec<(String, Value)>;
 
-/// Policies for tools of the root and of `acme`, each with these rules.
-fn scoped(root: &Value, acme: &Value) -> Policies {
-    let head = "api.cerbos.dev/v1";
-    let root = json!({"apiVersion": head, "resourcePolicy": {"resource": "agent.tool", "version": "default", "rules": root}});
-    let acme = json!({"apiVersion": head, "resourcePolicy": {"resource": "agent.tool", "version": "default", "scope": "acme",
-        "scopePermissions": "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS", "rules": acme}});
-    vec![("root".to_owned(), root), ("acme".to_owned(), acme)]
-}
-
 /// What Cerbos says to both questions about a tool.
 fn said(policies: &[(String, Value)], scope: &str, roles: &[&str]) -> Option<[String; 2]> {
     let binary = pdp::binary()?;
@@ -33,21 +24,6 @@ fn said(policies: &[(String, Value)], scope: &str, roles: &[&str]) -> Option<[St
     let answer = pdp.check(&json!({"id": "ann", "roles": roles}), &resources).unwrap();
     let effect = |action: &str| answer["results"][0]["actions"][action].as_str().unwrap().to_owned();
     Some([effect("invoke"), effect("invoke:auto")])
-}
-
-#[test]
-fn what_a_scope_does_not_say_the_one_above_does() {
-    let both = json!([{"actions": ["invoke", "invoke:auto"], "effect": "EFFECT_ALLOW", "roles": ["staff"]}]);
-    let alone = json!({"actions": ["invoke"], "effect": "EFFECT_ALLOW", "roles": ["staff"]});
-    let unsaid = scoped(&both, &json!([alone]));
-    let Some(seen) = said(&unsaid, "acme", &["staff"]) else { return };
-    assert_eq!(seen, ["EFFECT_ALLOW", "EFFECT_ALLOW"], "nobody is asked");
-    assert!(load(&unsaid).unwrap_err().to_string().contains("auto-from-above"));
-    // What the refusal says to write.
-    let not_alone = json!({"actions": ["invoke:auto"], "effect": "EFFECT_DENY", "roles": ["*"]});
-    let mended = scoped(&both, &json!([not_alone, alone]));
-    assert_eq!(said(&mended, "acme", &["staff"]).unwrap(), ["EFFECT_ALLOW", "EFFECT_DENY"]);
-    load(&mended).unwrap();
 }
 
 #[test]
