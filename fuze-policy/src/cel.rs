@@ -23,6 +23,7 @@ mod eval;
 mod eval_fold;
 mod folding;
 mod functions;
+pub(crate) mod hints;
 mod lexer;
 mod map;
 mod nesting;

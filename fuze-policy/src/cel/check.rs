@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ast::{BinaryOp, Entry, Expr, Item, Kind, Path, Root, Span};
 use super::error::ParseError;
 use super::functions::{Function, regexes};
+use super::hints;
 use super::parser;
 use super::raw::{Node, Raw};
 use super::signatures::{self, Overload};
@@ -170,9 +171,13 @@ impl Checker<'_> {
         }
         Err(self.error(
             span,
-            format!(
-                "there is no `{name}`: the request is `request`, `P`, `R`, and values are under `V`, `C`, `G`"
-            ),
+            match hints::path(None, name) {
+                Some(path) => format!("there is no `{name}`: did you mean `{path}`?"),
+                None => format!(
+                    "there is no `{name}`: the request is `request`, `P`, `R`, with attributes under `R.attr` and `P.attr`, and values are \
+                     under `V`, `C`, `G`; text stands in quotes"
+                ),
+            },
         ))
     }
 
@@ -233,7 +238,9 @@ impl Checker<'_> {
             Ty::Variables => Field { ty: Ty::Dyn, kind: key() },
             Ty::Object(kind) => {
                 let (root, ty) = kind.field(field).ok_or_else(|| {
-                    self.error(span, format!("`{}` has no field `{field}`", kind.written()))
+                    let mend = hints::path(Some(kind), field);
+                    let mend = mend.map_or_else(String::new, |path| format!(": did you mean `{path}`?"));
+                    self.error(span, format!("`{}` has no field `{field}`{mend}", kind.written()))
                 })?;
                 let whole = path.is_some_and(|path| path.keys.is_empty() && path.root.is_whole(kind));
                 Field { ty, kind: whole.then_some(Kind::Path(Path { root, keys: Vec::new() })) }
@@ -322,9 +329,15 @@ impl Checker<'_> {
         args: &[Node],
         span: Span,
     ) -> Result<(Kind, Ty), ParseError> {
+        let qualified = target.and_then(qualified_name).map(|prefix| format!("{prefix}.{name}"));
+        if signatures::find(name).is_none() && qualified.as_deref().and_then(signatures::find).is_none() {
+            // Before the arguments are: of `any(x, …)` the name is wrong, not the `x`.
+            let mend = hints::function(name);
+            let mend = mend.map_or_else(String::new, |mend| format!(": did you mean `{mend}`?"));
+            return Err(self.error(span, format!("there is no function `{name}`{mend}")));
+        }
         let mut checked = args.iter().map(|arg| self.expr(arg)).collect::<Result<Vec<_>, _>>()?;
         self.literals(name, target, args)?;
-        let qualified = target.and_then(qualified_name).map(|prefix| format!("{prefix}.{name}"));
         if let Some(function) = qualified.as_deref().and_then(signatures::find) {
             return self.apply(function, checked, false, span);
         }
@@ -409,7 +422,17 @@ impl Checker<'_> {
         let on = if member { types.next().map(|receiver| format!(" on {receiver}")) } else { None };
         let with = types.collect::<Vec<_>>().join(", ");
         let with = if with.is_empty() { "nothing".to_owned() } else { with };
-        self.error(span, format!("`{name}`{} cannot be used with {with}", on.unwrap_or_default()))
+        let mend = match signatures::find(name).and_then(signatures::decl) {
+            Some(decl) if decl.overloads.iter().all(|overload| overload.member != member) => {
+                if member {
+                    format!(": write `{name}(x)`")
+                } else {
+                    format!(": write `x.{name}(…)`")
+                }
+            }
+            _ => String::new(),
+        };
+        self.error(span, format!("`{name}`{} cannot be used with {with}{mend}", on.unwrap_or_default()))
     }
 
     /// The type of the result if any overload fits.

@@ -1,6 +1,7 @@
 //! Tokens of CEL, as the grammar of cel-go divides them.
 
 use super::ast::Span;
+use super::hints;
 
 /// A token without its text, which its span names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,9 @@ pub(super) fn tokens(source: &str) -> Result<Vec<(Token, Span)>, LexError> {
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => word(rest, at)?,
             _ => operator(rest).ok_or_else(|| {
                 let character = rest.chars().next().unwrap_or_default();
-                error(at, &format!("`{character}` means nothing here"))
+                let mend = hints::operator(&character.to_string());
+                let mend = mend.map_or_else(String::new, |mend| format!(": {mend}"));
+                error(at, &format!("`{character}` means nothing here{mend}"))
             })?,
         };
         found.push((token, span(at, at + length)));

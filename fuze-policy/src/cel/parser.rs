@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::ast::{BinaryOp, Span};
 use super::error::ParseError;
+use super::hints;
 use super::lexer::{self, Literal, Token, span};
 use super::raw::{Node, Raw};
 use super::unescape;
@@ -117,7 +118,20 @@ impl<'s> Parser<'s> {
             Token::End => "the end of the expression".to_owned(),
             _ => format!("`{}`", self.text()),
         };
-        self.error(format!("expected {wanted}, found {found}"))
+        let mend = self.habit().map_or_else(String::new, |mend| format!(": {mend}"));
+        self.error(format!("expected {wanted}, found {found}{mend}"))
+    }
+
+    /// What to write where the habit of another language stands here, or just before.
+    fn habit(&self) -> Option<&'static str> {
+        let written = |from: usize, to: usize| {
+            let spans = (self.tokens.get(from)?.1, self.tokens.get(to)?.1);
+            self.source.get(spans.0.start as usize..spans.1.end as usize)
+        };
+        let before = self.at.checked_sub(1);
+        let both = before.and_then(|before| written(before, self.at));
+        let alone = [both, written(self.at, self.at), before.and_then(|before| written(before, before))];
+        alone.into_iter().flatten().find_map(hints::operator)
     }
 
     fn error(&self, message: impl Into<String>) -> ParseError {
@@ -342,7 +356,8 @@ impl<'s> Parser<'s> {
             return self.node(Raw::Literal(value), from, from);
         }
         if RESERVED.contains(&text) {
-            return Err(self.error(format!("`{text}` is reserved: choose another name")));
+            let mend = hints::operator(text).unwrap_or("choose another name");
+            return Err(self.error(format!("`{text}` is reserved: {mend}")));
         }
         let to = self.next();
         let name = Arc::from(text);

@@ -51,6 +51,11 @@ pub(super) fn find(name: &str) -> Option<Function> {
     TABLE.by_name.get(name).copied()
 }
 
+/// Every name.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.decls.iter().map(|decl| decl.name)
+}
+
 /// What is declared of the function.
 pub(super) fn decl(function: Function) -> Option<&'static Decl> {
     TABLE.decls.get(usize::from(function.0))

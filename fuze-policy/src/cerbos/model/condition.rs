@@ -2,7 +2,7 @@
 
 use super::super::problem::{Collector, Position};
 use super::super::yaml::{Node, Text};
-use super::fields::{Fields, list_of};
+use super::fields::{Fields, MATCHES, list_of};
 
 /// `condition.match`.
 #[derive(Clone, Debug)]
@@ -60,8 +60,7 @@ pub(super) fn condition(fields: &mut Fields<'_>, out: &mut Collector) -> Option<
 }
 
 fn one_match(mut fields: Fields<'_>, out: &mut Collector) -> Option<Match> {
-    const KINDS: [&str; 4] = ["all", "any", "none", "expr"];
-    let mut given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.has(kind)).collect();
+    let mut given: Vec<&str> = MATCHES.into_iter().filter(|kind| fields.has(kind)).collect();
     given.sort_by_key(|kind| fields.key_at(kind));
     let found = match *given.as_slice() {
         [] => {

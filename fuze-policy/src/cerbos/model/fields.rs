@@ -29,7 +29,8 @@ impl<'n> Fields<'n> {
         out: &mut Collector,
     ) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            out.add(file, node.at, format!("expected {what} as a mapping, found {}", node.kind()));
+            let mend = in_place_of_mapping(what, node);
+            out.add(file, node.at, format!("expected {what} as a mapping, found {}{mend}", node.kind()));
             return None;
         };
         Some(Self { file: file.clone(), at: node.at, what, entries, taken: Vec::new(), reported: Vec::new() })
@@ -261,12 +262,35 @@ impl<'n> Fields<'n> {
             let name = plain(name);
             name == wanted || name == trimmed || name.trim_end_matches('s') == wanted
         });
-        near.map_or_else(String::new, |name| format!(": did you mean `{name}`?"))
+        match (near, self.what) {
+            (Some(name), _) => format!(": did you mean `{name}`?"),
+            (None, "a condition") if MATCHES.contains(&key) => ": it stands under `match:`".to_owned(),
+            (None, "variables" | "constants") => format!(": write `{key}` under `local:`"),
+            (None, _) => String::new(),
+        }
     }
 
     fn wrong(&mut self, name: &'static str, node: &Node, wanted: &str, out: &mut Collector) {
         self.reported.push(name);
         out.add(&self.file, node.at, format!("`{name}` must be {wanted}, this is {}", node.kind()));
+    }
+}
+
+/// What a match can be.
+pub(super) const MATCHES: [&str; 4] = ["all", "any", "none", "expr"];
+
+/// What to write where an author left out a level.
+fn in_place_of_mapping(what: &str, node: &Node) -> &'static str {
+    match (what, &node.value) {
+        ("a list of matches", Value::List(_)) => ": write `of:` above the list",
+        ("`match`", Value::List(_)) => {
+            ": write `all:` and under it `of:` above the list, or `any:` and `of:`"
+        }
+        ("`match`" | "a match", Value::Text(_)) => ": write `expr:` before it",
+        ("a condition", Value::Text(_)) => ": write `match:` and under it `expr:`",
+        ("an output", Value::Text(_)) => ": write `when:` and under it `ruleActivated:`",
+        ("variables" | "constants", Value::List(_)) => ": write `local:` and under it each as `name: …`",
+        _ => "",
     }
 }
 

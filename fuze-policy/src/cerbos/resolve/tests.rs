@@ -233,7 +233,43 @@ fn conditions_have_a_shape() {
         )
     };
     check(&rule("{}"), &["p.yaml:9:18: a condition needs `match`"]);
-    check(&rule("yes"), &["p.yaml:9:18: expected a condition as a mapping, found text"]);
+    check(
+        &rule("yes"),
+        &["p.yaml:9:18: expected a condition as a mapping, found text: write `match:` and under it `expr:`"],
+    );
+    check(
+        &rule("{match: yes}"),
+        &["p.yaml:9:26: expected `match` as a mapping, found text: write `expr:` before it"],
+    );
+    check(
+        &rule("{match: [{expr: yes}]}"),
+        &[
+            "p.yaml:9:26: expected `match` as a mapping, found a list: write `all:` and under it `of:` above the list, or `any:` and `of:`",
+        ],
+    );
+    check(
+        &rule("{match: {all: [{expr: yes}]}}"),
+        &["p.yaml:9:32: expected a list of matches as a mapping, found a list: write `of:` above the list"],
+    );
+    check(
+        &rule("{match: {all: {of: [yes]}}}"),
+        &["p.yaml:9:38: expected a match as a mapping, found text: write `expr:` before it"],
+    );
+    check(
+        &rule("{expr: yes}"),
+        &[
+            "p.yaml:9:18: a condition needs `match`",
+            "p.yaml:9:19: a condition has no field `expr`: it stands under `match:`",
+        ],
+    );
+    // What YAML takes for a tag would be the opposite without it.
+    for expr in ["!R.attr.ok", "!(R.attr.ok)", "!R.attr.a.contains(\"b\")"] {
+        let told = problems_of(&[("p.yaml", &rule(&format!("\n        match:\n          expr: {expr}")))]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("an expression that begins with `!` has to stand in quotes"), "{told:?}");
+    }
+    let told = problems_of(&[("p.yaml", &rule("\n        match:\n          expr: !!str R.attr.ok"))]);
+    assert!(told[0].contains("tags (`!!…`) have no effect"), "{told:?}");
     check(
         &rule("{script: x}"),
         &["p.yaml:9:19: scripts are no longer part of Cerbos: write `match` with an expression"],

@@ -63,11 +63,18 @@ pub fn read(file: &Arc<str>, text: &str, limits: Limits) -> Result<Vec<Node>, Pr
     }
 }
 
+/// An author who took the `!` away, as of a tag, would turn the condition around.
+const NO_TAG: &str = "an expression that begins with `!` has to stand in quotes, or on a line of its own after `|-`: to YAML this is a tag, \
+                      and the `!` would be lost";
+
 fn not_yaml(info: &str) -> String {
     if info.contains("Unicode character escape") {
         return "an escape here names no character: write the character itself; a pair such as `\\ud83d\\ude00` is read in \
                 a file that is JSON throughout, and nowhere else"
             .to_owned();
+    }
+    if info.contains("scanning a tag") {
+        return format!("this is not YAML: {info}; {NO_TAG}");
     }
     let mend = if info.contains("a tab") {
         "it stands behind this text, perhaps at the beginning of the next line: indent with spaces, and write no tab outside of quotes"
@@ -163,18 +170,18 @@ struct Builder<'o> {
 
 impl Builder<'_> {
     fn untagged(&self, event: &Event<'_>, span: &Span) -> Result<(), Refusal> {
-        let tagged = match event {
-            Event::Scalar(_, _, _, tag) => tag.is_some(),
-            Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.is_some(),
-            _ => false,
+        let tag = match event {
+            Event::Scalar(_, _, _, tag) => tag.as_ref(),
+            Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.as_ref(),
+            _ => None,
         };
-        if tagged {
-            return Err((
-                self.outdented.position(&span.start),
-                "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes".into(),
-            ));
-        }
-        Ok(())
+        let Some(tag) = tag else { return Ok(()) };
+        let message = if tag.handle == "!" {
+            NO_TAG
+        } else {
+            "tags (`!!…`) have no effect in a policy: remove it, and put text in quotes"
+        };
+        Err((self.outdented.position(&span.start), message.into()))
     }
 
     /// `ragged` is a block that ends with blanks.
