@@ -1,10 +1,11 @@
 //! An expression that was read and checked.
 
 use super::activation::Activation;
-use super::ast::{Expr, Span};
+use super::ast::{Expr, Kind, Span};
 use super::budget::Budget;
 use super::error::{EvalError, ParseError};
 use super::eval::Interpreter;
+use super::functions::time;
 use super::nesting::{DEEPEST, nesting};
 use super::value::{Type, Value};
 use super::{check, folding, parser};
@@ -75,6 +76,9 @@ impl Program {
             );
             return Some(parser::error(source, span.start as usize, message));
         }
+        if let Some((span, message)) = no_zone(&self.expr) {
+            return Some(parser::error(source, span.start as usize, message));
+        }
         let span = folding::lost(&self.expr)?;
         let message = "this macro walks a constant with `true` or `false` for all of it, and Cerbos 0.55 makes `null` of that \
                        instead of its value: write the value";
@@ -93,4 +97,18 @@ impl Program {
     pub fn eval(&self, activation: &Activation, budget: &mut Budget) -> Result<Value, EvalError> {
         Interpreter { activation, budget, locals: Vec::new(), sees: true }.eval(&self.expr)
     }
+}
+
+/// The first time zone written out that there is not.
+fn no_zone(expr: &Expr) -> Option<(Span, String)> {
+    let mut found = None;
+    expr.visit(&mut |part| {
+        let Kind::Call(function, args) = &part.kind else { return };
+        let [_, zone] = args.as_slice() else { return };
+        let Kind::Literal(Value::String(name)) = &zone.kind else { return };
+        if found.is_none() && function.name().starts_with("get") {
+            found = time::no_zone(name).map(|why| (zone.span, why));
+        }
+    });
+    found
 }

@@ -100,7 +100,12 @@ pub(in crate::cel) fn compile(pattern: &str) -> Result<Compiled, String> {
         .nest_limit(NESTING)
         .build();
     let regex = built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "it is too large: use smaller counts".to_owned(),
+        regex::Error::CompiledTooBig(_) => {
+            format!(
+                "it is too large, as it takes more than {} KiB compiled: use smaller counts, or `+` with `size(…) <= …` beside it",
+                COMPILED_BYTES / 1024
+            )
+        },
         other => {
             other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
         }

@@ -152,6 +152,25 @@ fn field(context: &mut Context<'_>, args: &[Value], f: fn(&Local) -> i64) -> Com
     Ok(Value::Int(f(&local)))
 }
 
+/// Why there is no such time zone, whatever the time.
+pub(in crate::cel) fn no_zone(zone: &str) -> Option<String> {
+    let midnight = Timestamp::new(0, 0, 0)?;
+    if offset(zone, midnight).is_ok() {
+        return None;
+    }
+    let database = TimeZoneDatabase::bundled();
+    let mut names = database.available().map(|name| name.as_str().to_owned());
+    let meant = names.find(|name| {
+        let place = name.rsplit('/').next().unwrap_or(name);
+        name.eq_ignore_ascii_case(zone) || place.eq_ignore_ascii_case(zone.rsplit('/').next().unwrap_or(zone))
+    });
+    let mend = meant.map_or_else(
+        || "write one such as `Europe/Madrid`, or `+02:00`".to_owned(),
+        |name| format!("did you mean `{name}`?"),
+    );
+    Some(format!("there is no time zone `{zone}`, so this would fail whenever it is asked: {mend}"))
+}
+
 /// Seconds east of UTC of a zone by name, or by `hours:minutes`.
 fn offset(zone: &str, at: Timestamp) -> Result<i64, EvalError> {
     if let Some((hours, minutes)) = zone.split_once(':') {

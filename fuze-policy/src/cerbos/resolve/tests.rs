@@ -223,6 +223,31 @@ fn a_rule_is_for_somebody_and_has_an_effect() {
 }
 
 #[test]
+fn time_zones_are_there() {
+    let told = |zone: &str| {
+        let expr = format!("R.attr.x || now().getHours(\"{zone}\") < 18");
+        let rule = format!(
+            "    - actions: [a]\n      roles: [b]\n      effect: EFFECT_ALLOW\n      condition: {{match: {{expr: '{expr}'}}}}\n"
+        );
+        problems_of(&[("p.yaml", &policy("", &rule))])
+    };
+    for zone in ["Europe/Berlin", "UTC", "+02:00", "-03:30", "Local"] {
+        assert_eq!(told(zone), Vec::<String>::new(), "{zone}");
+    }
+    for (zone, mend) in [
+        ("Berlin", "did you mean `Europe/Berlin`?"),
+        ("europe/berlin", "did you mean `Europe/Berlin`?"),
+        ("Europe/Frankfurt", "write one such as `Europe/Madrid`"),
+        ("two:00", "write one such as"),
+    ] {
+        let told = told(zone);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("in the expression: there is no time zone"), "{told:?}");
+        assert!(told[0].starts_with("p.yaml:9:61: ") && told[0].contains(mend), "{told:?}");
+    }
+}
+
+#[test]
 fn conditions_have_a_shape() {
     let rule = |condition: &str| {
         policy(
