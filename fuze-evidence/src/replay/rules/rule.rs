@@ -53,7 +53,7 @@ rules! {
         "a record";
     OversightPlan = "oversight_plan", "a run under Annex III or GDPR Art. 22 began without a plan for human oversight, or a plan names no training",
         "`fuze.oversight.plan` (AI Act Art. 14, GDPR Art. 22(3)), and with it `fuze.oversight.training` (AI Act Art. 26(2))";
-    Retention = "retention", "the run's evidence is kept for less time than it must be",
+    Retention = "retention", "the run's evidence is kept for less time than it must be, or content for longer than what proves it",
         "at least one day, content for no longer than hashes, and under Annex III or GDPR Art. 22 decisions for at least 184 days (six months: AI Act Art. 19, 26(6))";
     AbleToWait = "able_to_wait", "a run that waits for people, may have to or was taken up again has no store, or nobody may decide about it",
         "`fuze.identity.store` and `fuze.oversight.registry_hash` in record 0 under Annex III or GDPR Art. 22 and where the run waits, and the store where it is taken up again";
