@@ -470,18 +470,20 @@ fn record_decisions(
         header.next_step += 1;
         // Not before the decision, should our clock have been set back since that was looked at.
         let started_at = journal.now().max(verified.claims.decided_at);
-        // Verified in time, and taken up too late: the store's clock may lag behind the one that its records have.
-        if started_at > token.claims().expires_at {
+        let step = crate::driver::journal::Step { id, parent: Some(0), started_at };
+        let times = journal.times(step);
+        // Verified in time, and recorded too late: the store's clock may lag behind the one that its records have.
+        if times.ended_at > token.claims().expires_at {
             return Err(crate::store::ClaimError::Expired(token.hash()).into());
         }
-        let step = crate::driver::journal::Step { id, parent: Some(0), started_at };
         let mut said = json!({ "rationale": verified.rationale });
         match (&verified.action, said.as_object_mut()) {
             (Action::Modify(args), Some(said)) => drop(said.insert("modifiedArgs".into(), args.clone())),
             (Action::Done(output), Some(said)) => drop(said.insert("outcome".into(), output.clone())),
             (Action::Approve | Action::Reject | Action::Halt | Action::NotDone, _) | (_, None) => {}
         }
-        journal.record_content(step, decided(token, verified), said)?;
+        let said = journal.commit(said)?;
+        journal.record_at(times, step, decided(token, verified), Some(&said))?;
         let action = verified.claims.action;
         timeline.decided(step, verified.claims.overseer.as_str(), action.as_str(), journal);
         last = id;

@@ -237,6 +237,13 @@ fn check(verified: &VerifiedDecision, case: &Case, overseer: &Overseer) -> Resul
         let missing = training.as_str().to_owned();
         return Err(DecisionError::Untrained { overseer: overseer.alias.clone(), missing });
     }
+    // What is asked for is on record, wherever a record can hold its name.
+    let mut asked = token.obligation.trainings.iter().filter(|training| Name::new(training.as_str()).is_ok());
+    if said.training.is_none()
+        && let Some(asked) = asked.next()
+    {
+        return Err(DecisionError::NoTraining { overseer: overseer.alias.clone(), asked: asked.clone() });
+    }
     if said.decided_at < token.issued_at || said.decided_at > token.expires_at {
         return Err(DecisionError::OutOfTime { decided_at: said.decided_at });
     }

@@ -87,7 +87,7 @@ fn every_value_of_every_enumeration_is_in_the_document() {
 #[test]
 fn the_worked_example_is_what_the_code_writes() {
     let host = Host::with(Box::new(Counter(1)));
-    let (sample, recorder) = Sample::begin_with_subject_key(host, false);
+    let (sample, recorder) = Sample::begin_in_store(host, false);
     let mut sample = sample;
     let times = common::times(2_000_000);
     let closed = recorder.close(1, 0, times, RunStatus::BudgetExceeded, &sample.host.signer).unwrap();

@@ -4,6 +4,8 @@
 mod common;
 #[path = "replay/forged.rs"]
 mod forged;
+#[path = "replay/start.rs"]
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +14,17 @@ use common::{
 };
 use fuze_evidence::annex::{Annex, Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::content::history;
+use fuze_evidence::keys::Signer as _;
 use fuze_evidence::record::Entry;
 use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
 use fuze_evidence::span::{
-    Guardrail, HumanDecision, ModelDrift, ModelGenerate, OversightSuspend, PolicyEvaluate, RunCancel, RunGap,
-    RunResume, ToolExecute,
+    AgentInvoke, Guardrail, HumanDecision, ModelDrift, ModelGenerate, OversightSuspend, PolicyEvaluate,
+    RunCancel, RunGap, RunResume, ToolExecute,
 };
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
-use fuze_evidence::{Common, Hash, Span, sha256};
+use fuze_evidence::{Common, Hash, Span, Timestamp, sha256};
 use serde_json::json;
 
 const ARGS: &[u8] = b"the arguments' commitment";
@@ -29,6 +32,7 @@ const ARGS: &[u8] = b"the arguments' commitment";
 /// What happens between the first record and the last; the number of a step is its place, from 1.
 struct Story {
     common: Box<dyn FnOnce(&mut Common)>,
+    start: Box<dyn FnOnce(&mut AgentInvoke)>,
     refused: bool,
     spans: Vec<Span>,
     status: RunStatus,
@@ -36,6 +40,8 @@ struct Story {
     parents: Vec<(u64, u64)>,
     /// Two steps that change their numbers.
     swapped: Option<(u64, u64)>,
+    /// A step that ends later than others.
+    ends: Option<(u64, Timestamp)>,
 }
 
 /// Record and step of each part of [`Story::approved`].
@@ -79,12 +85,16 @@ impl Story {
             answer(1),
         ];
         let common = Box::new(|_: &mut Common| {});
+        let start = Box::new(|_: &mut AgentInvoke| {});
         let status = RunStatus::Completed;
-        Self { common, refused: false, spans, status, parents: vec![], swapped: None }
+        Self { common, start, refused: false, spans, status, parents: vec![], swapped: None, ends: None }
     }
 
     /// Not law but the policy asked for people.
     fn asked_by_policy(&mut self) {
+        for span in &mut self.spans[WAITS..FIRST_PERSON] {
+            waits(span).reason = SuspendReason::Policy;
+        }
         for at in [ASKED, ALLOWED] {
             let policy = policy(&mut self.spans[at]);
             (policy.approval_by_law, policy.approval_by_policy) = (false, true);
@@ -95,6 +105,8 @@ impl Story {
         let last = self.spans.len() as u64 + 1;
         let (mut sample, mut recorder) =
             Sample::begin_as(Host::with(Box::new(Counter(1))), self.common, |start| {
+                start.store = Some(name("memory"));
+                (self.start)(start);
                 if self.refused {
                     start.outcome = StartOutcome::Refused;
                     start.refusal = Some(Refusal::SubjectMissing);
@@ -146,7 +158,9 @@ impl Story {
                 Some((one, other)) if other == step => one,
                 _ => step,
             };
-            let record = recorder.append(number, parent, times(step * 10), &span, content.as_ref()).unwrap();
+            let mut times = times(step * 10);
+            times.ended_at = self.ends.filter(|(late, _)| *late == step).map_or(times.ended_at, |(_, at)| at);
+            let record = recorder.append(number, parent, times, &span, content.as_ref()).unwrap();
             sample.add(&record, sealed.as_ref());
         }
 
@@ -188,6 +202,11 @@ fn tool(span: &mut Span) -> &mut fuze_evidence::span::ToolExecute {
 fn asked(span: &mut Span) -> &mut ModelGenerate {
     let Span::ModelGenerate(asked) = span else { panic!() };
     asked
+}
+
+fn waits(span: &mut Span) -> &mut OversightSuspend {
+    let Span::OversightSuspend(waits) = span else { panic!() };
+    waits
 }
 
 fn human(span: &mut Span) -> &mut fuze_evidence::span::HumanDecision {
@@ -314,7 +333,7 @@ const BROKEN: &[(&[Rule], Change)] = &[
         s.status = RunStatus::Cancelled;
     }),
     (&[Rule::SameArguments], |s| human(&mut s.spans[FIRST_PERSON]).args_hash = Some(sha256(b"others"))),
-    (&[Rule::NotPrincipal], |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
+    (&[Rule::IndependentPeople], |s| human(&mut s.spans[FIRST_PERSON]).overseer = name("recruiter-7")),
     (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).overseer = name("overseer-0")),
     (&[Rule::DistinctPeople], |s| human(&mut s.spans[SECOND_PERSON]).key_id = sha256(&[0])),
     (&[Rule::AllSlots, Rule::ApprovedByDecision, Rule::HumanDecided], |s| {
@@ -475,7 +494,7 @@ fn rules_that_stand_together() {
 #[test]
 fn every_rule_is_broken_somewhere() {
     let elsewhere = [Rule::Readable, Rule::AfterRefusal, Rule::TokenKnown];
-    let elsewhere = [&elsewhere[..], forged::RULES].concat();
+    let elsewhere = [&elsewhere[..], forged::RULES, start::RULES].concat();
     for rule in Rule::ALL {
         assert!(
             elsewhere.contains(rule) || BROKEN.iter().any(|(broken, _)| broken.contains(rule)),

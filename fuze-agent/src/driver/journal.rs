@@ -197,8 +197,18 @@ impl Journal {
         span: impl Into<Span>,
         commitment: Option<&Commitment>,
     ) -> Result<(), Latched> {
+        self.record_at(self.times(step), step, span, commitment)
+    }
+
+    /// The same, of a step that ended when it did.
+    pub(crate) fn record_at(
+        &mut self,
+        times: Times,
+        step: Step,
+        span: impl Into<Span>,
+        commitment: Option<&Commitment>,
+    ) -> Result<(), Latched> {
         self.check()?;
-        let times = self.times(step);
         let appended = match self.recorder.as_mut() {
             None => Err(closed().0),
             Some(recorder) => recorder
@@ -215,7 +225,8 @@ impl Journal {
         Ok(())
     }
 
-    fn times(&self, step: Step) -> Times {
+    /// A step that ends now.
+    pub(crate) fn times(&self, step: Step) -> Times {
         // A clock that is set back in the midst of a step makes it end when it began, not before.
         Times { started_at: step.started_at, ended_at: self.clock.now().max(step.started_at) }
     }

@@ -177,7 +177,7 @@ impl Opened {
 pub struct OverseerSigner<'s> {
     /// The alias in the registry.
     pub alias: Name,
-    /// The training relied on.
+    /// The training relied on. A case that asks for one is decided with it (AI Act Art. 26(2)).
     pub training: Option<Name>,
     /// The overseer's own key. Never the deployment's.
     pub signer: &'s dyn Signer,
@@ -335,6 +335,13 @@ pub enum DecisionError {
         /// Which.
         missing: String,
     },
+    /// The decision names no training, and one is asked for.
+    NoTraining {
+        /// Who.
+        overseer: Name,
+        /// Which.
+        asked: String,
+    },
     /// The same person decides twice in a case that needs several.
     SamePerson {
         /// Who.
@@ -406,6 +413,10 @@ impl fmt::Display for DecisionError {
             Self::Untrained { overseer, missing } => {
                 write!(f, "`{overseer}` lacks the training `{missing}` (AI Act Art. 26(2))")
             }
+            Self::NoTraining { overseer, asked } => write!(
+                f,
+                "the decision of `{overseer}` names no training, and `{asked}` is asked for (AI Act Art. 26(2)): sign it with the training relied on"
+            ),
             Self::SamePerson { overseer } => {
                 write!(f, "`{overseer}` decides twice; the case needs different persons")
             }

@@ -5,8 +5,10 @@
 mod calls;
 mod case;
 mod declared;
+mod model;
 mod people;
 mod rule;
+mod start;
 mod tools;
 
 use std::collections::{HashMap, HashSet};
@@ -15,15 +17,16 @@ use crate::hash::Hash;
 use crate::name::Name;
 use crate::record::Entry;
 use crate::replay::told::{Request, Told};
-use crate::span::{AgentInvoke, ModelDrift, RunCancel, RunGap, Span, ToolExecute};
+use crate::sign::KeyId;
+use crate::span::{ModelDrift, ModelGenerate, RunCancel, RunGap, Span, ToolExecute};
 use crate::time::Timestamp;
-use crate::vocab::{
-    AnnexIii, Art22, CancelledBy, Gap, GuardrailOutcome, ResumeCause, RunStatus, StartOutcome, ToolOutcome,
-};
+use crate::vocab::{CancelledBy, Gap, GuardrailOutcome, ResumeCause, RunStatus, ToolOutcome};
 use calls::Calls;
 use case::{Outcome, Wait};
 use declared::Declared;
+use model::Model;
 pub use rule::{Finding, Rule};
+use start::Start;
 
 /// What has ended the run before its last record. A crash may come before that record; whoever takes the run up then ends it.
 #[derive(Clone, Copy, Default)]
@@ -43,7 +46,8 @@ impl Ends {
 }
 
 /// The walk over the records in their order. Keeps the calls of one answer of the model with the cases about them, and of all others
-/// only hashes: of each execution that must not be repeated or has no end, each tool, each token and each decision of a person.
+/// only hashes: of each execution that must not be repeated or has no end, each tool, each token, each decision of a person and each
+/// person.
 #[derive(Default)]
 pub(crate) struct Rules {
     findings: Vec<Finding>,
@@ -51,13 +55,13 @@ pub(crate) struct Rules {
     told: Told,
     /// Each tool that was decided about or ran.
     tools: HashMap<Name, Declared>,
-    principal: Option<Name>,
-    art22: bool,
-    /// Under Annex III or GDPR Art. 22: law asks for a person before all but a `read`.
-    is_high_risk: bool,
-    refused: bool,
+    start: Option<Start>,
+    model: Model,
     bundle: Option<Hash>,
-    epoch: u64,
+    /// The policy engine, since the beginning or the last resume.
+    engine: Option<Name>,
+    /// That of the last resume.
+    epoch: Option<u64>,
     calls: Calls,
     /// Executions that must not be repeated and have run.
     ran_once: HashSet<Hash>,
@@ -78,6 +82,9 @@ pub(crate) struct Rules {
     issued: HashSet<Hash>,
     answered: HashSet<Hash>,
     decisions: HashSet<Hash>,
+    /// Who decided, and with which key. The registry of overseers is one while a run lasts.
+    keys: HashMap<Name, KeyId>,
+    people: HashMap<KeyId, Name>,
     /// The last call that people decided on was approved and done.
     human_decided: bool,
     ends: Ends,
@@ -109,7 +116,7 @@ impl Rules {
             Span::Guardrail(guardrail) => self.ends.tripped |= guardrail.outcome != GuardrailOutcome::Passed,
             Span::ModelDrift(drift) => self.drift(entry, drift),
             Span::RunClose(close) => self.close(entry, close.status),
-            Span::ModelGenerate(_) => {}
+            Span::ModelGenerate(request) => self.asked(entry, request),
         }
         // What the record itself may not say comes first, and says more.
         if let Some(rule) = late {
@@ -150,22 +157,13 @@ impl Rules {
         }
     }
 
-    fn begin(&mut self, entry: &Entry, invoke: &AgentInvoke) {
-        if self.principal.is_none() {
-            self.principal = Some(entry.common.principal.clone());
-            self.art22 = entry.common.art22 != Art22::None;
-            self.is_high_risk = self.art22 || entry.common.annex_iii != AnnexIii::None;
-            self.refused = invoke.outcome == StartOutcome::Refused;
-            self.bundle = Some(invoke.bundle_hash);
-        }
-    }
-
     /// What may follow what.
     fn order(&mut self, entry: &Entry) {
         let span = &entry.span;
         let closes = matches!(span, Span::RunClose(_));
         let begins = matches!(span, Span::AgentInvoke(_));
-        self.rule(!self.refused || begins || closes, entry, Rule::AfterRefusal);
+        let may = begins || closes || self.start_says(|start| !start.is_refused);
+        self.rule(may, entry, Rule::AfterRefusal);
         let people = matches!(
             span,
             Span::OversightSuspend(_) | Span::HumanDecision(_) | Span::RunResume(_) | Span::RunCancel(_)
@@ -221,6 +219,8 @@ impl Rules {
         // Nobody decided in time: so somebody was asked.
         let waited = cancel.cancelled_by != CancelledBy::Expired || self.wait.is_some();
         self.rule(waited, entry, Rule::ExpiredWaiting);
+        let erased = cancel.cancelled_by == CancelledBy::SubjectErased;
+        self.rule(!erased || self.start_says(Start::has_subject), entry, Rule::PersonalData);
         self.ends.cancelled.get_or_insert(entry.step_id);
     }
 
@@ -235,8 +235,21 @@ impl Rules {
         self.rule(self.gaps.len() as u64 <= open, entry, Rule::InDoubt);
     }
 
+    fn asked(&mut self, entry: &Entry, request: &ModelGenerate) {
+        let same = self.model.asked(request);
+        self.rule(same, entry, Rule::SameModel);
+        self.rule(self.model.is_near_enough(), entry, Rule::SpecialCategory);
+    }
+
     fn drift(&mut self, entry: &Entry, drift: &ModelDrift) {
-        self.rule(drift.acknowledged || !self.art22, entry, Rule::DriftAcknowledged);
+        let same = self.model.drifts(drift);
+        self.rule(same, entry, Rule::SameModel);
+        self.rule(drift.acknowledged || !self.art22(), entry, Rule::DriftAcknowledged);
+    }
+
+    /// The run decides under GDPR Art. 22.
+    fn art22(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| start.art22)
     }
 
     fn close(&mut self, entry: &Entry, status: RunStatus) {
@@ -250,10 +263,12 @@ impl Rules {
             self.rule(!self.ends.tripped, entry, Rule::CompletedAfterTrip);
             let stopped = self.ends.halted || self.ends.cancelled.is_some();
             self.rule(!stopped, entry, Rule::CompletedAfterStop);
-            self.rule(!self.art22 || self.human_decided, entry, Rule::HumanDecided);
+            self.rule(!self.art22() || self.human_decided, entry, Rule::HumanDecided);
         }
+        let missing = status == RunStatus::OversightMissing;
+        self.rule(!missing || self.start_says(|start| start.art22), entry, Rule::HumanDecided);
         // Without the person it would have been completed.
-        if completed || status == RunStatus::OversightMissing {
+        if completed || missing {
             self.rule(self.told.is_answered(), entry, Rule::Answered);
         }
         if status != RunStatus::InDoubt {

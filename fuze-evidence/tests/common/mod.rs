@@ -280,8 +280,9 @@ impl Sample {
         Self::begin_whole(host, true, change_common, change_start)
     }
 
-    pub(crate) fn begin_with_subject_key(host: Host, subject: bool) -> (Self, Recorder) {
-        Self::begin_whole(host, subject, |_| {}, |_| {})
+    /// A run that has all that law asks for, with a data subject or without.
+    pub(crate) fn begin_in_store(host: Host, subject: bool) -> (Self, Recorder) {
+        Self::begin_whole(host, subject, |_| {}, |start| start.store = Some(name("memory")))
     }
 
     fn begin_whole(

@@ -21,18 +21,18 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// A run, written step by step. Steps are counted from 1.
-struct Tale {
-    spans: Vec<Span>,
+pub(super) struct Tale {
+    pub(super) spans: Vec<Span>,
     /// Which step asked for a call that a tool made.
     parents: Vec<(u64, u64)>,
     /// Two steps that change their numbers.
     swapped: Option<(u64, u64)>,
     tokens: u32,
     epoch: u64,
-    status: RunStatus,
-    art22: Art22,
+    pub(super) status: RunStatus,
+    pub(super) art22: Art22,
     /// Law asks for people, not the policy: the run is one of Annex III.
-    by_law: bool,
+    pub(super) by_law: bool,
 }
 
 /// The arguments of a call, by its number; its place in the turn is the same.
@@ -49,7 +49,7 @@ use PolicyDecision::{Allow, RequiresApproval};
 
 impl Tale {
     /// The model has asked for so many calls.
-    fn new(calls: u32) -> Self {
+    pub(super) fn new(calls: u32) -> Self {
         let mut tale = Self {
             spans: vec![],
             parents: vec![],
@@ -65,22 +65,22 @@ impl Tale {
     }
 
     /// The model has asked for one call, and one person has approved it: the step of the decision.
-    fn approved() -> (Self, u64) {
+    pub(super) fn approved() -> (Self, u64) {
         let mut tale = Self::new(1);
         let said = tale.decided_by_people(0, &[A::Approve]);
         (tale, said[0])
     }
 
-    fn add(&mut self, span: impl Into<Span>) -> u64 {
+    pub(super) fn add(&mut self, span: impl Into<Span>) -> u64 {
         self.spans.push(span.into());
         self.spans.len() as u64
     }
 
-    fn asks(&mut self, calls: u32) -> u64 {
+    pub(super) fn asks(&mut self, calls: u32) -> u64 {
         self.add(with(generate(0, Hash::ZERO), |s| asked(s).tool_calls = calls))
     }
 
-    fn policy(
+    pub(super) fn policy(
         &mut self,
         decision: PolicyDecision,
         call: u32,
@@ -94,27 +94,41 @@ impl Tale {
         }))
     }
 
-    fn decide(&mut self, decision: PolicyDecision, call: u32) -> u64 {
+    pub(super) fn decide(&mut self, decision: PolicyDecision, call: u32) -> u64 {
         self.policy(decision, call, |_| ())
     }
 
-    fn suspend(&mut self, call: u32, slot: u32, of: u32, change: impl FnOnce(&mut OversightSuspend)) -> u32 {
+    pub(super) fn suspend(
+        &mut self,
+        call: u32,
+        slot: u32,
+        of: u32,
+        change: impl FnOnce(&mut OversightSuspend),
+    ) -> u32 {
         self.tokens += 1;
-        let number = self.tokens;
+        let (number, epoch) = (self.tokens, self.epoch);
+        let reason = if self.by_law { SuspendReason::Law } else { SuspendReason::Policy };
         self.add(with(suspend(args(call), slot, of), |s| {
             token(s, number);
-            let Span::OversightSuspend(waits) = s else { panic!() };
-            waits.call_index = Some(call);
+            let waits = super::waits(s);
+            (waits.call_index, waits.epoch) = (Some(call), epoch);
+            waits.reason = reason;
             change(waits);
         }));
         number
     }
 
-    fn waits(&mut self, call: u32, of: u32) -> Vec<u32> {
+    pub(super) fn waits(&mut self, call: u32, of: u32) -> Vec<u32> {
         (0..of).map(|slot| self.suspend(call, slot, of, |_| ())).collect()
     }
 
-    fn person(&mut self, call: u32, number: u32, action: A, change: impl FnOnce(&mut HumanDecision)) -> u64 {
+    pub(super) fn person(
+        &mut self,
+        call: u32,
+        number: u32,
+        action: A,
+        change: impl FnOnce(&mut HumanDecision),
+    ) -> u64 {
         self.add(with(decision(args(call)), |s| {
             token(s, number);
             let human = human(s);
@@ -126,11 +140,11 @@ impl Tale {
         }))
     }
 
-    fn says(&mut self, call: u32, number: u32, action: A) -> u64 {
+    pub(super) fn says(&mut self, call: u32, number: u32, action: A) -> u64 {
         self.person(call, number, action, |_| ())
     }
 
-    fn resumes(&mut self, cause: ResumeCause) {
+    pub(super) fn resumes(&mut self, cause: ResumeCause) {
         self.epoch += 1;
         let (bundle_hash, epoch) = (sha256(b"bundle"), self.epoch);
         let segment = u32::try_from(epoch).unwrap() - 1;
@@ -141,7 +155,7 @@ impl Tale {
     }
 
     /// The policy asks for people, and one for each action says it. Their steps.
-    fn decided_by_people(&mut self, call: u32, actions: &[A]) -> Vec<u64> {
+    pub(super) fn decided_by_people(&mut self, call: u32, actions: &[A]) -> Vec<u64> {
         self.decide(RequiresApproval, call);
         let tokens = self.waits(call, u32::try_from(actions.len()).unwrap());
         let said =
@@ -150,7 +164,7 @@ impl Tale {
         said
     }
 
-    fn tool(
+    pub(super) fn tool(
         &mut self,
         call: u32,
         approval: Option<u64>,
@@ -165,23 +179,23 @@ impl Tale {
         }))
     }
 
-    fn ends(&mut self, call: u32, approval: Option<u64>, outcome: ToolOutcome) -> u64 {
+    pub(super) fn ends(&mut self, call: u32, approval: Option<u64>, outcome: ToolOutcome) -> u64 {
         self.tool(call, approval, outcome, |_| ())
     }
 
     /// Allowed once more, and done.
-    fn done(&mut self, call: u32, approval: u64) {
+    pub(super) fn done(&mut self, call: u32, approval: u64) {
         self.decide(Allow, call);
         self.ends(call, Some(approval), ToolOutcome::Ok);
     }
 
     /// The model gives its answer, and the run completes.
-    fn answers(&mut self) {
+    pub(super) fn answers(&mut self) {
         self.add(answer(9));
     }
 
     /// A tool makes call 5, that waits, and one person says something about it; the tool runs again. The step of what was said.
-    fn nested(action: A) -> (Self, u64) {
+    pub(super) fn nested(action: A) -> (Self, u64) {
         let mut t = Self::new(1);
         t.policy(Allow, 0, |policy| policy.approval_by_law = false);
         t.nested_decided(RequiresApproval);
@@ -195,7 +209,7 @@ impl Tale {
         (t, said)
     }
 
-    fn nested_decided(&mut self, decision: PolicyDecision) {
+    pub(super) fn nested_decided(&mut self, decision: PolicyDecision) {
         let by_law = self.by_law;
         let asked = self.policy(decision, 0, |policy| {
             (policy.args_hash, policy.tool) = (Some(args(5)), Some(name("nested")));
@@ -205,7 +219,7 @@ impl Tale {
         self.parents.push((asked, 0));
     }
 
-    fn nested_ends(&mut self, approval: Option<u64>, outcome: ToolOutcome, effect: Effect) {
+    pub(super) fn nested_ends(&mut self, approval: Option<u64>, outcome: ToolOutcome, effect: Effect) {
         self.tool(0, approval, outcome, |tool| {
             (tool.args_hash, tool.exec_id, tool.tool) = (args(5), exec(5), name("nested"));
             tool.effect = effect;
@@ -213,11 +227,11 @@ impl Tale {
     }
 
     /// The tool that made the call is done.
-    fn caller_ends(&mut self) {
+    pub(super) fn caller_ends(&mut self) {
         self.tool(0, None, ToolOutcome::Ok, |tool| tool.effect = Effect::Read);
     }
 
-    fn broken(self) -> Vec<Rule> {
+    pub(super) fn broken(self) -> Vec<Rule> {
         let Self { spans, parents, swapped, status, art22, by_law, .. } = self;
         let common = Box::new(move |common: &mut Common| {
             common.art22 = art22;
@@ -225,11 +239,12 @@ impl Tale {
                 (common.annex_iii, common.art22) = (AnnexIii::None, Art22::None);
             }
         });
-        broken(Story { common, refused: false, spans, status, parents, swapped })
+        let start = Box::new(|_: &mut AgentInvoke| {});
+        broken(Story { common, start, refused: false, spans, status, parents, swapped, ends: None })
     }
 }
 
-fn completed(tale: impl FnOnce(&mut Tale) -> Option<Tale>) -> Tale {
+pub(super) fn completed(tale: impl FnOnce(&mut Tale) -> Option<Tale>) -> Tale {
     let mut fresh = Tale::new(1);
     let mut told = tale(&mut fresh).unwrap_or(fresh);
     told.answers();
@@ -238,14 +253,14 @@ fn completed(tale: impl FnOnce(&mut Tale) -> Option<Tale>) -> Tale {
 
 /// A run that breaks `rule` where it first breaks one.
 #[track_caller]
-fn forged(rule: Rule, tale: impl FnOnce(&mut Tale) -> Option<Tale>) {
+pub(super) fn forged(rule: Rule, tale: impl FnOnce(&mut Tale) -> Option<Tale>) {
     let found = completed(tale).broken();
     assert_eq!(found.first(), Some(&rule), "{found:?}");
 }
 
 /// A run as the loop writes it.
 #[track_caller]
-fn honest(tale: impl FnOnce(&mut Tale) -> Option<Tale>) {
+pub(super) fn honest(tale: impl FnOnce(&mut Tale) -> Option<Tale>) {
     assert_eq!(completed(tale).broken(), []);
 }
 
@@ -819,7 +834,7 @@ fn a_crash_leaves_a_gap() {
     ] {
         let t = completed(|_| {
             let (mut t, said) = Tale::approved();
-            t.add(ModelDrift { acknowledged, from: name("one"), to: name("two") });
+            t.add(ModelDrift { acknowledged, from: name("scripted/1"), to: name("two") });
             t.done(0, said);
             t.art22 = art22;
             Some(t)
@@ -972,4 +987,53 @@ fn what_people_changed_is_told_from_another_call_of_its_tool() {
     // One decision changes one call into one.
     assert_eq!(tale(&[changed, (8, true, Ok)]), [Rule::ApprovedByDecision]);
     assert_eq!(tale(&[left, (8, true, Ok)]), [Rule::ApprovedByDecision]);
+}
+
+#[test]
+fn epochs_follow_from_each_other() {
+    // What a wait says of its epoch, and the resume after it, twice.
+    let told = |first: (u64, u64), second: (u64, u64)| {
+        completed(|_| {
+            let mut t = Tale::new(2);
+            for (call, (waits, resumes)) in (0..).zip([first, second]) {
+                t.decide(RequiresApproval, call);
+                let token = t.suspend(call, 0, 1, |suspend| suspend.epoch = waits);
+                let said = t.says(call, token, A::Approve);
+                let segment = call + 1;
+                let (bundle_hash, cause) = (sha256(b"bundle"), ResumeCause::Decision);
+                t.add(RunResume { bundle_hash, cause, epoch: resumes, segment });
+                t.done(call, said);
+            }
+            Some(t)
+        })
+        .broken()
+    };
+    assert_eq!(told((1, 2), (2, 3)), []);
+    // Whoever took it over and died before saying so had an epoch of their own.
+    assert_eq!(told((1, 3), (3, 7)), []);
+    for (first, second) in [
+        ((1, 1), (1, 2)),
+        ((2, 3), (3, 4)),
+        ((99, 2), (2, 3)),
+        ((0, 2), (2, 3)),
+        ((1, 3), (2, 4)),
+        ((1, 3), (4, 5)),
+        ((1, 3), (3, 2)),
+    ] {
+        assert_eq!(told(first, second), [Rule::EpochGrows], "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn a_decision_is_recorded_in_time() {
+    let recorded = |ended: u64| {
+        let mut story = Story::approved();
+        story.ends = Some((SECOND_PERSON as u64 + 1, at(ended)));
+        for span in &mut story.spans[WAITS..FIRST_PERSON] {
+            super::waits(span).expires_at = at(100);
+        }
+        broken(story)
+    };
+    assert_eq!(recorded(100), []);
+    assert_eq!(recorded(101), [Rule::InTime]);
 }

@@ -12,7 +12,7 @@ use fuze_evidence::keys::{FileSigner, Signer as _};
 use fuze_evidence::record::Entry;
 use fuze_evidence::sign::{KeyId, PublicKey, sign_object, write_signature};
 use fuze_evidence::span::{HumanDecision, ModelGenerate, OversightSuspend, PolicyEvaluate, ToolExecute};
-use fuze_evidence::vocab::{Effect, FinishReason, PolicyDecision, RunStatus};
+use fuze_evidence::vocab::{Classification, Effect, FinishReason, PolicyDecision, RunStatus};
 use fuze_evidence::{Hash, Name, Recorder, Span, Timestamp, jcs, sha256};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ impl Run {
     pub fn new(shape: Shape) -> Self {
         let mut host = Host::with(Box::new(Counter(shape.deployment << 40)));
         host.random = Box::new(Counter((shape.seed + 1) << 20));
-        let (mut sample, mut recorder) = Sample::begin_with_subject_key(host, shape.subject);
+        let (mut sample, mut recorder) = Sample::begin_in_store(host, shape.subject);
         let overseer = FileSigner::ephemeral(name("overseer"), sample.host.random.as_mut()).unwrap();
         let mut oversight = Vec::new();
         let input = ContentLine::read(sample.files.content.strip_suffix(b"\n").unwrap()).unwrap();
@@ -100,6 +100,9 @@ impl Run {
             let record = recorder.append(policy_step, id, at, &policy, Some(&args)).unwrap();
             sample.add(&record, Some(&sealed));
             let mut run = if waits { execute(args.root(), turn) } else { look(args.root(), turn) };
+            if !shape.subject {
+                run.classification = Classification::Confidential;
+            }
             if waits {
                 let (resumed, person) = wait(
                     &mut sample,
@@ -278,7 +281,8 @@ fn wait(
     let token = format!("fz1.{}.{}", Base64UrlUnpadded::encode_string(&signed.0), write_signature(&signed.1));
     let token_hash = sha256(&signed.0);
     let case = json!({
-        "agent": invoke.agent_name, "arguments": arguments, "classification": "personal", "purpose": invoke.purpose,
+        "agent": invoke.agent_name, "arguments": arguments, "purpose": invoke.purpose,
+        "classification": if run.subject.is_some() { "personal" } else { "confidential" },
         "recorded": recorded, "salt": case_salt, "template": "fuze/case/v1", "toolDescription": "Recommends somebody.",
     });
     let rationale = Opened {

@@ -65,12 +65,28 @@ impl Person {
         at: Timestamp,
         acks: Vec<Ack>,
     ) -> SignedDecision {
-        let signer = OverseerSigner {
-            alias: alias.clone(),
-            training: self.trainings.first().map(|training| Name::new(training).unwrap()),
-            signer: &self.key,
-            custody: Custody::Server,
-        };
+        let training = self.trainings.first().map(|training| Name::new(training).unwrap());
+        self.signs(alias, training, case, action, at, acks)
+    }
+
+    /// Decides now, and does not say on which training.
+    #[must_use]
+    pub fn decides_without_training(&self, case: &Case, action: &Action) -> SignedDecision {
+        let now = Timestamp::from_system_time(SystemTime::now()).unwrap();
+        self.signs(&self.alias, None, case, action, now, vec![])
+    }
+
+    fn signs(
+        &self,
+        alias: &Name,
+        training: Option<Name>,
+        case: &Case,
+        action: &Action,
+        at: Timestamp,
+        acks: Vec<Ack>,
+    ) -> SignedDecision {
+        let (alias, custody) = (alias.clone(), Custody::Server);
+        let signer = OverseerSigner { alias, training, signer: &self.key, custody };
         SignedDecision::sign(case, action, "seen", &signer, at, acks).unwrap()
     }
 }

@@ -129,7 +129,7 @@ async fn a_real_model_suspends_resumes_and_verifies() {
     let suspended = second.suspended(run_id).await.unwrap();
     let signer = OverseerSigner {
         alias: Name::new("controller-1").unwrap(),
-        training: None,
+        training: Some(Name::new("ledger-2026").unwrap()),
         signer: &overseer,
         custody: Custody::Offline,
     };

@@ -38,6 +38,8 @@ pub(super) struct Call {
     nested: bool,
     pub(super) decision: PolicyDecision,
     pub(super) needs_person: bool,
+    /// Who asks for people, if anybody does: law before the policy before the tool.
+    asks: SuspendReason,
     pub(super) approval_by_tool: bool,
     /// People were to be asked, and have not approved since.
     unapproved: bool,
@@ -147,7 +149,12 @@ impl Calls {
         policy: &PolicyEvaluate,
     ) -> Option<Rule> {
         let needs_person = policy.approval_by_law || policy.approval_by_policy || policy.approval_by_tool;
-        let asks = policy.decision == PolicyDecision::RequiresApproval;
+        let is_asked = policy.decision == PolicyDecision::RequiresApproval;
+        let asks = match (policy.approval_by_law, policy.approval_by_policy) {
+            (true, _) => SuspendReason::Law,
+            (false, true) => SuspendReason::Policy,
+            (false, false) => SuspendReason::Tool,
+        };
         if let Some(call) = self.calls.get_mut(&args_hash) {
             let broken = match call.stage {
                 Stage::Open => None,
@@ -167,7 +174,8 @@ impl Calls {
             if call.tool != tool || call.index != policy.call_index {
                 call.tool = 0;
             }
-            call.unapproved |= asks;
+            call.unapproved |= is_asked;
+            call.asks = asks;
             call.decision = policy.decision;
             // Once people were to be asked, no later decision does without them.
             call.needs_person = needs_person || call.unapproved;
@@ -208,8 +216,9 @@ impl Calls {
             nested,
             decision: policy.decision,
             needs_person,
+            asks,
             approval_by_tool: policy.approval_by_tool,
-            unapproved: asks,
+            unapproved: is_asked,
             approved: before.is_some(),
             may_be_changed,
             case,
@@ -231,7 +240,9 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&args_hash) else { return false };
         let asked = match reason {
             SuspendReason::Policy | SuspendReason::Tool | SuspendReason::Law => {
-                call.stage == Stage::Open && call.decision == PolicyDecision::RequiresApproval
+                call.stage == Stage::Open
+                    && call.decision == PolicyDecision::RequiresApproval
+                    && call.asks == reason
             }
             // The tool that asks is running.
             SuspendReason::Requested => call.stage == Stage::Open && call.decision == PolicyDecision::Allow,

@@ -109,6 +109,14 @@ impl Case {
         }
     }
 
+    /// Whoever decides needs the training of the run's plan: where the agent asks, not where the policy or a tool does.
+    pub(super) const fn asks_training(&self) -> bool {
+        match self.asked.reason {
+            SuspendReason::Law | SuspendReason::Requested | SuspendReason::InDoubt => true,
+            SuspendReason::Policy | SuspendReason::Tool => false,
+        }
+    }
+
     /// Takes a decision that fits. Whether it is of a person and of a key that have not decided in this case.
     pub(super) fn decide(&mut self, step: u64, human: &HumanDecision) -> bool {
         if human.outcome == DecisionOutcome::Voided {

@@ -3,6 +3,7 @@
 use super::Rules;
 use super::case::{Case, Outcome, Wait};
 use super::rule::Rule;
+use super::start::Start;
 use crate::record::Entry;
 use crate::span::{HumanDecision, OversightSuspend, RunResume, Span};
 use crate::vocab::ResumeCause;
@@ -11,6 +12,8 @@ impl Rules {
     pub(super) fn suspend(&mut self, entry: &Entry, suspend: &OversightSuspend) {
         let ahead = self.ended.is_none_or(|ended| suspend.expires_at >= ended);
         self.rule(ahead, entry, Rule::ExpiresAhead);
+        self.rule(suspend.epoch == self.epoch(), entry, Rule::EpochGrows);
+        self.rule(self.start_says(Start::can_wait), entry, Rule::AbleToWait);
         // Its arguments name the case. What waits for no call waits for nothing that was asked for.
         let args_hash = suspend.args_hash.unwrap_or(suspend.token_hash);
         let wait = self.wait.get_or_insert_default();
@@ -43,24 +46,43 @@ impl Rules {
         self.rule(first, entry, Rule::TokenOnce);
         let first = self.decisions.insert(human.decision_hash);
         self.rule(first, entry, Rule::DecisionOnce);
-        self.rule(self.principal.as_ref() != Some(&human.overseer), entry, Rule::NotPrincipal);
+        self.rule(self.start_says(|start| start.is_independent(human)), entry, Rule::IndependentPeople);
+        let registered = self.is_registered(human);
+        let asks_training = self.start.as_ref().is_some_and(|start| start.asks_training);
         let Some((args_hash, case)) = self.wait.as_mut().and_then(|wait| wait.case(human.token_hash)) else {
             self.rule(false, entry, Rule::TokenKnown);
             return;
         };
-        let in_time = entry.started_at <= case.expires_at();
+        let in_time = entry.ended_at <= case.expires_at();
         let fits = case.fits(human.action);
-        let distinct = !fits || case.decide(entry.step_id, human);
+        let distinct = (!fits || case.decide(entry.step_id, human)) && registered;
+        let trained = human.training.is_some() || !(asks_training && case.asks_training());
         self.rule(human.args_hash.unwrap_or(human.token_hash) == args_hash, entry, Rule::SameArguments);
         self.rule(in_time, entry, Rule::InTime);
         self.rule(fits, entry, Rule::ActionFits);
         self.rule(distinct, entry, Rule::DistinctPeople);
+        self.rule(trained, entry, Rule::Trained);
+    }
+
+    /// Whoever decided has the key that they had, and nobody else has it.
+    fn is_registered(&mut self, human: &HumanDecision) -> bool {
+        let key = *self.keys.entry(human.overseer.clone()).or_insert(human.key_id);
+        let person = self.people.entry(human.key_id).or_insert_with(|| human.overseer.clone());
+        key == human.key_id && *person == human.overseer
+    }
+
+    /// A run begins at epoch 1.
+    fn epoch(&self) -> u64 {
+        self.epoch.unwrap_or(1)
     }
 
     pub(super) fn resume(&mut self, entry: &Entry, resume: &RunResume) {
-        self.rule(resume.epoch > self.epoch, entry, Rule::EpochGrows);
-        self.epoch = resume.epoch;
+        self.rule(resume.epoch > self.epoch(), entry, Rule::EpochGrows);
+        self.rule(self.start_says(Start::has_store), entry, Rule::AbleToWait);
+        self.epoch = Some(resume.epoch);
         self.bundle = Some(resume.bundle_hash);
+        self.engine = None;
+        self.model.resumed();
         let wait = self.wait.take();
         match resume.cause {
             ResumeCause::Decision => match wait {

@@ -51,6 +51,16 @@ macro_rules! rules {
 rules! {
     Readable = "readable", "the line is no record",
         "a record";
+    OversightPlan = "oversight_plan", "a run under Annex III or GDPR Art. 22 began without a plan for human oversight, or a plan names no training",
+        "`fuze.oversight.plan` (AI Act Art. 14, GDPR Art. 22(3)), and with it `fuze.oversight.training` (AI Act Art. 26(2))";
+    Retention = "retention", "the run's evidence is kept for less time than it must be, or content for longer than what proves it",
+        "at least one day, content for no longer than hashes, and under Annex III or GDPR Art. 22 decisions for at least 184 days (six months: AI Act Art. 19, 26(6))";
+    AbleToWait = "able_to_wait", "a run that waits for people, may have to or was taken up again has no store, or nobody may decide about it",
+        "`fuze.identity.store` and `fuze.oversight.registry_hash` in record 0 under Annex III or GDPR Art. 22 and where the run waits, and the store where it is taken up again";
+    PersonalData = "personal_data", "a tool handles personal data, or the data subject was erased, and the run names no lawful basis or no data subject",
+        "`fuze.run.lawful_basis` (GDPR Art. 6(1)) and `fuze.subject.ref` in `common`";
+    SpecialCategory = "special_category", "a tool handles special categories of personal data, and the model is or was outside the EU",
+        "`eu` as the residency of the model throughout (this framework's policy, not a quotation of the GDPR)";
     Decided = "decided", "a tool ran and no decision about these arguments stands before it",
         "a decision of the policy about these arguments, after the model's answer that the call is part of and before the tool runs";
     Allowed = "allowed", "a tool ran although the last decision about these arguments was not to allow it",
@@ -74,7 +84,7 @@ rules! {
     Waiting = "waiting", "the run went on while it waited for people",
         "nothing but oversight, a resume, a cancel or the close while people are waited for";
     WaitGrounded = "wait_grounded", "the run waits for people although nothing asked for one",
-        "a call that is open, and a decision before it that asks for a person about this call of this tool, or a doubt";
+        "a call that is open, and a decision before it that asks for a person about this call of this tool, for this reason, or a doubt";
     Slots = "slots", "the tokens of a case do not fit together",
         "one new token for each slot of a case, all with the same tool, place, reason, deadline and number of slots, and all before anybody decides";
     ExpiresAhead = "expires_ahead", "the time to decide was over before the run began to wait",
@@ -91,24 +101,28 @@ rules! {
         "`approve`, `modify` or `reject` of a call, `approve` or `reject` of a question, `done` or `not_done` of a doubt, or `halt`";
     SameArguments = "same_arguments", "a person decided on other arguments than those that wait",
         "a decision about the arguments that wait";
-    NotPrincipal = "not_principal", "who started the run decided about it",
-        "an overseer other than who started the run";
-    DistinctPeople = "distinct_people", "one person, or one key, filled two slots of a case",
-        "another person with another key in each slot of a case";
+    IndependentPeople = "independent_people", "who started the run, whom it is about or who holds its key decided about it",
+        "an overseer who is neither the principal nor the data subject, and another key than the one that signs the run";
+    DistinctPeople = "distinct_people", "one person, or one key, filled two slots of a case, or a person has another key than before",
+        "another person with another key in each slot of a case, and one key of each person, and of nobody else, in the whole run";
+    Trained = "trained", "a person's decision names no training although the agent asks for one",
+        "the training relied on (AI Act Art. 26(2)) in each decision about a call for which law asks for a person, a question or a doubt, where record 0 names one";
     AllSlots = "all_slots", "the run was resumed and not every slot was decided",
         "an accepted decision in every slot, one refusal of a case, or a halt";
     SameAction = "same_action", "the people of one case want different things, and the run was resumed",
         "the same action in every slot, one refusal, or a halt";
     VoidedByChange = "voided_by_change", "a decision was set aside although nobody changed the call",
         "`voided` only beside an accepted `modify` in another slot of the case";
-    EpochGrows = "epoch_grows", "the run was taken up at an epoch that it had before",
-        "a greater epoch than any before";
+    EpochGrows = "epoch_grows", "the run was taken up at an epoch that it had before, or waits at another than it has",
+        "a greater epoch than any before in each `run.resume`, and that one in each `oversight.suspend` after it, or 1 before the first";
     RecoveryGap = "recovery_gap", "the run was taken up after a crash, and does not say that something may be missing",
         "`run.gap` (`process`) right after `run.resume` (`recovery`)";
     DriftAcknowledged = "drift_acknowledged", "another model went on with a decision under GDPR Art. 22, and nobody acknowledged it",
         "`fuze.model.drift_acknowledged`";
-    KnownPolicy = "known_policy", "a decision rests on another policy bundle than the one in force",
-        "the policy bundle of the start or of the last resume";
+    SameModel = "same_model", "the model is elsewhere than before, or another takes over from one that was not there",
+        "the residency that record 0 names, and from each `run.resume` on one for all requests; in `model.drift` the snapshot that was there, and another";
+    KnownPolicy = "known_policy", "a decision rests on another policy bundle or engine than the one in force",
+        "the policy bundle of the start or of the last resume; the engine of the start, and from each resume on one for all decisions";
     AfterCancel = "after_cancel", "something began after the run was stopped",
         "nothing after `run.cancel` but the end of what had begun and was cut off, a recovery, another `run.cancel` and the close";
     AfterEnd = "after_end", "something began after a denial, a guardrail or a person's halt had ended the run",
@@ -131,6 +145,6 @@ rules! {
         "another status than `completed`";
     InDoubt = "in_doubt", "whether a call happened is not known, and the run's end does not say so",
         "the status `in_doubt`";
-    HumanDecided = "human_decided", "a decision under GDPR Art. 22 completed, and the last call that people decided on was not approved and done",
-        "the status `oversight_missing`, or a person's approval that was carried out";
+    HumanDecided = "human_decided", "a decision under GDPR Art. 22 completed, and the last call that people decided on was not approved and done; or a person is missing where none decides",
+        "the status `oversight_missing`, under GDPR Art. 22 alone, or a person's approval that was carried out";
 }

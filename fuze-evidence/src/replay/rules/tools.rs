@@ -7,9 +7,13 @@ use super::rule::Rule;
 use crate::name::Name;
 use crate::record::Entry;
 use crate::span::{PolicyEvaluate, ToolExecute};
-use crate::vocab::{Effect, PolicyDecision, PolicyReason, ToolOutcome};
+use crate::vocab::{Classification, Effect, PolicyDecision, PolicyReason, ToolOutcome};
 
 impl Rules {
+    fn is_high_risk(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| start.is_high_risk)
+    }
+
     /// What is known of a tool.
     fn declared(&mut self, tool: &Name) -> &mut Declared {
         // A run with more tools than this has no name for the last ones, and is refused where they run.
@@ -18,7 +22,9 @@ impl Rules {
     }
 
     pub(super) fn policy(&mut self, entry: &Entry, policy: &PolicyEvaluate) {
-        self.rule(self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash), entry, Rule::KnownPolicy);
+        let same = self.bundle.is_none_or(|bundle| bundle == policy.bundle_hash)
+            && *self.engine.get_or_insert_with(|| policy.engine.clone()) == policy.engine;
+        self.rule(same, entry, Rule::KnownPolicy);
         let (tool, same) = policy.tool.as_ref().map_or((0, true), |tool| self.decided_about(tool, policy));
         if tells_the_model(policy) {
             self.calls.refused(entry.parent_step_id, policy.call_index, tool);
@@ -38,7 +44,7 @@ impl Rules {
 
     /// The number of a tool that a decision is about, and whether the decision says of it what was said before.
     fn decided_about(&mut self, tool: &Name, policy: &PolicyEvaluate) -> (u32, bool) {
-        let is_high_risk = self.is_high_risk;
+        let is_high_risk = self.is_high_risk();
         let declared = self.declared(tool);
         let same = match policy.decision {
             PolicyDecision::Allow | PolicyDecision::RequiresApproval => {
@@ -53,7 +59,7 @@ impl Rules {
     pub(super) fn tool(&mut self, entry: &Entry, tool: &ToolExecute) {
         let before = self.broken();
         self.bears(entry, tool);
-        let is_high_risk = self.is_high_risk;
+        let is_high_risk = self.is_high_risk();
         let declared = self.declared(&tool.tool);
         // Whoever calls a `once` something else on its second run would be held to nothing.
         let same = declared.ended(tool.effect, tool.classification, is_high_risk);
@@ -68,6 +74,7 @@ impl Rules {
         }
         self.rule(named, entry, Rule::SameTool);
         self.rule(same, entry, Rule::SameDeclaration);
+        self.handles(entry, tool.classification);
         match tool.outcome {
             ToolOutcome::InDoubt => drop(self.doubts.insert(tool.exec_id)),
             ToolOutcome::DoneByStatement | ToolOutcome::NotDoneByStatement => {
@@ -83,6 +90,13 @@ impl Rules {
         if self.broken() == before {
             self.rule(could, entry, Rule::TakenUpAgain);
         }
+    }
+
+    /// What a tool handles is handled in the whole run: the model is told, and the agent's declaration covers it.
+    fn handles(&mut self, entry: &Entry, classification: Classification) {
+        self.rule(self.start_says(|start| start.admits(classification)), entry, Rule::PersonalData);
+        self.model.hears(classification);
+        self.rule(self.model.is_near_enough(), entry, Rule::SpecialCategory);
     }
 
     /// The decisions that the end of a call rests on say what it says.

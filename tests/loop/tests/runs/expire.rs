@@ -1,6 +1,7 @@
 //! Runs that nobody can continue: nobody decided in time, or the data subject was erased. They end, once, and say so.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use fuze_agent::RunError;
 use fuze_agent::deployment::{Clock, DeploymentBuilder};
@@ -8,10 +9,10 @@ use fuze_agent::prelude::*;
 use fuze_agent::store::{ClaimError, RunStore, StoreError};
 use fuze_agent::suspend::{Action, Suspended};
 use fuze_agent_loop_tests::{Break, Desk, Fragile, Person, SHORT, SetClock, World, agent, person};
-use fuze_evidence::RunId;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::verify::{Chain, Report, RunFiles, TrustedKeys, verify_files};
 use fuze_evidence::vocab::RunStatus;
+use fuze_evidence::{Name, RunId, Timestamp};
 use fuze_store::{Options, SqliteStore};
 use serde_json::{Value, json};
 
@@ -185,6 +186,45 @@ async fn a_decision_is_not_recorded_after_its_time_by_the_clock_of_the_records()
     let refused = case.resume(&deployment, in_time).await.unwrap_err();
     assert!(matches!(refused, RunError::Claim(ClaimError::Expired(_))), "{refused}");
     assert!(case.deployment().suspended(id).await.is_ok());
+}
+
+/// Is set forward once it has been read so often.
+struct Jumps(SetClock, Arc<AtomicU32>);
+
+impl Clock for Jumps {
+    fn identity(&self) -> Name {
+        self.0.identity()
+    }
+    fn now(&self) -> Timestamp {
+        if self.1.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.0.advance_seconds(LATE);
+        }
+        self.0.now()
+    }
+}
+
+#[tokio::test]
+async fn a_decision_is_not_recorded_after_its_time_wherever_the_clock_is_set_forward() {
+    let (mut taken, mut refused) = (0, 0);
+    for reads in 0..12 {
+        let (case, left) = (Case::new(), Arc::new(AtomicU32::new(u32::MAX)));
+        let clock = SetClock::now_ish();
+        let jumps = Jumps(clock.clone(), left.clone());
+        let store = Arc::new(case.desk.store.clone());
+        let deployment = case.on(store).clock(Arc::new(jumps)).build().unwrap();
+        let waiting = case.waiting(&deployment).await;
+        let id = waiting.run_id();
+        let signed = case.anna.decides_at(&waiting.cases()[0], &Action::Approve, clock.now(), vec![]);
+        let in_time = waiting.verify(&[signed]).unwrap();
+        left.store(reads, Ordering::SeqCst);
+        match case.resume(&deployment, in_time).await {
+            Ok(_) => taken += 1,
+            Err(RunError::Claim(ClaimError::Expired(_))) => refused += 1,
+            Err(error) => panic!("{reads}: {error}"),
+        }
+        assert_eq!(case.desk.replayed(id), [""; 0], "{reads}");
+    }
+    assert!(taken > 0 && refused > 1, "{taken} taken, {refused} refused");
 }
 
 #[tokio::test]

@@ -265,6 +265,7 @@ async fn who_does_not_count() {
         case.anna.decides_at(shown, &approve, later, vec![])
     };
     let early = case.anna.decides_at(shown, &approve, Timestamp::from_nanos(1_000_000_000).unwrap(), vec![]);
+    let unsaid = case.anna.decides_without_training(shown, &approve);
     let all = [
         (principal.decides(shown, &approve), "`p` started the run"),
         (case.ben.decides(shown, &approve), "lacks the training `test-2026`"),
@@ -273,6 +274,7 @@ async fn who_does_not_count() {
         (forged, "signature does not fit"),
         (late, "outside the token's time"),
         (early, "outside the token's time"),
+        (unsaid, "names no training, and `test-2026` is asked for"),
         (case.anna.decides(shown, &Action::NotDone), "does not fit what this case waits for"),
     ];
     let mut waiting = waiting;
