@@ -32,7 +32,7 @@ pub(crate) fn html(outline: &Outline, inspected: &Inspected, made: &Made) -> Str
     page.open("main");
     sections::verdict(&mut page, outline, inspected);
     sections::findings(&mut page, outline, inspected);
-    decisions::people(&mut page, outline, &story);
+    decisions::people(&mut page, outline, &story, &inspected.reasons);
     timeline::section(&mut page, outline, &story);
     decisions::others(&mut page, outline, &story);
     sections::facts(&mut page, outline, inspected, made);

@@ -7,12 +7,13 @@ use super::outline::{Outline, Row};
 use super::scale::duration;
 use super::timeline::clock;
 use super::words::{self, Asked, Decision, Mark, Story};
+use crate::oversight::Reasons;
 
 /// Fields of what was asked that are shown beside a decision; the record of it has all.
 const MAX_ASKED: usize = 12;
 
 /// What people decided, and what they were asked and did not.
-pub(super) fn people(page: &mut Page, outline: &Outline, story: &Story) {
+pub(super) fn people(page: &mut Page, outline: &Outline, story: &Story, reasons: &Reasons) {
     page.raw(
         "<section aria-labelledby=\"decisions\">\n<h2 id=\"decisions\">Who decided what, and when</h2>\n",
     );
@@ -32,7 +33,7 @@ pub(super) fn people(page: &mut Page, outline: &Outline, story: &Story) {
     }
     page.raw("<ol class=\"people\">\n");
     for (row, decision) in decided {
-        person(page, outline, row, &decision);
+        person(page, outline, row, &decision, reasons);
     }
     for asked in unanswered {
         page.raw(
@@ -48,25 +49,21 @@ pub(super) fn people(page: &mut Page, outline: &Outline, story: &Story) {
     page.raw("</ol>\n</section>\n");
 }
 
-fn person(page: &mut Page, outline: &Outline, row: &Row, decision: &Decision) {
+fn person(page: &mut Page, outline: &Outline, row: &Row, decision: &Decision, reasons: &Reasons) {
     let mark = words::mark(&row.entry.span);
     page.raw("<li class=\"").raw(mark.class()).raw("\">\n<p class=\"said\"><span class=\"mark ");
     page.raw(mark.class()).raw("\" aria-hidden=\"true\">").text(mark.sign()).raw("</span> <strong>");
     page.text(&decision.who).raw("</strong> ").text(&decision.what).raw("</p>\n");
-    let rationale = row.fields.iter().find(|(path, _)| path == "/rationale");
-    match (rationale, row.entry.content) {
-        (Some((_, said)), _) => {
-            // As it was said, unless it was too long to be whole.
-            let said = serde_json::from_str(said).unwrap_or_else(|_| said.clone());
+    match (reason(row, reasons), row.entry.content) {
+        (Some(said), _) => {
             page.raw("<blockquote>").text(said).raw("</blockquote>\n");
         }
         (None, Some(_)) if row.erased => {
             page.raw("<p class=\"withheld\">The reason that was given is erased.</p>\n");
         }
-        (None, Some(_)) => {
+        (None, _) => {
             page.raw("<p class=\"withheld\">The reason that was given is not disclosed.</p>\n");
         }
-        (None, None) => {}
     }
     if let Some(asked) = &decision.asked {
         arguments(page, outline, asked);
@@ -80,6 +77,15 @@ fn person(page: &mut Page, outline: &Outline, row: &Row, decision: &Decision) {
         page.raw(", answered after ").text(duration(waited));
     }
     page.raw(" · ").text(&decision.why).raw("</p>\n</li>\n");
+}
+
+/// Why, as the record's content says, or what was signed.
+fn reason(row: &Row, reasons: &Reasons) -> Option<String> {
+    let recorded = row.fields.iter().find(|(path, _)| path == "/rationale");
+    // As it was said, unless it was too long to be whole.
+    let recorded = recorded.map(|(_, said)| serde_json::from_str(said).unwrap_or_else(|_| said.clone()));
+    let Span::HumanDecision(human) = &row.entry.span else { return recorded };
+    recorded.or_else(|| reasons.of(human.decision_hash).map(str::to_owned))
 }
 
 /// What the person was asked about, as far as it is disclosed: a tool's question, or the arguments of a call.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fuze_audit::Reasons;
 use fuze_audit::report::words::{self, Story};
 use fuze_evidence::Hash;
 use fuze_evidence::files::open_regular;
@@ -114,11 +115,11 @@ pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let place = Place::find(&args.path, args.expect.run)?;
     let believed = args.anchors.read()?;
     trust.check_used(&[&place], &believed)?;
-    let Seen { replay, first_key } = read(&place, &trust, &args.annex, &args.expect, &believed)?;
+    let Seen { replay, reasons, first_key } = read(&place, &trust, &args.annex, &args.expect, &believed)?;
     trust.check_root(&[first_key])?;
     let story = timeline::story(&replay);
     let (document, ended) = told(&replay, &story);
-    output.data(&document, || text(&replay, &story, &document, detail))?;
+    output.data(&document, || text((&replay, &story, &reasons), &document, detail))?;
     Ok(ended)
 }
 
@@ -128,6 +129,8 @@ const MAX_SHOWN_BYTES: u64 = 256 << 20;
 /// A run that was read again, and the first key of the history that its bundle brings.
 struct Seen {
     replay: Replay,
+    /// What a bundle discloses beside people's decisions.
+    reasons: Reasons,
     first_key: Option<Hash>,
 }
 
@@ -148,7 +151,7 @@ fn read(
                 .map_err(|error| super::refused(path, &error))?;
         expect.check(&report.run)?;
         believed.look_up(path, &report)?;
-        return Ok(Seen { replay, first_key: report.first_key });
+        return Ok(Seen { replay, reasons: report.reasons, first_key: report.first_key });
     }
     let source = place.source()?;
     if let Some(octets) = source.octets().filter(|&octets| octets > MAX_SHOWN_BYTES) {
@@ -166,7 +169,7 @@ fn read(
     if replay.verdict.is_ok() {
         anchors.found?;
     }
-    Ok(Seen { replay, first_key: None })
+    Ok(Seen { replay, reasons: Reasons::default(), first_key: None })
 }
 
 fn told(replay: &Replay, story: &Story) -> (Replayed, Ended) {
@@ -268,7 +271,11 @@ fn fields(content: &Content) -> Vec<ToldField> {
     told
 }
 
-fn text(replay: &Replay, story: &Story, document: &Replayed, detail: Detail) -> String {
+fn text(
+    (replay, story, reasons): (&Replay, &Story, &Reasons),
+    document: &Replayed,
+    detail: Detail,
+) -> String {
     let style = match document.result {
         "verified" => GOOD,
         "failed" => BAD,
@@ -314,7 +321,7 @@ fn text(replay: &Replay, story: &Story, document: &Replayed, detail: Detail) -> 
             text += &format!("  {finding}\n");
         }
     }
-    text += &timeline.people(width);
+    text += &timeline.people(reasons, width);
     if document.result == "verified" {
         text += "\n";
         for line in timeline::wrap(PROVEN, width, 0) {

@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal as _;
 
+use fuze_audit::Reasons;
 use fuze_audit::report::scale::Scale;
 use fuze_audit::report::words::{self, Asked, Decision, Mark, Moment, Story};
 use fuze_evidence::replay::{Replay, Step, Trust};
@@ -191,12 +192,14 @@ impl<'r> Timeline<'r> {
     }
 
     /// Who decided what, and when.
-    pub(super) fn people(&self, width: usize) -> String {
+    pub(super) fn people(&self, reasons: &Reasons, width: usize) -> String {
         let mut text = String::from("\nWhat people decided\n");
         let mut nobody = true;
         for step in &self.replay.steps {
-            if let (Span::HumanDecision(_), Some(decision)) = (&step.span, self.story.decision(&step.span)) {
-                text += &self.person(step, &decision, width);
+            if let (Span::HumanDecision(human), Some(decision)) =
+                (&step.span, self.story.decision(&step.span))
+            {
+                text += &self.person(step, &decision, reasons.of(human.decision_hash), width);
                 nobody = false;
             }
         }
@@ -217,7 +220,8 @@ impl<'r> Timeline<'r> {
         text
     }
 
-    fn person(&self, step: &Step, decision: &Decision, width: usize) -> String {
+    /// `reason` is what stands beside the decision; its record's content says the same where it is opened.
+    fn person(&self, step: &Step, decision: &Decision, reason: Option<&str>, width: usize) -> String {
         let said = format!("{} {}", plain(&decision.who), plain(&decision.what));
         let mut text = item(words::mark(&step.span), &said, width);
         let content = step.content.as_ref();
@@ -225,19 +229,18 @@ impl<'r> Timeline<'r> {
             let mut opened = content.fields.iter().filter_map(|field| field.opened.as_ref());
             opened.find(|(path, _)| path == "/rationale")
         });
-        match (opened, content) {
-            (Some((_, said)), _) => {
-                let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
-                text += &paragraph(&plain(&format!("“{said}”")), anstyle::Style::new(), width);
-            }
-            (None, Some(content)) => {
-                let erased = content.counts.erased > 0
-                    || content.fields.iter().any(|field| field.status == FieldStatus::Erased);
+        let said = opened.map(|(_, said)| said.as_str().map_or_else(|| said.to_string(), str::to_owned));
+        text += &match said.or_else(|| reason.map(str::to_owned)) {
+            Some(said) => paragraph(&plain(&format!("“{said}”")), anstyle::Style::new(), width),
+            None => {
+                let erased = content.is_some_and(|content| {
+                    content.counts.erased > 0
+                        || content.fields.iter().any(|field| field.status == FieldStatus::Erased)
+                });
                 let gone = if erased { "erased" } else { "not disclosed here" };
-                text += &paragraph(&format!("the reason that was given is {gone}"), FAINT, width);
+                paragraph(&format!("the reason that was given is {gone}"), FAINT, width)
             }
-            (None, None) => {}
-        }
+        };
         let mut when = format!("{}, record {}", clock(step.ended_at), step.sequence);
         if let Some(asked) = &decision.asked {
             text += &self.about(asked, width);

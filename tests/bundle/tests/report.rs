@@ -74,6 +74,7 @@ fn who_decided_what_is_said_with_its_records() {
     for shown in [
         "<strong>overseer-3</strong> approved record_recommendation</p>",
         "<a href=\"#r4\">record 4</a>, asked in <a href=\"#r3\">record 3</a>, answered after 2 h 14 min",
+        "<blockquote>the dossier holds</blockquote>",
         "<dt>candidate</dt><dd class=\"value\">&quot;17&quot;</dd>",
     ] {
         assert!(people.contains(shown), "{shown}\n{people}");
