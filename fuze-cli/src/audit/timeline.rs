@@ -136,12 +136,12 @@ impl<'r> Timeline<'r> {
         let gap = if self.bar > 0 { "  " } else { "" };
         let (number, columns, text, took) = (self.number, self.after, self.text - indent, self.took);
         let mut row = format!(
-            "{:>number$}  {FAINT}{:>columns$}{FAINT:#}  {style}{}{style:#} {FAINT}{who}{FAINT:#}{:indent$}{first:<text$}{gap}{FAINT}{}{FAINT:#}  {:>took$}\n",
+            "{:>number$}  {FAINT}{:>columns$}{FAINT:#}  {style}{}{style:#} {FAINT}{who}{FAINT:#}{:indent$}{first:<text$}{gap}{}  {:>took$}\n",
             step.sequence,
             after(step, self.begin),
             mark.sign(),
             "",
-            self.bar(step),
+            self.bar(step, style),
             duration(step.duration_nanos()),
         );
         let before = number + 2 + columns + 2 + 2 + who.len() + indent;
@@ -152,7 +152,7 @@ impl<'r> Timeline<'r> {
     }
 
     /// Where in the run the step lies, and how long somebody was waited for after it.
-    fn bar(&self, step: &Step) -> String {
+    fn bar(&self, step: &Step, style: anstyle::Style) -> String {
         let broken: Vec<_> =
             self.scale.breaks().map(|broken| column(broken.x)..column(broken.x + broken.width)).collect();
         let is_broken = |at: usize| broken.iter().any(|broken| broken.contains(&at));
@@ -170,12 +170,19 @@ impl<'r> Timeline<'r> {
         let asked = self.story.asked().into_iter().find(|asked| asked.record == step.sequence);
         let waited = asked.map(|asked| place(asked.from, asked.to.unwrap_or(self.end).max(asked.from)));
         let cell = |at| match () {
-            () if took.contains(&at) => '━',
-            () if waited.as_ref().is_some_and(|waited| waited.contains(&at)) => '░',
-            () if is_broken(at) => '/',
-            () => '·',
+            () if took.contains(&at) => ('━', style),
+            () if waited.as_ref().is_some_and(|waited| waited.contains(&at)) => ('░', UNSURE),
+            () if is_broken(at) => ('/', FAINT),
+            () => ('·', FAINT),
         };
-        (0..self.bar).map(cell).collect()
+        let cells: Vec<(char, anstyle::Style)> = (0..self.bar).map(cell).collect();
+        let runs = cells.chunk_by(|one, next| one.1 == next.1);
+        runs.filter_map(|run| {
+            let style = run.first()?.1;
+            let signs: String = run.iter().map(|(sign, _)| sign).collect();
+            Some(format!("{style}{signs}{style:#}"))
+        })
+        .collect()
     }
 
     /// What the signs mean that are there.
