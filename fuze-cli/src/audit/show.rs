@@ -283,11 +283,15 @@ fn text(
     };
     let width = timeline::width();
     let mut text = format!(
-        "{}  {style}{}{style:#}  {}\n",
+        "{}  {style}{}{style:#}",
         document.agent.as_deref().unwrap_or("a run"),
         document.result.replace('_', " "),
-        document.status.as_deref().unwrap_or("not closed"),
     );
+    text += &match &document.status {
+        Some(status) => format!("  {status}\n"),
+        None if document.result == "not_closed" => "\n".to_owned(),
+        None => "  not closed\n".to_owned(),
+    };
     if let Some(message) = &document.message {
         for line in timeline::wrap(message, width, 0) {
             text += &format!("{style}{line}{style:#}\n");
