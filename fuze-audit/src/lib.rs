@@ -24,7 +24,7 @@ pub use account::{Accounts, Gone, LeftOut};
 pub use anchored::{Anchored, GatherError, KeyAnchor, RootsError, RunRoots, check_leaves, missing_close};
 pub use disclose::Selection;
 pub use export::{Export, ExportError, Extras};
-pub use oversight::{Opened, Openings, OversightMember};
+pub use oversight::{Opened, Openings, OversightMember, Reasons};
 pub use replay::replay;
 pub use source::{RunDirectory, RunSource};
 pub use verify::{Anchoring, AuditError, BundleReport, Failure, Trust, Verdict};

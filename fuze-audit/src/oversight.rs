@@ -80,6 +80,42 @@ impl fmt::Debug for Opened {
     }
 }
 
+/// Reasons that are kept, and characters of each.
+const MAX_REASONS: usize = 4000;
+const MAX_CHARS: usize = 2000;
+
+/// The reasons of people that a bundle discloses beside their decisions, as far as they are kept for showing them: bounded, however many
+/// there are. Each opens what was signed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Reasons(BTreeMap<Hash, String>);
+
+impl Reasons {
+    pub(crate) fn keep(&mut self, decision: Hash, member: &OversightMember) {
+        let rationale = member.opened.as_ref().and_then(|opened| opened.rationale.as_ref());
+        if let Some(rationale) = rationale.filter(|_| self.0.len() < MAX_REASONS) {
+            // A reason is text; what is none is shown as it stands.
+            let said = serde_json::from_str(&rationale.json).unwrap_or_else(|_| rationale.json.clone());
+            let shown = match said.char_indices().nth(MAX_CHARS) {
+                None => said,
+                Some((at, _)) => format!("{} […]", said.get(..at).unwrap_or_default()),
+            };
+            self.0.insert(decision, shown);
+        }
+    }
+
+    /// Why somebody decided so, by the hash of the decision. Perhaps shortened.
+    #[must_use]
+    pub fn of(&self, decision: Hash) -> Option<&str> {
+        self.0.get(&decision).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reasons({})", self.0.len())
+    }
+}
+
 pub(crate) use recorded::Recorded;
 use recorded::Told;
 

@@ -2,9 +2,10 @@
 //! bundle. Deterministic. It shows; it proves nothing that the other members do not.
 
 mod around;
+mod decisions;
 mod html;
 mod outline;
-mod scale;
+pub mod scale;
 mod sections;
 mod timeline;
 pub mod words;
@@ -25,15 +26,17 @@ pub(crate) struct Made {
 
 /// The report as it stands in a bundle.
 pub(crate) fn html(outline: &Outline, inspected: &Inspected, made: &Made) -> String {
+    let story = outline.story();
     let mut page = Page::new();
     sections::head(&mut page, outline, inspected);
     page.open("main");
     sections::verdict(&mut page, outline, inspected);
     sections::findings(&mut page, outline, inspected);
+    decisions::people(&mut page, outline, &story, &inspected.reasons);
+    timeline::section(&mut page, outline, &story);
+    decisions::others(&mut page, outline, &story);
     sections::facts(&mut page, outline, inspected, made);
-    timeline::section(&mut page, outline);
-    sections::decisions(&mut page, outline);
-    sections::records(&mut page, outline);
+    sections::records(&mut page, outline, &story);
     around::log(&mut page, inspected);
     around::annex(&mut page, outline, inspected);
     around::keys(&mut page, inspected);

@@ -5,6 +5,7 @@ pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod query;
 pub(crate) mod show;
+mod timeline;
 pub(crate) mod verify;
 
 use std::path::Path;

@@ -264,7 +264,7 @@ fn a_bundle_is_shown_replayed_and_compared_if_it_verifies() {
     export(&site, 1, "other.zip", &[], 0);
     let (all, part, other) = (site.path("all.zip"), site.path("part.zip"), site.path("other.zip"));
     let shown = fuze(&["audit", "show", &part, "--key", &site.key], 0).stdout;
-    for part in ["Ward", "completed", "potassium: allow", "━"] {
+    for part in ["Ward", "completed", "potassium is allowed", "━"] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
     let replay = |bundle: &str| json(&fuze(&["audit", "replay", "--json", bundle, "--key", &site.key], 0));

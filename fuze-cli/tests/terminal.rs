@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use common::fuze;
 use common::site::Site;
+use fuze_agent_bundle_tests::runs::{Run, Shape};
+use fuze_audit::Selection;
 
 /// What a terminal shows of a shell command, or `None` where there is no `script`: said aloud, and with `FUZE_REQUIRE_TOOLS=1` a
 /// failure.
@@ -93,6 +95,62 @@ fn an_explanation_has_colours_where_they_are_seen_and_wanted() {
     assert!(shown.contains("\u{1b}[1m\u{1b}[32m✓"), "{shown:?}");
     let plain = on_a_terminal(&explain, &[("NO_COLOR", "1")]).unwrap();
     assert!(plain.contains("✓ EFFECT_ALLOW") && !plain.contains('\u{1b}'), "{plain:?}");
+}
+
+/// The rows of a run that waited two hours for a person, on terminals of several widths: none is wider than its terminal, the axis
+/// is broken where nothing happened, and each row has its record's number.
+#[test]
+fn a_run_that_waited_is_readable_on_any_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let bundle = directory.path().join("run.zip");
+    let run = Run::new(Shape::full(1));
+    fs::write(&bundle, run.bundle(Selection::all())).unwrap();
+    let key = hex(&run.public_key().to_bytes());
+    let show = format!("{} audit show {} --key {key}", env!("CARGO_BIN_EXE_fuze"), bundle.display());
+    for (columns, who) in [(60, false), (80, false), (120, true)] {
+        let shown = format!("stty rows 40 cols {columns}; {show}");
+        let variables = [("NO_COLOR", "1"), ("TERM", "dumb")];
+        let Some(shown) = on_a_terminal(&shown, &variables) else { return };
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= columns), "{columns}\n{shown}");
+        let row = |number: usize| {
+            let begins = format!("{number:>3}  ");
+            let after = |line: &str| line.strip_prefix(&begins)?.trim_start().strip_prefix('+').map(str::len);
+            let found = lines.iter().find(|line| after(line).is_some());
+            *found.unwrap_or_else(|| panic!("{number}\n{shown}"))
+        };
+        assert!(row(0).contains("+0.000s") && row(4).contains("+2h14m01s"), "{shown}");
+        assert_eq!(row(0).contains(" ✓ Agent "), who, "{shown}");
+        let whole = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(whole.contains("took 2h14m") && whole.contains("overseer-3 approved record_recommendation"));
+        assert!(whole.contains("asked in record 3, answered after 2h14m"), "{shown}");
+        assert!(whole.contains("“the dossier holds”") && whole.contains("Not proven:"), "{shown}");
+        if columns == 60 {
+            continue;
+        }
+        // The break stands in the head, and in each row at the same place; the wait fills it.
+        assert!(lines.iter().any(|line| line.contains("No.") && line.contains("2h14m")), "{shown}");
+        let bar = |number: usize| {
+            let of_bar = |c: &char| matches!(c, '━' | '░' | '/' | '·');
+            let found = row(number).split_whitespace().find(|word| word.chars().all(|c| of_bar(&c)));
+            let at = found.map(|bar| row(number).find(bar).unwrap());
+            let before = at.map(|at| row(number).get(..at).unwrap().chars().count());
+            (before.unwrap_or_else(|| panic!("{number}\n{shown}")), found.unwrap())
+        };
+        for number in 0..10 {
+            assert_eq!(bar(number).0, bar(0).0, "in line: {shown}");
+            assert_eq!(bar(number).1.chars().count(), bar(0).1.chars().count(), "{shown}");
+        }
+        assert!(bar(0).1.starts_with('━') && bar(0).1.contains("//"), "{shown}");
+        assert!(bar(3).1.contains("━░░"), "{shown}");
+        // After the wait the bars are apart again.
+        let begins = |number| bar(number).1.chars().position(|c| c == '━').unwrap();
+        assert!(begins(1) < begins(4) && begins(4) < begins(8), "{shown}");
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// `[1;32` and the like.

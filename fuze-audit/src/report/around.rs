@@ -7,6 +7,7 @@ use fuze_evidence::{Annex, Hash, Timestamp};
 use super::html::Page;
 use super::outline::Outline;
 use super::timeline::clock;
+use super::words::count;
 use crate::verify::Inspected;
 
 /// Rows of one table.
@@ -37,8 +38,8 @@ pub(super) fn log(page: &mut Page, inspected: &Inspected) {
             .raw("</th><td>")
             .text(place.index)
             .raw("</td><td>");
-        page.text(place.size)
-            .raw(" leaves</td><td>")
+        page.text(count(place.size, "leaf", "leaves"))
+            .raw("</td><td>")
             .text(place.signatures.join(", "))
             .raw("</td><td class=\"time\">");
         page.text(place.deadline.map_or("–".to_owned(), clock)).raw("</td></tr>\n");
@@ -102,12 +103,9 @@ fn others(page: &mut Page, annex: &Annex, shown: usize) {
 
 /// How it is marked, what happened, and why.
 fn told(entry: &AnnexEntry, outline: &Outline) -> (&'static str, &'static str, String, String) {
-    let record = |root: Hash| {
-        let of = |row: &&super::Row| row.entry.content.is_some_and(|content| content.root == root);
-        match outline.rows().iter().find(of) {
-            Some(row) => format!("record {}", row.entry.sequence),
-            None => "a record that is not shown".to_owned(),
-        }
+    let record = |root: Hash| match outline.of_content(root) {
+        Some(row) => format!("record {}", row.entry.sequence),
+        None => "a record that is not shown".to_owned(),
     };
     let about = |root: Option<Hash>| root.map_or(String::new(), |root| format!(", about {}", record(root)));
     let scope = |hold: &Hold| match hold.scope {
@@ -141,7 +139,7 @@ fn told(entry: &AnnexEntry, outline: &Outline) -> (&'static str, &'static str, S
         Event::GivenUp(given_up) => (
             "notice",
             "!",
-            format!("given up without a close, with {} records", given_up.count),
+            format!("given up without a close, with {}", count(given_up.count, "record", "records")),
             "–".to_owned(),
         ),
         Event::Hold(hold) => {
@@ -204,6 +202,8 @@ fn table(page: &mut Page, label: &'static str, columns: &[&'static str]) {
 
 fn more(page: &mut Page, rows: usize) {
     if rows > MAX_ROWS {
-        page.raw("<p>").text(rows - MAX_ROWS).raw(" more lines are in the bundle.</p>\n");
+        page.raw("<p>")
+            .text(count((rows - MAX_ROWS) as u64, "more line is", "more lines are"))
+            .raw(" in the bundle.</p>\n");
     }
 }

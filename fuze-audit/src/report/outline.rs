@@ -1,12 +1,12 @@
 //! What is kept of a run for showing it: bounded, however long the run.
 
 use fuze_evidence::content::{DisclosedLeaf, Disclosure};
-use fuze_evidence::jcs;
 use fuze_evidence::record::Entry;
+use fuze_evidence::{Hash, Span, jcs};
 
-use super::words;
+use super::words::Story;
 
-/// Records that are shown, from the first on; decisions beyond are shown too, up to as many again.
+/// Records that are shown, from the first on; decisions beyond, and what was asked for them, are shown too, up to as many again.
 const MAX_ROWS: usize = 2000;
 /// Disclosed fields shown of one record.
 const MAX_FIELDS: usize = 200;
@@ -39,7 +39,7 @@ impl Outline {
     /// Takes the next record.
     pub fn add(&mut self, entry: &Entry, disclosed: Option<&Disclosure>) {
         self.total += 1;
-        let room = if words::decision(&entry.span).is_some() { 2 * MAX_ROWS } else { MAX_ROWS };
+        let room = if decides(&entry.span) { 2 * MAX_ROWS } else { MAX_ROWS };
         if self.rows.len() >= room {
             return;
         }
@@ -69,10 +69,37 @@ impl Outline {
         &self.rows
     }
 
+    /// What the records that are shown tell of one another.
+    pub(super) fn story(&self) -> Story {
+        Story::of(self.rows.iter().map(|row| (&row.entry).into()))
+    }
+
+    /// The row of the record whose content has this root.
+    pub(super) fn of_content(&self, root: Hash) -> Option<&Row> {
+        self.rows.iter().find(|row| row.entry.content.is_some_and(|content| content.root == root))
+    }
+
     /// How many records are not shown.
     #[must_use]
     pub fn hidden(&self) -> u64 {
         self.total.saturating_sub(self.rows.len() as u64)
+    }
+}
+
+/// Whether somebody decided, or was asked to.
+const fn decides(span: &Span) -> bool {
+    match span {
+        Span::PolicyEvaluate(_) | Span::OversightSuspend(_) | Span::HumanDecision(_) | Span::RunCancel(_) => {
+            true
+        }
+        Span::Guardrail(a) => a.tripped,
+        Span::AgentInvoke(_)
+        | Span::ModelGenerate(_)
+        | Span::ToolExecute(_)
+        | Span::RunResume(_)
+        | Span::RunGap(_)
+        | Span::ModelDrift(_)
+        | Span::RunClose(_) => false,
     }
 }
 

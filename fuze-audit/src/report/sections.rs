@@ -11,7 +11,7 @@ use super::html::Page;
 use super::outline::{Outline, Row};
 use super::scale::duration;
 use super::timeline::clock;
-use super::words::{self, Decision, Mark};
+use super::words::{self, Mark, Story, count};
 use crate::verify::Inspected;
 
 pub(super) fn head(page: &mut Page, outline: &Outline, inspected: &Inspected) {
@@ -38,20 +38,38 @@ fn agent(outline: &Outline) -> String {
 
 pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected) {
     let run = &inspected.run;
+    let revoked = around::revoked(inspected);
     let (class, sign, title) = match run.chain {
         _ if !run.findings.is_empty() => {
-            ("stop", "✗", "Against the rules: what the records tell was not allowed")
+            ("stop", "✗", "Against the rules: what the records tell was not allowed".to_owned())
         }
-        Chain::Closed(RunStatus::Completed) => ("fine", "✓", "Intact, and the run completed"),
-        Chain::Closed(_) => ("notice", "!", "Intact; the run ended otherwise than completed"),
-        Chain::NotClosed => ("stop", "?", "Not closed: that this is all cannot be said"),
+        Chain::NotClosed => ("stop", "?", "Not closed: that this is all cannot be said".to_owned()),
+        // Whether such a key signed before others had it, nothing in the bundle says.
+        Chain::Closed(status) if revoked.is_some() => (
+            "notice",
+            "!",
+            format!("Intact, and {}; but the key that signed it was revoked", words::ended(status)),
+        ),
+        Chain::Closed(status @ RunStatus::Completed) => {
+            ("fine", "✓", format!("Intact, and {}", words::ended(status)))
+        }
+        Chain::Closed(status) => ("notice", "!", format!("Intact; {}", words::ended(status))),
     };
     page.raw("<section class=\"verdict ")
         .raw(class)
         .raw("\" aria-label=\"Result\">\n<span class=\"badge\" aria-hidden=\"true\">");
     page.text(sign).raw("</span>\n<div><h2>").text(title).raw("</h2>\n<p>");
-    page.text(run.records).raw(" records, an unbroken chain; ").text(run.roots);
-    page.raw(" signatures by one key hold, and cover ").text(run.signed_records).raw(" of them.");
+    page.text(count(run.records, "record", "records")).raw(", an unbroken chain; ");
+    page.text(match run.roots {
+        1 => "1 signature holds and covers ".to_owned(),
+        roots => format!("{roots} signatures by one key hold, and cover "),
+    });
+    page.text(if run.signed_records == run.records {
+        "all".to_owned()
+    } else {
+        run.signed_records.to_string()
+    });
+    page.raw(" of them.");
     if let Chain::Closed(status) = run.chain {
         page.raw(" Ended as <strong>").text(status.as_str().replace('_', " ")).raw("</strong>.");
     }
@@ -59,16 +77,19 @@ pub(super) fn verdict(page: &mut Page, outline: &Outline, inspected: &Inspected)
         page.raw(" That nothing was changed afterwards does not make it right.");
     }
     let stops = outline.rows().iter().filter(|row| words::mark(&row.entry.span) == Mark::Stop).count();
-    if stops > 0 {
-        page.raw(" <strong>")
-            .text(stops)
-            .raw("</strong> of the records shown say that something was refused, failed or is in doubt.");
+    match stops {
+        0 => {}
+        1 => drop(page.raw(" <strong>One</strong> of the records shown says that something was refused, failed or is in doubt.")),
+        _ => {
+            page.raw(" <strong>").text(stops);
+            page.raw("</strong> of the records shown say that something was refused, failed or is in doubt.");
+        }
     }
-    if let Some(at) = around::revoked(inspected) {
+    if let Some(at) = revoked {
         page.raw(" <strong>The key that signed it was revoked at ").text(clock(at));
         page.raw(" UTC</strong>: it counts only if a log that you know had it before, and you were told where that log has the revocation.");
     }
-    page.raw("</p>\n<p>This was found when the bundle was made. This page is no proof: check the bundle yourself, as <code>README.txt</code> beside it says, with a key that you know from elsewhere.</p></div>\n</section>\n");
+    page.raw("</p>\n<p>This was found when the bundle was made. This page is no proof: check the bundle yourself, as <code>README.txt</code> beside it says, with a key that you know from elsewhere; and see <a href=\"#limits\">what this does not prove</a>.</p></div>\n</section>\n");
 }
 
 /// Findings that are shown.
@@ -204,50 +225,29 @@ fn group(page: &mut Page, title: &'static str, facts: &[(&'static str, String)])
     page.raw("</dl></div>\n");
 }
 
-pub(super) fn decisions(page: &mut Page, outline: &Outline) {
-    page.raw(
-        "<section aria-labelledby=\"decisions\">\n<h2 id=\"decisions\">Who decided what, and when</h2>\n",
-    );
-    let decided: Vec<(&Row, Decision)> =
-        outline.rows().iter().filter_map(|row| Some((row, words::decision(&row.entry.span)?))).collect();
-    if decided.is_empty() {
-        page.raw("<p>Nothing was decided in this run.</p>\n</section>\n");
-        return;
-    }
-    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table>\n<thead><tr><th scope=\"col\">When (UTC)</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th scope=\"col\">On which ground</th><th scope=\"col\">Record</th></tr></thead>\n<tbody>\n");
-    for (row, Decision { who, what, why }) in decided {
-        let mark = words::mark(&row.entry.span);
-        page.raw("<tr><td class=\"time\">").text(clock(row.entry.ended_at)).raw("</td><td>").text(who);
-        page.raw("</td><td><span class=\"mark ")
-            .raw(mark.class())
-            .raw("\" aria-hidden=\"true\">")
-            .text(mark.sign());
-        page.raw("</span> ").text(what).raw("</td><td>").text(why).raw("</td><td><a href=\"#r");
-        page.text(row.entry.sequence).raw("\">").text(row.entry.sequence).raw("</a></td></tr>\n");
-    }
-    page.raw("</tbody></table></div>\n</section>\n");
-}
-
-pub(super) fn records(page: &mut Page, outline: &Outline) {
+pub(super) fn records(page: &mut Page, outline: &Outline, story: &Story) {
     page.raw("<section aria-labelledby=\"records\">\n<h2 id=\"records\">Records</h2>\n");
     if outline.hidden() > 0 {
         page.raw("<p>")
-            .text(outline.hidden())
-            .raw(" records are not shown; <code>records.jsonl</code> has all.</p>\n");
+            .text(match outline.hidden() {
+                1 => "One record is not shown".to_owned(),
+                hidden => format!("{hidden} records are not shown"),
+            })
+            .raw("; <code>records.jsonl</code> has all.</p>\n");
     }
-    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Records\"><table>\n<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Began (UTC)</th><th scope=\"col\">Took</th><th scope=\"col\">Span</th><th scope=\"col\">What happened</th><th scope=\"col\">Content</th><th scope=\"col\">Hash</th></tr></thead>\n<tbody>\n");
+    page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Records\"><table class=\"records\">\n<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Began (UTC)</th><th scope=\"col\">Took</th><th scope=\"col\">Span</th><th scope=\"col\">What happened</th><th scope=\"col\">Hash</th></tr></thead>\n");
     for row in outline.rows() {
-        record(page, row);
+        record(page, row, story);
     }
-    page.raw("</tbody></table></div>\n</section>\n");
+    page.raw("</table></div>\n</section>\n");
 }
 
-fn record(page: &mut Page, row: &Row) {
+fn record(page: &mut Page, row: &Row, story: &Story) {
     let entry = &row.entry;
     let mark = words::mark(&entry.span);
     let nanos = entry.ended_at.nanos_since(entry.started_at).unwrap_or_default();
-    page.raw("<tr id=\"r").text(entry.sequence).raw("\"><th scope=\"row\">").text(entry.sequence);
-    page.raw("</th><td class=\"time\">")
+    page.raw("<tbody id=\"r").text(entry.sequence).raw("\"><tr><th scope=\"row\">").text(entry.sequence);
+    page.raw("</th><td class=\"when\">")
         .text(clock(entry.started_at))
         .raw("</td><td class=\"time\">")
         .text(duration(nanos));
@@ -259,26 +259,28 @@ fn record(page: &mut Page, row: &Row) {
         .raw(mark.class())
         .raw("\" aria-hidden=\"true\">")
         .text(mark.sign());
-    page.raw("</span> ").text(words::summary(&entry.span)).raw("</td><td>");
-    content(page, row);
+    page.raw("</span> ").text(story.summary(&entry.span));
+    if entry.content.is_some() && row.fields.is_empty() {
+        page.raw(" <span class=\"withheld\">(content ")
+            .raw(if row.erased { "erased" } else { "withheld" })
+            .raw(")</span>");
+    }
     page.raw("</td><td class=\"mono\"")
         .attr("title", entry.hash)
         .raw(">")
         .text(short(entry.hash))
         .raw("</td></tr>\n");
+    if !row.fields.is_empty() {
+        content(page, row);
+    }
+    page.raw("</tbody>\n");
 }
 
+/// What is disclosed, below its record. Open: what is closed is not printed by every browser.
 fn content(page: &mut Page, row: &Row) {
-    if row.entry.content.is_none() {
-        page.raw("–");
-        return;
-    }
-    if row.fields.is_empty() {
-        page.raw(if row.erased { "erased" } else { "withheld" });
-        return;
-    }
-    page.raw("<details><summary>").text(row.fields.len() as u64 + row.more_fields).raw(" fields disclosed");
-    page.raw("</summary><dl>\n");
+    let fields = count(row.fields.len() as u64 + row.more_fields, "field", "fields");
+    page.raw("<tr class=\"content\"><td></td><td colspan=\"5\"><details open><summary>").text(fields);
+    page.raw(" disclosed</summary><dl>\n");
     for (path, value) in &row.fields {
         page.raw("<dt class=\"mono\">")
             .text(if path.is_empty() { "(whole)" } else { path })
@@ -286,36 +288,44 @@ fn content(page: &mut Page, row: &Row) {
         page.text(value).raw("</dd>\n");
     }
     page.raw("</dl>");
-    if row.more_fields > 0 {
-        page.raw("<p>").text(row.more_fields).raw(" more are in the bundle.</p>");
+    match row.more_fields {
+        0 => {}
+        1 => drop(page.raw("<p>One more is in the bundle.</p>")),
+        more => drop(page.raw("<p>").text(more).raw(" more are in the bundle.</p>")),
     }
-    if row.withheld > 0 {
-        page.raw("<p>")
-            .text(row.withheld)
-            .raw(" leaves are not disclosed; how many of them are padding cannot be told.</p>");
+    match row.withheld {
+        0 => {}
+        1 => drop(page.raw("<p>One leaf is not disclosed; whether it is padding cannot be told.</p>")),
+        withheld => {
+            page.raw("<p>").text(withheld);
+            page.raw(" leaves are not disclosed; how many of them are padding cannot be told.</p>");
+        }
     }
-    page.raw("</details>");
+    page.raw("</details></td></tr>\n");
 }
 
 pub(super) fn checked(page: &mut Page, inspected: &Inspected, made: &Made) {
     let run = &inspected.run;
-    page.raw("<section aria-labelledby=\"checked\">\n<h2 id=\"checked\">What was checked</h2>\n<ul>\n<li>Each of the ");
-    page.text(run.records).raw(" records is canonical, complete and of a known kind, and holds the hash of the one before.</li>\n<li>The rules of the loop: ");
+    page.raw("<section aria-labelledby=\"checked\">\n<h2 id=\"checked\">What was checked</h2>\n<ul>\n<li>Each record (");
+    page.text(count(run.records, "record", "records")).raw(") is canonical, complete and of a known kind, and holds the hash of the one before.</li>\n<li>The rules of the loop: ");
     match run.findings.len() {
         0 => page.raw("no record breaks one."),
+        1 => page.raw("one is broken once, see above."),
         broken => page.text(broken).raw(" times one is broken, see above."),
     };
-    page.raw("</li>\n<li>");
-    page.text(run.roots).raw(" signatures by the key <span class=\"mono\">").text(inspected.run_key.id()).raw("</span> hold. Whether that key is the deployment’s, you must know from elsewhere.</li>\n<li>Content: ");
-    page.text(run.content.verified)
-        .raw(" leaves are disclosed and are what the records commit to; ")
-        .text(run.content.withheld);
-    page.raw(" are not disclosed; ").text(run.content.erased).raw(" were erased, and statements explain each; none is missing. Padding counts as leaves.</li>\n<li>Decisions of people: ");
+    page.raw("</li>\n<li>Signatures by the key <span class=\"mono\">").text(inspected.run_key.id());
+    page.raw("</span>: ").text(run.roots).raw(", and each holds. Whether that key is the deployment’s, you must know from elsewhere.</li>\n<li>Content, leaf by leaf: ");
+    let content = run.content;
+    page.text(content.verified)
+        .raw(" disclosed, which the records commit to; ")
+        .text(content.withheld)
+        .raw(" not disclosed; ");
+    page.text(content.erased)
+        .raw(" erased, each explained by a statement; none missing. Padding counts as leaves.</li>\n<li>Decisions of people: ");
     let decisions = inspected.decisions;
-    page.text(decisions.recorded)
-        .raw(" recorded, ")
-        .text(decisions.disclosed)
-        .raw(" disclosed with their tokens.</li>\n<li>The bundle was made by the key <span class=\"mono\">");
+    page.text(decisions.recorded).raw(" recorded, ").text(decisions.disclosed).raw(
+        " disclosed as signed, with what was asked.</li>\n<li>The bundle was made by the key <span class=\"mono\">",
+    );
     page.text(made.maker).raw("</span>.</li>\n<li>Transparency log: ");
     match inspected.anchors.summary() {
         Some(places) => page.text(places).raw(". The proofs hold together; whether they hold under the log’s key and its witnesses’, only whoever knows those keys can tell."),

@@ -1,13 +1,11 @@
 //! The run as a picture: who acted when, one lane for each, waiting for a person drawn as waiting.
 
-use std::collections::BTreeMap;
-
-use fuze_evidence::{Hash, Span, Timestamp};
+use fuze_evidence::Timestamp;
 
 use super::html::Page;
 use super::outline::{Outline, Row};
-use super::scale::{Scale, duration};
-use super::words::{self, Lane};
+use super::scale::{Break, Scale, duration};
+use super::words::{self, Asked, Lane, Story};
 
 const LEFT: f64 = 92.0;
 const RIGHT: f64 = 988.0;
@@ -19,16 +17,14 @@ const LEAST_WIDTH: f64 = 5.0;
 /// More than these cannot be told apart on one screen.
 const MAX_STEPS: usize = 400;
 
-/// Somebody was asked and had not answered yet.
-struct Waiting {
-    from: Timestamp,
-    to: Option<Timestamp>,
-}
+/// How wide a break is drawn.
+const BREAK_WIDTH: f64 = 46.0;
 
-pub(super) fn section(page: &mut Page, outline: &Outline) {
+pub(super) fn section(page: &mut Page, outline: &Outline, story: &Story) {
     let rows = outline.rows().get(..MAX_STEPS).unwrap_or(outline.rows());
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return };
-    let scale = Scale::new(rows.iter().map(|row| (row.entry.started_at, row.entry.ended_at)), LEFT, RIGHT);
+    let times = rows.iter().map(|row| (row.entry.started_at, row.entry.ended_at));
+    let scale = Scale::new(times, (LEFT, RIGHT), BREAK_WIDTH);
     let mut lanes: Vec<Lane> = rows.iter().map(|row| words::lane(&row.entry.span)).collect();
     lanes.sort_unstable();
     lanes.dedup();
@@ -52,11 +48,11 @@ pub(super) fn section(page: &mut Page, outline: &Outline) {
         let at = lanes.iter().position(|other| *other == lane).unwrap_or_default();
         TOP + LANE_HEIGHT * at as f64 + (LANE_HEIGHT - BAR_HEIGHT) / 2.0
     };
-    for waiting in waits(rows) {
-        draw_wait(page, &waiting, &scale, y(Lane::Person), last.entry.ended_at);
+    for asked in story.asked().into_iter().filter(|asked| asked.from <= last.entry.ended_at) {
+        draw_wait(page, asked, &scale, y(Lane::Person), last.entry.ended_at);
     }
     for row in rows {
-        draw_step(page, row, &scale, y(words::lane(&row.entry.span)));
+        draw_step(page, row, story, &scale, y(words::lane(&row.entry.span)));
     }
     page.raw("<g class=\"axis\"><text class=\"small\" x=\"")
         .number(LEFT)
@@ -89,7 +85,7 @@ fn draw_lane(page: &mut Page, lane: Lane, top: f64, odd: bool) {
 }
 
 fn draw_breaks(page: &mut Page, scale: &Scale, bottom: f64) {
-    for (x, width, nanos) in scale.breaks() {
+    for Break { x, width, nanos } in scale.breaks() {
         let middle = x + width / 2.0;
         page.raw("<g class=\"break\"><rect x=\"").number(x).raw("\" width=\"").number(width);
         page.raw("\" y=\"").number(TOP).raw("\" height=\"").number(bottom - TOP).raw("\"/>");
@@ -101,45 +97,24 @@ fn draw_breaks(page: &mut Page, scale: &Scale, bottom: f64) {
     }
 }
 
-/// From each token to the decision that answers it, or to nowhere.
-fn waits(rows: &[Row]) -> Vec<Waiting> {
-    let mut open: BTreeMap<Hash, usize> = BTreeMap::new();
-    let mut waits = Vec::new();
-    for Row { entry, .. } in rows {
-        match &entry.span {
-            Span::OversightSuspend(suspend) => {
-                open.insert(suspend.token_hash, waits.len());
-                waits.push(Waiting { from: entry.ended_at, to: None });
-            }
-            Span::HumanDecision(decision) => {
-                let at = open.remove(&decision.token_hash);
-                if let Some(waiting) = at.and_then(|at| waits.get_mut(at)) {
-                    waiting.to = Some(entry.started_at);
-                }
-            }
-            _ => {}
-        }
-    }
-    waits
-}
-
-fn draw_wait(page: &mut Page, waiting: &Waiting, scale: &Scale, y: f64, end: Timestamp) {
-    let (from, to) = (scale.x(waiting.from), scale.x(waiting.to.unwrap_or(end)));
-    let nanos = waiting.to.unwrap_or(end).nanos_since(waiting.from).unwrap_or_default();
+/// From where a person was asked to the decision, or to the end.
+fn draw_wait(page: &mut Page, asked: &Asked, scale: &Scale, y: f64, end: Timestamp) {
+    let to = asked.to.unwrap_or(end).min(end);
+    let (left, right) = (scale.x(asked.from), scale.x(to));
     page.raw("<rect class=\"wait\" rx=\"3\" x=\"")
-        .number(from)
+        .number(left)
         .raw("\" width=\"")
-        .number((to - from).max(LEAST_WIDTH));
+        .number((right - left).max(LEAST_WIDTH));
     page.raw("\" y=\"").number(y + 4.0).raw("\" height=\"").number(BAR_HEIGHT - 8.0).raw("\"><title>");
-    page.text(if waiting.to.is_some() {
-        "a person was asked and decided after "
-    } else {
-        "a person was asked; no answer for "
+    page.text(match asked.to {
+        Some(_) => "a person was asked and decided after ",
+        None => "a person was asked; no answer for ",
     });
+    let nanos = asked.to.unwrap_or(end).nanos_since(asked.from).unwrap_or_default();
     page.text(duration(nanos)).raw("</title></rect>\n");
 }
 
-fn draw_step(page: &mut Page, row: &Row, scale: &Scale, y: f64) {
+fn draw_step(page: &mut Page, row: &Row, story: &Story, scale: &Scale, y: f64) {
     let entry = &row.entry;
     let (lane, mark) = (words::lane(&entry.span), words::mark(&entry.span));
     let from = scale.x(entry.started_at);
@@ -147,19 +122,16 @@ fn draw_step(page: &mut Page, row: &Row, scale: &Scale, y: f64) {
     // What would stand over the edge stands at it.
     let from = from.min(RIGHT + 6.0 - width);
     let nanos = entry.ended_at.nanos_since(entry.started_at).unwrap_or_default();
+    let summary = story.summary(&entry.span);
     page.raw("<a href=\"#r")
         .text(entry.sequence)
         .raw("\" aria-label=\"Record ")
         .text(entry.sequence)
         .raw(": ");
-    page.text(words::summary(&entry.span))
-        .raw("\"><rect class=\"bar ")
-        .raw(lane.class())
-        .raw(" ")
-        .raw(mark.class());
+    page.text(&summary).raw("\"><rect class=\"bar ").raw(lane.class()).raw(" ").raw(mark.class());
     page.raw("\" rx=\"3\" x=\"").number(from).raw("\" width=\"").number(width).raw("\" y=\"").number(y);
     page.raw("\" height=\"").number(BAR_HEIGHT).raw("\"><title>").text(entry.sequence).raw(" · ");
-    page.text(words::summary(&entry.span)).raw(" · ").text(duration(nanos)).raw("</title></rect>");
+    page.text(&summary).raw(" · ").text(duration(nanos)).raw("</title></rect>");
     if mark != words::Mark::Fine {
         page.raw("<text class=\"sign ").raw(mark.class()).raw("\" x=\"").number(from + width / 2.0);
         page.raw("\" y=\"").number(y - 2.0).raw("\">").text(mark.sign()).raw("</text>");

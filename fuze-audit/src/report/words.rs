@@ -1,5 +1,9 @@
 //! Spans in words: who acted, what happened, and whether a reader should look twice.
 
+mod story;
+
+pub use story::{Asked, Decision, Moment, Story};
+
 use fuze_evidence::Span;
 use fuze_evidence::vocab::{
     DecisionOutcome, GuardrailOutcome, ModelOutcome, OversightAction, PolicyDecision, RunStatus,
@@ -152,10 +156,20 @@ pub fn mark(span: &Span) -> Mark {
             matches!(a.decision, PolicyDecision::Deny | PolicyDecision::Error),
             a.decision == PolicyDecision::RequiresApproval,
         ),
-        Span::ToolExecute(a) => mark_if(
-            !matches!(a.outcome, ToolOutcome::Ok | ToolOutcome::DoneByStatement),
-            a.outcome == ToolOutcome::DoneByStatement,
-        ),
+        Span::ToolExecute(a) => match a.outcome {
+            ToolOutcome::Ok => Mark::Fine,
+            ToolOutcome::DoneByStatement | ToolOutcome::NotRun => Mark::Notice,
+            ToolOutcome::Error
+            | ToolOutcome::NotApplied
+            | ToolOutcome::OutputInvalid
+            | ToolOutcome::Panicked
+            | ToolOutcome::Timeout
+            | ToolOutcome::Cancelled
+            | ToolOutcome::CancellationTruncated
+            | ToolOutcome::InDoubt
+            | ToolOutcome::NotDoneByStatement
+            | ToolOutcome::Rejected => Mark::Stop,
+        },
         Span::HumanDecision(a) => mark_if(
             matches!(a.action, OversightAction::Reject | OversightAction::Halt)
                 || a.outcome == DecisionOutcome::Voided,
@@ -168,101 +182,33 @@ pub fn mark(span: &Span) -> Mark {
     }
 }
 
-/// What happened, in one line.
+/// What happened, in one line, told without the records that it rests on.
 #[must_use]
 pub fn summary(span: &Span) -> String {
-    match span {
-        Span::AgentInvoke(a) => match a.refusal {
-            None => format!("{} begins, for {}", a.agent_name, a.purpose),
-            Some(refusal) => format!("{} does not begin: {refusal}", a.agent_name),
-        },
-        Span::Guardrail(a) => format!("{} looks at the {}: {}", a.guardrail, plain(a.phase), a.outcome),
-        Span::ModelGenerate(a) => match (a.error, a.tool_calls) {
-            (Some(error), _) => format!("{} fails: {}", a.request_model, plain(error)),
-            (None, 0) => format!("{} answers", a.request_model),
-            (None, 1) => format!("{} asks for a tool", a.request_model),
-            (None, calls) => format!("{} asks for {calls} tools", a.request_model),
-        },
-        Span::PolicyEvaluate(a) => {
-            let tool = a.tool.as_ref().map_or("an unknown tool", |tool| tool.as_str());
-            format!("{tool}: {}", plain(a.decision))
-        }
-        Span::ToolExecute(a) => match a.approval_step {
-            Some(step) => format!("{} runs on the approval of step {step}: {}", a.tool, plain(a.outcome)),
-            None => format!("{} runs: {}", a.tool, plain(a.outcome)),
-        },
-        Span::OversightSuspend(a) => {
-            let what = a.tool.as_ref().map_or("the run", |tool| tool.as_str());
-            format!("{what} waits for person {} of {} ({})", a.slot + 1, a.of, plain(a.reason))
-        }
-        Span::HumanDecision(a) => format!("{} decides: {}", a.overseer, plain(a.action)),
-        Span::RunResume(a) => format!("the run goes on, part {} ({})", a.segment + 1, plain(a.cause)),
-        Span::RunCancel(a) => format!("the run is stopped by {}", plain(a.cancelled_by)),
-        Span::RunGap(a) => format!("a {} was under way when the process ended", plain(a.what)),
-        Span::ModelDrift(a) => format!("the model is now {} and was {}", a.to, a.from),
-        Span::RunClose(a) => format!("the run closes: {}", plain(a.status)),
-    }
+    Story::default().summary(span)
 }
 
-/// Somebody or something decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// Who decided.
-    pub who: String,
-    /// What.
-    pub what: String,
-    /// By which rule, on which ground.
-    pub why: String,
-}
-
-/// The decision that a record holds, if it holds one.
+/// How a run ended, as the rest of a sentence.
 #[must_use]
-pub fn decision(span: &Span) -> Option<Decision> {
-    let tool = |tool: &Option<fuze_evidence::Name>| {
-        tool.as_ref().map_or_else(|| "an unknown tool".to_owned(), ToString::to_string)
-    };
-    match span {
-        Span::PolicyEvaluate(a) => {
-            let rule = a.rule.as_ref().map_or_else(String::new, |rule| format!(", rule {rule}"));
-            let asks =
-                [(a.approval_by_law, "law"), (a.approval_by_policy, "policy"), (a.approval_by_tool, "tool")];
-            let asks: Vec<&str> = asks.iter().filter(|(asks, _)| *asks).map(|(_, who)| *who).collect();
-            let asks = if asks.is_empty() {
-                String::new()
-            } else {
-                format!("; a person is asked for by {}", asks.join(", "))
-            };
-            Some(Decision {
-                who: format!("policy engine {}", a.engine),
-                what: format!("{}: {}", tool(&a.tool), plain(a.decision)),
-                why: format!("{}{rule}{asks}", plain(a.reason)),
-            })
+pub const fn ended(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Completed => "the run completed",
+        RunStatus::InDoubt => "the run ended with a call of which nobody knows whether it happened",
+        RunStatus::PolicyDenied => "the run ended because a call was denied",
+        RunStatus::Tripwire => "a guardrail ended the run",
+        RunStatus::BudgetExceeded => "the run ended at one of its limits",
+        RunStatus::Cancelled => "the run was stopped",
+        RunStatus::OversightMissing => {
+            "the run ended without an answer, because no person stood behind one (GDPR Art. 22)"
         }
-        Span::HumanDecision(a) => {
-            let training =
-                a.training.as_ref().map_or_else(String::new, |training| format!("training {training}; "));
-            let custody = a.custody;
-            Some(Decision {
-                who: format!("person {}", a.overseer),
-                what: format!("{} ({})", plain(a.action), a.outcome),
-                why: format!(
-                    "{training}key kept {}",
-                    if custody.as_str() == "offline" { "by the person" } else { "on the server" }
-                ),
-            })
-        }
-        Span::Guardrail(a) if a.tripped => Some(Decision {
-            who: format!("guardrail {}", a.guardrail),
-            what: format!("stopped the {}", plain(a.phase)),
-            why: if a.hard_block { "hard block".to_owned() } else { String::new() },
-        }),
-        Span::RunCancel(a) => Some(Decision {
-            who: plain(a.cancelled_by),
-            what: "stopped the run".to_owned(),
-            why: String::new(),
-        }),
-        _ => None,
+        RunStatus::Halted => "the run was halted",
+        RunStatus::Error => "the run failed",
     }
+}
+
+/// `1 field`, `2 fields`.
+pub(super) fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// A wire name as words.

@@ -17,7 +17,7 @@ use super::after;
 use super::anchors::{self, Anchors, Roots};
 use super::outcome::{AuditError, Decisions, Failure};
 use super::{Members, Trust, Visit};
-use crate::oversight::{OversightMember, Recorded};
+use crate::oversight::{OversightMember, Reasons, Recorded};
 use crate::{disclose, member, spki};
 
 /// What is read as a whole: keys, a signature, one signed root.
@@ -34,6 +34,8 @@ pub(crate) struct Inspected {
     pub(crate) run_key: PublicKey,
     pub(crate) close_root: Option<Hash>,
     pub(crate) decisions: Decisions,
+    /// Why people decided so, where it is disclosed beside what they signed.
+    pub(crate) reasons: Reasons,
     /// Whose signatures were verified.
     pub(super) overseers: BTreeSet<KeyId>,
     pub(super) roots: Roots,
@@ -97,8 +99,19 @@ pub(crate) fn inspect(
     let close_root = roots.close().map(SignedRoot::hash);
     let anchors = anchors::read(members, &roots)?;
     let run = Report { content: walk.counts, ..run };
-    let annex = walk.annex;
-    Ok(Inspected { run, run_key, close_root, decisions, overseers, roots, anchors, annex, history: brought })
+    let (annex, reasons) = (walk.annex, walk.reasons);
+    Ok(Inspected {
+        run,
+        run_key,
+        close_root,
+        decisions,
+        reasons,
+        overseers,
+        roots,
+        anchors,
+        annex,
+        history: brought,
+    })
 }
 
 pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, AuditError> {
@@ -160,6 +173,7 @@ struct Walk {
     content: BTreeSet<Hash>,
     recorded: Recorded,
     decisions: Decisions,
+    reasons: Reasons,
     fingerprint: Option<Hash>,
     last_good: Option<(u64, Hash)>,
     last_line: Vec<u8>,
@@ -294,6 +308,7 @@ impl Walk {
             if !seen.insert(checked.decision) {
                 return Err(AuditError::why(name, "the decision stands in an earlier member"));
             }
+            self.reasons.keep(checked.decision, &read);
             self.decisions.disclosed += 1;
             self.decisions.signatures_verified += u64::from(checked.verified_by.is_some());
             overseers.extend(checked.verified_by);

@@ -10,6 +10,7 @@ use fuze_evidence::time::Timestamp;
 use fuze_evidence::verify::{self as evidence, Chain, Report, VerifyError, What};
 use fuze_evidence::{Hash, Name};
 
+use crate::oversight::Reasons;
 use crate::zip::ZipError;
 
 /// Who made a bundle.
@@ -73,6 +74,8 @@ pub struct BundleReport {
     pub exported_at: Timestamp,
     /// The decisions of people.
     pub decisions: Decisions,
+    /// Why they decided so, where it is disclosed beside what they signed.
+    pub reasons: Reasons,
     /// The overseers' keys, of those that the verifier was given, by which a decision is signed.
     pub overseers: BTreeSet<KeyId>,
     /// The first key of the history that the bundle brings, whoever vouches for it.

@@ -77,6 +77,7 @@ pub(crate) fn check_manifest<R: Read + Seek>(
         maker: Maker { key_id: id, trusted },
         exported_at,
         decisions: inspected.decisions,
+        reasons: inspected.reasons,
         overseers: inspected.overseers,
         first_key,
         anchoring,

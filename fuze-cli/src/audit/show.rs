@@ -2,22 +2,24 @@
 
 use std::path::PathBuf;
 
-use fuze_audit::report::words::{self, Mark};
+use fuze_audit::Reasons;
+use fuze_audit::report::words::{self, Story};
 use fuze_evidence::Hash;
 use fuze_evidence::files::open_regular;
-use fuze_evidence::replay::{Content, Replay, Step, Trust as StepTrust};
+use fuze_evidence::replay::{Content, Replay, Step};
 use fuze_evidence::verify::{Chain, FieldStatus, TrustedKeys};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::timeline::{self, Timeline};
 use super::verify::{Broken, UNSIGNED};
 use crate::anchors::{AnchorArgs, Believed};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::{AnnexArgs, Place};
 use crate::progress::{CountedFile, Progress};
-use crate::text::{BAD, FAINT, GOOD, UNSURE, plain};
+use crate::text::{BAD, FAINT, GOOD, Table, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs};
 
 #[derive(Debug, clap::Args)]
@@ -113,10 +115,11 @@ pub(crate) fn run(args: &Args, detail: Detail, output: &Output) -> Result {
     let place = Place::find(&args.path, args.expect.run)?;
     let believed = args.anchors.read()?;
     trust.check_used(&[&place], &believed)?;
-    let Seen { replay, first_key } = read(&place, &trust, &args.annex, &args.expect, &believed)?;
+    let Seen { replay, reasons, first_key } = read(&place, &trust, &args.annex, &args.expect, &believed)?;
     trust.check_root(&[first_key])?;
-    let (document, ended) = told(&replay);
-    output.data(&document, || text(&replay, &document, detail))?;
+    let story = timeline::story(&replay);
+    let (document, ended) = told(&replay, &story);
+    output.data(&document, || text((&replay, &story, &reasons), &document, detail))?;
     Ok(ended)
 }
 
@@ -126,6 +129,8 @@ const MAX_SHOWN_BYTES: u64 = 256 << 20;
 /// A run that was read again, and the first key of the history that its bundle brings.
 struct Seen {
     replay: Replay,
+    /// What a bundle discloses beside people's decisions.
+    reasons: Reasons,
     first_key: Option<Hash>,
 }
 
@@ -146,7 +151,7 @@ fn read(
                 .map_err(|error| super::refused(path, &error))?;
         expect.check(&report.run)?;
         believed.look_up(path, &report)?;
-        return Ok(Seen { replay, first_key: report.first_key });
+        return Ok(Seen { replay, reasons: report.reasons, first_key: report.first_key });
     }
     let source = place.source()?;
     if let Some(octets) = source.octets().filter(|&octets| octets > MAX_SHOWN_BYTES) {
@@ -164,16 +169,19 @@ fn read(
     if replay.verdict.is_ok() {
         anchors.found?;
     }
-    Ok(Seen { replay, first_key: None })
+    Ok(Seen { replay, reasons: Reasons::default(), first_key: None })
 }
 
-fn told(replay: &Replay) -> (Replayed, Ended) {
+fn told(replay: &Replay, story: &Story) -> (Replayed, Ended) {
     use fuze_evidence::verify::VerifyError;
     let (result, message, ended) = match &replay.verdict {
         Ok(report) => match (report.chain, report.content.missing) {
             (_, 1..) => (
                 "failed",
-                Some(format!("{} leaves of content are missing", report.content.missing)),
+                Some(match report.content.missing {
+                    1 => "a leaf of content is missing".to_owned(),
+                    missing => format!("{missing} leaves of content are missing"),
+                }),
                 Ended::Failed,
             ),
             // An intact chain that tells of something forbidden is no proof that all was well.
@@ -200,13 +208,13 @@ fn told(replay: &Replay) -> (Replayed, Ended) {
         tenant: opened.map(|opened| opened.common.tenant.to_string()),
         status: replay.status.map(|status| status.to_string()),
         duration_nanos: replay.duration_nanos().to_string(),
-        steps: replay.steps.iter().map(step).collect(),
+        steps: replay.steps.iter().map(|it| step(it, story)).collect(),
         findings: replay.findings.iter().map(Broken::from).collect(),
     };
     (document, ended)
 }
 
-fn step(step: &Step) -> Told {
+fn step(step: &Step, story: &Story) -> Told {
     Told {
         sequence: step.sequence,
         step_id: step.step_id,
@@ -216,7 +224,7 @@ fn step(step: &Step) -> Told {
         started_at: step.started_at.to_string(),
         duration_nanos: step.duration_nanos().to_string(),
         trust: step.trust.as_str(),
-        summary: words::summary(&step.span),
+        summary: story.summary(&step.span),
         attributes: step.attributes(),
         content_root: step.content.as_ref().map(|content| content.root.to_string()),
         content: step.content.as_ref().map(fields).unwrap_or_default(),
@@ -263,110 +271,96 @@ fn fields(content: &Content) -> Vec<ToldField> {
     told
 }
 
-/// Characters of the bars.
-const BAR: usize = 24;
-
-fn text(replay: &Replay, document: &Replayed, detail: Detail) -> String {
+fn text(
+    (replay, story, reasons): (&Replay, &Story, &Reasons),
+    document: &Replayed,
+    detail: Detail,
+) -> String {
     let style = match document.result {
         "verified" => GOOD,
         "failed" => BAD,
         _ => UNSURE,
     };
-    let agent = document.agent.as_deref().unwrap_or("a run");
-    let run = document.run_id.as_deref().unwrap_or("");
+    let width = timeline::width();
     let mut text = format!(
-        "{agent}  {FAINT}{run}{FAINT:#}  {}  {}  {style}{}{style:#}\n",
-        document.status.as_deref().unwrap_or("not closed"),
-        duration(replay.duration_nanos()),
+        "{}  {style}{}{style:#}",
+        document.agent.as_deref().unwrap_or("a run"),
         document.result.replace('_', " "),
     );
+    text += &match &document.status {
+        Some(status) => format!("  {status}\n"),
+        None if document.result == "not_closed" => "\n".to_owned(),
+        None => "  not closed\n".to_owned(),
+    };
     if let Some(message) = &document.message {
-        text += &format!("{style}{message}{style:#}\n");
+        for line in timeline::wrap(message, width, 0) {
+            text += &format!("{style}{line}{style:#}\n");
+        }
     }
-    text += "\n";
-    let total = replay.duration_nanos().max(1);
-    let begin = replay.steps.first().map(|step| step.started_at);
+    let times = replay.steps.first().map(|first| {
+        format!("{}, took {}", timeline::clock(first.started_at), timeline::duration(replay.duration_nanos()))
+    });
+    let opened = replay.opened.as_ref();
+    text += &Table::default()
+        .row_if("run", document.run_id.as_deref())
+        .row_if("began", times)
+        .row_if(
+            "for",
+            opened.map(|opened| format!("{}, of tenant {}", opened.invoke.purpose, opened.common.tenant)),
+        )
+        .row_if("started by", opened.map(|opened| opened.common.principal.to_string()))
+        .into_text();
+    let Some(timeline) = Timeline::of(replay, story, width) else { return text };
+    text += &format!("\n{}", timeline.head());
     for step in &replay.steps {
-        let offset = begin.and_then(|begin| step.started_at.nanos_since(begin)).unwrap_or(0);
-        text += &line(step, offset, total);
+        text += &timeline.row(step);
         if detail == Detail::Whole {
             text += &whole(step);
         }
     }
+    text += &timeline.legend(width);
     if !replay.findings.is_empty() {
         text += &format!("\n{BAD}Against the rules:{BAD:#}\n");
         for finding in &replay.findings {
             text += &format!("  {finding}\n");
         }
     }
+    text += &timeline.people(reasons, width);
+    if document.result == "verified" {
+        text += "\n";
+        for line in timeline::wrap(PROVEN, width, 0) {
+            text += &format!("{FAINT}{line}{FAINT:#}\n");
+        }
+    }
     text
 }
 
-fn line(step: &Step, offset: u128, total: u128) -> String {
-    let mark = words::mark(&step.span);
-    let style = match (step.trust, mark) {
-        (StepTrust::Unverified, _) | (_, Mark::Stop) => BAD,
-        (_, Mark::Notice) => UNSURE,
-        (_, Mark::Fine) => GOOD,
-    };
-    let summary = plain(&words::summary(&step.span));
-    let indent = "  ".repeat(step.depth.min(8));
-    let left = format!("{indent}{summary}");
-    let unsure = match step.trust {
-        StepTrust::Signed => "",
-        StepTrust::Chained => "  (not signed yet)",
-        StepTrust::Unverified => "  (unverified)",
-    };
-    format!(
-        "{FAINT}{:>10}{FAINT:#}  {style}{}{style:#} {FAINT}{:9}{FAINT:#} {left:<58} {FAINT}{}{FAINT:#} {:>9}{unsure}\n",
-        format!("+{}", duration(offset)),
-        mark.sign(),
-        words::lane(&step.span).name(),
-        bar(offset, step.duration_nanos(), total),
-        duration(step.duration_nanos()),
-    )
-}
-
-/// Where in the run the step lies, as a bar of [`BAR`] characters.
-fn bar(offset: u128, length: u128, total: u128) -> String {
-    let width = BAR as u128;
-    let from = (offset * width / total).min(width - 1);
-    let to = ((offset + length) * width).div_ceil(total).clamp(from + 1, width);
-    (0..width).map(|at| if at >= from && at < to { '━' } else { '·' }).collect()
-}
+/// What a reader may take `verified` for, and may not.
+const PROVEN: &str = "Verified: the records are as they were signed, with a key that you trust. Not proven: that what was recorded \
+    is true, that nothing else happened, and that the person behind an alias is who it says.";
 
 fn whole(step: &Step) -> String {
     let mut text = String::new();
     for (name, value) in step.attributes() {
         text += &format!(
-            "{:24}{FAINT}{name}{FAINT:#} {}\n",
+            "{:8}{FAINT}{name}{FAINT:#} {}\n",
             "",
             plain(value.as_str().unwrap_or(&value.to_string()))
         );
     }
     if let Some(content) = &step.content {
-        text += &format!("{:24}{FAINT}content{FAINT:#} {}\n", "", content.root);
+        text += &format!("{:8}{FAINT}content{FAINT:#} {}\n", "", content.root);
     }
     for field in step.content.as_ref().map(fields).unwrap_or_default() {
         let what = match (field.path, field.value, field.leaves) {
             (Some(path), Some(value), _) => format!("{} = {}", plain(&path), plain(&value.to_string())),
+            (_, _, Some(1)) => format!("a leaf {}", field.status),
             (_, _, Some(leaves)) => format!("{leaves} leaves {}", field.status),
             _ => format!("a field {}", field.status),
         };
-        text += &format!("{:24}{what}\n", "");
+        text += &format!("{:8}{what}\n", "");
     }
     text
-}
-
-/// Nanoseconds for people.
-pub(crate) fn duration(nanos: u128) -> String {
-    match nanos {
-        0..1_000_000 => format!("{}µs", nanos / 1_000),
-        1_000_000..10_000_000_000 => format!("{}.{:03}s", nanos / 1_000_000_000, nanos / 1_000_000 % 1_000),
-        10_000_000_000..120_000_000_000 => format!("{}s", nanos / 1_000_000_000),
-        120_000_000_000..7_200_000_000_000 => format!("{}min", nanos / 60_000_000_000),
-        _ => format!("{}h", nanos / 3_600_000_000_000),
-    }
 }
 
 #[derive(Debug, clap::Args)]

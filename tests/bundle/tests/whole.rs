@@ -57,7 +57,7 @@ fn the_report_is_one_page_that_loads_and_runs_nothing() {
     }
     assert!(page.contains("default-src 'none'") && page.contains("<html lang=\"en\">"));
     assert!(page.contains("turn 0: &lt;b onclick=x&gt;é€😀"), "what was disclosed is shown, as text");
-    assert!(page.contains("person overseer-3") && page.contains("approve (accepted)"));
+    assert!(page.contains("<strong>overseer-3</strong> approved record_recommendation</p>"));
     // Each record that the picture or a table leads to is there.
     for link in page.split("href=\"#").skip(1) {
         let target = link.split('"').next().unwrap();
