@@ -373,7 +373,7 @@ fn show(path: &Path, log_name: Option<&str>, output: &Output) -> Result {
             |error: &dyn std::fmt::Display| Problem::usage(format_args!("`--log-name {name}`: {error}"));
         let key = key.ok_or_else(|| wrong(&"the history has no key in force"))?;
         let name = KeyName::new(name).map_err(|error| wrong(&error))?;
-        Ok(VerifierKey::new(name, Algorithm::Ed25519, key).to_string())
+        Ok::<_, Problem>(VerifierKey::new(name, Algorithm::Ed25519, key).to_string())
     };
     let shown = Shown {
         key_id: key.map(|key| key.id().to_string()),

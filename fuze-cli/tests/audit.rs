@@ -118,8 +118,17 @@ fn a_run_is_shown_replayed_and_compared() {
     assert!(replayed["steps"].as_array().unwrap().iter().all(|step| step["trust"] == "signed"));
 
     let (left, right) = (site.run(0), site.run(1));
-    let compared = json(&fuze(&["audit", "diff", "--json", &left, &right, "--key", &site.key], 0));
-    assert_eq!(compared["same"], true, "{compared}");
+    // Without keys what was said is not open, and nothing is known about it.
+    let closed = ["audit", "diff", &left, &right, "--key", &site.key];
+    let compared = json(&fuze(&[closed.as_slice(), &["--json"]].concat(), 3));
+    assert_eq!((&compared["same"], &compared["differences"]), (&json!(false), &json!([])), "{compared}");
+    assert_eq!(compared["notCompared"][0], json!({"left": 0, "right": 0}), "{compared}");
+    let said = fuze(&closed, 3).stdout;
+    let records = compared["notCompared"].as_array().unwrap().len();
+    assert!(said.contains(&format!("content of {records} records not compared")), "{said}");
+    assert!(!said.contains("no difference but"), "{said}");
+    let itself = json(&fuze(&["audit", "diff", "--json", &left, &left, "--key", &site.key], 0));
+    assert_eq!((&itself["same"], &itself["notCompared"]), (&json!(true), &json!([])), "{itself}");
     let (master, subjects) = (site.path("keys/master.key"), site.path("keys/subjects"));
     let opened = [
         "audit",

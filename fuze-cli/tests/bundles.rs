@@ -7,7 +7,7 @@ use std::fs;
 
 use common::site::{ORIGIN, SECRET, Site, anchor_lines, copy};
 use common::{Called, fuze, json};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// `fuze audit export` of a run of the store, with `more`.
 fn export(site: &Site, at: usize, out: &str, more: &[&str], code: i32) -> Called {
@@ -112,13 +112,96 @@ fn proofs_of_open_and_close_go_along_and_count_in_the_log_that_is_named() {
     fs::copy(anchors(0), anchors(1)).unwrap();
     let path = site.run(1);
     let run = ["audit", "verify", &path, "--key", &site.key, "--log-key", &vkey, "--log", &directory];
-    assert!(fuze(&run, 1).stderr.contains("another run's"));
+    assert!(fuze(&run, 1).stdout.contains("another run's"));
     assert!(!fs::exists(site.path("b.zip")).unwrap());
     // Another log of that name: the key decides.
     fs::remove_dir_all(&directory).unwrap();
     let other = site.log().vkey().to_string();
     assert_ne!(other, vkey);
     verify(&site, "a.zip", &["--key", &site.key, "--log-key", &other], 3);
+}
+
+/// What failed is told with its place, both sides, and up to where all is well.
+#[track_caller]
+fn check_told(said: &Value, file: &str, line: u64, records: &[Value]) {
+    let failure = &said["failure"];
+    assert_eq!(
+        (said["schema"].as_str(), said["result"].as_str()),
+        (Some("fuze.audit.verify/1"), Some("failed"))
+    );
+    assert_eq!((failure["file"].as_str(), failure["line"].as_u64()), (Some(file), Some(line)), "{said}");
+    let side = |name: &str| failure[name].as_str().unwrap().to_owned();
+    assert!(side("expected") != side("found") && side("found") != side("message"), "{said}");
+    let last = records.len() - 1;
+    assert_eq!(failure["lastGood"], json!({"sequence": last, "hash": records[last]["hash"]}), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_anchors_or_annex_of_a_run_in_place_has_its_place() {
+    let site = Site::new();
+    let log = site.log();
+    site.anchor(&log, 0, true);
+    let (vkey, directory) = (log.vkey().to_string(), site.path("log"));
+    let records: Vec<Value> = fs::read_to_string(format!("{}/records.jsonl", site.run(0)))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let anchors = format!("{}/anchors.jsonl", site.run(0));
+    let whole = fs::read_to_string(&anchors).unwrap();
+    let run = site.run(0);
+    let verify = ["audit", "verify", "--json", &run, "--key", &site.key];
+    let with_log = [verify.as_slice(), &["--log-key", &vkey, "--log", &directory]].concat();
+    // The second line as the first one's leaf, and a line that is none.
+    let twice = whole.replacen("\"index\":0", "\"index\":1", 1);
+    fs::write(&anchors, &twice).unwrap();
+    let said = json(&fuze(&with_log, 1));
+    assert_eq!(said["failure"]["file"], "anchors.jsonl", "{said}");
+    let last = records.len() - 1;
+    assert_eq!(said["failure"]["lastGood"], json!({"sequence": last, "hash": records[last]["hash"]}));
+    fs::write(&anchors, whole.replacen("\"log\"", "\"lag\"", 1)).unwrap();
+    check_told(&json(&fuze(&with_log, 1)), "anchors.jsonl", 0, &records);
+    fs::write(&anchors, &whole).unwrap();
+    fuze(&with_log, 0);
+
+    // The annex of the tenant, one octet of it another.
+    site.erase(&["--tenant", "clinic-7", "--hold", "legal-claims"], 0);
+    let annex = site.path("annex.jsonl");
+    let stored = fs::read_dir(site.path("store/annex")).unwrap().next().unwrap().unwrap().path();
+    let octets = fs::read_to_string(stored).unwrap();
+    fs::write(&annex, octets.replacen("legal_claims", "legal_claimz", 1)).unwrap();
+    let beneath = [verify.as_slice(), &["--annex", &annex]].concat();
+    check_told(&json(&fuze(&beneath, 1)), "annex.jsonl", 0, &records);
+    // What is wrong with the records comes first.
+    let file = format!("{run}/records.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("nurse-12", "nurse-13", 1)).unwrap();
+    let said = json(&fuze(&beneath, 1));
+    assert_eq!((&said["failure"]["file"], &said["failure"]["line"]), (&json!("records.jsonl"), &json!(0)));
+    fs::write(&file, &text).unwrap();
+    // By a key that nobody trusts nothing can be said, as a document too.
+    fs::write(&annex, octets.replace(&site.key_id(), &"7".repeat(64))).unwrap();
+    let said = json(&fuze(&beneath, 3));
+    assert_eq!(said["result"], "cannot_verify", "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("annex"), "{said}");
+}
+
+/// What cannot be read is told by its own two sides.
+#[test]
+fn what_cannot_be_read_is_told_by_both_sides() {
+    let site = Site::new();
+    let file = site.path("bad.jsonl");
+    for (octets, expected, found) in [
+        (b"\xff\n".as_slice(), "at octet 0: a value", "at octet 0: an octet that begins no character"),
+        (b"{\"a\":1,}\n", "at octet 7: ", "at octet 7: '}'"),
+        (b"{\"a\":\n", "at octet 5: ", "at octet 5: the end"),
+        (b"{}\n", "`payload`: it to be there", "`payload`: nothing"),
+    ] {
+        fs::write(&file, octets).unwrap();
+        let said = json(&fuze(&["audit", "verify", "--json", &file, "--key", &site.key], 1));
+        let side = |name: &str| said["failure"][name].as_str().unwrap().to_owned();
+        assert!(side("expected").starts_with(expected) && side("found").starts_with(found), "{said}");
+    }
 }
 
 #[test]
@@ -303,7 +386,7 @@ fn a_bundle_is_shown_replayed_and_compared_if_it_verifies() {
     };
     assert!(diff(&all, &run, 0));
     assert!(!diff(&all, &site.run(1), 1));
-    assert!(diff(&part, &other, 0), "what is not disclosed cannot differ");
+    assert!(!diff(&part, &other, 3), "of what is not disclosed nothing is known");
     // Of another run, tenant or deployment than was asked for.
     fuze(&["audit", "show", &all, "--key", &site.key, "--run", &site.runs[0], "--origin", ORIGIN], 0);
     fuze(&["audit", "show", &all, "--key", &site.key, "--run", &site.runs[1]], 1);
@@ -345,7 +428,9 @@ fn anchors_of_two_runs_do_not_go_together() {
     let at = format!("store/runs/{}", site.runs[0]);
     let named = ["--key", &site.key, "--log-key", &vkey, "--log", &directory];
     let said = verify(&site, &at, &named, 1);
-    assert!(said["message"].as_str().unwrap().contains("opens to no root of this run"), "{said}");
+    let failure = &said["failure"];
+    assert!(failure["message"].as_str().unwrap().contains("opens to no root of this run"), "{said}");
+    assert_eq!((&failure["file"], &failure["line"]), (&json!("anchors.jsonl"), &json!(1)), "{said}");
     // Without the other run's line there is no anchor of the close: a lack, and no contradiction.
     fs::write(format!("{}/anchors.jsonl", site.run(0)), [first[0].bytes(), b"\n"].concat()).unwrap();
     verify(&site, &at, &named, 3);
@@ -353,7 +438,7 @@ fn anchors_of_two_runs_do_not_go_together() {
     let mixed = [first[0].bytes(), b"\n", again[1].bytes(), b"\n"].concat();
     fs::write(format!("{}/anchors.jsonl", site.run(0)), mixed).unwrap();
     let said = verify(&site, &at, &named, 1);
-    assert!(said["message"].as_str().unwrap().contains("do not belong together"), "{said}");
+    assert!(said["failure"]["message"].as_str().unwrap().contains("do not belong together"), "{said}");
 }
 
 /// A decision with its token and what opens both, as a deployment kept them.
