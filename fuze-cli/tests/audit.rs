@@ -100,6 +100,11 @@ fn a_store_is_listed_page_by_page() {
         "{text}"
     );
     assert_eq!(text.lines().filter(|line| line.ends_with("anchored")).count(), 1, "{text}");
+    for (from, runs) in [("2000-01-01T00:00:00+01:00", 3), ("2999-01-01T00:00:00.5Z", 0)] {
+        let found = json(&fuze(&["audit", "query", "--json", &store, "--from", from], 0));
+        assert_eq!(found["runs"].as_array().unwrap().len(), runs, "{from}");
+    }
+    fuze(&["audit", "query", &store, "--from", "2026-11-23"], 2);
     fuze(&["audit", "query", &store, "--status", "no-such"], 2);
     fuze(&["audit", "query", &store, "--after", "no-such"], 2);
 }
@@ -344,6 +349,21 @@ fn a_field_is_erased_alone() {
     let after = site.audit("replay", 0, &[], 0);
     assert!(!after["steps"][0].to_string().contains(SECRET), "{after}");
     assert!(after["steps"][0]["content"].to_string().contains("erased"));
+    // Mistyped or erased before: nobody can tell, so it is not "done".
+    for pointer in ["/inputt", "/input"] {
+        for more in [[].as_slice(), &["--again"]] {
+            let order = [["--run", run, "--content", root, "--field", pointer].as_slice(), more].concat();
+            let said = site.erase(&order, 3)["message"].as_str().unwrap().to_owned();
+            assert!(said.contains("whether it ever was cannot be told"), "{said}");
+        }
+    }
+    // Without what finds a field the order was called wrongly.
+    let (store, signing) = (site.path("store"), site.path("keys/signing.key"));
+    let base =
+        ["audit", "erase", &store, "--origin", "ward.example.eu", "--by", "dpo", "--signing-key", &signing];
+    let blind = [base.as_slice(), &["--run", run, "--content", root, "--field", "/input"]].concat();
+    assert!(fuze(&blind, 2).stderr.contains("--master-key"));
     site.erase(&["--run", run, "--content", root], 0);
+    site.erase(&["--run", run, "--content", root, "--field", "/input"], 0);
     site.erase(&[], 2);
 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::site::{ORIGIN, SECRET, Site, anchor_lines, copy};
+use common::site::{ORIGIN, SECRET, STRANGER, Site, anchor_lines, copy};
 use common::{Called, fuze, json};
 use serde_json::{Value, json};
 
@@ -481,4 +481,73 @@ fn a_decision_goes_along_and_its_overseer_is_verified() {
     let other = Run::new(Shape::full(2)).bundle(fuze_audit::Selection::nothing());
     fs::write(&decision, &unpack(&other)["oversight/0.json"]).unwrap();
     fuze(&[export.as_slice(), &["--out", &path("c.zip"), "--decision", &decision]].concat(), 1);
+}
+
+/// A key that packs is no key that signs runs, and the other way round it is.
+#[test]
+fn whom_to_believe_as_an_exporter_is_said_apart() {
+    let site = Site::new();
+    let (packer, out) = (site.path("packer.key"), site.path("packed.zip"));
+    let made = json(&fuze(&["key", "new", "--json", "--role", "run", "--out", &packer], 0));
+    let (id, key) = (made["keyId"].as_str().unwrap(), made["publicKey"].as_str().unwrap());
+    let store = site.path("store");
+    let base = ["audit", "export", &store, "--run", &site.runs[0], "--out", &out, "--key", &site.key];
+    fuze(&[base.as_slice(), &["--signing-key", &packer]].concat(), 0);
+    let call = |what: &str, more: &[&str], code| {
+        let paths: &[&str] = if what == "diff" { &[&out, &out] } else { &[&out] };
+        fuze(&[&["audit", what], paths, &["--key", &site.key], more].concat(), code)
+    };
+    for what in ["verify", "show", "replay", "diff"] {
+        assert!(call(what, &[], 3).stdout.len() < 400, "{what}");
+        for more in [["--exporter", key].as_slice(), &["--exporter", id], &["--any-exporter"]] {
+            call(what, more, 0);
+        }
+        call(what, &["--exporter", STRANGER], 3);
+    }
+    // What it signs as a run is not believed for that.
+    let other = Site::new();
+    export(&other, 0, "other.zip", &[], 0);
+    let path = other.path("other.zip");
+    fuze(&["audit", "verify", &path, "--key", &site.key, "--exporter", &other.key], 3);
+    fuze(&["audit", "verify", &path, "--key", &other.key], 0);
+    // Nobody packed what lies in its place.
+    for more in [["--exporter", key].as_slice(), &["--any-exporter"]] {
+        for what in ["verify", "show"] {
+            fuze(&[&["audit", what, &site.run(0), "--key", &site.key], more].concat(), 2);
+        }
+    }
+}
+
+/// Bundles bring the key, so that its id vouches for it; elsewhere whoever gives the id is told what to give.
+#[test]
+fn a_keys_id_in_the_place_of_the_key_is_taken_or_told() {
+    let site = Site::new();
+    let id = site.key_id();
+    export(&site, 0, "a.zip", &[], 0);
+    verify(&site, "a.zip", &["--key", &id], 0);
+    verify(&site, "a.zip", &["--key", &"7".repeat(64)], 3);
+    fuze(&["audit", "show", &site.path("a.zip"), "--key", &id], 0);
+    let told = |arguments: &[&str], codes: &[i32]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fuze")).args(arguments).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(codes.contains(&output.status.code().unwrap()), "{arguments:?} {said}");
+        assert!(said.contains("SHA-256") && said.contains("give the key"), "{said}");
+    };
+    // Every second id could be a key by its form.
+    told(&["audit", "verify", &site.run(0), "--key", &id], &[2, 3]);
+    told(&["audit", "show", &site.run(0), "--key", &id], &[2, 3]);
+    told(&["audit", "verify", &site.path("store"), "--run", &site.runs[0], "--key", &id], &[2, 3]);
+    let log = site.log();
+    site.anchor(&log, 0, true);
+    let (vkey, directory, store) = (log.vkey().to_string(), site.path("log"), site.path("store"));
+    let account = ["log", "verify", &directory, "--log-key", &vkey, "--accounted-by"];
+    told(&[account.as_slice(), &[&store, "--key", &id]].concat(), &[2]);
+    let named = ["--log-key", &vkey, "--log", &directory];
+    export(&site, 0, "anchored.zip", &named, 0);
+    fuze(&[account.as_slice(), &[&site.path("anchored.zip"), "--key", &id]].concat(), 0);
+    // By its form it is none.
+    let none = "0200000000000000000000000000000000000000000000000000000000000000";
+    for what in ["verify", "show"] {
+        told(&["audit", what, &site.run(0), "--key", none], &[2]);
+    }
 }

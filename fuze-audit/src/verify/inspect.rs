@@ -63,7 +63,8 @@ pub(crate) fn inspect(
             )
         } else {
             format!(
-                "the run is signed by the key {id}, which is not trusted; give that id if you know it from elsewhere"
+                "the run is signed by the key {id}, which is not trusted; trust that id, or the key, if you know it \
+                 from elsewhere"
             )
         };
         return Err(AuditError::Cannot { why });

@@ -63,7 +63,10 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     let id = maker.id();
     let trusted = trust.exporters.contains(&id) || may_sign(&id, trust, &inspected, exported_at);
     if !trusted && !trust.any_exporter {
-        let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
+        let why = format!(
+            "the bundle was made by the key {id}, which is not trusted for bundles; trust that id as an exporter's if you know it from \
+             elsewhere"
+        );
         return Err(AuditError::Cannot { why });
     }
     inspected.roots.check_known(trust.known_roots.iter().copied())?;

@@ -25,9 +25,6 @@ pub(crate) struct Args {
     path: PathBuf,
     #[command(flatten)]
     annex: AnnexArgs,
-    /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
-    #[arg(long)]
-    any_exporter: bool,
     /// Of a bundle: the hash of a signed root of this run that you know from elsewhere, for instance an earlier bundle's close
     /// root. Another history under the same key does not have it.
     #[arg(long = "known-root", value_name = "HASH")]
@@ -207,8 +204,8 @@ fn run_in_place(
     believed: &Believed,
     args: &Args,
 ) -> Result<(Verified, Ended)> {
-    if args.any_exporter || !args.known_roots.is_empty() || !args.overseers.is_empty() {
-        return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
+    if !args.known_roots.is_empty() || !args.overseers.is_empty() {
+        return Err(Problem::usage("`--known-root` and `--overseer` are for bundles"));
     }
     if let Some(gone) = gone(source, trust, args)? {
         return Ok((unsure(gone), Ended::Cannot));
@@ -287,9 +284,6 @@ fn bundle(path: &Path, named: &Trust, believed: &Believed, args: &Args) -> Resul
     args.annex.not_for_bundles()?;
     let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
     let mut trust = named.for_bundles(believed);
-    if args.any_exporter {
-        trust = trust.any_exporter();
-    }
     trust = args.known_roots.iter().copied().fold(trust, fuze_audit::Trust::known_root);
     let mut overseers = Vec::new();
     for overseer in &args.overseers {
