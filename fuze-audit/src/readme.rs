@@ -18,11 +18,7 @@ pub(crate) fn text(inspected: &Inspected, maker: &PublicKey) -> String {
         out.push_str(&format!("    {name:<12}{value}\n"));
     }
     out.push_str(MEMBERS);
-    out.push_str(&if *maker == inspected.run_key {
-        CONTAINER.replace("export.pem", "run.pem")
-    } else {
-        CONTAINER.to_owned()
-    });
+    out.push_str(&container(maker, &inspected.run_key));
     out.push_str(CHAIN);
     let closed = inspected.close_root.is_some();
     let names = (0..run.roots.saturating_sub(closed.into())).map(|n| n.to_string());
@@ -31,6 +27,9 @@ pub(crate) fn text(inspected: &Inspected, maker: &PublicKey) -> String {
             "    $ openssl pkeyutl -verify -rawin -pubin -inkey keys/run.pem -in roots/{name}.json -sigfile roots/{name}.sig\n"
         ));
     }
+    // The close is the last record, and its root is about those before.
+    let covered = run.signed_records.saturating_sub(closed.into());
+    out.push_str(&TIED.replace("COVERED", &covered.to_string()));
     out.push_str(if closed { CLOSE } else { NOT_CLOSED });
     out.push_str(CONTENT);
     if inspected.anchors.summary().is_some() {
@@ -40,12 +39,22 @@ pub(crate) fn text(inspected: &Inspected, maker: &PublicKey) -> String {
     out
 }
 
+fn container(maker: &PublicKey, run_key: &PublicKey) -> String {
+    let (file, whose) = if maker == run_key {
+        ("run.pem", MADE_BY_THE_RUNS_KEY.to_owned())
+    } else {
+        ("export.pem", MADE_BY_ANOTHER_KEY.replace("EXPORT_KEY_ID", &maker.id().to_string()))
+    };
+    CONTAINER.replace("export.pem", file) + &whose + LISTED
+}
+
 const INTRODUCTION: &str = "\
 HOW TO CHECK THIS BUNDLE BY HAND
 
 This is the evidence of one run of an AI agent. You need no software of ours and no network: sh, sed, cut, base64, sha256sum and
 openssl 3 will do. Unpack it into an empty directory with `unzip` and run the commands below there. A line that begins
-with `$` is a command; below it stands what must come out.
+with `$` is a command; below it stands what must come out. This text is a part of the bundle: whoever makes up a bundle can make up
+other commands. It stands in each bundle, so take it from one of which you know where it comes from.
 
 ";
 
@@ -55,6 +64,10 @@ from this bundle proves nothing, because whoever makes up a run can make up a ke
 
     $ openssl pkey -pubin -in keys/run.pem -outform DER | tail -c 32 | sha256sum | cut -c 1-64
         the run key id above
+    $ openssl pkey -pubin -in keys/run.pem -noout -text | head -n 1
+        ED25519 Public-Key:
+
+The second command is needed, too: a key of another kind can be made so that it ends in the same octets.
 
 ";
 
@@ -68,7 +81,25 @@ manifest.json is a DSSE envelope: a statement in base64, and a signature over it
     $ { printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < ../statement.json); cat ../statement.json; } > ../statement.signed
     $ openssl pkeyutl -verify -rawin -pubin -inkey keys/export.pem -in ../statement.signed -sigfile ../statement.sig
         Signature Verified Successfully
+";
 
+const MADE_BY_THE_RUNS_KEY: &str = "
+It is the run's key that made the bundle.
+";
+
+const MADE_BY_ANOTHER_KEY: &str = "
+The key is not the run's. Its id is EXPORT_KEY_ID, and says who packed these files,
+if you know from elsewhere whose it is; else only that one person packed them all. It proves nothing about the run: anybody can
+pack files under a key of their own. Records and roots are vouched for by the run's key alone, in sections 2 and 3; this text,
+the report, and that what is disclosed is all that was to be disclosed, by this key alone.
+
+    $ openssl pkey -pubin -in keys/export.pem -outform DER | tail -c 32 | sha256sum | cut -c 1-64
+        EXPORT_KEY_ID
+    $ openssl pkey -pubin -in keys/export.pem -noout -text | head -n 1
+        ED25519 Public-Key:
+";
+
+const LISTED: &str = "
 The statement lists every file with its SHA-256.
 
     $ sed 's/{\"digest\":{\"sha256\":\"/\\n/g' ../statement.json | sed -n 's/^\\([0-9a-f]*\\)\"},\"name\":\"\\([^\"]*\\)\".*$/\\1  \\2/p' > ../sums
@@ -85,7 +116,7 @@ holds the hash of the record before as `prevHash`; the first holds 64 zeros.
 ";
 
 const CHAIN: &str = "    \
-    $ prev=0000000000000000000000000000000000000000000000000000000000000000; n=0; while IFS= read -r line; do hash=$(printf '%s' \"$line\" | sed 's/^{\"hash\":\"[0-9a-f]*\",/{/' | tr -d '\\n' | sha256sum | cut -c 1-64); case \"$line\" in '{\"hash\":\"'\"$hash\"'\",'*',\"prevHash\":\"'\"$prev\"'\",\"sequence\":'\"$n\"'}') ;; *) echo \"record $n is wrong\" ;; esac; prev=$hash; n=$((n+1)); done < records.jsonl; echo \"$n records, head $prev\"
+    $ prev=0000000000000000000000000000000000000000000000000000000000000000; n=0; while IFS= read -r line || [ -n \"$line\" ]; do hash=$(printf '%s' \"$line\" | sed 's/^{\"hash\":\"[0-9a-f]*\",/{/' | tr -d '\\n' | sha256sum | cut -c 1-64); case \"$line\" in '{\"hash\":\"'\"$hash\"'\",'*',\"prevHash\":\"'\"$prev\"'\",\"sequence\":'\"$n\"'}') ;; *) echo \"record $n is wrong\" ;; esac; prev=$hash; n=$((n+1)); done < records.jsonl; echo \"$n records, head $prev\"
         the number of records above, and no line that says that one is wrong
 
 3. THE SIGNATURES
@@ -96,22 +127,26 @@ of them (`head`), when the run began, each time it waited for a person, and when
 
 ";
 
+const TIED: &str = "
+That they are signed says nothing about records.jsonl yet. Line `count` there must have the hash `head`; the close's are of the
+record before itself. `origin`, `runId` and `tenant` in them are to be those above.
+
+    $ covered=0; for root in roots/*.json; do count=$(sed -n 's/^.*\"count\":\\([0-9][0-9]*\\),.*$/\\1/p' \"$root\"); head=$(sed -n 's/^.*\"head\":\"\\([0-9a-f]*\\)\".*$/\\1/p' \"$root\"); sed -n \"${count:-0}p\" records.jsonl | grep -q \"^{\\\"hash\\\":\\\"$head\\\",\" || echo \"$root is not about these records\"; if [ \"${count:-0}\" -gt \"$covered\" ]; then covered=$count; fi; done; echo \"the roots cover the first $covered records\"
+        the roots cover the first COVERED records
+";
+
 const CLOSE: &str = "
-The close says how many records it covers and the hash of the last before itself; compare with records.jsonl.
-
-    $ count=$(sed 's/^.*\"count\":\\([0-9]*\\),.*$/\\1/' roots/close.json); head=$(sed 's/^.*\"head\":\"\\([0-9a-f]*\\)\".*$/\\1/' roots/close.json); sed -n \"${count}p\" records.jsonl | grep -c \"^{\\\"hash\\\":\\\"$head\\\",\"
-        1
-
-It also covers the last record itself: `closeHash` is the SHA-256 of that record's payload without its `signature`.
+The close also covers the last record, which is itself: `closeHash` is the SHA-256 of that record's payload without its `signature`.
 
     $ payload=$(tail -n 1 records.jsonl | sed 's/,\"signature\":{\"root\":{[^{}]*},\"signature\":\"[^\"]*\"}//; s/^.*\"payload\":\\(.*\\),\"prevHash\":.*$/\\1/' | tr -d '\\n' | sha256sum | cut -c 1-64); grep -c \"\\\"closeHash\\\":\\\"$payload\\\"\" roots/close.json
         1
-    $ test $(wc -l < records.jsonl) -eq $((count + 1)) && echo nothing after the close
+    $ count=$(sed -n 's/^.*\"count\":\\([0-9][0-9]*\\),.*$/\\1/p' roots/close.json); test $(wc -l < records.jsonl) -eq $((count + 1)) && echo nothing after the close
         nothing after the close
 ";
 
 const NOT_CLOSED: &str = "
-THIS RUN IS NOT CLOSED. What is here may be intact; that it is all cannot be said.
+THIS RUN IS NOT CLOSED. What the roots cover may be intact; that it is all cannot be said. For records after those that the roots
+cover nobody vouches but whoever packed the bundle.
 ";
 
 const CONTENT: &str = "
@@ -125,6 +160,10 @@ alone if it was not disclosed to you. The hash of an opened leaf is the SHA-256 
 
 with salt, path and value exactly as they stand in the file; of a decoy, of [\"fuze/decoy/v1\",\"<salt>\"]. Hashes are put
 together pairwise, sha256(0x01 || left || right) in octets, until one is left: the root, which is the file's name.
+
+NO COMMAND HERE CHECKS THAT. A made-up value in a file below content/ passes all of them, and so does a content that no record
+names: believe none before docs/verify.py or `fuze audit verify` has hashed it. The first is a short program that shares no code
+with ours; take it from the project, not from whom you have the bundle.
 ";
 
 const ANCHORS: &str = "
@@ -138,6 +177,7 @@ anchors.jsonl, octet for octet, and its `commit` is the SHA-256 of the 32 octets
 const LIMITS: &str = "
 WHAT THIS DOES NOT PROVE
 
+- That what content/ discloses is what was said: see section 4.
 - That what was recorded is true: the records are consistent, their inputs may be false.
 - That what was done was allowed: these commands do not read what records say. `fuze audit verify` holds it against the rules.
 - What a person was shown before a decision: these commands do not read decisions. `fuze audit verify` and docs/verify_bundle.py hold case and

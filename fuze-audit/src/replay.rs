@@ -51,7 +51,12 @@ pub fn replay(bundle: impl Read + Seek, trust: &Trust) -> Result<(BundleReport, 
             return Err(AuditError::differs(member::RECORDS, "head", report.run.head, again.head));
         }
         Err(_) => {
-            return Err(AuditError::why(member::RECORDS, "it changed while it was read; try again"));
+            return Err(AuditError::line(
+                member::RECORDS,
+                "it changed while it was read; try again",
+                "what was verified",
+                "something else",
+            ));
         }
     }
     replay.verdict = Ok(report.run.clone());

@@ -7,6 +7,7 @@ use fuze_audit::{
     Anchored, Anchoring, BundleReport, GatherError, KeyAnchor, RootsError, RunRoots, RunSource, check_leaves,
 };
 use fuze_evidence::Hash;
+use fuze_evidence::verify::What;
 use fuze_log::{LogReader, Policy};
 
 use crate::outcome::{Problem, Result};
@@ -58,9 +59,34 @@ impl AnchorArgs {
 /// What a log says about a run.
 pub(crate) struct Anchors {
     /// Where its roots stand, or why that cannot be said. For when the run verified.
-    pub(crate) found: Result<Anchoring>,
+    pub(crate) found: std::result::Result<Anchoring, Unproven>,
     /// Roots that stood there before their key was revoked.
     pub(crate) stood: Vec<Hash>,
+}
+
+/// Why a log says nothing about a run, or nothing good.
+pub(crate) struct Unproven {
+    problem: Problem,
+    /// What is wrong with the run's `anchors.jsonl`, and at which line, if it is that.
+    pub(crate) at: Option<(Option<u64>, What)>,
+}
+
+impl From<Problem> for Unproven {
+    fn from(problem: Problem) -> Self {
+        Self { problem, at: None }
+    }
+}
+
+impl From<GatherError> for Unproven {
+    fn from(error: GatherError) -> Self {
+        Self { at: error.at(), problem: problem(&error, &error) }
+    }
+}
+
+impl From<Unproven> for Problem {
+    fn from(unproven: Unproven) -> Self {
+        unproven.problem
+    }
 }
 
 impl Believed {
@@ -76,14 +102,14 @@ impl Believed {
         };
         let (anchored, roots, policy) = match gathered {
             Ok(gathered) => gathered,
-            Err(problem) => return Ok(Anchors { found: Err(problem), stood: Vec::new() }),
+            Err(unproven) => return Ok(Anchors { found: Err(unproven), stood: Vec::new() }),
         };
         let stood = trust.history().map(|history| anchored.roots_before_revocation(&roots, history, policy));
         let found = match anchored.judge(&roots, policy) {
             Ok(Anchoring::Trusted { close: None, .. }) if roots.close.is_some() => {
-                Err(Problem::cannot("the run is closed and its close is anchored in no log"))
+                Err(Problem::cannot("the run is closed and its close is anchored in no log").into())
             }
-            other => other.map_err(Problem::failed),
+            other => other.map_err(|error| Problem::failed(error).into()),
         };
         Ok(Anchors { found, stood: stood.unwrap_or_default() })
     }
@@ -103,15 +129,15 @@ impl Believed {
         &self,
         run: &dyn RunSource,
         find: impl Fn(&Hash, fuze_evidence::Timestamp) -> Option<fuze_evidence::sign::PublicKey>,
-    ) -> Option<Result<(Anchored, RunRoots, &Policy)>> {
+    ) -> Option<std::result::Result<(Anchored, RunRoots, &Policy), Unproven>> {
         let (policy, reader) = self.policy.as_ref().zip(self.reader.as_ref())?;
         let roots = match RunRoots::read(run, find) {
             Ok(roots) => roots,
-            Err(error @ RootsError::Io { .. }) => return Some(Err(Problem::io(error))),
-            Err(other) => return Some(Err(Problem::cannot(other))),
+            Err(error @ RootsError::Io { .. }) => return Some(Err(Problem::io(error).into())),
+            Err(other) => return Some(Err(Problem::cannot(other).into())),
         };
         let gathered = Anchored::gather(run, &roots, reader, policy)
-            .map_err(|error| problem(&error, &error))
+            .map_err(Unproven::from)
             .map(|anchored| (Anchored { revocations: self.revocations.clone(), ..anchored }, roots, policy));
         Some(gathered)
     }

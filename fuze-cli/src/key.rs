@@ -16,6 +16,7 @@ use fuze_log::{Algorithm, KeyName, VerifierKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::moment::moment;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::text::{BAD, FAINT, GOOD, Table};
@@ -54,8 +55,8 @@ pub(crate) enum Command {
         /// Revoke this key instead, one that was in force before.
         #[arg(long, value_name = "KEYID", conflicts_with = "out")]
         revoke: Option<Hash>,
-        /// Since when somebody else may have had the revoked key.
-        #[arg(long, value_name = "TIME", requires = "revoke", conflicts_with = "out")]
+        /// Since when somebody else may have had the revoked key (RFC 3339).
+        #[arg(long, value_name = "TIME", value_parser = moment, requires = "revoke", conflicts_with = "out")]
         compromised_since: Option<Timestamp>,
     },
     /// Show the public side of a signing key, a public key or a history.
@@ -66,6 +67,9 @@ pub(crate) enum Command {
         /// The name of a log that it signs: prints its verifier key (c2sp.org/signed-note), which `--log-key` takes.
         #[arg(long, value_name = "NAME")]
         log_name: Option<String>,
+        /// The name of a witness whose key it is: prints its verifier key (c2sp.org/tlog-cosignature), which `--witness` takes and no log has.
+        #[arg(long, value_name = "NAME", conflicts_with = "log_name")]
+        witness_name: Option<String>,
     },
 }
 
@@ -163,7 +167,14 @@ pub(crate) fn run(command: Command, output: &Output) -> Result {
             };
             rotate(&history, &current, &change, output)
         }
-        Command::Show { path, log_name } => show(&path, log_name.as_deref(), output),
+        Command::Show { path, log_name, witness_name } => {
+            let log = log_name.map(|name| ("--log-name", name, Algorithm::Ed25519));
+            show(
+                &path,
+                log.or(witness_name.map(|name| ("--witness-name", name, Algorithm::Cosignature))),
+                output,
+            )
+        }
     }
 }
 
@@ -366,19 +377,19 @@ fn put(path: &Path, bytes: &[u8], there: bool) -> Result<()> {
         .map_err(|error| Problem::file(path, error))
 }
 
-fn show(path: &Path, log_name: Option<&str>, output: &Output) -> Result {
+fn show(path: &Path, verifier: Option<(&str, String, Algorithm)>, output: &Output) -> Result {
     let (key, history) = read_public(path)?;
-    let verifier = |name: &str| {
+    let verifier_key = |(option, name, algorithm): (&str, String, Algorithm)| {
         let wrong =
-            |error: &dyn std::fmt::Display| Problem::usage(format_args!("`--log-name {name}`: {error}"));
+            |error: &dyn std::fmt::Display| Problem::usage(format_args!("`{option} {name}`: {error}"));
         let key = key.ok_or_else(|| wrong(&"the history has no key in force"))?;
-        let name = KeyName::new(name).map_err(|error| wrong(&error))?;
-        Ok(VerifierKey::new(name, Algorithm::Ed25519, key).to_string())
+        let name = KeyName::new(name.as_str()).map_err(|error| wrong(&error))?;
+        Ok::<_, Problem>(VerifierKey::new(name, algorithm, key).to_string())
     };
     let shown = Shown {
         key_id: key.map(|key| key.id().to_string()),
         public_key: key.map(|key| Hash(key.to_bytes()).to_string()),
-        verifier_key: log_name.map(verifier).transpose()?,
+        verifier_key: verifier.map(verifier_key).transpose()?,
         history,
     };
     output.data(&shown, || shown_text(&shown))?;
@@ -400,8 +411,14 @@ fn read_public(path: &Path) -> Result<(Option<PublicKey>, Vec<Line>)> {
     if let Ok(public) = PublicKey::from_text(&text) {
         return Ok((Some(public), Vec::new()));
     }
-    if !text.starts_with('{') {
+    if text.starts_with("fuze-signing-key") {
         return of_signer();
+    }
+    if !text.starts_with('{') {
+        return Err(Problem::file(
+            path,
+            "expected a signing key of `fuze key new`, a public key (64 hexadecimal digits, or PEM), or a history of keys; found none of them",
+        ));
     }
     let history = own_history(path, &bytes)?;
     let entries = history.entries().map_err(Problem::failed)?;
@@ -427,8 +444,10 @@ fn shown_text(shown: &Shown) -> String {
         .into_text();
     for line in &shown.history {
         let style = if line.event == KeyEvent::Revoked.as_str() { BAD } else { GOOD };
+        let since = line.compromised_since.as_ref();
+        let since = since.map(|at| format!("  in other hands since {at}")).unwrap_or_default();
         text += &format!(
-            "  {}  {style}{:10}{style:#}  {}  {FAINT}signed by {}{FAINT:#}\n",
+            "  {}  {style}{:10}{style:#}  {}{since}  {FAINT}signed by {}{FAINT:#}\n",
             line.at, line.event, line.key_id, line.signed_by
         );
     }

@@ -3,6 +3,7 @@
 mod add;
 mod anchor;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use fuze_audit::{Accounts, GatherError, LeftOut, RunRoots, Trust};
 use fuze_evidence::files::open_regular;
-use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_evidence::sign::KeyId;
 use fuze_evidence::verify::TrustedKeys;
 use fuze_evidence::{RunId, Timestamp};
 use fuze_log::policy::PolicyError;
@@ -25,13 +26,14 @@ use serde::Serialize;
 use crate::audit;
 use crate::gone::{Gone, from_all_annexes};
 use crate::key::now;
+use crate::moment::moment;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::{Place, Places};
 use crate::progress::Progress;
 use crate::signing;
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
-use crate::trust::{LogArgs, RunKeyArgs, read};
+use crate::trust::{LogArgs, NamedKeys, RunKeyArgs, no_key_but_an_id, read};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,8 +47,8 @@ pub(crate) enum Command {
         /// that tree.
         #[arg(long, value_name = "FILE")]
         earlier: Option<PathBuf>,
-        /// Judge deadlines as of this time instead of now (RFC 3339, UTC, nine fractional digits).
-        #[arg(long, value_name = "TIME")]
+        /// Judge deadlines as of this time instead of now (RFC 3339).
+        #[arg(long, value_name = "TIME", value_parser = moment)]
         as_of: Option<Timestamp>,
         /// Evidence that must account for every run in the log: a store, a directory with `runs`, a run's directory or a bundle;
         /// repeat it for several. A leaf of which none of it has the run is a finding: somebody left a run out. Each run is verified.
@@ -294,13 +296,14 @@ fn left_out(
 /// Evidence that accounts for runs, and the keys that signed them.
 struct Evidence {
     paths: Vec<PathBuf>,
-    keys: Vec<PublicKey>,
+    keys: NamedKeys,
 }
 
 impl Evidence {
     /// The runs that the annexes at `path` say were erased as a whole.
     fn gone(&self, path: &Path) -> Result<BTreeMap<RunId, Gone>> {
-        let keys = self.keys.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
+        let named = self.keys.keys();
+        let keys = named.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
         from_all_annexes(path, &keys)
     }
 
@@ -314,7 +317,7 @@ impl Evidence {
     ) -> Result<()> {
         let sources = match Place::all(path)? {
             Places::Bundle(path) => {
-                let trust = self.keys.iter().map(PublicKey::id).fold(Trust::new(), Trust::run_key);
+                let trust = self.keys.ids().fold(Trust::new(), Trust::run_key);
                 let file = open_regular(&path).map_err(|error| Problem::file(&path, error))?;
                 let report = accounts
                     .bundle(file, &trust.any_exporter().log(policy.clone()))
@@ -326,16 +329,28 @@ impl Evidence {
             }
             Places::Runs(places) => places,
         };
+        self.keys.check_keys("--key")?;
+        let keys = self.keys.keys();
         for place in sources {
             let source = place.source()?;
-            let find = |id: &KeyId, _| self.keys.iter().find(|key| key.id() == *id).copied();
+            let named_by_id = Cell::new(None);
+            let find = |id: &KeyId, _| {
+                if self.keys.names_id(id) {
+                    named_by_id.set(Some(*id));
+                }
+                keys.iter().find(|key| key.id() == *id).copied()
+            };
             // A run of a key that was not named, or whose roots do not hold, accounts for nothing.
-            if let Ok(roots) = RunRoots::read(&source, find) {
+            let roots = RunRoots::read(&source, find);
+            if let Some(id) = named_by_id.take() {
+                return Err(no_key_but_an_id("--key", &id.to_string()));
+            }
+            if let Ok(roots) = roots {
                 accounts.run(&source, &roots, policy).map_err(|error| match error {
                     GatherError::Io(_) => Problem::file(path, error),
                     other => Problem::failed(format_args!("`{}`: {other}", path.display())),
                 })?;
-                let trusted = || self.keys.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
+                let trusted = || keys.iter().fold(TrustedKeys::new(), |keys, &key| keys.run_key(key));
                 let run = source.run_id().map_or_else(String::new, |run| format!("run {run}: "));
                 let told = |why| format!("{run}its evidence is here, and does not verify: {why}");
                 troubles

@@ -9,6 +9,7 @@ mod gone;
 mod key;
 mod log;
 mod mend;
+mod moment;
 mod outcome;
 mod output;
 mod place;

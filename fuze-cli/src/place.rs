@@ -41,7 +41,11 @@ impl AnnexArgs {
     }
 
     /// The annex of the run's tenant, verified with `keys`.
-    pub(crate) fn of(&self, source: &Source, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
+    pub(crate) fn of(
+        &self,
+        source: &Source,
+        keys: &TrustedKeys<'_>,
+    ) -> std::result::Result<Option<Annex>, BadAnnex> {
         source.annex(self.annex.as_deref(), keys)
     }
 
@@ -54,6 +58,32 @@ impl AnnexArgs {
                  or ask for a bundle of today",
                 path.display()
             ))),
+        }
+    }
+}
+
+/// Why there is no annex to explain anything.
+pub(crate) enum BadAnnex {
+    /// It is not what it must be, or nobody can say.
+    Verdict(VerifyError),
+    /// It cannot be read, or is another's.
+    Problem(Problem),
+}
+
+impl From<Problem> for BadAnnex {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<BadAnnex> for Problem {
+    fn from(bad: BadAnnex) -> Self {
+        match bad {
+            BadAnnex::Problem(problem) => problem,
+            BadAnnex::Verdict(error @ VerifyError::Cannot { .. }) => {
+                Self::cannot(format_args!("the tenant's annex: {error}"))
+            }
+            BadAnnex::Verdict(error) => Self::failed(format_args!("the tenant's annex: {error}")),
         }
     }
 }
@@ -229,6 +259,15 @@ impl Source {
         Ok(report)
     }
 
+    /// Verifies records and roots alone: whatever else is wrong, up to where they hold.
+    pub(crate) fn verify_records(
+        &self,
+        keys: &TrustedKeys<'_>,
+        progress: &Progress,
+    ) -> Result<std::result::Result<Report, VerifyError>> {
+        Ok(verify_files(RunFiles { content: None, ..self.files(progress)? }, keys))
+    }
+
     /// Reads the run again.
     pub(crate) fn replay(&self, keys: &TrustedKeys<'_>, progress: &Progress) -> Result<Replay> {
         replay(self.files(progress)?, keys).map_err(Problem::io)
@@ -299,13 +338,13 @@ impl Source {
     }
 
     /// The annex of the run's tenant, verified with `keys`.
-    fn annex(&self, named: Option<&Path>, keys: &TrustedKeys<'_>) -> Result<Option<Annex>> {
+    fn annex(
+        &self,
+        named: Option<&Path>,
+        keys: &TrustedKeys<'_>,
+    ) -> std::result::Result<Option<Annex>, BadAnnex> {
         let octets = self.annex_octets(named)?;
-        let annex =
-            octets.map(|octets| Annex::read(&octets, keys)).transpose().map_err(|error| match error {
-                VerifyError::Cannot { .. } => Problem::cannot(format_args!("the tenant's annex: {error}")),
-                other => Problem::failed(format_args!("the tenant's annex: {other}")),
-            })?;
+        let annex = octets.map(|octets| Annex::read(&octets, keys)).transpose().map_err(BadAnnex::Verdict)?;
         if let (Some(path), Some(annex), Some(first)) = (named, &annex, self.first())
             && (annex.tenant() != &first.common.tenant)
         {
@@ -315,7 +354,8 @@ impl Source {
                 path.display(),
                 annex.tenant(),
                 first.common.tenant
-            )));
+            ))
+            .into());
         }
         Ok(annex)
     }

@@ -19,9 +19,17 @@ use crate::place::Place;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
-    /// A public key that may sign runs: 64 hexadecimal digits, or a file with them or with a PEM public key.
+    /// A public key that may sign runs: 64 hexadecimal digits, or a file with them or with a PEM public key. Of a bundle, which brings
+    /// the keys themselves, the key's id does as well.
     #[arg(long = "key", value_name = "KEY|FILE")]
     keys: Vec<String>,
+    /// Of a bundle: a public key, or its id, that may make bundles of runs that others sign; repeat it for several. Runs that it signs
+    /// are not believed for that.
+    #[arg(long = "exporter", value_name = "KEY|FILE")]
+    exporters: Vec<String>,
+    /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
+    #[arg(long, conflicts_with = "exporters")]
+    any_exporter: bool,
     /// A history of keys that may sign runs of its deployment; its first key is named with `--root-key`. About a key that it knows it
     /// decides, whether that is named with `--key` or not.
     #[arg(long, value_name = "FILE", requires = "root_key")]
@@ -41,15 +49,72 @@ pub(crate) struct TrustArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct RunKeyArgs {
-    /// A public key that signs runs: 64 hexadecimal digits, or a file with them or with a PEM public key; repeat it for several.
+    /// A public key that signs runs: 64 hexadecimal digits, or a file with them or with a PEM public key; of a bundle its id does as
+    /// well. Repeat it for several.
     #[arg(long = "key", value_name = "KEY|FILE", requires = "accounted_by")]
     keys: Vec<String>,
 }
 
 impl RunKeyArgs {
-    pub(crate) fn read(&self) -> Result<Vec<PublicKey>> {
-        self.keys.iter().map(|text| public_key("--key", text)).collect()
+    pub(crate) fn read(&self) -> Result<NamedKeys> {
+        NamedKeys::read("--key", &self.keys)
     }
+}
+
+/// Keys as they were named. 64 digits may be a key or a key's id, which is a hash of it: nobody can make a key whose id is another
+/// key's octets, so they may stand for both.
+#[derive(Debug, Default)]
+pub(crate) struct NamedKeys {
+    keys: Vec<PublicKey>,
+    digits: Vec<Hash>,
+}
+
+impl NamedKeys {
+    fn read(option: &str, texts: &[String]) -> Result<Self> {
+        let mut named = Self::default();
+        for text in texts {
+            match text.parse::<Hash>() {
+                Ok(digits) => {
+                    named.keys.extend(PublicKey::from_bytes(digits.0).ok());
+                    named.digits.push(digits);
+                }
+                Err(_) => named.keys.push(public_key(option, text)?),
+            }
+        }
+        Ok(named)
+    }
+
+    /// The keys themselves.
+    pub(crate) fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    /// What vouches for a key that the evidence brings.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Hash> {
+        self.keys.iter().map(PublicKey::id).chain(self.digits.iter().copied())
+    }
+
+    /// Refuses what can be nothing but an id: only a bundle brings the key that it is of.
+    pub(crate) fn check_keys(&self, option: &str) -> Result<()> {
+        let no_key = |digits: &&Hash| PublicKey::from_bytes(digits.0).is_err();
+        match self.digits.iter().find(no_key) {
+            None => Ok(()),
+            Some(digits) => Err(no_key_but_an_id(option, &digits.to_string())),
+        }
+    }
+
+    /// Whether `id` was named as a key, which it is not.
+    pub(crate) fn names_id(&self, id: &Hash) -> bool {
+        self.digits.contains(id)
+    }
+}
+
+/// Who gives a key's id where a key is needed is told what to give.
+pub(crate) fn no_key_but_an_id(option: &str, text: &str) -> Problem {
+    Problem::usage(format_args!(
+        "`{option} {text}`: a key's id, which is the SHA-256 of the key, or nothing; no Ed25519 public key. Only a bundle brings the key itself: \
+         here give the key, as `fuze key show` prints it beside its id (`public key`), or a file with it"
+    ))
 }
 
 /// Which log is believed.
@@ -129,7 +194,9 @@ impl ExpectArgs {
 
 /// The keys, read.
 pub(crate) struct Trust {
-    keys: Vec<PublicKey>,
+    keys: NamedKeys,
+    exporters: NamedKeys,
+    any_exporter: bool,
     history: Option<KeyHistory>,
     root: Option<Hash>,
     master: Option<MasterKey>,
@@ -139,12 +206,13 @@ pub(crate) struct Trust {
 impl TrustArgs {
     /// Reads the files that are named.
     pub(crate) fn read(&self) -> Result<Trust> {
-        let keys = self.keys.iter().map(|text| public_key("--key", text)).collect::<Result<Vec<_>>>()?;
+        let keys = NamedKeys::read("--key", &self.keys)?;
+        let exporters = NamedKeys::read("--exporter", &self.exporters)?;
         let history = match (&self.key_history, self.root_key) {
             (Some(path), Some(root)) => Some(history(path, root)?),
             _ => None,
         };
-        if keys.is_empty() && self.root_key.is_none() {
+        if self.keys.is_empty() && self.root_key.is_none() {
             return Err(Problem::cannot(
                 "no key is trusted, so nothing can be verified; name the deployment's public key with `--key`, \
                  as you got it from elsewhere than this evidence",
@@ -153,7 +221,8 @@ impl TrustArgs {
         let master = self.master_key.as_deref().map(MasterKeyFile::load).transpose().map_err(Problem::io)?;
         let subjects =
             self.subject_keys.as_ref().map(FileSubjectKeys::open).transpose().map_err(Problem::io)?;
-        Ok(Trust { keys, history, root: self.root_key, master, subjects })
+        let (any_exporter, root) = (self.any_exporter, self.root_key);
+        Ok(Trust { keys, exporters, any_exporter, history, root, master, subjects })
     }
 }
 
@@ -178,8 +247,9 @@ impl Trust {
 
     /// For bundles, which bring the keys themselves.
     pub(crate) fn for_bundles(&self, believed: &Believed) -> fuze_audit::Trust {
-        let ids = self.keys.iter().map(PublicKey::id);
-        let trust = ids.fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
+        let trust = self.keys.ids().fold(fuze_audit::Trust::new(), fuze_audit::Trust::run_key);
+        let trust = self.exporters.ids().fold(trust, fuze_audit::Trust::exporter);
+        let trust = if self.any_exporter { trust.any_exporter() } else { trust };
         let trust = self.root.into_iter().fold(trust, fuze_audit::Trust::first_key);
         let trust = self.history.iter().cloned().fold(trust, fuze_audit::Trust::history);
         let trust = believed.policy.iter().cloned().fold(trust, fuze_audit::Trust::log);
@@ -195,7 +265,16 @@ impl Trust {
                  name the run's directory or its store",
             ));
         }
-        if self.history.is_some() || any(|place| matches!(place, Place::Bundle(_))) {
+        if any(|place| !matches!(place, Place::Bundle(_))) {
+            self.keys.check_keys("--key")?;
+        }
+        let bundles = any(|place| matches!(place, Place::Bundle(_)));
+        if !bundles && (self.any_exporter || self.exporters.ids().next().is_some()) {
+            return Err(Problem::usage(
+                "`--exporter` and `--any-exporter` say who may have made a bundle, and this is none; leave them out",
+            ));
+        }
+        if self.history.is_some() || bundles {
             return Ok(());
         }
         if self.root.is_some() {
@@ -234,13 +313,14 @@ impl Trust {
         match standing {
             Some(Standing::InForce(key) | Standing::Revoked { key, .. }) => Some(key),
             Some(Standing::NotYet { .. } | Standing::RotatedOut { .. }) => None,
-            Some(Standing::Unknown) | None => self.keys.iter().find(|key| key.id() == *id).copied(),
+            Some(Standing::Unknown) | None => self.keys.keys().iter().find(|key| key.id() == *id).copied(),
         }
     }
 
     /// What the verifier takes.
     pub(crate) fn keys(&self) -> TrustedKeys<'_> {
-        let mut trusted = self.keys.iter().fold(TrustedKeys::new(), |trusted, &key| trusted.run_key(key));
+        let keys = self.keys.keys();
+        let mut trusted = keys.iter().fold(TrustedKeys::new(), |trusted, &key| trusted.run_key(key));
         if let Some(history) = &self.history {
             trusted = trusted.history(history.clone());
         }
@@ -278,7 +358,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 pub(crate) fn public_key(option: &str, text: &str) -> Result<PublicKey> {
     let named = |error: &dyn std::fmt::Display| Problem::usage(format_args!("`{option} {text}`: {error}"));
     if let Ok(octets) = text.parse::<Hash>() {
-        return PublicKey::from_bytes(octets.0).map_err(|error| named(&error));
+        return PublicKey::from_bytes(octets.0).map_err(|_| no_key_but_an_id(option, text));
     }
     let path = Path::new(text);
     if !path.exists() {

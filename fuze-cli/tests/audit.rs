@@ -100,6 +100,11 @@ fn a_store_is_listed_page_by_page() {
         "{text}"
     );
     assert_eq!(text.lines().filter(|line| line.ends_with("anchored")).count(), 1, "{text}");
+    for (from, runs) in [("2000-01-01T00:00:00+01:00", 3), ("2999-01-01T00:00:00.5Z", 0)] {
+        let found = json(&fuze(&["audit", "query", "--json", &store, "--from", from], 0));
+        assert_eq!(found["runs"].as_array().unwrap().len(), runs, "{from}");
+    }
+    fuze(&["audit", "query", &store, "--from", "2026-11-23"], 2);
     fuze(&["audit", "query", &store, "--status", "no-such"], 2);
     fuze(&["audit", "query", &store, "--after", "no-such"], 2);
 }
@@ -118,8 +123,17 @@ fn a_run_is_shown_replayed_and_compared() {
     assert!(replayed["steps"].as_array().unwrap().iter().all(|step| step["trust"] == "signed"));
 
     let (left, right) = (site.run(0), site.run(1));
-    let compared = json(&fuze(&["audit", "diff", "--json", &left, &right, "--key", &site.key], 0));
-    assert_eq!(compared["same"], true, "{compared}");
+    // Without keys what was said is not open, and nothing is known about it.
+    let closed = ["audit", "diff", &left, &right, "--key", &site.key];
+    let compared = json(&fuze(&[closed.as_slice(), &["--json"]].concat(), 3));
+    assert_eq!((&compared["same"], &compared["differences"]), (&json!(false), &json!([])), "{compared}");
+    assert_eq!(compared["notCompared"][0], json!({"left": 0, "right": 0}), "{compared}");
+    let said = fuze(&closed, 3).stdout;
+    let records = compared["notCompared"].as_array().unwrap().len();
+    assert!(said.contains(&format!("content of {records} records not compared")), "{said}");
+    assert!(!said.contains("no difference but"), "{said}");
+    let itself = json(&fuze(&["audit", "diff", "--json", &left, &left, "--key", &site.key], 0));
+    assert_eq!((&itself["same"], &itself["notCompared"]), (&json!(true), &json!([])), "{itself}");
     let (master, subjects) = (site.path("keys/master.key"), site.path("keys/subjects"));
     let opened = [
         "audit",
@@ -335,6 +349,21 @@ fn a_field_is_erased_alone() {
     let after = site.audit("replay", 0, &[], 0);
     assert!(!after["steps"][0].to_string().contains(SECRET), "{after}");
     assert!(after["steps"][0]["content"].to_string().contains("erased"));
+    // Mistyped or erased before: nobody can tell, so it is not "done".
+    for pointer in ["/inputt", "/input"] {
+        for more in [[].as_slice(), &["--again"]] {
+            let order = [["--run", run, "--content", root, "--field", pointer].as_slice(), more].concat();
+            let said = site.erase(&order, 3)["message"].as_str().unwrap().to_owned();
+            assert!(said.contains("whether it ever was cannot be told"), "{said}");
+        }
+    }
+    // Without what finds a field the order was called wrongly.
+    let (store, signing) = (site.path("store"), site.path("keys/signing.key"));
+    let base =
+        ["audit", "erase", &store, "--origin", "ward.example.eu", "--by", "dpo", "--signing-key", &signing];
+    let blind = [base.as_slice(), &["--run", run, "--content", root, "--field", "/input"]].concat();
+    assert!(fuze(&blind, 2).stderr.contains("--master-key"));
     site.erase(&["--run", run, "--content", root], 0);
+    site.erase(&["--run", run, "--content", root, "--field", "/input"], 0);
     site.erase(&[], 2);
 }

@@ -5,9 +5,9 @@ mod common;
 
 use std::fs;
 
-use common::site::{ORIGIN, SECRET, Site, anchor_lines, copy};
+use common::site::{ORIGIN, SECRET, STRANGER, Site, anchor_lines, copy};
 use common::{Called, fuze, json};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// `fuze audit export` of a run of the store, with `more`.
 fn export(site: &Site, at: usize, out: &str, more: &[&str], code: i32) -> Called {
@@ -112,13 +112,96 @@ fn proofs_of_open_and_close_go_along_and_count_in_the_log_that_is_named() {
     fs::copy(anchors(0), anchors(1)).unwrap();
     let path = site.run(1);
     let run = ["audit", "verify", &path, "--key", &site.key, "--log-key", &vkey, "--log", &directory];
-    assert!(fuze(&run, 1).stderr.contains("another run's"));
+    assert!(fuze(&run, 1).stdout.contains("another run's"));
     assert!(!fs::exists(site.path("b.zip")).unwrap());
     // Another log of that name: the key decides.
     fs::remove_dir_all(&directory).unwrap();
     let other = site.log().vkey().to_string();
     assert_ne!(other, vkey);
     verify(&site, "a.zip", &["--key", &site.key, "--log-key", &other], 3);
+}
+
+/// What failed is told with its place, both sides, and up to where all is well.
+#[track_caller]
+fn check_told(said: &Value, file: &str, line: u64, records: &[Value]) {
+    let failure = &said["failure"];
+    assert_eq!(
+        (said["schema"].as_str(), said["result"].as_str()),
+        (Some("fuze.audit.verify/1"), Some("failed"))
+    );
+    assert_eq!((failure["file"].as_str(), failure["line"].as_u64()), (Some(file), Some(line)), "{said}");
+    let side = |name: &str| failure[name].as_str().unwrap().to_owned();
+    assert!(side("expected") != side("found") && side("found") != side("message"), "{said}");
+    let last = records.len() - 1;
+    assert_eq!(failure["lastGood"], json!({"sequence": last, "hash": records[last]["hash"]}), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_anchors_or_annex_of_a_run_in_place_has_its_place() {
+    let site = Site::new();
+    let log = site.log();
+    site.anchor(&log, 0, true);
+    let (vkey, directory) = (log.vkey().to_string(), site.path("log"));
+    let records: Vec<Value> = fs::read_to_string(format!("{}/records.jsonl", site.run(0)))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let anchors = format!("{}/anchors.jsonl", site.run(0));
+    let whole = fs::read_to_string(&anchors).unwrap();
+    let run = site.run(0);
+    let verify = ["audit", "verify", "--json", &run, "--key", &site.key];
+    let with_log = [verify.as_slice(), &["--log-key", &vkey, "--log", &directory]].concat();
+    // The second line as the first one's leaf, and a line that is none.
+    let twice = whole.replacen("\"index\":0", "\"index\":1", 1);
+    fs::write(&anchors, &twice).unwrap();
+    let said = json(&fuze(&with_log, 1));
+    assert_eq!(said["failure"]["file"], "anchors.jsonl", "{said}");
+    let last = records.len() - 1;
+    assert_eq!(said["failure"]["lastGood"], json!({"sequence": last, "hash": records[last]["hash"]}));
+    fs::write(&anchors, whole.replacen("\"log\"", "\"lag\"", 1)).unwrap();
+    check_told(&json(&fuze(&with_log, 1)), "anchors.jsonl", 0, &records);
+    fs::write(&anchors, &whole).unwrap();
+    fuze(&with_log, 0);
+
+    // The annex of the tenant, one octet of it another.
+    site.erase(&["--tenant", "clinic-7", "--hold", "legal-claims"], 0);
+    let annex = site.path("annex.jsonl");
+    let stored = fs::read_dir(site.path("store/annex")).unwrap().next().unwrap().unwrap().path();
+    let octets = fs::read_to_string(stored).unwrap();
+    fs::write(&annex, octets.replacen("legal_claims", "legal_claimz", 1)).unwrap();
+    let beneath = [verify.as_slice(), &["--annex", &annex]].concat();
+    check_told(&json(&fuze(&beneath, 1)), "annex.jsonl", 0, &records);
+    // What is wrong with the records comes first.
+    let file = format!("{run}/records.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("nurse-12", "nurse-13", 1)).unwrap();
+    let said = json(&fuze(&beneath, 1));
+    assert_eq!((&said["failure"]["file"], &said["failure"]["line"]), (&json!("records.jsonl"), &json!(0)));
+    fs::write(&file, &text).unwrap();
+    // By a key that nobody trusts nothing can be said, as a document too.
+    fs::write(&annex, octets.replace(&site.key_id(), &"7".repeat(64))).unwrap();
+    let said = json(&fuze(&beneath, 3));
+    assert_eq!(said["result"], "cannot_verify", "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("annex"), "{said}");
+}
+
+/// What cannot be read is told by its own two sides.
+#[test]
+fn what_cannot_be_read_is_told_by_both_sides() {
+    let site = Site::new();
+    let file = site.path("bad.jsonl");
+    for (octets, expected, found) in [
+        (b"\xff\n".as_slice(), "at octet 0: a value", "at octet 0: an octet that begins no character"),
+        (b"{\"a\":1,}\n", "at octet 7: ", "at octet 7: '}'"),
+        (b"{\"a\":\n", "at octet 5: ", "at octet 5: the end"),
+        (b"{}\n", "`payload`: it to be there", "`payload`: nothing"),
+    ] {
+        fs::write(&file, octets).unwrap();
+        let said = json(&fuze(&["audit", "verify", "--json", &file, "--key", &site.key], 1));
+        let side = |name: &str| said["failure"][name].as_str().unwrap().to_owned();
+        assert!(side("expected").starts_with(expected) && side("found").starts_with(found), "{said}");
+    }
 }
 
 #[test]
@@ -303,7 +386,7 @@ fn a_bundle_is_shown_replayed_and_compared_if_it_verifies() {
     };
     assert!(diff(&all, &run, 0));
     assert!(!diff(&all, &site.run(1), 1));
-    assert!(diff(&part, &other, 0), "what is not disclosed cannot differ");
+    assert!(!diff(&part, &other, 3), "of what is not disclosed nothing is known");
     // Of another run, tenant or deployment than was asked for.
     fuze(&["audit", "show", &all, "--key", &site.key, "--run", &site.runs[0], "--origin", ORIGIN], 0);
     fuze(&["audit", "show", &all, "--key", &site.key, "--run", &site.runs[1]], 1);
@@ -345,7 +428,9 @@ fn anchors_of_two_runs_do_not_go_together() {
     let at = format!("store/runs/{}", site.runs[0]);
     let named = ["--key", &site.key, "--log-key", &vkey, "--log", &directory];
     let said = verify(&site, &at, &named, 1);
-    assert!(said["message"].as_str().unwrap().contains("opens to no root of this run"), "{said}");
+    let failure = &said["failure"];
+    assert!(failure["message"].as_str().unwrap().contains("opens to no root of this run"), "{said}");
+    assert_eq!((&failure["file"], &failure["line"]), (&json!("anchors.jsonl"), &json!(1)), "{said}");
     // Without the other run's line there is no anchor of the close: a lack, and no contradiction.
     fs::write(format!("{}/anchors.jsonl", site.run(0)), [first[0].bytes(), b"\n"].concat()).unwrap();
     verify(&site, &at, &named, 3);
@@ -353,7 +438,7 @@ fn anchors_of_two_runs_do_not_go_together() {
     let mixed = [first[0].bytes(), b"\n", again[1].bytes(), b"\n"].concat();
     fs::write(format!("{}/anchors.jsonl", site.run(0)), mixed).unwrap();
     let said = verify(&site, &at, &named, 1);
-    assert!(said["message"].as_str().unwrap().contains("do not belong together"), "{said}");
+    assert!(said["failure"]["message"].as_str().unwrap().contains("do not belong together"), "{said}");
 }
 
 /// A decision with its token and what opens both, as a deployment kept them.
@@ -396,4 +481,73 @@ fn a_decision_goes_along_and_its_overseer_is_verified() {
     let other = Run::new(Shape::full(2)).bundle(fuze_audit::Selection::nothing());
     fs::write(&decision, &unpack(&other)["oversight/0.json"]).unwrap();
     fuze(&[export.as_slice(), &["--out", &path("c.zip"), "--decision", &decision]].concat(), 1);
+}
+
+/// A key that packs is no key that signs runs, and the other way round it is.
+#[test]
+fn whom_to_believe_as_an_exporter_is_said_apart() {
+    let site = Site::new();
+    let (packer, out) = (site.path("packer.key"), site.path("packed.zip"));
+    let made = json(&fuze(&["key", "new", "--json", "--role", "run", "--out", &packer], 0));
+    let (id, key) = (made["keyId"].as_str().unwrap(), made["publicKey"].as_str().unwrap());
+    let store = site.path("store");
+    let base = ["audit", "export", &store, "--run", &site.runs[0], "--out", &out, "--key", &site.key];
+    fuze(&[base.as_slice(), &["--signing-key", &packer]].concat(), 0);
+    let call = |what: &str, more: &[&str], code| {
+        let paths: &[&str] = if what == "diff" { &[&out, &out] } else { &[&out] };
+        fuze(&[&["audit", what], paths, &["--key", &site.key], more].concat(), code)
+    };
+    for what in ["verify", "show", "replay", "diff"] {
+        assert!(call(what, &[], 3).stdout.len() < 400, "{what}");
+        for more in [["--exporter", key].as_slice(), &["--exporter", id], &["--any-exporter"]] {
+            call(what, more, 0);
+        }
+        call(what, &["--exporter", STRANGER], 3);
+    }
+    // What it signs as a run is not believed for that.
+    let other = Site::new();
+    export(&other, 0, "other.zip", &[], 0);
+    let path = other.path("other.zip");
+    fuze(&["audit", "verify", &path, "--key", &site.key, "--exporter", &other.key], 3);
+    fuze(&["audit", "verify", &path, "--key", &other.key], 0);
+    // Nobody packed what lies in its place.
+    for more in [["--exporter", key].as_slice(), &["--any-exporter"]] {
+        for what in ["verify", "show"] {
+            fuze(&[&["audit", what, &site.run(0), "--key", &site.key], more].concat(), 2);
+        }
+    }
+}
+
+/// Bundles bring the key, so that its id vouches for it; elsewhere whoever gives the id is told what to give.
+#[test]
+fn a_keys_id_in_the_place_of_the_key_is_taken_or_told() {
+    let site = Site::new();
+    let id = site.key_id();
+    export(&site, 0, "a.zip", &[], 0);
+    verify(&site, "a.zip", &["--key", &id], 0);
+    verify(&site, "a.zip", &["--key", &"7".repeat(64)], 3);
+    fuze(&["audit", "show", &site.path("a.zip"), "--key", &id], 0);
+    let told = |arguments: &[&str], codes: &[i32]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fuze")).args(arguments).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(codes.contains(&output.status.code().unwrap()), "{arguments:?} {said}");
+        assert!(said.contains("SHA-256") && said.contains("give the key"), "{said}");
+    };
+    // Every second id could be a key by its form.
+    told(&["audit", "verify", &site.run(0), "--key", &id], &[2, 3]);
+    told(&["audit", "show", &site.run(0), "--key", &id], &[2, 3]);
+    told(&["audit", "verify", &site.path("store"), "--run", &site.runs[0], "--key", &id], &[2, 3]);
+    let log = site.log();
+    site.anchor(&log, 0, true);
+    let (vkey, directory, store) = (log.vkey().to_string(), site.path("log"), site.path("store"));
+    let account = ["log", "verify", &directory, "--log-key", &vkey, "--accounted-by"];
+    told(&[account.as_slice(), &[&store, "--key", &id]].concat(), &[2]);
+    let named = ["--log-key", &vkey, "--log", &directory];
+    export(&site, 0, "anchored.zip", &named, 0);
+    fuze(&[account.as_slice(), &[&site.path("anchored.zip"), "--key", &id]].concat(), 0);
+    // By its form it is none.
+    let none = "0200000000000000000000000000000000000000000000000000000000000000";
+    for what in ["verify", "show"] {
+        told(&["audit", what, &site.run(0), "--key", none], &[2]);
+    }
 }

@@ -257,3 +257,65 @@ fn a_history_is_a_regular_file() {
     assert!(rotate(&history).contains("no regular file"));
     assert!(!fs::exists(path("nothing")).unwrap());
 }
+
+#[test]
+fn what_is_no_key_is_said_to_be_none() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("file");
+    for contents in ["", "log.example.eu/runs+8d2ff2d4+Acccc", "no key\n"] {
+        fs::write(&path, contents).unwrap();
+        let said = fuze(&["key", "show", path.to_str().unwrap()], 4).stderr;
+        assert!(said.contains("found none of them") && !said.contains("consider the key known"), "{said}");
+    }
+}
+
+#[test]
+fn since_when_a_key_was_in_other_hands_is_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (key, next, history) = (path("run.key"), path("next.key"), path("history"));
+    let new = [
+        "key",
+        "new",
+        "--json",
+        "--role",
+        "run",
+        "--out",
+        &key,
+        "--history",
+        &history,
+        "--origin",
+        "a.example",
+    ];
+    let id = json(&fuze(&new, 0))["keyId"].as_str().unwrap().to_owned();
+    fuze(&["key", "rotate", "--history", &history, "--key", &key, "--out", &next], 0);
+    // As people write it.
+    let since = ["--compromised-since", "2026-01-02T04:04:05+01:00"];
+    let revoke = ["key", "rotate", "--history", &history, "--key", &next, "--revoke", &id];
+    fuze(&[revoke.as_slice(), &since].concat(), 0);
+    let shown = fuze(&["key", "show", &history], 0).stdout;
+    assert!(shown.contains("in other hands since 2026-01-02T03:04:05.000000000Z"), "{shown}");
+    let shown = json(&fuze(&["key", "show", "--json", &history], 0));
+    assert_eq!(shown["history"][2]["compromisedSince"], "2026-01-02T03:04:05.000000000Z", "{shown}");
+}
+
+#[test]
+fn a_witness_s_key_is_shown_as_what_witness_takes() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (key, log) = (path("w.key"), path("log.key"));
+    for key in [&key, &log] {
+        fuze(&["key", "new", "--role", "log", "--out", key], 0);
+    }
+    let shown = |arguments: &[&str]| json(&fuze(arguments, 0))["verifierKey"].as_str().unwrap().to_owned();
+    let witness = shown(&["key", "show", "--json", &key, "--witness-name", "w.example"]);
+    let log = shown(&["key", "show", "--json", &log, "--log-name", "log.example/runs"]);
+    let nowhere = path("nowhere");
+    let verify = |witness: &str, code| {
+        fuze(&["log", "verify", &nowhere, "--log-key", &log, "--witness", witness], code)
+    };
+    // The keys are taken; there is no log.
+    verify(&witness, 4);
+    verify(&shown(&["key", "show", "--json", &key, "--log-name", "w.example"]), 2);
+    fuze(&["key", "show", &key, "--log-name", "a", "--witness-name", "b"], 2);
+}

@@ -68,15 +68,19 @@ fn a_stranger_s_words_are_shown_and_not_obeyed() {
     fs::write(&annex, format!("{{\"entry\":{{\"{evil}\":1}},\"signature\":\"\"}}\n")).unwrap();
     let (program, run, key) = (env!("CARGO_BIN_EXE_fuze"), site.run(0), &site.key);
     // The code that it ends with is another test's.
-    let verify = format!("{program} audit verify {run} --key {key} --annex {annex}; true");
+    let verify = format!("{program} audit verify {run} --key {key} --annex {annex} 2> /dev/null; true");
     for variables in [[].as_slice(), &[("NO_COLOR", "1")]] {
         let Some(shown) = on_a_terminal(&verify, variables) else { return };
         assert!(shown.contains("[1;32mverified"), "it is quoted: {shown:?}");
-        let own = |code: &str| ["[1m", "[31m", "[0m"].iter().any(|own| code.starts_with(own));
+        let own = |code: &str| ["[1m", "[31m", "[2m", "[0m"].iter().any(|own| code.starts_with(own));
         assert!(shown.split('\u{1b}').skip(1).all(own), "{shown:?}");
         assert_eq!(shown.contains('\u{1b}'), variables.is_empty(), "{shown:?}");
         assert!(!shown.contains(['\u{9b}', '\u{202e}']), "{shown:?}");
-        assert_eq!(shown.trim_end().lines().count(), 1, "{shown:?}");
+        // Each line is this command's own.
+        let plain = shown.replace(['\u{1b}'], "").replace("[2m", "").replace("[0m", "");
+        let begun: Vec<&str> =
+            plain.lines().skip(1).map(|line| line.trim().split(' ').next().unwrap()).collect();
+        assert_eq!(begun, ["where", "what", "expected", "found", "last"], "{shown:?}");
     }
 }
 

@@ -82,7 +82,9 @@ impl From<AnnexError> for What {
         match error {
             AnnexError::Held { line, .. } => Self::Held { line },
             AnnexError::NothingHeld => Self::NothingHeld,
-            other @ (AnnexError::Shape(_) | AnnexError::Sign(_)) => Self::Line { why: other.to_string() },
+            other @ (AnnexError::Shape(_) | AnnexError::Sign(_)) => {
+                Self::not("a statement that can stand here", other)
+            }
         }
     }
 }
@@ -140,7 +142,7 @@ impl Annex {
             if line.len() > line::MAX_LINE_BYTES {
                 return Err(failed(What::LongLine));
             }
-            let read = line::Line::read(line).map_err(|e| failed(What::Line { why: e.to_string() }))?;
+            let read = line::Line::read(line).map_err(|e| failed(What::from(&e)))?;
             let hash = sha256(line);
             let entry = if verified {
                 read.into_entry()
@@ -153,7 +155,7 @@ impl Annex {
                     );
                     (number, why)
                 });
-                read.verify(&key.key).map_err(|e| failed(What::Line { why: e.to_string() }))?
+                read.verify(&key.key).map_err(|e| failed(What::from(&e)))?
             };
             annex
                 .get_or_insert_with(|| Self::begin(entry.origin.clone(), entry.tenant.clone()))

@@ -160,6 +160,12 @@ pub enum EraseError {
         /// Which of the pointers, from 0. Pointers are content, so that it is not spelt out.
         index: usize,
     },
+    /// Nothing stands at one of the pointers, and fields of this content were erased before: whether this is one of them, or the pointer
+    /// was mistyped and its field stays, nobody can tell. Nothing was erased.
+    NothingLeft {
+        /// Which of the pointers, from 0.
+        index: usize,
+    },
     /// Fields without a single pointer.
     NothingNamed,
     /// The run is another tenant's: what is said in this one's annex would never be heard.
@@ -272,7 +278,14 @@ impl fmt::Display for EraseError {
             Self::UnknownContent { root } => write!(f, "no record of the run commits to the content {root}"),
             Self::NoSuchField { index } => write!(
                 f,
-                "the content has no field, or no more, where pointer number {} of those named points",
+                "the content has no field where pointer number {} of those named points",
+                index.saturating_add(1)
+            ),
+            Self::NothingLeft { index } => write!(
+                f,
+                "nothing is left where pointer number {} of those named points; whether it ever was cannot be told, because fields of this \
+                 content were erased before. Nothing was erased now: if the pointer is right the field is gone, if it is not the field \
+                 stays, so check it against the content",
                 index.saturating_add(1)
             ),
             Self::NothingNamed => f.write_str("no field is named; give a pointer, or erase the record"),
@@ -281,7 +294,7 @@ impl fmt::Display for EraseError {
             }
             Self::Repeated => f.write_str(
                 "fields of this content were erased before, and a second erasure shows how many leaves it takes; \
-                 erase the record, or accept that with `Repeat::ShowCount`",
+                 erase the record, or accept that (`Repeat::ShowCount`, `fuze audit erase --again`)",
             ),
             Self::Missing { root } => {
                 write!(f, "part of the content {root} is missing and nothing explains it; verify the run first")
@@ -297,7 +310,12 @@ impl fmt::Display for EraseError {
             Self::Sign(error) => error.fmt(f),
             Self::Line { path, why } => write!(f, "`{}`: {why}; verify the run first", path.display()),
             Self::Unfinished { path } => {
-                write!(f, "something was cut off and left `{}`; call `recover` first", path.display())
+                write!(
+                    f,
+                    "another order left `{}` and is not complete; whatever order `fuze audit erase` is given here completes it first \
+                     (`Archive::recover`), unless a process is still carrying it out",
+                    path.display()
+                )
             }
             Self::Stray { path, why } => write!(
                 f,

@@ -252,6 +252,13 @@ pub enum EntryError {
     Attribute(AttrError),
 }
 
+impl EntryError {
+    /// What is expected of a member that is missing.
+    pub(crate) const THERE: &'static str = "it to be there";
+    /// What is expected of a member that no record has.
+    pub(crate) const ABSENT: &'static str = "no such member";
+}
+
 impl fmt::Display for EntryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -350,7 +357,7 @@ fn member(name: &str, expected: &'static str) -> EntryError {
 }
 
 fn missing(name: &str) -> EntryError {
-    member(name, "it to be there")
+    member(name, EntryError::THERE)
 }
 
 fn object(value: Value, name: &str) -> Result<Map<String, Value>, EntryError> {
@@ -400,7 +407,7 @@ fn finish(map: &Map<String, Value>) -> Result<(), EntryError> {
     match map.keys().next() {
         None => Ok(()),
         Some(key) => {
-            Err(EntryError::Member { member: key.chars().take(64).collect(), expected: "no such member" })
+            Err(EntryError::Member { member: key.chars().take(64).collect(), expected: EntryError::ABSENT })
         }
     }
 }

@@ -49,6 +49,39 @@ impl fmt::Debug for Redacted {
 /// What stands for a secret's value.
 pub const SECRET_MARK: &str = "[secret]";
 
+/// What redacted values that differ in nothing but what stands in their marks beside the kind, which differs from run to run, have in
+/// common: a value to be compared with others like it.
+pub(crate) fn by_kind(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text_by_kind(text)),
+        Value::Array(elements) => elements.iter().map(by_kind).collect(),
+        Value::Object(members) => {
+            // A list, because names that differ in what was taken alone come to the same.
+            let mut named: Vec<Value> = members
+                .iter()
+                .map(|(name, value)| Value::from(vec![Value::from(text_by_kind(name)), by_kind(value)]))
+                .collect();
+            named.sort_by_cached_key(Value::to_string);
+            Value::Object(Map::from_iter([("members".to_owned(), Value::Array(named))]))
+        }
+        plain => plain.clone(),
+    }
+}
+
+fn text_by_kind(text: &str) -> String {
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for range in detect::marks(text) {
+        let kind = text.get(range.clone()).and_then(|mark| mark.split_once(':')).map_or("", |(kind, _)| kind);
+        out.push_str(text.get(done..range.start).unwrap_or_default());
+        // Still a mark: a redacted text has nothing else that looks like one.
+        out.push_str(kind);
+        out.push_str(":AAAAAAAAAAAAAAAAAAAAAA]");
+        done = range.end;
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
+}
+
 /// Replaces personal identifiers and secrets in values, under one run's redaction key.
 pub struct Redactor {
     key: Secret,

@@ -23,7 +23,7 @@ use crate::verify::{Chain, ContentCounts, FieldStatus, Report, RunFiles, Trusted
 use crate::vocab::RunStatus;
 
 pub use calls::{Call, Decided, Ended, Person};
-pub use diff::{Change, Difference, diff};
+pub use diff::{Change, Comparison, Difference, NotCompared, diff};
 use rules::Rules;
 pub use rules::{Finding, Rule};
 

@@ -118,6 +118,10 @@ impl<'k> TrustedKeys<'k> {
         match (why, in_force.or_else(|| self.runs.get(id).copied())) {
             (Some(why), _) => Err(why),
             (None, Some(key)) => Ok(RunKey { key, revoked: None }),
+            (None, None) if self.runs.values().any(|key| key.to_bytes() == id.0) => Err(format!(
+                "it is signed by the key whose id is {id}, and that id was given as if it were the key; give the key itself, of which it is \
+                 the SHA-256"
+            )),
             (None, None) => Err(format!("it is signed by the key {id}, which is not trusted")),
         }
     }

@@ -187,3 +187,19 @@ proptest! {
         check(format!("{n:e}").as_bytes());
     }
 }
+
+/// The end is found at the end alone.
+#[test]
+fn what_stands_there_is_not_called_the_end() {
+    let text = "{\"a\":[1,-2.5e-7,\"x\\n\\ud83d\\ude00é\",null,true],\"b\":{}}".as_bytes();
+    for cut in 0..text.len() {
+        for wrong in [&[][..], b"\xff", b"\xc3", b"\xed\xa0\x80"] {
+            let octets = [&text[..cut], wrong].concat();
+            for read in [validate(&octets).err(), from_slice(&octets).err()].into_iter().flatten() {
+                let at_end = read.offset == octets.len();
+                assert_eq!(read.found_there() == "the end", at_end, "{read}: {octets:?}");
+                assert_eq!(read.to_string().ends_with("found the end"), at_end, "{read}");
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ use fuze_evidence::annex::{Annex, Erased, Erasure, ErasureReason, Event};
 use fuze_evidence::content::history;
 use fuze_evidence::keys::Signer as _;
 use fuze_evidence::record::Entry;
-use fuze_evidence::replay::{Difference, Replay, Rule, Trust, diff, replay};
+use fuze_evidence::replay::{Comparison, Difference, Field, NotCompared, Replay, Rule, Trust, diff, replay};
 use fuze_evidence::sink::MemoryRun;
 use fuze_evidence::span::{
     AgentInvoke, Guardrail, HumanDecision, ModelDrift, ModelGenerate, OversightSuspend, PolicyEvaluate,
@@ -25,7 +25,7 @@ use fuze_evidence::span::{
 use fuze_evidence::verify::{FieldStatus, RunFiles, TrustedKeys, VerifyError, What, verify_files};
 use fuze_evidence::vocab::*;
 use fuze_evidence::{Common, Hash, Span, Timestamp, sha256};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ARGS: &[u8] = b"the arguments' commitment";
 
@@ -668,13 +668,13 @@ fn two_runs_are_compared_by_what_they_did() {
     let one = Story::approved().told();
     let one = read(&one, &one.files);
     let same = Story::approved().told();
-    assert_eq!(diff(&one, &read(&same, &same.files)), []);
+    assert_eq!(diff(&one, &read(&same, &same.files)), Comparison::default());
     let mut other = Story::approved();
     policy(&mut other.spans[ALLOWED]).rule = Some(name("hiring.other"));
     other.spans.push(guardrail(GuardrailOutcome::Tripped));
     other.status = RunStatus::Tripwire;
     let other = other.told();
-    let found = diff(&one, &read(&other, &other.files));
+    let found = diff(&one, &read(&other, &other.files)).differences;
     let [
         Difference::Run(status),
         Difference::Changed { left, right, changes },
@@ -688,6 +688,87 @@ fn two_runs_are_compared_by_what_they_did() {
     assert_eq!((*left, *right, *sequence), (8, 8, 11));
     assert_eq!(changes.iter().map(|change| change.what.as_str()).collect::<Vec<_>>(), ["fuze.policy.rule"]);
     assert_eq!(close.iter().map(|change| change.what.as_str()).collect::<Vec<_>>(), ["fuze.run.status"]);
+}
+
+/// Compares two runs that are the same but for the content of the first record.
+#[track_caller]
+fn check_contents(left: Option<Value>, right: Option<Value>, changed: &[&str], compared: bool) {
+    let story = || {
+        let told = Story::approved().told();
+        read(&told, &told.files)
+    };
+    let (mut one, mut other) = (story(), story());
+    for (replay, value) in [(&mut one, &left), (&mut other, &right)] {
+        let content = replay.steps[0].content.as_mut().unwrap();
+        content.fields.clear();
+        // Without a value some of it is open.
+        content.value = value.clone().filter(|value| value.is_object());
+        let opened = value.clone().filter(|value| !value.is_object()).map(|leaf| ("/leaf".to_owned(), leaf));
+        content.fields.push(Field { status: FieldStatus::Verified, opened });
+    }
+    // Commitments are salted anew in each run.
+    other.steps[0].content.as_mut().unwrap().root = Hash::ZERO;
+    let comparison = diff(&one, &other);
+    let changes: Vec<&str> = comparison
+        .differences
+        .iter()
+        .flat_map(|difference| match difference {
+            Difference::Changed { changes, .. } => changes.iter().map(|change| change.what.as_str()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(changes, changed, "{left:?} {right:?}");
+    let open = if compared { vec![] } else { vec![NotCompared { left: 0, right: 0 }] };
+    assert_eq!(comparison.not_compared, open, "{left:?} {right:?}");
+}
+
+#[test]
+fn content_that_is_not_open_on_both_sides_is_said_to_be_not_compared() {
+    let whole = |what: &str| Some(json!({"leaf": what}));
+    let leaf = |what: &str| Some(json!(what));
+    check_contents(whole("a"), whole("a"), &[], true);
+    check_contents(whole("a"), whole("b"), &["content"], true);
+    check_contents(whole("a"), None, &[], false);
+    check_contents(None, whole("a"), &[], false);
+    check_contents(None, None, &[], false);
+    // What is open on both sides is compared all the same.
+    check_contents(leaf("a"), leaf("a"), &[], false);
+    check_contents(leaf("a"), leaf("b"), &["content/leaf"], false);
+    // The same commitment is to the same content.
+    let told = Story::approved().told();
+    let replay = || read(&told, &told.files);
+    let mut closed = replay();
+    for content in closed.steps.iter_mut().filter_map(|step| step.content.as_mut()) {
+        (content.value, content.fields) = (None, vec![]);
+    }
+    assert_eq!(diff(&replay(), &closed), Comparison::default());
+    // No content is another thing than content that is not open.
+    closed.steps[0].content = None;
+    assert_eq!(diff(&replay(), &closed).differences.len(), 1);
+}
+
+#[test]
+fn what_was_redacted_is_compared_by_its_kind() {
+    let (a, b) = ("A".repeat(22), "B".repeat(22));
+    let member = |name: String, text: String| Some(json!({name: text, "z": [1, {"0": null}]}));
+    let text = |text: String| member("said".to_owned(), text);
+    check_contents(
+        text(format!("to [email:{a}], [secret]")),
+        text(format!("to [email:{b}], [secret]")),
+        &[],
+        true,
+    );
+    check_contents(
+        member(format!("[iban:{a}]"), "x".into()),
+        member(format!("[iban:{b}]"), "x".into()),
+        &[],
+        true,
+    );
+    check_contents(text(format!("[email:{a}]")), text(format!("[iban:{a}]")), &["content"], true);
+    check_contents(text(format!("to [email:{a}]")), text(format!("cc [email:{a}]")), &["content"], true);
+    check_contents(text(format!("[email:{a}]")), text("[email]".into()), &["content"], true);
+    // What only looks a little like a mark is text.
+    check_contents(text("[email:a]".into()), text("[email:b]".into()), &["content"], true);
 }
 
 #[test]

@@ -554,3 +554,33 @@ proptest! {
         prop_assert_eq!(Checkpoint::read(&checkpoint.to_string()), Ok(checkpoint));
     }
 }
+
+/// A fuzzer that has to find out what a note looks like finds little else.
+#[test]
+fn the_fuzzer_begins_with_one_of_each_format() {
+    let seed = |name: &str| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/log");
+        std::fs::read(std::path::Path::new(path).join(name)).unwrap()
+    };
+    let text = |name: &str| String::from_utf8(seed(name)).unwrap();
+    let note = fuze_log::Note::read(&seed("checkpoint")).unwrap();
+    fuze_log::Checkpoint::read(note.text()).unwrap();
+    for name in ["proof", "witnessed"] {
+        fuze_log::TlogProof::read(&seed(name)).unwrap();
+    }
+    fuze_log::witness::AddCheckpoint::read(&seed("add-checkpoint")).unwrap();
+    fuze_evidence::anchor::LogLeaf::read(&seed("leaf")).unwrap();
+    assert_eq!(fuze_evidence::anchor::AnchorLine::read_all(&seed("anchors")).unwrap().len(), 2);
+    text("path").parse::<fuze_log::tile::TilePath>().unwrap();
+    text("vkey").parse::<fuze_log::VerifierKey>().unwrap();
+    // The first octet is the width, less one.
+    for (name, entries) in [("entries", true), ("hashes", false)] {
+        let octets = seed(name);
+        let (width, rest) = octets.split_first().unwrap();
+        let width = u16::from(*width) + 1;
+        match entries {
+            true => drop(fuze_log::tile::read_bundle(rest, width).unwrap()),
+            false => drop(fuze_log::tile::read_hashes(rest, width).unwrap()),
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! One connection and its transactions. A transaction's end has three outcomes, because a failed COMMIT may still have
 //! taken place; nothing here writes outside a transaction.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fuze_agent::store::StoreError;
 use rusqlite::config::DbConfig;
@@ -219,12 +220,129 @@ impl Database {
     }
 }
 
-/// A connection that reads, to a file that is there.
-pub(crate) fn read_only(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
-    let connection = connect_as(OpenFlags::SQLITE_OPEN_READ_ONLY, path, busy_timeout)?;
-    connection.pragma_update(None, "trusted_schema", "OFF").map_err(sql)?;
-    connection.pragma_update(None, "cell_size_check", "ON").map_err(sql)?;
-    Ok(connection)
+/// A connection that reads, to a file that is there. It leaves nothing beside it.
+#[derive(Debug)]
+pub(crate) struct ReadOnly {
+    connection: Connection,
+    /// Of a file that is read without locks: what it was at first.
+    found: Option<Found>,
+}
+
+/// A file, as far as its directory knows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    path: PathBuf,
+    octets: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Deref for ReadOnly {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl ReadOnly {
+    /// Opens the file. Whoever reads beside a writer needs files that both share, and these a right to write; where there is none, the
+    /// file is read as it is, which holds only as long as nobody writes: see [`Self::check`].
+    pub(crate) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
+        let alone = !has_log(path)?;
+        // The last one to close such a connection takes away what it shared; a connection that may not write leaves it behind.
+        let access = if alone { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+        let shared = connect_as(access, path, busy_timeout);
+        let shared = shared.and_then(|connection| {
+            if alone && connection.is_readonly("main").map_err(sql)? {
+                return Err(StoreError::Io("the file cannot be written".into()));
+            }
+            reads(&connection)?;
+            Ok(connection)
+        });
+        match shared {
+            Ok(connection) => Self { connection, found: None }.configured(),
+            Err(StoreError::Io(error)) if !alone => Err(StoreError::Io(format!(
+                "{error}; beside `{}` lies a write-ahead log that holds what the file does not have yet, and without the right to write here \
+                 it cannot be read: copy the store's directory as a whole to where you can write, and read it there",
+                path.display()
+            ))),
+            Err(StoreError::Io(_)) => Self::unshared(path),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The file as it is, without locks, and without a log, which is not there.
+    fn unshared(path: &Path) -> Result<Self, StoreError> {
+        let found = Some(Found::at(path)?);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let connection = Connection::open_with_flags(uri(path), flags).map_err(sql)?;
+        reads(&connection)?;
+        Self { connection, found }.configured()
+    }
+
+    fn configured(self) -> Result<Self, StoreError> {
+        self.connection.set_prepared_statement_cache_capacity(64);
+        for (pragma, value) in [("query_only", "ON"), ("trusted_schema", "OFF"), ("cell_size_check", "ON")] {
+            self.connection.pragma_update(None, pragma, value).map_err(sql)?;
+        }
+        Ok(self)
+    }
+
+    /// Whether what was read up to here can be relied on: of a file that is read without locks, whether nobody has written to it since.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let Some(found) = &self.found else { return Ok(()) };
+        if Found::at(&found.path)? == *found && !has_log(&found.path)? {
+            return Ok(());
+        }
+        Err(StoreError::Io(format!(
+            "`{}` was written to while it was read without the right to write, which takes no locks; read it again",
+            found.path.display()
+        )))
+    }
+}
+
+impl Found {
+    fn at(path: &Path) -> Result<Self, StoreError> {
+        let found = fs::metadata(path).map_err(|e| error::io(path, &e))?;
+        Ok(Self { path: path.to_owned(), octets: found.len(), modified: found.modified().ok() })
+    }
+}
+
+/// Whether a write-ahead log with something in it lies beside a database.
+fn has_log(path: &Path) -> Result<bool, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    match fs::metadata(&log) {
+        Ok(found) => Ok(found.len() > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error::io(&log, &error)),
+    }
+}
+
+/// Nothing is read from a file before something is asked.
+fn reads(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        .map(drop)
+        .map_err(sql)
+}
+
+/// A path as SQLite takes it with options.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for octet in path.as_os_str().as_encoded_bytes() {
+        match octet {
+            b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(*octet)),
+            octet if octet.is_ascii_alphanumeric() => uri.push(char::from(*octet)),
+            octet => uri.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// Moves the write-ahead log into the file and cuts it to nothing, so that what was erased does not stay in it. SQLite syncs what it moves and

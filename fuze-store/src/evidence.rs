@@ -10,14 +10,15 @@ use fuze_evidence::files::refuse_link;
 use fuze_evidence::place::{Misplaced, Place};
 use fuze_evidence::verify::{Report, RunFiles, TrustedKeys, VerifyError, verify_files};
 use fuze_evidence::{Name, RunId};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use crate::database::ReadOnly;
 use crate::erase::{annex_file, annex_lines, holds_more, tenant_of};
 use crate::error::{self, sql};
 use crate::projection::differs;
 use crate::query::{self, Page, Query};
 use crate::stream::{self, STREAMS, Stream};
-use crate::{database, place, rows, schema};
+use crate::{place, rows, schema};
 
 /// How many octets of lines are read from the tables at once, about.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -26,7 +27,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct StoreReader {
     directory: PathBuf,
-    connection: Connection,
+    connection: ReadOnly,
 }
 
 /// A run as it stood in the tables at one moment.
@@ -37,7 +38,7 @@ pub struct StoredEvidence {
     directory: PathBuf,
     /// How long each file was before the moment.
     lengths: [Option<u64>; STREAMS.len()],
-    connection: Connection,
+    connection: ReadOnly,
 }
 
 /// Whether the files under `runs/<id>/` hold what the tables hold.
@@ -96,14 +97,16 @@ impl From<VerifyError> for EvidenceError {
 }
 
 impl StoreReader {
-    /// Opens the store in `directory` to read. Nothing is made, mended or brought up to date.
+    /// Opens the store in `directory` to read. Nothing is made, mended or brought up to date, and nothing is left beside it. Without
+    /// the right to write there (a read-only disk, somebody else's directory) it is read as it is, which somebody who writes to it
+    /// meanwhile makes an error; a write-ahead log with something in it cannot be read then.
     ///
     /// # Errors
     /// When there is none, when it is of another version, or cannot be read.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let given = directory.as_ref();
         let directory = std::fs::canonicalize(given).map_err(|e| error::io(given, &e))?;
-        let connection = database::read_only(&place::file(&directory), Duration::from_secs(10))?;
+        let connection = ReadOnly::open(&place::file(&directory), Duration::from_secs(10))?;
         schema::require_newest(&connection)?;
         Ok(Self { directory, connection })
     }
@@ -113,7 +116,9 @@ impl StoreReader {
     /// # Errors
     /// Why the store cannot.
     pub fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        query::page(&self.connection, query)
+        let page = query::page(&self.connection, query)?;
+        self.connection.check()?;
+        Ok(page)
     }
 
     /// A run as it stands now.
@@ -154,7 +159,7 @@ impl StoredEvidence {
                 Err(error) => return Err(error::io(&path, &error)),
             };
         }
-        let connection = database::read_only(&place::file(store), Duration::from_secs(10))?;
+        let connection = ReadOnly::open(&place::file(store), Duration::from_secs(10))?;
         // For the same reason the annex as a file comes before the moment: whose it is never changes.
         let annex = match tenant_of(&connection, run)? {
             Some(tenant) => annex_file(store, &tenant)?.map(|(path, octets)| (tenant, path, octets)),
@@ -198,7 +203,9 @@ impl StoredEvidence {
     /// # Errors
     /// Why the store cannot.
     pub fn annex(&self, tenant: &Name) -> Result<Vec<u8>, StoreError> {
-        annex_lines(&self.connection, tenant)
+        let lines = annex_lines(&self.connection, tenant)?;
+        self.connection.check()?;
+        Ok(lines)
     }
 
     fn lines(&self, stream: Stream) -> Lines<'_> {
@@ -265,7 +272,7 @@ fn misplaced(Misplaced { path, source }: Misplaced) -> StoreError {
 
 /// One stream of lines, read from the tables piece by piece.
 struct Lines<'c> {
-    connection: &'c Connection,
+    connection: &'c ReadOnly,
     stream: Stream,
     id: i64,
     next: i64,
@@ -307,6 +314,7 @@ impl BufRead for Lines<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.read >= self.chunk.len() {
             self.fill().map_err(io::Error::other)?;
+            self.connection.check().map_err(io::Error::other)?;
         }
         Ok(self.chunk.get(self.read..).unwrap_or_default())
     }

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use fuze_evidence::Name;
 use fuze_evidence::anchor::{AnchorLine, LeafError, LeafKind};
 use fuze_evidence::sign::SignedRoot;
+use fuze_evidence::verify::What;
 use fuze_log::proof::ProofError;
 use fuze_log::{Checkpoint, LogReader, Policy, ReaderError, verify_anchor, verify_leaf};
 
@@ -37,6 +38,8 @@ pub enum GatherError {
     },
     /// A line opens to no root of the run: it was changed, or is another run's.
     Another {
+        /// The line's number, from 1.
+        line: usize,
         /// The log's origin.
         log: String,
         /// The leaf's index, as the line says.
@@ -80,7 +83,7 @@ impl fmt::Display for GatherError {
             Self::NotAnchored { log, found } => {
                 write!(f, "the run is anchored in [{}], expected `{log}`", found.join(", "))
             }
-            Self::Another { log, index } => write!(
+            Self::Another { log, index, .. } => write!(
                 f,
                 "the anchor at {index} in `{log}` opens to no root of this run: it was changed, or is another run's"
             ),
@@ -102,6 +105,31 @@ impl fmt::Display for GatherError {
 impl std::error::Error for GatherError {}
 
 impl GatherError {
+    /// What is wrong with a run's `anchors.jsonl`, and at which line of it, counted from 0, if that can be said. `None` where it is
+    /// not the run's file that something is wrong with, or where something is only missing.
+    #[must_use]
+    pub fn at(&self) -> Option<(Option<u64>, What)> {
+        let from_zero = |line: &usize| u64::try_from(*line).ok().and_then(|line| line.checked_sub(1));
+        match self {
+            Self::Line { line, error } => {
+                Some((from_zero(line), What::not("a line about a leaf of a log", error)))
+            }
+            Self::Another { line, index, .. } => {
+                let expected = "a leaf that opens to a signed root of this run";
+                let found = format!("leaf {index}, which does not");
+                Some((from_zero(line), What::line(self, expected, found)))
+            }
+            Self::Apart(error) => {
+                Some((None, What::line(self, "the open and the close of one run, in one log", error)))
+            }
+            Self::Proof { kind, error } if !self.is_lack() => {
+                let expected = format!("the run's leaf `{kind}`, as the log's files prove it");
+                Some((None, What::not(expected, error)))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether nothing is wrong, but something that would be needed is not there: an anchor, a key, enough witnesses.
     #[must_use]
     pub const fn is_lack(&self) -> bool {
@@ -137,20 +165,20 @@ impl Anchored {
     ) -> Result<Self, GatherError> {
         let log = policy.origin().to_owned();
         let (lines, others): (Vec<_>, Vec<_>) =
-            lines_of(run)?.into_iter().partition(|line| line.log().as_str() == log);
+            (1..).zip(lines_of(run)?).partition(|(_, line)| line.log().as_str() == log);
         if lines.is_empty() {
-            let mut found: Vec<String> = others.iter().map(|line| line.log().to_string()).collect();
+            let mut found: Vec<String> = others.iter().map(|(_, line)| line.log().to_string()).collect();
             found.dedup();
             return Err(GatherError::NotAnchored { log, found });
         }
         let (mut open, mut close) = (None, None);
-        for line in lines {
+        for (number, line) in lines {
             let roots =
                 [(&roots.open, LeafKind::RunOpen, &mut open), (&roots.close, LeafKind::RunClose, &mut close)];
             let of =
                 |root: &Option<SignedRoot>| root.as_ref().is_some_and(|root| line.opens_to(root).is_ok());
             let Some((Some(root), kind, first)) = roots.into_iter().find(|(root, ..)| of(root)) else {
-                return Err(GatherError::Another { log, index: line.index() });
+                return Err(GatherError::Another { line: number, log, index: line.index() });
             };
             let proof = prove(&line, kind, reader)?;
             verify_anchor(root, &line, &proof, policy)

@@ -62,16 +62,20 @@ pub(super) fn check_statements(
             Erased::Field { root, .. } | Erased::Record { root } => Some(root),
             Erased::Run | Erased::Subject => None,
             Erased::Directory { .. } => {
-                return Err(AuditError::why(
+                return Err(AuditError::line(
                     member::ANNEX,
                     "it says that the run is gone as a whole, and here it is",
+                    "no such statement about a run that is here",
+                    "one",
                 ));
             }
         };
         if let Some(root) = about.filter(|root| !content.contains(root)) {
-            return Err(AuditError::why(
+            return Err(AuditError::line(
                 member::ANNEX,
-                format!("the run has no content {root} to be erased"),
+                format_args!("the run has no content {root} to be erased"),
+                "a statement about content of the run",
+                format_args!("one about {root}"),
             ));
         }
     }
@@ -116,7 +120,9 @@ pub(super) fn any_history(members: &mut dyn Members) -> Result<Option<KeyHistory
 }
 
 fn history_and_its_first_key(octets: &[u8]) -> Result<(KeyId, KeyHistory), AuditError> {
-    let wrong = |error: HistoryError| AuditError::why(member::KEY_HISTORY, error);
+    let wrong = |error: HistoryError| {
+        AuditError::not(member::KEY_HISTORY, "a key history that holds together", error)
+    };
     let first = KeyHistory::first_key(octets).map_err(wrong)?;
     Ok((first, KeyHistory::read(octets, first).map_err(wrong)?))
 }

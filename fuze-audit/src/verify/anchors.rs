@@ -4,6 +4,7 @@
 use fuze_evidence::anchor::AnchorLine;
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::sign::{PublicKey, SignedRoot};
+use fuze_evidence::verify::What;
 use fuze_evidence::{Hash, Name, Timestamp};
 use fuze_log::policy::PolicyError;
 use fuze_log::proof::ProofError;
@@ -25,12 +26,16 @@ pub(super) struct Roots {
     pub(super) closed: bool,
 }
 
+/// What a `tlog-proof` must be.
+const UNPROVEN: &str =
+    "a proof that the log has the leaf of the line, and that the leaf is of the run's root";
+
 impl Roots {
     /// Takes lines that verified already.
     pub(super) fn read(lines: &[Vec<u8>], closed: bool, key: PublicKey) -> Result<Self, AuditError> {
         let read = |line: &Vec<u8>| SignedRoot::read(line, |id| (*id == key.id()).then_some(key));
         let signed = lines.iter().map(read).collect::<Result<_, _>>();
-        Ok(Self { signed: signed.map_err(|e| AuditError::why(member::ROOTS, e))?, closed })
+        Ok(Self { signed: signed.map_err(|e| AuditError::at(member::ROOTS, What::from(&e)))?, closed })
     }
 
     fn open(&self) -> Option<&SignedRoot> {
@@ -88,8 +93,10 @@ pub(super) fn read(members: &mut dyn Members, roots: &Roots) -> Result<Anchors, 
     if !names.iter().any(|name| members.has(name)) {
         return Ok(anchors);
     }
-    let lines = AnchorLine::read_all(&whole(members, member::ANCHORS, SMALL_BYTES)?)
-        .map_err(|(line, e)| AuditError::why(member::ANCHORS, format!("line {line}: {e}")))?;
+    let lines =
+        AnchorLine::read_all(&whole(members, member::ANCHORS, SMALL_BYTES)?).map_err(|(line, e)| {
+            AuditError::at_line(member::ANCHORS, line, What::not("a line about a leaf of a log", e))
+        })?;
     let mut lines = lines.into_iter();
     let places = [
         (member::ANCHOR_OPEN, roots.open(), &mut anchors.open),
@@ -99,22 +106,41 @@ pub(super) fn read(members: &mut dyn Members, roots: &Roots) -> Result<Anchors, 
         if !members.has(name) {
             continue;
         }
-        let root = root.ok_or_else(|| AuditError::why(name, "the run has no such root"))?.clone();
+        let root = root
+            .ok_or_else(|| {
+                AuditError::line(
+                    name,
+                    "the run has no such root",
+                    "a proof of a root that the run has",
+                    "a proof of another",
+                )
+            })?
+            .clone();
         let proof = whole(members, name, PROOF_BYTES)?;
-        let line = lines.next().ok_or_else(|| AuditError::why(member::ANCHORS, "a line is missing"))?;
+        let line = lines.next().ok_or_else(|| {
+            AuditError::line(member::ANCHORS, "a line is missing", "one line for each proof", "fewer")
+        })?;
         *entry = Some(Entry { root, line, proof, member: name });
     }
     if lines.next().is_some() || anchors.entries().next().is_none() {
-        return Err(AuditError::why(member::ANCHORS, "expected one line for each proof, the open's first"));
+        return Err(AuditError::line(
+            member::ANCHORS,
+            "expected one line for each proof, the open's first",
+            "one line for each proof, the open's first",
+            "another number of them",
+        ));
     }
     let policy = beside(&whole(members, member::LOG_KEY, SMALL_BYTES)?)?;
     for entry in anchors.entries() {
         verify_anchor(&entry.root, &entry.line, &entry.proof, &policy)
             .map(drop)
-            .map_err(|e| AuditError::why(entry.member, e))?;
+            .map_err(|e| AuditError::not(entry.member, UNPROVEN, e))?;
     }
     if let (Some(open), Some(close)) = (&anchors.open, &anchors.close) {
-        close.line.closes(&close.root, &open.line).map_err(|e| AuditError::why(member::ANCHORS, e))?;
+        close
+            .line
+            .closes(&close.root, &open.line)
+            .map_err(|e| AuditError::not(member::ANCHORS, "a close of the run whose open stands there", e))?;
     }
     Ok(anchors)
 }
@@ -153,7 +179,9 @@ pub(super) fn before_revocation(
 
 /// The log's key as it lies in the bundle: enough to see that the proofs hold together.
 fn beside(octets: &[u8]) -> Result<Policy, AuditError> {
-    let wrong = |why: &dyn std::fmt::Display| AuditError::why(member::LOG_KEY, why);
+    let wrong = |why: &dyn std::fmt::Display| {
+        AuditError::not(member::LOG_KEY, "a log's verifier key in its one spelling and a line feed", why)
+    };
     let text = std::str::from_utf8(octets).ok().and_then(|text| text.strip_suffix('\n'));
     let key: VerifierKey = text.unwrap_or_default().parse().map_err(|e| wrong(&e))?;
     if format!("{key}\n").as_bytes() != octets {
@@ -224,7 +252,7 @@ impl Anchors {
                         | ProofError::Policy(
                             PolicyError::Witnesses { .. } | PolicyError::LogSignature { .. },
                         ) => cannot(format!("`{}`: {error}", entry.member)),
-                        other => AuditError::why(entry.member, other),
+                        other => AuditError::not(entry.member, UNPROVEN, other),
                     },
                 )?;
             witnesses = witnesses.min(anchored.checkpoint.cosigned().len());

@@ -65,7 +65,8 @@ pub(crate) fn inspect(
             )
         } else {
             format!(
-                "the run is signed by the key {id}, which is not trusted; give that id if you know it from elsewhere"
+                "the run is signed by the key {id}, which is not trusted; trust that id, or the key, if you know it \
+                 from elsewhere"
             )
         };
         return Err(AuditError::Cannot { why });
@@ -120,11 +121,17 @@ pub(super) fn whole(members: &mut dyn Members, name: &str, limit: u64) -> Result
 
 /// A key in both its spellings, which must be of the same key.
 pub(super) fn read_key(members: &mut dyn Members, hex: &str, pem: &str) -> Result<PublicKey, AuditError> {
-    let key = spki::read_hex(&whole(members, hex, SMALL_BYTES)?).map_err(|e| AuditError::why(hex, e))?;
+    let key = spki::read_hex(&whole(members, hex, SMALL_BYTES)?)
+        .map_err(|e| AuditError::not(hex, "an Ed25519 public key in hex and a line feed", e))?;
     if whole(members, pem, SMALL_BYTES)? == spki::pem(&key) {
         Ok(key)
     } else {
-        Err(AuditError::why(pem, format!("expected the key of `{hex}` as RFC 8410 has it")))
+        Err(AuditError::line(
+            pem,
+            format_args!("expected the key of `{hex}` as RFC 8410 has it"),
+            format_args!("the key of `{hex}` as RFC 8410 has it"),
+            "something else",
+        ))
     }
 }
 
@@ -198,7 +205,12 @@ impl Walk {
         let known =
             |name: &String| member::content_root(name).is_none_or(|root| self.content.contains(&root));
         match members.names().into_iter().find(|name| !known(name)) {
-            Some(name) => Err(AuditError::why(&name, "no record commits to this content")),
+            Some(name) => Err(AuditError::line(
+                &name,
+                "no record commits to this content",
+                "content that a record commits to",
+                "other content",
+            )),
             None => self.check_statements(),
         }
     }
@@ -212,8 +224,10 @@ impl Walk {
     }
 
     fn record(&mut self, members: &mut dyn Members, line: &[u8], visit: Visit<'_>) -> Result<(), AuditError> {
-        let entry = Entry::read(line).map_err(|e| AuditError::why(member::RECORDS, e))?;
-        self.recorded.observe(&entry).map_err(|why| AuditError::why(member::RECORDS, why))?;
+        let entry = Entry::read(line).map_err(|e| AuditError::at(member::RECORDS, What::from(&e)))?;
+        self.recorded.observe(&entry).map_err(|why| {
+            AuditError::not(member::RECORDS, "each decision and each token in one record", why)
+        })?;
         let disclosure = match &entry.content {
             Some(content) => self.content(members, &entry, *content)?,
             None => None,
@@ -252,27 +266,29 @@ impl Walk {
             return Ok(None);
         }
         if gone {
-            let why = "the annex says that it was erased, and here it is".to_owned();
-            return Err(failed(What::Line { why }));
+            let why = "the annex says that it was erased, and here it is";
+            return Err(failed(What::line(why, "no such member, as the annex says", "one")));
         }
         if !members.has(&name) {
             let why = format!(
                 "record {} commits to content that is not here, and no erasure explains it",
                 entry.sequence
             );
-            return Err(failed(What::Line { why }));
+            return Err(failed(What::line(why, "the member, or an erasure in the annex", "neither")));
         }
         let octets = whole(members, &name, CONTENT_BYTES)?;
-        let disclosure = disclose::read(&octets, content.root)
-            .map_err(|error| failed(What::Line { why: error.to_string() }))?;
+        let disclosure = disclose::read(&octets, content.root).map_err(|error| {
+            failed(What::not(format_args!("what hashes to the content {}", content.root), error))
+        })?;
         let leaves = disclosure.leaves.len();
         if u32::try_from(leaves) != Ok(content.leaves) {
             let (expected, found) = (content.leaves.to_string(), leaves.to_string());
             return Err(failed(What::Differs { what: "leaves", expected, found }));
         }
         if let Some(annex) = &self.annex {
-            after::check_fields(annex, entry.run_id, &disclosure)
-                .map_err(|why| failed(What::Line { why }))?;
+            after::check_fields(annex, entry.run_id, &disclosure).map_err(|why| {
+                failed(What::not("hashes alone of the leaves that the annex says were erased", why))
+            })?;
         }
         let explains =
             |leaf| self.annex.as_ref().is_some_and(|annex| annex.explains(entry.run_id, content.root, leaf));
@@ -295,8 +311,14 @@ impl Walk {
         let (mut seen, mut overseers) = (BTreeSet::new(), BTreeSet::new());
         for name in members.names().iter().filter(|name| member::is_oversight(name)) {
             let octets = whole(members, name, MEDIUM_BYTES)?;
-            let read = OversightMember::read(&octets)
-                .ok_or_else(|| AuditError::why(name, "expected a canonical decision with its token"))?;
+            let read = OversightMember::read(&octets).ok_or_else(|| {
+                AuditError::line(
+                    name,
+                    "expected a canonical decision with its token",
+                    "a canonical decision with its token",
+                    "something else",
+                )
+            })?;
             // It was judged with its record.
             let mut disclosed = |root| {
                 let octets = members.whole(&member::content(root), CONTENT_BYTES).ok()?;
@@ -304,9 +326,14 @@ impl Walk {
             };
             let checked = read
                 .check(run_key, &self.recorded, &trust.overseers, &mut disclosed)
-                .map_err(|why| AuditError::why(name, why))?;
+                .map_err(|why| AuditError::not(name, "a decision that fits its token and its record", why))?;
             if !seen.insert(checked.decision) {
-                return Err(AuditError::why(name, "the decision stands in an earlier member"));
+                return Err(AuditError::line(
+                    name,
+                    "the decision stands in an earlier member",
+                    "a decision that no earlier member has",
+                    checked.decision,
+                ));
             }
             self.reasons.keep(checked.decision, &read);
             self.decisions.disclosed += 1;
@@ -321,7 +348,7 @@ impl Walk {
             return Ok(());
         }
         let octets = whole(members, member::DEFINITION, MEDIUM_BYTES)?;
-        jcs::from_slice(&octets).map_err(|e| AuditError::why(member::DEFINITION, e))?;
+        jcs::from_slice(&octets).map_err(|e| AuditError::at(member::DEFINITION, What::from(&e)))?;
         let found = sha256(&octets);
         match self.fingerprint {
             Some(expected) if expected == found => Ok(()),
@@ -358,7 +385,12 @@ impl Walk {
         let known =
             |name: &String| !name.starts_with("roots/") || name == member::ROOTS || expected.contains(name);
         match members.names().into_iter().find(|name| !known(name)) {
-            Some(name) => Err(AuditError::why(&name, "the run has no such root")),
+            Some(name) => Err(AuditError::line(
+                &name,
+                "the run has no such root",
+                "one file for each root of the run",
+                "one more",
+            )),
             None => Ok(signed),
         }
     }
@@ -375,7 +407,7 @@ fn read_batch(members: &mut dyn Members, offset: u64) -> io::Result<Vec<u8>> {
 
 /// The canonical octets of the signed close root in the line of `run.close`.
 pub(crate) fn signed_close(line: &[u8]) -> Result<Vec<u8>, AuditError> {
-    let failed = |e: &dyn std::fmt::Display| AuditError::why(member::RECORDS, e);
+    let failed = |e: &dyn std::fmt::Display| AuditError::not(member::RECORDS, "the signed close root", e);
     let record: Value = jcs::from_slice(line).map_err(|e| failed(&e))?;
     let signed = record.pointer("/payload/signature").unwrap_or(&Value::Null);
     jcs::to_vec(signed).map_err(|e| failed(&e))
@@ -402,11 +434,17 @@ fn check_copy(
     json: String,
     sig: String,
 ) -> Result<[String; 2], AuditError> {
-    let (octets, signature) =
-        signed_parts(signed).ok_or_else(|| AuditError::why(origin, "expected a signed root"))?;
+    let (octets, signature) = signed_parts(signed).ok_or_else(|| {
+        AuditError::line(origin, "expected a signed root", "a signed root", "something else")
+    })?;
     for (name, expected) in [(&json, octets.as_slice()), (&sig, &signature)] {
         if whole(members, name, SMALL_BYTES)? != expected {
-            return Err(AuditError::why(name, format!("it is not what stands in `{origin}`")));
+            return Err(AuditError::line(
+                name,
+                format_args!("it is not what stands in `{origin}`"),
+                format_args!("the octets of `{origin}`"),
+                "others",
+            ));
         }
     }
     Ok([json, sig])

@@ -184,8 +184,25 @@ impl AuditError {
         Self::Failed(Box::new(Failure { member: member.to_owned(), line: None, what, last_good: None }))
     }
 
-    pub(crate) fn why(member: &str, why: impl ToString) -> Self {
-        Self::at(member, What::Line { why: why.to_string() })
+    /// At a line of a member, counted from 1.
+    pub(crate) fn at_line(member: &str, line: usize, what: What) -> Self {
+        let line = u64::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        Self::Failed(Box::new(Failure { member: member.to_owned(), line, what, last_good: None }))
+    }
+
+    /// What is there is not `expected`, for a reason that is known in words alone.
+    pub(crate) fn not(member: &str, expected: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self::at(member, What::not(expected, why))
+    }
+
+    /// Why, what must stand there, and what stands there.
+    pub(crate) fn line(
+        member: &str,
+        why: impl fmt::Display,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        Self::at(member, What::line(why, expected, found))
     }
 
     pub(crate) fn differs(
@@ -201,7 +218,7 @@ impl AuditError {
     pub(crate) fn of_zip(member: &str, error: ZipError) -> Self {
         match error {
             ZipError::Io(error) => Self::Io(error),
-            other => Self::why(member, other),
+            other => Self::not(member, "a zip file as bundles are written", other),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::io::{Read, Seek};
 
 use fuze_evidence::keys::history::Standing;
-use fuze_evidence::sign::{KeyId, PublicKey};
+use fuze_evidence::sign::{KeyId, PublicKey, SignatureError};
+use fuze_evidence::verify::What;
 use fuze_evidence::{Hash, Timestamp, sha256};
 
 use super::inspect::{Inspected, MEDIUM_BYTES, read_key, whole};
@@ -18,10 +19,17 @@ use crate::{member, readme};
 /// Refuses members that no bundle has, and a bundle without those that each has.
 pub(crate) fn check_names<R: Read + Seek>(archive: &Archive<R>) -> Result<(), AuditError> {
     if let Some(name) = archive.names().find(|name| !member::is_known(name)) {
-        return Err(AuditError::why(name, "no bundle of version 1 has such a member"));
+        return Err(AuditError::line(
+            name,
+            "no bundle of version 1 has such a member",
+            "the members of section 15",
+            "another",
+        ));
     }
     match member::REQUIRED.iter().find(|name| !archive.has(name)) {
-        Some(name) => Err(AuditError::why(name, "it is missing; every bundle has one")),
+        Some(name) => {
+            Err(AuditError::line(name, "it is missing; every bundle has one", "the member", "no such member"))
+        }
         None => Ok(()),
     }
 }
@@ -33,25 +41,32 @@ pub(crate) fn check_manifest<R: Read + Seek>(
     outline: &Outline,
 ) -> Result<BundleReport, AuditError> {
     let octets = whole(archive, member::MANIFEST, MEDIUM_BYTES)?;
-    let envelope = Envelope::read(&octets).map_err(|e| AuditError::why(member::MANIFEST, e))?;
+    let envelope = Envelope::read(&octets)
+        .map_err(|e| AuditError::not(member::MANIFEST, "a DSSE envelope with one signature", e))?;
     let maker = maker_key(archive, &inspected.run_key)?;
     if envelope.key_id != maker.id() {
         return Err(AuditError::differs(member::MANIFEST, "keyid", maker.id(), envelope.key_id));
     }
     if !envelope.is_signed_by(&maker) {
-        return Err(AuditError::why(
-            member::MANIFEST,
-            "the signature does not hold for this key and message",
-        ));
+        return Err(AuditError::at(member::MANIFEST, What::from(&SignatureError::Signature)));
     }
-    let statement = Statement::read(&envelope.payload)
-        .ok_or_else(|| AuditError::why(member::MANIFEST, "expected a canonical statement about a bundle"))?;
+    let statement = Statement::read(&envelope.payload).ok_or_else(|| {
+        AuditError::line(
+            member::MANIFEST,
+            "expected a canonical statement about a bundle",
+            "a canonical statement about a bundle",
+            "something else",
+        )
+    })?;
     let exported_at = check_predicate(&statement.predicate, &inspected)?;
     check_subjects(archive, &statement.subject)?;
     let id = maker.id();
     let trusted = trust.exporters.contains(&id) || may_sign(&id, trust, &inspected, exported_at);
     if !trusted && !trust.any_exporter {
-        let why = format!("the bundle was made by the key {id}, which is not trusted for bundles");
+        let why = format!(
+            "the bundle was made by the key {id}, which is not trusted for bundles; trust that id as an exporter's if you know it from \
+             elsewhere"
+        );
         return Err(AuditError::Cannot { why });
     }
     inspected.roots.check_known(trust.known_roots.iter().copied())?;
@@ -112,11 +127,21 @@ fn maker_key<R: Read + Seek>(archive: &mut Archive<R>, run_key: &PublicKey) -> R
             let key = read_key(archive, member::EXPORT_HEX, member::EXPORT_PEM)?;
             if key == *run_key {
                 let why = "it is the run's key, which is there already";
-                return Err(AuditError::why(member::EXPORT_HEX, why));
+                return Err(AuditError::line(
+                    member::EXPORT_HEX,
+                    why,
+                    "another key than the run's",
+                    key.id(),
+                ));
             }
             Ok(key)
         }
-        _ => Err(AuditError::why(member::EXPORT_HEX, "expected the key in both its spellings or in none")),
+        _ => Err(AuditError::line(
+            member::EXPORT_HEX,
+            "expected the key in both its spellings or in none",
+            "the key in both its spellings or in none",
+            "one of them",
+        )),
     }
 }
 
@@ -155,7 +180,12 @@ fn check_subjects<R: Read + Seek>(archive: &mut Archive<R>, subjects: &[Subject]
             }
         }
         if !digests.crc_holds {
-            return Err(AuditError::why(&name, "the zip's checksum of it does not hold"));
+            return Err(AuditError::line(
+                &name,
+                "the zip's checksum of it does not hold",
+                "the checksum of the member's octets",
+                "another",
+            ));
         }
     }
     match subjects.next() {

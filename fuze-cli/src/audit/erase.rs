@@ -13,6 +13,7 @@ use fuze_evidence::erase::{
 };
 use fuze_evidence::keys::history::KeyHistory;
 use fuze_evidence::keys::{FileSubjectKeys, MasterKey, MasterKeyFile, Person};
+use fuze_evidence::verify::VerifyError;
 use fuze_evidence::{Hash, Name, RunId, Timestamp};
 use fuze_store::{Eraser, EraserError, Options, Query, SqliteStore};
 use schemars::JsonSchema;
@@ -360,7 +361,7 @@ fn in_files(
     // What a crash cut off is finished before anything new is begun.
     let recovered = archive.recover().unwrap_or_else(|error| {
         // It may be another tenant's; this order says so itself if it is not.
-        output.say(&format!("an erasure that a crash had cut off cannot be finished: {error}"));
+        tell_unfinished(&error, output);
         Recovered::default()
     });
     for (path, why) in &recovered.strays {
@@ -500,8 +501,7 @@ fn in_store(
         match eraser.recover().await {
             Ok(finished) => tell_finished(&finished, output),
             Err(error) => {
-                let why = failed(error);
-                output.say(&format!("an erasure that a crash had cut off cannot be finished: {why}"));
+                tell_unfinished(&failed(error), output);
             }
         }
         match task {
@@ -553,11 +553,15 @@ fn in_store(
     Ok(erased)
 }
 
-/// What an earlier call began and a crash cut off is no part of this order, but it is said.
+/// What another order began is no part of this one, but it is said. Whether a crash cut it off, or a process is still at it, is not known.
 fn tell_finished(runs: &[RunId], output: &Output) {
     for run in runs {
-        output.say(&format!("{run}: an erasure that a crash had cut off is now complete"));
+        output.say(&format!("{run}: an erasure that another order began is now complete"));
     }
+}
+
+fn tell_unfinished(why: &dyn std::fmt::Display, output: &Output) {
+    output.say(&format!("an erasure that another order began is not complete yet: {why}"));
 }
 
 /// What stopped a store's eraser, and what to do about it: an order is given again, and no run is to be recovered.
@@ -580,6 +584,13 @@ fn problem(path: &Path, error: &EraseError) -> Problem {
     match error {
         EraseError::Io { .. } | EraseError::Locked { .. } => Problem::io(error),
         EraseError::Annex(AnnexError::Held { .. }) => Problem::failed(error),
+        EraseError::KeysNeeded => Problem::usage(
+            "fields are found only with the master key, and with the data subject's if the run has one: give `--master-key` and \
+             `--subject-keys`, or erase the record (`--content` without `--field`)",
+        ),
+        EraseError::NothingLeft { .. } | EraseError::AnnexBroken(VerifyError::Cannot { .. }) => {
+            Problem::cannot(format_args!("`{}`: {error}", path.display()))
+        }
         other => Problem::failed(format_args!("`{}`: {other}", path.display())),
     }
 }

@@ -9,6 +9,7 @@ use fuze_store::{Cursor, Query, RunSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::moment::moment;
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
 use crate::place::open_store;
@@ -36,11 +37,11 @@ pub(crate) struct Args {
     /// Runs that ended so, for instance `completed`.
     #[arg(long)]
     status: Option<RunStatus>,
-    /// Runs opened at this time or later (RFC 3339, UTC, nine fractional digits).
-    #[arg(long, value_name = "TIME")]
+    /// Runs opened at this time or later (RFC 3339, for instance `2026-11-23T09:30:00Z`).
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
     /// Runs opened before this time.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     before: Option<Timestamp>,
     /// Where the last page ended: its `next`.
     #[arg(long, value_name = "CURSOR")]

@@ -389,10 +389,24 @@ pub(crate) struct DiffArgs {
 
 /// Where two runs part.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Compared {
-    /// Whether both verified and nothing differs but what differs between any two runs.
+    /// Whether both verified, all of their content was compared, and nothing differs but what differs between any two runs: of redacted
+    /// values only their kind is compared.
     same: bool,
     differences: Vec<Differs>,
+    /// Records that answer each other and whose content was not compared, or not all of it, because it is not open on both sides; without
+    /// a difference the exit code is then 3.
+    not_compared: Vec<NotCompared>,
+}
+
+/// Two records.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NotCompared {
+    /// The record of the first run.
+    left: u64,
+    /// The record of the second.
+    right: u64,
 }
 
 impl Document for Compared {
@@ -422,7 +436,7 @@ struct Changed {
 }
 
 pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
-    use fuze_evidence::replay::{Change, Difference, diff};
+    use fuze_evidence::replay::{Change, Comparison, Difference, diff};
     let trust = args.trust.read()?;
     let (left, right) = (Place::find(&args.left, args.left_run)?, Place::find(&args.right, args.right_run)?);
     let believed = args.anchors.read()?;
@@ -444,7 +458,10 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
     trust.check_root(&[left.first_key, right.first_key])?;
     let (left, right) = (left.replay, right.replay);
     let changed = |change: Change| Changed { what: change.what, left: change.left, right: change.right };
-    let differences: Vec<Differs> = diff(&left, &right)
+    let Comparison { differences, not_compared } = diff(&left, &right);
+    let not_compared: Vec<NotCompared> =
+        not_compared.iter().map(|pair| NotCompared { left: pair.left, right: pair.right }).collect();
+    let differences: Vec<Differs> = differences
         .into_iter()
         .map(|difference| match difference {
             Difference::Run(change) => Differs { left: None, right: None, changes: vec![changed(change)] },
@@ -461,9 +478,14 @@ pub(crate) fn diff(args: &DiffArgs, output: &Output) -> Result {
             },
         })
         .collect();
-    let compared = Compared { same: differences.is_empty(), differences };
+    let same = differences.is_empty() && not_compared.is_empty();
+    let compared = Compared { same, differences, not_compared };
     output.data(&compared, || diff_text(&compared, &left, &right))?;
-    Ok(if compared.same { Ended::Well } else { Ended::Failed })
+    Ok(match compared.differences.is_empty() {
+        true if same => Ended::Well,
+        true => Ended::Cannot,
+        false => Ended::Failed,
+    })
 }
 
 fn diff_text(compared: &Compared, left: &Replay, right: &Replay) -> String {
@@ -475,6 +497,9 @@ fn diff_text(compared: &Compared, left: &Replay, right: &Replay) -> String {
         found.map(|step| plain(&words::summary(&step.span))).unwrap_or_default()
     };
     let mut text = String::new();
+    if compared.differences.is_empty() {
+        text += &format!("{UNSURE}no difference in what could be compared{UNSURE:#}\n");
+    }
     for difference in &compared.differences {
         text += &match (difference.left, difference.right) {
             (Some(at), None) => format!("{BAD}- {at:>4}{BAD:#}  {}\n", summary(left, at)),
@@ -494,5 +519,20 @@ fn diff_text(compared: &Compared, left: &Replay, right: &Replay) -> String {
             );
         }
     }
+    if !compared.not_compared.is_empty() {
+        let places: Vec<String> = compared.not_compared.iter().map(|pair| pair.left.to_string()).collect();
+        text += &format!(
+            "{UNSURE}content of {} records not compared{UNSURE:#}, or not all of it, because it is not open on both sides: {}\n",
+            places.len(),
+            abridged(&places),
+        );
+    }
     text
+}
+
+/// The first of many.
+fn abridged(places: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = if places.len() > SHOWN { ", …" } else { "" };
+    places.get(..SHOWN).unwrap_or(places).join(", ") + more
 }

@@ -10,11 +10,11 @@ use fuze_evidence::verify::{Chain, Report, TrustedKeys, VerifyError, What};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::anchors::{AnchorArgs, Believed};
+use crate::anchors::{AnchorArgs, Believed, Unproven};
 use crate::gone::{Gone, from_all_annexes};
 use crate::outcome::{Ended, Problem, Result};
 use crate::output::{Document, Output};
-use crate::place::{AnnexArgs, Place, Source, of_store};
+use crate::place::{AnnexArgs, BadAnnex, Place, Source, of_store};
 use crate::progress::{CountedFile, Progress};
 use crate::text::{BAD, GOOD, Table, UNSURE, plain};
 use crate::trust::{ExpectArgs, Trust, TrustArgs, public_key};
@@ -25,9 +25,6 @@ pub(crate) struct Args {
     path: PathBuf,
     #[command(flatten)]
     annex: AnnexArgs,
-    /// Of a bundle: believe its records, roots and disclosed content whoever made it. Its report and policy then prove nothing.
-    #[arg(long)]
-    any_exporter: bool,
     /// Of a bundle: the hash of a signed root of this run that you know from elsewhere, for instance an earlier bundle's close
     /// root. Another history under the same key does not have it.
     #[arg(long = "known-root", value_name = "HASH")]
@@ -148,6 +145,13 @@ struct Run {
     content: Content,
 }
 
+impl Run {
+    /// Its last record, and the hash of that.
+    fn last(&self) -> Option<(u64, Hash)> {
+        Some((self.records.checked_sub(1)?, self.head.parse().ok()?))
+    }
+}
+
 /// How many leaves of content have which status.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Content {
@@ -200,14 +204,18 @@ fn run_in_place(
     believed: &Believed,
     args: &Args,
 ) -> Result<(Verified, Ended)> {
-    if args.any_exporter || !args.known_roots.is_empty() || !args.overseers.is_empty() {
-        return Err(Problem::usage("`--any-exporter`, `--known-root` and `--overseer` are for bundles"));
+    if !args.known_roots.is_empty() || !args.overseers.is_empty() {
+        return Err(Problem::usage("`--known-root` and `--overseer` are for bundles"));
     }
     if let Some(gone) = gone(source, trust, args)? {
         return Ok((unsure(gone), Ended::Cannot));
     }
     let anchors = believed.ask(source, trust)?;
-    let annex = args.annex.of(source, &trust.keys())?;
+    let annex = match args.annex.of(source, &trust.keys()) {
+        Ok(annex) => annex,
+        Err(BadAnnex::Problem(problem)) => return Err(problem),
+        Err(BadAnnex::Verdict(error)) => return beneath_a_bad_annex(source, trust, args, error),
+    };
     let keys = trust.keys_with(annex.as_ref(), &args.expect);
     let keys = anchors.stood.iter().copied().fold(keys, TrustedKeys::stood_before_revocation);
     let progress = Progress::reading("verifying", source.octets());
@@ -218,12 +226,45 @@ fn run_in_place(
     }
     if document.run.is_some() && document.failure.is_none() {
         // The log is asked about what is intact.
-        match anchors.found? {
-            Anchoring::None => {}
-            found => document.log = Some(crate::anchors::text(&found)),
+        match anchors.found {
+            Ok(Anchoring::None) => {}
+            Ok(found) => document.log = Some(crate::anchors::text(&found)),
+            Err(Unproven { at: Some((line, what)), .. }) => {
+                let failed =
+                    refused(ANCHORS.to_owned(), line, &what, document.run.as_ref().and_then(Run::last));
+                document = Verified { run: document.run, findings: document.findings, ..failed };
+                return Ok((document, Ended::Failed));
+            }
+            Err(unproven) => return Err(unproven.into()),
         }
     }
     Ok((document, ended))
+}
+
+/// What can be said of a run whose annex is not what it must be: up to where its records hold, which come first.
+fn beneath_a_bad_annex(
+    source: &Source,
+    trust: &Trust,
+    args: &Args,
+    error: VerifyError,
+) -> Result<(Verified, Ended)> {
+    let failure = match error {
+        VerifyError::Failed(failure) => failure,
+        VerifyError::Cannot { line, why } => {
+            return Ok((unsure(format_args!("the tenant's annex, line {line}: {why}")), Ended::Cannot));
+        }
+        VerifyError::Io { path, source } => return Err(Problem::file(&path, source)),
+        other => return Err(Problem::io(other)),
+    };
+    let progress = Progress::reading("verifying", source.octets());
+    match source.verify_records(&trust.keys_with(None, &args.expect), &progress)? {
+        Ok(report) => {
+            let whole = report.records.checked_sub(1).map(|last| (last, report.head));
+            let document = refused(failure.file.to_owned(), Some(failure.line), &failure.what, whole);
+            Ok((document, Ended::Failed))
+        }
+        earlier => judge(earlier),
+    }
 }
 
 /// What the annex says of a run of a store that has no records any more.
@@ -243,9 +284,6 @@ fn bundle(path: &Path, named: &Trust, believed: &Believed, args: &Args) -> Resul
     args.annex.not_for_bundles()?;
     let file = open_regular(path).map_err(|error| Problem::file(path, error))?;
     let mut trust = named.for_bundles(believed);
-    if args.any_exporter {
-        trust = trust.any_exporter();
-    }
     trust = args.known_roots.iter().copied().fold(trust, fuze_audit::Trust::known_root);
     let mut overseers = Vec::new();
     for overseer in &args.overseers {
@@ -309,6 +347,7 @@ impl From<(u64, Hash)> for Good {
 }
 
 const RECORDS: &str = "records.jsonl";
+const ANCHORS: &str = "anchors.jsonl";
 /// About records without a root that covers one of them.
 pub(super) const UNSIGNED: &str = "nothing here is signed, so nobody vouches for any of it: whoever writes such records can name any key, \
                                    tenant and deployment";

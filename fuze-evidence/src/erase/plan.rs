@@ -82,10 +82,10 @@ impl Plan {
         }
     }
 
-    /// Fields of one content. `None` when all of them were erased before.
+    /// Fields of one content. `None` when all of it was erased before.
     ///
     /// # Errors
-    /// When a hold stands, there is no pointer or one meets nothing, the lines do not open, or fields were erased before and `repeat`
+    /// When a hold stands, there is no pointer or one meets nothing (any more), the lines do not open, or fields were erased before and `repeat`
     /// refuses.
     #[expect(clippy::too_many_arguments, reason = "two lines, their keys, and what is to be done with them")]
     pub fn fields(
@@ -140,15 +140,24 @@ impl Plan {
         }
         let erased = Erased::Field { root, leaves: gone.iter().copied().collect() };
         if repeated && !new {
-            // Erased before, or never there: nobody can tell any more. What is gone must be explained.
+            // What is gone must be explained.
             let explained = disclosure.leaves.iter().all(|leaf| match leaf {
                 DisclosedLeaf::Hash(hash) => annex.explains(facts.run_id, root, *hash),
                 DisclosedLeaf::Leaf(_) | DisclosedLeaf::Decoy(_) => true,
             });
-            return if explained { Ok(None) } else { Err(EraseError::Missing { root }) };
+            return match (explained, entries.iter().all(|entry| matches!(entry, KeyEntry::Erased))) {
+                (false, _) => Err(EraseError::Missing { root }),
+                // Wherever a pointer points, what was there is gone.
+                (true, true) => Ok(None),
+                // Erased before, or never there: nobody can tell any more, and a pointer that was mistyped leaves its field.
+                (true, false) => Err(EraseError::NothingLeft { index: 0 }),
+            };
         }
-        if let Some(index) = met.iter().position(|met| !met).filter(|_| !repeated) {
-            return Err(EraseError::NoSuchField { index });
+        if let Some(index) = met.iter().position(|met| !met) {
+            return Err(match repeated {
+                true => EraseError::NothingLeft { index },
+                false => EraseError::NoSuchField { index },
+            });
         }
         if repeated && repeat == Repeat::Refuse {
             return Err(EraseError::Repeated);

@@ -76,11 +76,18 @@ impl ReadErrorKind {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at octet {}: expected {}", self.offset, self.expected)?;
+        write!(f, "at octet {}: expected {}, found {}", self.offset, self.expected, self.found_there())
+    }
+}
+
+impl ReadError {
+    /// What stands there, in words.
+    #[must_use]
+    pub fn found_there(&self) -> String {
         match (self.found, self.kind) {
-            (Some(found), _) => write!(f, ", found {found:?}"),
-            (None, ReadErrorKind::Utf8) => f.write_str(", found an octet that begins no character"),
-            (None, _) => f.write_str(", found the end"),
+            (Some(found), _) => format!("{found:?}"),
+            (None, ReadErrorKind::End) => "the end".to_owned(),
+            (None, _) => "an octet that begins no character".to_owned(),
         }
     }
 }

@@ -1,10 +1,34 @@
 //! What two runs have in common and where they part: records that answer each other, and what differs in them.
 //!
-//! What is different in any two runs (times, ids, salted commitments) is left out; content is compared where both could be opened.
+//! What is different in any two runs (times, ids, salted commitments, the keyed part of redaction marks) is left out. Content is
+//! compared as far as it is open on both sides; where it is not, that is said.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::replay::{Replay, Step};
+use crate::redact;
+use crate::replay::{Content, Replay, Step};
+
+/// Two runs side by side.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use = "content may not have been compared"]
+pub struct Comparison {
+    /// Where they differ.
+    pub differences: Vec<Difference>,
+    /// Records that answer each other and whose content could not be compared, or not all of it, because it is not open on both
+    /// sides. Nothing is known about that.
+    pub not_compared: Vec<NotCompared>,
+}
+
+/// Two records whose content could not be compared as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotCompared {
+    /// The left one's place.
+    pub left: u64,
+    /// The right one's place.
+    pub right: u64,
+}
 
 /// A place where two runs differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +87,9 @@ const FRESH: &[&str] = &[
 ];
 
 /// Compares two runs.
-#[must_use]
-pub fn diff(left: &Replay, right: &Replay) -> Vec<Difference> {
+pub fn diff(left: &Replay, right: &Replay) -> Comparison {
     let mut found: Vec<Difference> = Vec::new();
+    let mut not_compared = Vec::new();
     let status = |replay: &Replay| replay.status.map(|status| Value::from(status.as_str()));
     if status(left) != status(right) {
         let change = Change { what: "status".to_owned(), left: status(left), right: status(right) };
@@ -76,7 +100,10 @@ pub fn diff(left: &Replay, right: &Replay) -> Vec<Difference> {
             (Some(left), None) => found.push(Difference::OnlyLeft { sequence: left.sequence }),
             (None, Some(right)) => found.push(Difference::OnlyRight { sequence: right.sequence }),
             (Some(left), Some(right)) => {
-                let changes = changes(left, right);
+                let mut changes = changes(left, right);
+                if !contents(left, right, &mut changes) {
+                    not_compared.push(NotCompared { left: left.sequence, right: right.sequence });
+                }
                 if !changes.is_empty() {
                     found.push(Difference::Changed { left: left.sequence, right: right.sequence, changes });
                 }
@@ -84,7 +111,7 @@ pub fn diff(left: &Replay, right: &Replay) -> Vec<Difference> {
             (None, None) => {}
         }
     }
-    found
+    Comparison { differences: found, not_compared }
 }
 
 /// What a record is about: records that are about the same answer each other.
@@ -150,16 +177,54 @@ fn changes(left: &Step, right: &Step) -> Vec<Change> {
     let mut names: Vec<String> = ours.keys().chain(theirs.keys()).cloned().collect();
     names.sort_unstable();
     names.dedup();
-    let mut changes: Vec<Change> = names
+    names
         .into_iter()
         .map(|what| Change { left: ours.remove(&what), right: theirs.remove(&what), what })
         .filter(|change| change.left != change.right)
-        .collect();
-    let value = |step: &Step| step.content.as_ref().and_then(|content| content.value.clone());
-    if let (Some(ours), Some(theirs)) = (value(left), value(right))
-        && ours != theirs
-    {
-        changes.push(Change { what: "content".to_owned(), left: Some(ours), right: Some(theirs) });
+        .collect()
+}
+
+/// Compares the contents of two records, and answers whether all of them could be compared.
+fn contents(left: &Step, right: &Step, changes: &mut Vec<Change>) -> bool {
+    let (ours, theirs) = match (&left.content, &right.content) {
+        (None, None) => return true,
+        (Some(ours), Some(theirs)) => (ours, theirs),
+        // One of them has none.
+        (ours, theirs) => {
+            let (left, right) = (ours.as_ref().map(told), theirs.as_ref().map(told));
+            changes.push(Change { what: "content".to_owned(), left, right });
+            return true;
+        }
+    };
+    // The same commitment is to the same content, open or not.
+    if ours.root == theirs.root {
+        return true;
     }
-    changes
+    let marks = redact::by_kind;
+    if let (Some(left), Some(right)) = (&ours.value, &theirs.value) {
+        if marks(left) != marks(right) {
+            let (left, right) = (Some(left.clone()), Some(right.clone()));
+            changes.push(Change { what: "content".to_owned(), left, right });
+        }
+        return true;
+    }
+    let (left, right) = (open(ours), open(theirs));
+    for (path, left) in &left {
+        if let Some(right) = right.get(path).filter(|right| marks(left) != marks(right)) {
+            let (left, right) = (Some((*left).clone()), Some((*right).clone()));
+            changes.push(Change { what: format!("content{path}"), left, right });
+        }
+    }
+    false
+}
+
+/// The leaves that are open.
+fn open(content: &Content) -> BTreeMap<&str, &Value> {
+    let opened = content.fields.iter().filter_map(|field| field.opened.as_ref());
+    opened.map(|(path, value)| (path.as_str(), value)).collect()
+}
+
+/// What can be told of a content, open or not.
+fn told(content: &Content) -> Value {
+    content.value.clone().unwrap_or_else(|| Value::String(format!("not open: {}", content.root)))
 }

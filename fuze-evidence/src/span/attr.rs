@@ -50,6 +50,30 @@ pub enum AttrError {
     TooMany,
 }
 
+impl AttrError {
+    /// What must stand there, and what stands there.
+    pub(crate) fn sides(&self) -> (String, String) {
+        match self {
+            Self::UnknownSpan { span } => ("a span of format version 1".to_owned(), format!("`{span}`")),
+            Self::Unknown { attribute } => {
+                ("the attributes that this span has".to_owned(), format!("`{attribute}`"))
+            }
+            Self::Missing { attribute } => (format!("`{attribute}`"), "no such attribute".to_owned()),
+            Self::Value { attribute } => (
+                format!("`{attribute}` of its type and with a value that it may have"),
+                "another value".to_owned(),
+            ),
+            Self::Range { found } => ("an integer within ±(2^53-1)".to_owned(), found.to_string()),
+            Self::Contradiction { attribute, expected } => {
+                (format!("`{attribute}`: {expected}"), "what contradicts another attribute".to_owned())
+            }
+            Self::TooMany => {
+                (format!("at most {} attributes of a tool's own", AppAttrs::MAX), "more".to_owned())
+            }
+        }
+    }
+}
+
 impl fmt::Display for AttrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

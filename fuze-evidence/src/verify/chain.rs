@@ -89,7 +89,7 @@ impl Piece {
 
 fn read_frame(line: &[u8], look: Look) -> Result<Frame<'_>, What> {
     if look == Look::Canonical {
-        jcs::validate(line).map_err(|error| What::Line { why: error.to_string() })?;
+        jcs::validate(line).map_err(|error| What::from(&error))?;
     }
     Frame::read(line)
 }

@@ -58,7 +58,8 @@ impl<'f> ContentCheck<'f> {
         subject: Option<&Name>,
         explained: &Explained<'_>,
     ) -> Result<Self, VerifyError> {
-        let wrong = |why: String| failed(KEYS, 0, What::Line { why }, None);
+        let wrong =
+            |why: String| failed(KEYS, 0, What::not("the run's own wrapped keys, which open", why), None);
         if let (Some(sequence), Some(subjects), Some(alias)) =
             (explained.subject(), trusted.subjects, subject)
             && subjects.find(alias).map_err(|e| wrong(e.to_string()))?.is_some()
@@ -76,7 +77,13 @@ impl<'f> ContentCheck<'f> {
         let access = match &wrapped {
             None => Access::Gone(KEYS),
             Some(wrapped) if wrapped.run_id() != run_id => {
-                return Err(wrong(format!("the keys are of run {}", wrapped.run_id())));
+                let (found, why) = (wrapped.run_id(), format!("the keys are of run {}", wrapped.run_id()));
+                return Err(failed(
+                    KEYS,
+                    0,
+                    What::line(why, format_args!("run {run_id}"), format_args!("run {found}")),
+                    None,
+                ));
             }
             Some(wrapped) => unwrap(wrapped, trusted, subject).map_err(wrong)?,
         };
@@ -118,7 +125,9 @@ impl<'f> ContentCheck<'f> {
         let content =
             take(&mut self.content, last_good, expected.root, ContentLine::read, ContentLine::root)?;
         let keys = take(&mut self.keys, last_good, expected.root, KeysLine::read, KeysLine::root)?;
-        let wrong = |why: String| failed(place.0, place.1, What::Line { why }, last_good);
+        let wrong = |what: What| failed(place.0, place.1, what, last_good);
+        let unopened =
+            |why: String| wrong(What::not(format_args!("what opens to the content {}", expected.root), why));
         if let Some(content) = &content
             && u64::try_from(content.leaves()) != Ok(leaves)
         {
@@ -133,7 +142,13 @@ impl<'f> ContentCheck<'f> {
         if let Some(keys) = &keys
             && keys.subject() != self.subject.as_ref()
         {
-            return Err(wrong("the key line names another data subject than the run".to_owned()));
+            let named =
+                |subject: Option<&Name>| subject.map_or("no data subject".to_owned(), Name::to_string);
+            return Err(wrong(What::line(
+                "the key line names another data subject than the run",
+                named(self.subject.as_ref()),
+                named(keys.subject()),
+            )));
         }
         if let Some(content) = &content {
             check_leaves(expected.root, listed, content.states().map(|(hash, _)| hash))?;
@@ -173,7 +188,11 @@ impl<'f> ContentCheck<'f> {
                         rest
                     }
                     Err(_) => {
-                        return Err(wrong("more leaves have cipher text than have keys".to_owned()));
+                        return Err(wrong(What::line(
+                            "more leaves have cipher text than have keys",
+                            "a key for each leaf with cipher text",
+                            "fewer",
+                        )));
                     }
                 };
                 counts.add(FieldStatus::Erased, explained_leaves.min(leaves));
@@ -187,7 +206,8 @@ impl<'f> ContentCheck<'f> {
                 None
             }
             Access::Keys(run_keys) => {
-                let entries = keys.entries(content.leaves(), run_keys).map_err(|e| wrong(e.to_string()))?;
+                let entries =
+                    keys.entries(content.leaves(), run_keys).map_err(|e| unopened(e.to_string()))?;
                 for ((hash, _), entry) in content.states().zip(&entries) {
                     if let Some(sequence) = listed.get(&hash)
                         && !matches!(entry, KeyEntry::Erased)
@@ -196,7 +216,7 @@ impl<'f> ContentCheck<'f> {
                     }
                 }
                 let disclosed =
-                    content.open_entries(entries, self.run_id).map_err(|e| wrong(e.to_string()))?;
+                    content.open_entries(entries, self.run_id).map_err(|e| unopened(e.to_string()))?;
                 let without_data = |hash: &Hash| content.states().any(|(leaf, data)| leaf == *hash && !data);
                 let unexplained = disclosed.leaves.iter().find_map(|leaf| match leaf {
                     DisclosedLeaf::Hash(hash) if !listed.contains_key(hash) => Some(hash),
@@ -241,17 +261,25 @@ impl<'f> ContentCheck<'f> {
                     ContentLine::read(&line).map(drop)
                 };
                 if let Err(error) = read {
-                    return Err(failed(file, number, What::Line { why: error.to_string() }, last_good));
+                    return Err(failed(file, number, unread(&error), last_good));
                 }
                 if closed {
-                    let why = "no record commits to this line".to_owned();
-                    return Err(failed(file, number, What::Line { why }, last_good));
+                    let what = What::line(
+                        "no record commits to this line",
+                        "nothing after the lines of the records' contents",
+                        "a line",
+                    );
+                    return Err(failed(file, number, what, last_good));
                 }
                 orphans += 1;
             }
         }
         Ok(orphans)
     }
+}
+
+fn unread(error: &crate::content::OpenError) -> What {
+    What::not("a line of a content, or of its keys", error)
 }
 
 /// The next line, if it belongs to `root`.
@@ -266,7 +294,7 @@ fn take<T>(
     let Some(line) = lines.peek().map_err(|e| LineErrorAt(e).at(file, number, last_good))? else {
         return Ok(None);
     };
-    let read = read(line).map_err(|e| failed(file, number, What::Line { why: e.to_string() }, last_good))?;
+    let read = read(line).map_err(|e| failed(file, number, unread(&e), last_good))?;
     if root_of(&read) != root {
         return Ok(None);
     }

@@ -23,8 +23,13 @@ pub(super) struct Frame<'l> {
 
 impl<'l> Frame<'l> {
     pub(super) fn read(line: &'l [u8]) -> Result<Self, What> {
-        let why = "it is not built like a record: `hash`, `payload`, `prevHash`, `sequence`";
-        Self::split(line).ok_or_else(|| What::Line { why: why.to_owned() })
+        Self::split(line).ok_or_else(|| {
+            What::line(
+                "it is not built like a record: `hash`, `payload`, `prevHash`, `sequence`",
+                "`{\"hash\":\"…\",\"payload\":{…},\"prevHash\":\"…\",\"sequence\":…}`",
+                "a line of another form",
+            )
+        })
     }
 
     fn split(line: &'l [u8]) -> Option<Self> {

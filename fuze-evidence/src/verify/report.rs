@@ -5,11 +5,12 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::hash::Hash;
+use crate::jcs::ReadError;
 use crate::name::Name;
-use crate::record::RunId;
+use crate::record::{EntryError, RunId};
 use crate::replay::Finding;
 use crate::replay::rules::Rules;
-use crate::sign::KeyId;
+use crate::sign::{KeyId, SignatureError};
 use crate::time::Timestamp;
 use crate::vocab::RunStatus;
 
@@ -153,6 +154,10 @@ pub enum What {
     Line {
         /// In words.
         why: String,
+        /// What must stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
     },
     /// A value is another than it must be.
     Differs {
@@ -199,6 +204,17 @@ pub enum What {
 }
 
 impl What {
+    /// A line is not what it must be: why, what must stand there, and what stands there.
+    pub fn line(why: impl fmt::Display, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self::Line { why: why.to_string(), expected: expected.to_string(), found: found.to_string() }
+    }
+
+    /// What is not `expected`, for a reason that is known in words alone.
+    pub fn not(expected: impl fmt::Display, why: impl fmt::Display) -> Self {
+        let found = format!("none: {why}");
+        Self::line(why, expected, found)
+    }
+
     /// What must stand there, and what stands there, each in words of its own.
     #[must_use]
     pub fn sides(&self) -> (String, String) {
@@ -206,12 +222,9 @@ impl What {
             Self::Empty => ("at least one line", "none"),
             Self::PartialLine => ("a line feed at the end of the last line", "a line that does not end"),
             Self::LongLine => ("lines of at most 16 MiB", "a longer one"),
-            Self::Line { why } => {
-                ("what the format (`docs/evidence-format.md`) says of this place", why.as_str())
-            }
-            Self::Differs { expected, found, .. } | Self::Other { expected, found, .. } => {
-                (expected.as_str(), found.as_str())
-            }
+            Self::Line { expected, found, .. }
+            | Self::Differs { expected, found, .. }
+            | Self::Other { expected, found, .. } => (expected.as_str(), found.as_str()),
             Self::StillThere { what } => {
                 return (format!("that {what} is gone, as the annex says"), "it is there".to_owned());
             }
@@ -229,6 +242,65 @@ impl What {
     }
 }
 
+impl From<&ReadError> for What {
+    fn from(error: &ReadError) -> Self {
+        let at = |side: &dyn fmt::Display| format!("at octet {}: {side}", error.offset);
+        Self::line(error, at(&error.expected), at(&error.found_there()))
+    }
+}
+
+impl From<&EntryError> for What {
+    fn from(error: &EntryError) -> Self {
+        match error {
+            EntryError::Canonical(error) => error.into(),
+            EntryError::Member { member, expected } => {
+                let found = match *expected {
+                    EntryError::THERE => "nothing",
+                    EntryError::ABSENT => "one",
+                    _ => "something else",
+                };
+                Self::line(error, format_args!("`{member}`: {expected}"), format_args!("`{member}`: {found}"))
+            }
+            EntryError::Attribute(attribute) => {
+                let (expected, found) = attribute.sides();
+                Self::line(error, expected, found)
+            }
+            other => Self::not("a record", other),
+        }
+    }
+}
+
+impl From<&SignatureError> for What {
+    fn from(error: &SignatureError) -> Self {
+        let (expected, found) = match error {
+            SignatureError::Canonical(error) => return error.into(),
+            SignatureError::Key => ("a canonical Ed25519 point of full order", "another key"),
+            SignatureError::KeyText => {
+                ("64 lowercase hexadecimal digits, or a PEM `PUBLIC KEY` of Ed25519", "something else")
+            }
+            SignatureError::Signature => {
+                ("a signature that holds for this key and message", "one that does not")
+            }
+            SignatureError::Encoding => ("64 octets in base64url without padding", "something else"),
+            SignatureError::Domain { expected } => (*expected, "another domain"),
+            SignatureError::Members(why) => {
+                return Self::not("the members of what is signed here", why).said(error);
+            }
+        };
+        Self::line(error, expected, found)
+    }
+}
+
+impl What {
+    /// The same in other words.
+    fn said(self, why: impl fmt::Display) -> Self {
+        match self {
+            Self::Line { expected, found, .. } => Self::line(why, expected, found),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -238,7 +310,7 @@ impl fmt::Display for What {
                  store again, cuts it off and says so",
             ),
             Self::LongLine => f.write_str("a line is longer than 16 MiB"),
-            Self::Line { why } => f.write_str(why),
+            Self::Line { why, .. } => f.write_str(why),
             Self::Differs { what, expected, found } => {
                 write!(f, "{what}: expected `{expected}`, found `{found}`")
             }

@@ -100,8 +100,9 @@ fn asked_for<T: PartialEq + ToString>(
     }
 }
 
-fn line(why: impl ToString) -> What {
-    What::Line { why: why.to_string() }
+/// What has no canonical form, though it was read from one.
+fn unwritable(error: impl ToString) -> What {
+    What::not("what has a canonical form", error.to_string())
 }
 
 pub(super) fn failed(
@@ -216,12 +217,12 @@ impl Progress<'_, '_> {
 fn read_entry(octets: &[u8], options: &Options) -> Result<Entry, Finding> {
     let entry = Entry::read(octets).map_err(|error| match error {
         EntryError::Version { .. } | EntryError::Suite { .. } => Finding::Cannot(error.to_string()),
-        other => Finding::What(line(other)),
+        other => Finding::What(What::from(&other)),
     })?;
     if options.second_reader {
-        let value: Value = serde_json::from_slice(octets).map_err(line)?;
+        let value: Value = serde_json::from_slice(octets).map_err(unwritable)?;
         if !serde_jcs::to_vec(&value).is_ok_and(|again| again == octets) {
-            return Err(line("a second reader finds it not canonical").into());
+            return Err(What::not("canonical octets", "a second reader finds it not canonical").into());
         }
     }
     Ok(entry)
@@ -290,13 +291,19 @@ impl<'k, 'f> Walk<'k, 'f> {
     fn step(&mut self, frame: &Frame<'_>, judged: &JudgedLine) -> Result<(), Finding> {
         let entry = &judged.entry;
         if self.closed.is_some() {
-            return Err(line("a record after `run.close`").into());
+            let what = What::line("a record after `run.close`", "nothing after `run.close`", "a record");
+            return Err(what.into());
         }
         self.link.precedes(frame)?;
         judged.hash.clone()?;
         same("runId", &self.start.run_id, &entry.run_id)?;
         if entry.common != self.start.common {
-            return Err(line("`common` is not that of the first record").into());
+            return Err(What::line(
+                "`common` is not that of the first record",
+                "`common` as in the first record",
+                "another",
+            )
+            .into());
         }
         self.check_step(entry)?;
         self.check_order(entry)?;
@@ -335,12 +342,17 @@ impl<'k, 'f> Walk<'k, 'f> {
             ));
         }
         if self.steps.contains(entry.step_id) {
-            return Err(line(format!("step {} stands in an earlier record", entry.step_id)));
+            let step = entry.step_id;
+            let why = format!("step {step} stands in an earlier record");
+            return Err(What::line(why, "a step that no earlier record has", step));
         }
         match (self.link.next, entry.parent_step_id) {
             (0, None) => same("stepId", &0, &entry.step_id),
-            (0, Some(_)) => Err(line("the first record has no parent step")),
-            (_, None) => Err(line("`parentStepId` is missing")),
+            (0, Some(parent)) => {
+                let why = "the first record has no parent step";
+                Err(What::line(why, "no `parentStepId`", parent))
+            }
+            (_, None) => Err(What::line("`parentStepId` is missing", "`parentStepId`", "no such member")),
             (_, Some(parent)) if parent >= entry.step_id => {
                 Err(differs("parentStepId", format!("less than {}", entry.step_id), parent))
             }
@@ -350,10 +362,17 @@ impl<'k, 'f> Walk<'k, 'f> {
 
     fn check_order(&self, entry: &Entry) -> Result<(), What> {
         if matches!(entry.span, Span::AgentInvoke(_)) != (self.link.next == 0) {
-            return Err(line("`agent.invoke` is the first record and no other"));
+            let (expected, found) = match self.link.next {
+                0 => ("`agent.invoke`", entry.span.name()),
+                _ => ("another span than `agent.invoke`", entry.span.name()),
+            };
+            let why = "`agent.invoke` is the first record and no other";
+            return Err(What::line(why, expected, format_args!("`{found}`")));
         }
         if self.start.refused && self.link.next == 1 && !matches!(entry.span, Span::RunClose(_)) {
-            return Err(line("a refused start is followed by `run.close`"));
+            let found = entry.span.name();
+            let why = "a refused start is followed by `run.close`";
+            return Err(What::line(why, "`run.close`", format_args!("`{found}`")));
         }
         if let Span::RunResume(resume) = &entry.span {
             same("fuze.run.segment", &(self.segment + 1), &resume.segment)?;
@@ -404,21 +423,30 @@ impl<'k, 'f> Walk<'k, 'f> {
     fn read_root(&self, octets: &[u8]) -> Result<SignedRoot, What> {
         SignedRoot::read(octets, |id| (*id == self.start.key.key.id()).then_some(self.start.key.key)).map_err(
             |error| match error {
-                SignatureError::Key => line("a root is signed by another key than the run's"),
-                other => line(other),
+                SignatureError::Key => What::line(
+                    "a root is signed by another key than the run's",
+                    format_args!("a root by the key {}", self.start.key.key.id()),
+                    "one by another key",
+                ),
+                other => What::from(&other),
             },
         )
     }
 
     fn check_close(&mut self, entry: &Entry, status: RunStatus) -> Result<(), What> {
-        let signature = entry.signature.as_ref().ok_or_else(|| line("`run.close` is not signed"))?;
-        let octets = jcs::to_vec(signature).map_err(line)?;
+        let signature = entry.signature.as_ref().ok_or_else(|| {
+            What::line("`run.close` is not signed", "the signed close root in `signature`", "no such member")
+        })?;
+        let octets = jcs::to_vec(signature).map_err(unwritable)?;
         let signed = self.read_root(&octets)?;
         let root = signed.root();
         let prev_root = self.roots.is_some().then_some(self.prev_root);
         self.check_root(root, RootDomain::Close, self.link.next, prev_root)?;
-        let unsigned = entry.unsigned.as_ref().ok_or_else(|| line("`run.close` has no payload"))?;
-        let close_hash = sha256(&jcs::to_vec(unsigned).map_err(line)?);
+        let unsigned = entry
+            .unsigned
+            .as_ref()
+            .ok_or_else(|| What::line("`run.close` has no payload", "`payload`", "no such member"))?;
+        let close_hash = sha256(&jcs::to_vec(unsigned).map_err(unwritable)?);
         let text = |value: Option<String>| value.unwrap_or_default();
         same("closeHash", &close_hash.to_string(), &text(root.close_hash.map(|h| h.to_string())))?;
         same("root's status", &status.to_string(), &text(root.status.map(|s| s.to_string())))?;
@@ -458,8 +486,10 @@ impl<'k, 'f> Walk<'k, 'f> {
             roots.peek().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.map(<[u8]>::to_vec)
         else {
             // Of several suspended calls only the last is signed for; a run that is not closed may end before its root.
-            let missing = line(
+            let missing = What::line(
                 "the signed open root is missing: a crash while the run began, which the deployment's own recovery puts aside, or it was taken away",
+                "the signed open root",
+                "no line",
             );
             return if domain == RootDomain::Open {
                 Err(failed(ROOTS, number, missing, None))
@@ -530,8 +560,11 @@ impl<'k, 'f> Walk<'k, 'f> {
         if let Some(mut roots) = self.roots.take() {
             let number = roots.number;
             if roots.next().map_err(|e| LineErrorAt(e).at(ROOTS, number, last_good))?.is_some() {
-                let what =
-                    line("a signed root covers records that are not there, or does not belong to the run");
+                let what = What::line(
+                    "a signed root covers records that are not there, or does not belong to the run",
+                    "no root but those of the open and of each suspension here",
+                    "one more",
+                );
                 return Err(failed(ROOTS, number, what, last_good));
             }
         }

@@ -1,12 +1,18 @@
 //! `README.txt` is not a promise: its commands are run as they stand, with `unzip`, `sha256sum` and `openssl`.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use fuze_agent_bundle_tests::forge::{Members, pack, unpack};
-use fuze_agent_bundle_tests::runs::{Run, Shape};
+use fuze_agent_bundle_tests::forge::{Members, pack, repack, unpack};
+use fuze_agent_bundle_tests::runs::{Run, Shape, signer_of};
+use fuze_agent_bundle_tests::tamper::rewrite;
 use fuze_agent_bundle_tests::tools::have;
-use fuze_audit::Selection;
+use fuze_audit::{Export, Selection};
+use fuze_evidence::keys::{FileSigner, Signer as _};
+use serde_json::json;
+
+const TOOLS: [&str; 6] = ["unzip", "sha256sum", "openssl", "cmp", "bash", "dash"];
 
 /// What one command said on its standard output, and whether it ended well.
 struct Answer {
@@ -16,8 +22,12 @@ struct Answer {
     ok: bool,
 }
 
-/// Runs all commands of a bundle's README in one shell, in the directory that it was unpacked into.
+/// Runs all commands of a bundle's README in each shell, in the directory that it was unpacked into.
 fn follow(bundle: &[u8], run: &Run) -> Vec<Answer> {
+    ["bash", "dash"].iter().flat_map(|shell| follow_in(shell, bundle, run)).collect()
+}
+
+fn follow_in(shell: &str, bundle: &[u8], run: &Run) -> Vec<Answer> {
     let place = tempfile::tempdir().unwrap();
     let unpacked = place.path().join("bundle");
     fs::write(place.path().join("bundle.zip"), bundle).unwrap();
@@ -37,8 +47,9 @@ fn follow(bundle: &[u8], run: &Run) -> Vec<Answer> {
         commands.push((command.to_owned(), expected.to_owned()));
     }
     assert!(commands.len() > 8, "{readme}");
-    let status = Command::new("sh").arg("-c").arg(&script).current_dir(&unpacked).status().unwrap();
+    let status = Command::new(shell).arg("-c").arg(&script).current_dir(&unpacked).status().unwrap();
     assert!(status.success());
+    assert!(!place.path().join("touched").exists(), "the bundle gave the shell a command of its own");
     let said = |what: &str, n: usize| fs::read_to_string(place.path().join(format!("{what}.{n}"))).unwrap();
     let answer = |(n, (command, expected)): (usize, (String, String))| {
         let expected = match expected.as_str() {
@@ -71,7 +82,7 @@ fn is_well(answer: &Answer) -> bool {
 
 #[test]
 fn each_command_answers_as_the_readme_says() {
-    if !have(&["unzip", "sha256sum", "openssl", "cmp"]) {
+    if !have(&TOOLS) {
         return;
     }
     for shape in [
@@ -96,10 +107,124 @@ fn each_command_answers_as_the_readme_says() {
     }
 }
 
+/// Somebody who packs what is not theirs.
+fn stranger() -> FileSigner {
+    signer_of(99)
+}
+
+fn packed_by(run: &Run, maker: &FileSigner) -> Members {
+    let mut bundle = Vec::new();
+    let export = Export { maker, ..run.export(Selection::all()) };
+    export.write(Path::new("."), &mut bundle).unwrap();
+    unpack(&bundle)
+}
+
+#[test]
+fn whose_key_packed_it_is_said_where_it_is_not_the_runs() {
+    if !have(&TOOLS) {
+        return;
+    }
+    for shape in [Shape::full(1), Shape { closed: false, ..Shape::full(3) }] {
+        let run = Run::new(shape);
+        let members = packed_by(&run, &stranger());
+        let readme = String::from_utf8(members["README.txt"].clone()).unwrap();
+        assert!(readme.contains(&format!("Its id is {}", stranger().key_id())), "{readme}");
+        let answers = follow(&pack(&members), &run);
+        for answer in &answers {
+            assert!(is_well(answer), "$ {}\n{}\nexpected: {}", answer.command, answer.said, answer.expected);
+        }
+        let id = stranger().key_id().to_string();
+        assert!(answers.iter().any(|a| a.command.contains("keys/export.pem") && a.said == id));
+        let own = unpack(&run.bundle(Selection::all()));
+        assert!(!String::from_utf8_lossy(&own["README.txt"]).contains("keys/export"));
+    }
+}
+
+/// Which commands complain.
+fn wrong(bundle: &[u8], run: &Run) -> Vec<String> {
+    follow(bundle, run).into_iter().filter(|answer| !is_well(answer)).map(|answer| answer.command).collect()
+}
+
+/// A change must be found in every shell.
+#[track_caller]
+fn check_found(members: &Members, run: &Run, found_by: &str) {
+    let wrong = wrong(&pack(members), run);
+    let found = wrong.iter().filter(|command| command.contains(found_by)).count();
+    assert!(found > 0 && found.is_multiple_of(2), "{found_by}: {wrong:?}");
+}
+
+/// A stranger can make the digests and the chain fit, never the roots.
+#[test]
+fn by_hand_the_records_of_an_open_run_are_those_that_were_signed() {
+    if !have(&TOOLS) {
+        return;
+    }
+    let stranger = stranger();
+    for closed in [false, true] {
+        let run = Run::new(Shape { closed, ..Shape::full(3) });
+        let members = packed_by(&run, &stranger);
+        for at in [0, 2] {
+            let mut forged = members.clone();
+            rewrite(&mut forged, |all| all[at]["payload"]["stepId"] = json!(700));
+            let forged = unpack(&repack(&forged, &stranger));
+            check_found(&forged, &run, "is not about these records");
+            // Digests and chain are as they should be.
+            let wrong = wrong(&pack(&forged), &run);
+            let of_roots = |c: &String| c.contains("roots/") && !c.contains("keys/");
+            assert!(wrong.iter().all(of_roots), "{wrong:?}");
+        }
+    }
+    // Nothing may hide behind the last line feed.
+    let run = Run::new(Shape { closed: false, ..Shape::full(3) });
+    let mut forged = packed_by(&run, &stranger);
+    forged.get_mut("records.jsonl").unwrap().extend(b"{\"payload\":{\"made\":\"up\"}}");
+    check_found(&unpack(&repack(&forged, &stranger)), &run, "while IFS= read");
+    // What stands in a root is never a command of the shell's or of sed's.
+    let mut forged = packed_by(&run, &stranger);
+    forged.insert(
+        "roots/0.json".to_owned(),
+        b"1e touch ../touched;#\"count\":a[$(touch ../touched)],\n".to_vec(),
+    );
+    check_found(&unpack(&repack(&forged, &stranger)), &run, "is not about these records");
+}
+
+/// An RSA key's last octets are its exponent, which is anybody's to choose.
+#[test]
+fn by_hand_a_key_of_another_kind_does_not_pass_for_the_runs() {
+    if !have(&TOOLS) {
+        return;
+    }
+    // An exponent is odd.
+    let run = (0..7).map(|deployment| Run::new(Shape { deployment, ..Shape::full(3) }));
+    let run = run.into_iter().find(|run| run.signer().public_key()[31] % 2 == 1).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let openssl = |args: &str| {
+        let done = Command::new("openssl").args(args.split(' ')).current_dir(place.path()).output().unwrap();
+        assert!(done.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let exponent = fuze_evidence::Hash(run.signer().public_key());
+    openssl(&format!(
+        "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:0x{exponent} -out key"
+    ));
+    openssl("pkey -in key -pubout -out public");
+    let mut forged = packed_by(&run, &stranger());
+    forged.insert("keys/run.pem".to_owned(), fs::read(place.path().join("public")).unwrap());
+    let roots: Vec<String> =
+        forged.keys().filter_map(|name| name.strip_suffix(".sig")).map(str::to_owned).collect();
+    for root in roots {
+        fs::write(place.path().join("root"), &forged[&format!("{root}.json")]).unwrap();
+        openssl("pkeyutl -sign -rawin -inkey key -in root -out signature");
+        forged.insert(format!("{root}.sig"), fs::read(place.path().join("signature")).unwrap());
+    }
+    let forged = unpack(&repack(&forged, &stranger()));
+    check_found(&forged, &run, "-noout -text");
+    assert_eq!(wrong(&pack(&forged), &run).len(), 2, "by id and signatures alone nothing would be seen");
+}
+
 /// Commands that never complain would prove nothing.
 #[test]
 fn by_hand_each_kind_of_change_is_found() {
-    if !have(&["unzip", "sha256sum", "openssl", "cmp"]) {
+    if !have(&TOOLS) {
         return;
     }
     let run = Run::new(Shape::full(1));
@@ -128,8 +253,6 @@ fn by_hand_each_kind_of_change_is_found() {
         (swapped, "roots/close.sig"),
     ] as [(Members, &str); 6]
     {
-        let answers = follow(&pack(&changed), &run);
-        let wrong: Vec<&str> = answers.iter().filter(|a| !is_well(a)).map(|a| a.command.as_str()).collect();
-        assert!(wrong.iter().any(|command| command.contains(found_by)), "{found_by}: {wrong:?}");
+        check_found(&changed, &run, found_by);
     }
 }
