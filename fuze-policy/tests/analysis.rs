@@ -671,3 +671,56 @@ fn conditions_about_the_time() {
 fn allows_at(found: &Counterexample, set: &PolicySet) -> bool {
     at(found.at().unwrap(), set, found.request.as_ref().unwrap())
 }
+
+/// Roles of which each may be asked first or last, by the order of their names.
+fn of_roles(rules: &[(&str, &str)]) -> PolicySet {
+    let rules: String = rules
+        .iter()
+        .map(|(roles, condition)| {
+            format!("    - {{actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: {roles}, condition: {{match: {{expr: '{condition}'}}}}}}\n")
+        })
+        .collect();
+    let text = format!(
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n{rules}"
+    );
+    PolicySet::load(&[Source::new("p.yaml", &text)]).unwrap()
+}
+
+/// A condition of one role that fails halts the run, unless another role, asked before, is allowed: which that is say the names.
+#[test]
+fn roles_are_asked_in_the_order_of_their_names() {
+    let pay = r#"R.attr.tool_name == "pay""#;
+    let fails = r#"R.attr.tool_name == "pay" && R.attr.args.amount < 5.0"#;
+    // `accounting` is asked before `support`: without the second rule nothing is allowed that was not.
+    let both = of_roles(&[("[accounting]", pay), ("[support]", fails)]);
+    let proof = diff(&both, &of_roles(&[("[accounting]", pay)]));
+    assert!(proof.is_proven(), "{proof}");
+    // `zoe` is asked behind it: whoever has both is halted by the one, and no more.
+    let behind = of_roles(&[("[zoe]", pay), ("[support]", fails)]);
+    let less = of_roles(&[("[zoe]", pay)]);
+    let shown = |proof: &Proof| -> Vec<String> {
+        let found = proof.counterexample().unwrap_or_else(|| panic!("{proof}"));
+        found.request.as_ref().unwrap().principal.roles.iter().map(|role| role.as_ref().to_owned()).collect()
+    };
+    assert_eq!(shown(&diff(&behind, &less)), ["support", "zoe"]);
+    // Of two who are one to the rules, one is asked behind it.
+    let one_of_two = |rules: &[(&str, &str)]| of_roles(rules);
+    let proof = diff(
+        &one_of_two(&[("[accounting, zoe]", pay), ("[support]", fails)]),
+        &one_of_two(&[("[accounting, zoe]", pay)]),
+    );
+    assert_eq!(shown(&proof), ["support", "zoe"]);
+    // And so is somebody whom no rule names.
+    let proof = diff(&of_roles(&[("[\"*\"]", pay), ("[support]", fails)]), &of_roles(&[("[\"*\"]", pay)]));
+    let found = shown(&proof);
+    assert!(found.is_sorted() && found.contains(&"support".to_owned()), "{found:?}");
+}
+
+/// A role that conditions look for does not stand for another to which the same rules speak.
+#[test]
+fn who_is_looked_for_stands_for_nobody_else() {
+    let set = of_roles(&[("[a, b]", r#"!("a" in P.roles) && R.attr.classification == "special_category""#)]);
+    let proof = prove(&set, &Property::never_auto("special_category"));
+    let found = proof.counterexample().unwrap_or_else(|| panic!("{proof}"));
+    assert_eq!(found.request.as_ref().unwrap().principal.roles, ["b".into()]);
+}

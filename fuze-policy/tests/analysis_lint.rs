@@ -604,3 +604,50 @@ fn a_point_of_annex_iii_that_is_not_known() {
     check(&allow(&also("employment.recruitment")), &[]);
     check_condition(&also("employment"), Lint::UnknownValue, "`employment`");
 }
+
+/// Roles to which the same rules speak are one to a proof, and to the rule that names them each is one.
+#[test]
+fn an_allow_for_several_roles_is_judged_for_each_of_them() {
+    let derived = |parents: &str| {
+        let text = format!(
+            "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: ds\n  definitions:\n    - name: d\n      parentRoles: {parents}\n"
+        );
+        ("d.yaml", text)
+    };
+    let policy = |rules: &str| {
+        let head = HEAD.replace("  rules:", "  importDerivedRoles: [ds]\n  rules:");
+        ("p.yaml", format!("{head}{rules}"))
+    };
+    // Roles, parents of the derived role, and who besides has a rule.
+    let derived_roles = |text: String| text.replace("roles: [\"d\"]", "derivedRoles: [\"d\"]");
+    for (roles, parents, other) in [
+        (r#"["support", "clinic"]"#, r#"["agent"]"#, ""),
+        (r#"["support", "clinic", "agent"]"#, r#"["agent"]"#, ""),
+        (r#"["support", "clinic", "agent"]"#, r#"["agent"]"#, r#"["clinic"]"#),
+        (r#"["d"]"#, r#"["support", "clinic"]"#, ""),
+        (r#"["d"]"#, r#"["support", "clinic"]"#, r#"["clinic"]"#),
+        (r#"["d"]"#, r#"["support", "clinic", "agent"]"#, r#"["agent"]"#),
+    ] {
+        let third = match other {
+            "" => String::new(),
+            roles => rule("third", BOTH, "ALLOW", roles, r#"R.attr.tool_name == "health_record""#),
+        };
+        let told = |condition: &str| {
+            let first = derived_roles(rule("first", BOTH, "ALLOW", roles, condition));
+            let files = [derived(parents), policy(&format!("{first}{third}"))];
+            let all = [findings(&files, TOOLS), undeclared(&files)];
+            all.map(|found| about_narrowing(&found))
+        };
+        let who = format!("{roles} {parents} {other}");
+        let narrow = r#"R.attr.tool_name == "pay_invoice" && R.attr.args.amount_eur < 500.0"#;
+        assert_eq!(told(narrow), [vec![], vec![]], "{who}");
+        let open = vec![Lint::RestsOnArguments];
+        assert_eq!(told("R.attr.args.amount_eur < 500.0"), [open.clone(), open], "{who}");
+        // That one of them is shut out says nothing of the others.
+        let but_one = r#"!P.roles.exists(r, r == "ROLE") && R.attr.args.amount_eur < 500.0"#;
+        for role in ["clinic", "support"] {
+            let unread = vec![Lint::NotRead];
+            assert_eq!(told(&but_one.replace("ROLE", role)), [unread.clone(), unread], "{who} {role}");
+        }
+    }
+}

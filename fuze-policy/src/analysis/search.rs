@@ -549,13 +549,7 @@ impl<'m, 'p> Search<'m, 'p> {
             (false, false) => 0,
         };
         let forced = self.forced.filter(|Forced { var: forced, .. }| {
-            let about = |var: &VarId| {
-                let within = |inner: VarId, outer: VarId| {
-                    self.model.variable(inner).is_some_and(|variable| variable.within.contains(&outer))
-                };
-                var == forced || within(*var, *forced) || within(*forced, *var)
-            };
-            atom.whole || atom.vars.iter().any(about)
+            atom.whole || atom.vars.iter().any(|var| self.model.are_about(*var, *forced))
         });
         Salt { place, forced: forced.map(|forced| (forced.cell, forced.second)) }
     }
