@@ -166,8 +166,8 @@ fn special_categories_alone() {
 #[test]
 fn what_is_not_known_is_said() {
     for rules in [
-        &["ALLOW \"a\" both R.attr.args.x.matches(\"^[a-c]{7}-[0-9]{3}$\")"][..],
-        &["ALLOW \"a\" both now().getHours() > 6"],
+        &["ALLOW \"a\" both R.attr.args.x.matches(\"(?i)^[a-c]{7}-[0-9]{3}$\")"][..],
+        &["ALLOW \"a\" both now().getFullYear() == 2090"],
         &["ALLOW \"a\" both R.attr.args.x.size() == 3 && R.attr.args.x.lowerAscii() == \"q\""],
     ] {
         match prove(&root(rules), &special()) {
@@ -723,4 +723,37 @@ fn who_is_looked_for_stands_for_nobody_else() {
     let proof = prove(&set, &Property::never_auto("special_category"));
     let found = proof.counterexample().unwrap_or_else(|| panic!("{proof}"));
     assert_eq!(found.request.as_ref().unwrap().principal.roles, ["b".into()]);
+}
+
+/// What people write beside a tool's name: a pattern, office hours, a date, a network. A value that shows that the rule lives is made up.
+#[test]
+fn everyday_conditions_are_not_dead() {
+    for condition in [
+        r#"R.attr.args.iban.matches("^DE[0-9]{20}$")"#,
+        r#"R.attr.args.day.matches("^[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]$")"#,
+        r#"now().getHours("Europe/Berlin") >= 8 && now().getHours("Europe/Berlin") < 18"#,
+        r#"now().getDayOfWeek() == 3 && now().getHours() == 17"#,
+        r#"now().getMonth() == 6 && R.attr.args.iban.matches("^DE[0-9]{20}$")"#,
+        r#"timestamp(R.attr.args.due) > now()"#,
+        r#"timestamp(R.attr.args.due) < now() - duration("24h")"#,
+        r#"R.attr.args.ip.inIPAddrRange("10.1.0.0/16")"#,
+    ] {
+        let rule = format!(
+            r#"ALLOW "a" both R.attr.tool_name == "t" && R.attr.classification == "public" && {condition}"#
+        );
+        let proof = prove(&root(&[&rule]), &Property::NoRuleIsDead);
+        assert!(proof.is_proven(), "{condition}: {proof}");
+        // Where such a value breaks a property, a request shows it.
+        let rule = rule.replace("public", "special_category");
+        let set = root(&[&rule]);
+        let proof = prove(&set, &special());
+        let found = broken(&proof);
+        let at = CheckParams::at(found.at().unwrap_or(Timestamp {
+            seconds: 1_767_225_600,
+            nanoseconds: 0,
+            offset_seconds: 0,
+        }));
+        let output = cerbos::check(&set, found.request.as_ref().unwrap(), &at).unwrap();
+        assert_eq!(output.action("invoke:auto").unwrap().effect, Effect::Allow, "{condition}: {proof}");
+    }
 }

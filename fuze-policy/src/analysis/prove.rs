@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::atoms::{AtomId, VarId};
+use super::calls::as_asked;
 use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
 use super::frames::{Frames, Level, Speaks, Spoken, Wanted};
@@ -322,9 +323,20 @@ fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
 pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'p Arc<Rule>>) {
     let property = Property::NoRuleIsDead;
     let model = Model::new(&[policies], For::Decisions);
-    let frames = Frames::new(&model, &Wanted::all(1));
     let all = rules(policies.set).into_iter().map(|of| (Arc::as_ptr(of.rule), of.rule));
     let mut waiting: HashMap<*const Rule, &Arc<Rule>> = all.collect();
+    if let Some(bundle) = model.bundles.first() {
+        for call in policies.calls {
+            if let Some(input) = as_asked(policies, call) {
+                let held = confirm::held(bundle, &input, call.now);
+                waiting.retain(|rule, _| !held.contains(rule));
+            }
+        }
+    }
+    if waiting.is_empty() {
+        return (Ok(0), Vec::new());
+    }
+    let frames = Frames::new(&model, &Wanted::all(1));
     let mut run = Run::new(&property, policies);
     let mut doubtful: BTreeSet<Arc<str>> = BTreeSet::new();
     let done = run.each(&frames, &model, |run, search| {
@@ -339,12 +351,12 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
             }
             let free = search.free_atoms();
             let real = search.frame.in_order;
-            let confirmed = real && free.is_empty()
-                || real
-                    && confirm::find(search, &mut run.tries_left, |search, values| {
+            let confirmed = real
+                && (free.is_empty()
+                    || confirm::find(search, &mut run.tries_left, |search, values| {
                         confirm::holds(search, values, rule).then_some(())
                     })
-                    .is_some();
+                    .is_some());
             if confirmed {
                 waiting.remove(&std::ptr::from_ref(rule));
                 doubtful.remove(&rule.source);

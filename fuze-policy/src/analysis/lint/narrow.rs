@@ -4,6 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::super::atoms::{Atom, AtomId, VarId};
 use super::super::cell_set::CellSet;
 use super::super::cells::{Cell, number};
@@ -18,10 +20,14 @@ use super::super::tool_rules::rules;
 use super::super::vocabulary::{ATTRIBUTES, Domain};
 use super::super::{Lint, Policies};
 use super::Findings;
+use super::any_name::of_any_name;
 use crate::agent_tool::{ACTIONS, VERSION};
 use crate::cerbos::{
     Condition, DerivedRole, Effect, Params, PolicyInfo, PolicyKind, RoleRow, Row, ScopePermissions, Whom,
 };
+
+/// Calls within one another beyond which there are none: to shut out deeper ones shuts out nothing.
+const DEEPEST: f64 = 100.0;
 
 /// Cases of one condition that are looked at.
 const MOST_CASES: usize = 100_000;
@@ -58,6 +64,7 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
             // Whom it speaks to is not known; else it speaks to nobody.
             [] if !roles.doubtful.is_empty() => Excludes::TooMany,
             [] => Excludes::Something,
+            _ if steps_left == 0 => Excludes::TooMany,
             who => excludes(&model, who, &needs, &mut searches, &mut steps_left),
         };
         let (lint, message) = match excludes {
@@ -109,9 +116,11 @@ fn whom(row: &Row) -> (&str, *const DerivedRole) {
 fn leave_unnamed(model: &Model<'_>, frame: &mut Frame<'_>) {
     for (at, attribute) in ATTRIBUTES.iter().enumerate() {
         let var = VarId(at as u32);
+        let few =
+            |cell: &Cell| cell.json.as_ref().and_then(Json::as_f64).is_some_and(|count| count <= DEEPEST);
         let counts = |cell: &Cell| match attribute.domain {
             Domain::Text => cell.region,
-            Domain::Count => cell.region || cell.json == Some(number(0.0)),
+            Domain::Count => few(cell) && cell.region || cell.json == Some(number(0.0)),
             Domain::Open(_) | Domain::Closed(_) | Domain::OfSpecial(_) | Domain::Flag => true,
         };
         let all = frame.cells.get(&var).map_or(model.cells_of(var), |cells| cells);
@@ -190,6 +199,9 @@ impl<'m, 'p> Searches<'m, 'p> {
     }
 }
 
+/// A scope, a principal that has policies, a role.
+type Name<'p> = (Arc<str>, Option<&'p str>, Arc<str>);
+
 /// Those who may ask, each with one role: more roles make no condition harder to meet. No two roles stand for each other here, since a rule
 /// is judged for each that it names.
 struct Askers<'m, 'p> {
@@ -197,7 +209,7 @@ struct Askers<'m, 'p> {
     known: Known<'p>,
     roles: Roles,
     frames: Vec<Frame<'p>>,
-    by_name: HashMap<(Arc<str>, Option<&'p str>, Arc<str>), usize>,
+    by_name: HashMap<Name<'p>, usize>,
 }
 
 impl<'m, 'p> Askers<'m, 'p> {
@@ -351,6 +363,9 @@ fn test<'m>(model: &'m Model<'_>, condition: Option<&Condition>, params: &Params
 fn alone(id: AtomId, atom: &Atom, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
     if is_up_to_others(atom, ask) {
         return ANY;
+    }
+    if let Some(holds) = of_any_name(atom.program.expr()) {
+        return if holds { TRUE } else { FALSE };
     }
     let truth = match ask {
         Ask::Any => Some(search.truth(id, Where { bundle: 0, level: 0 })),
