@@ -261,6 +261,27 @@ fn so_many_approvers_are_proven_when_asked_for() {
     }
 }
 
+/// What no value that the policy names shows to live, a case of its own tests does.
+#[test]
+fn a_rule_is_not_dead_that_a_test_reaches() {
+    let dead = |amount: &str, code| {
+        let set = changed(
+            "payment",
+            "pay_invoice.yaml",
+            "expr: V.is_payment",
+            &format!(
+                "expr: V.is_payment && V.amount_eur * 7.0 > {amount}.0 && V.amount_eur * 7.0 < {amount}.1"
+            ),
+        );
+        let called = json(&fuze(&["policy", "prove", "--json", text(set.path())], code));
+        let properties = called["properties"].as_array().unwrap().clone();
+        properties.iter().find(|one| one["property"] == "no rule is dead").unwrap()["result"].clone()
+    };
+    // 500.01 is one of its amounts.
+    assert_eq!(dead("3500", 0), "proven");
+    assert_eq!(dead("3501", 3), "unknown");
+}
+
 #[test]
 fn the_guide_is_proven_and_has_nothing_to_object_to() {
     for set in ["public", "personal", "special", "payment", "tenants"] {

@@ -11,6 +11,7 @@
 //! Deliberately absent: limits on what an evaluation may cost.
 
 mod atoms;
+mod calls;
 mod cell_set;
 mod cells;
 mod confirm;
@@ -30,6 +31,7 @@ mod same;
 mod says;
 mod search;
 mod silence;
+mod suggest;
 mod tool_rules;
 mod tools;
 mod vocabulary;
@@ -39,6 +41,7 @@ use crate::agent_tool::Cerbos;
 use crate::cel::Timestamp;
 use crate::cerbos::{CheckParams, Place, PolicySet};
 
+pub use calls::Call;
 pub use explain::{About, ActionExplained, Came, Explanation, Line, explain};
 pub use finding::{Finding, Lint};
 pub use proof::{Counterexample, Proof, Property, Reason};
@@ -51,6 +54,7 @@ pub struct Policies<'p> {
     set: &'p PolicySet,
     params: CheckParams,
     tools: Option<&'p Tools>,
+    calls: &'p [Call],
     most_cases: u64,
 }
 
@@ -62,6 +66,13 @@ impl<'p> Policies<'p> {
     #[must_use]
     pub fn for_tools(self, tools: &'p Tools) -> Self {
         Self { tools: Some(tools), ..self }
+    }
+
+    /// Takes calls that somebody wrote down, such as the cases of the policies' own tests ([`suite::calls`](crate::suite::calls)), to show
+    /// that a rule is not dead, where values that the policies name do not.
+    #[must_use]
+    pub fn tried_with(self, calls: &'p [Call]) -> Self {
+        Self { calls, ..self }
     }
 
     /// Decides at this time where that makes a difference and no condition says which times do.
@@ -79,7 +90,7 @@ impl<'p> Policies<'p> {
 
 impl<'p> From<&'p Cerbos> for Policies<'p> {
     fn from(engine: &'p Cerbos) -> Self {
-        Self { set: engine.set(), params: engine.params(), tools: None, most_cases: MOST_CASES }
+        Self { set: engine.set(), params: engine.params(), tools: None, calls: &[], most_cases: MOST_CASES }
     }
 }
 
@@ -87,7 +98,7 @@ impl<'p> From<&'p PolicySet> for Policies<'p> {
     fn from(set: &'p PolicySet) -> Self {
         // A counterexample that depends on the time is one at this time: the beginning of 2026.
         let now = Timestamp { seconds: 1_767_225_600, nanoseconds: 0, offset_seconds: 0 };
-        Self { set, params: CheckParams::at(now), tools: None, most_cases: MOST_CASES }
+        Self { set, params: CheckParams::at(now), tools: None, calls: &[], most_cases: MOST_CASES }
     }
 }
 

@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::agent_tool::{self, Cerbos, LoadError};
-use crate::analysis::{self, Lint, NamedTool, Proof, Property, Reason, Tools};
+use crate::analysis::{self, Call, Lint, NamedTool, Proof, Property, Reason, Tools};
 use crate::cerbos::{Files, Place, Position, Problem, SchemaRef, Source};
 use crate::suite::{self, Outcome, SuiteResult};
 
@@ -185,7 +185,7 @@ impl Policies {
         if !cfg!(feature = "cerbos-schema") {
             warnings.extend(engine.set().named_schemas().map(unlooked));
         }
-        self.review(&engine, &mut wrong, &mut warnings);
+        self.review(&engine, &suite::calls(&path, &files), &mut wrong, &mut warnings);
         let (tested, unread) = tested::fixtures(&path, &files, &results);
         wrong.extend(unread);
         let mut wrong = within(&self.directory, &wrong);
@@ -208,7 +208,7 @@ impl Policies {
         Ok(Checked { engine, files, manifest, named, tested, warnings })
     }
 
-    fn review(&self, engine: &Cerbos, wrong: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    fn review(&self, engine: &Cerbos, calls: &[Call], wrong: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
         let tools = Tools { tools: Vec::new(), roles: self.roles.clone() };
         let findings = analysis::lint(engine, &tools);
         let mut dead = false;
@@ -221,7 +221,10 @@ impl Policies {
         for property in &self.properties {
             // The lint has named each of them.
             if !(dead && *property == Property::NoRuleIsDead) {
-                wrong.extend(unproven(property, &analysis::prove(engine, property)));
+                wrong.extend(unproven(
+                    property,
+                    &analysis::prove(analysis::Policies::from(engine).tried_with(calls), property),
+                ));
             }
         }
     }

@@ -25,7 +25,7 @@ pub struct RunFacts<'a> {
     pub tenant: &'a str,
     /// The principal's alias.
     pub principal: &'a str,
-    /// The principal's roles.
+    /// The principal's roles: a set, asked about in alphabetical order whatever order they have here.
     pub roles: &'a [String],
     /// The declared purpose of the agent.
     pub purpose: &'a str,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::analysis::Call;
 use crate::cel::Timestamp;
 use crate::cerbos::{
     self, Effect, Files, Place, PolicySet, Position, Problem, Problems, Source, ValidationError,
@@ -88,6 +89,16 @@ pub fn run_all(directory: &Path, files: &Files, set: &PolicySet) -> Result<Vec<S
         Err(problem) => SuiteResult { problems: vec![problem], ..SuiteResult::of(source) },
     };
     Ok(files.tests.iter().map(one).collect())
+}
+
+/// The calls that the suites of a directory try, each with the time at which its test asks. Suites that cannot be read have none.
+#[must_use]
+pub fn calls(directory: &Path, files: &Files) -> Vec<Call> {
+    let one = |source: &Source| match fixtures(directory, source) {
+        Ok(beside) => run::calls(source, &beside),
+        Err(_) => Vec::new(),
+    };
+    files.tests.iter().flat_map(one).collect()
 }
 
 /// What came of one suite.

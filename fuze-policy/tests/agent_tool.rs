@@ -271,6 +271,10 @@ fn a_question_has_what_the_tool_declares_and_the_run_says() {
     let mut wanted = both_questions(("agent-1", roles, run), ("pay", of_tool));
     wanted.resource.scope = "acme".to_owned();
     assert_eq!(question(&request, "acme").unwrap(), wanted);
+    // Roles are a set: asked by their names, each once.
+    let listed = ["b", "a", "b"].map(str::to_owned);
+    let run = RunFacts { roles: &listed, ..RUN };
+    assert_eq!(question(&Request { run, ..request }, "acme").unwrap(), wanted);
     let call = CallFacts { args: b"[]", depth: 0 };
     let error = question(&Request { call, ..request }, "").unwrap_err();
     assert!(error.to_string().contains("the arguments are not a JSON object"), "{error}");

@@ -166,8 +166,8 @@ fn special_categories_alone() {
 #[test]
 fn what_is_not_known_is_said() {
     for rules in [
-        &["ALLOW \"a\" both R.attr.args.x.matches(\"^[a-c]{7}-[0-9]{3}$\")"][..],
-        &["ALLOW \"a\" both now().getHours() > 6"],
+        &["ALLOW \"a\" both R.attr.args.x.matches(\"(?i)^[a-c]{7}-[0-9]{3}$\")"][..],
+        &["ALLOW \"a\" both now().getFullYear() == 2090"],
         &["ALLOW \"a\" both R.attr.args.x.size() == 3 && R.attr.args.x.lowerAscii() == \"q\""],
     ] {
         match prove(&root(rules), &special()) {
@@ -670,4 +670,90 @@ fn conditions_about_the_time() {
 
 fn allows_at(found: &Counterexample, set: &PolicySet) -> bool {
     at(found.at().unwrap(), set, found.request.as_ref().unwrap())
+}
+
+/// Roles of which each may be asked first or last, by the order of their names.
+fn of_roles(rules: &[(&str, &str)]) -> PolicySet {
+    let rules: String = rules
+        .iter()
+        .map(|(roles, condition)| {
+            format!("    - {{actions: [invoke, 'invoke:auto'], effect: EFFECT_ALLOW, roles: {roles}, condition: {{match: {{expr: '{condition}'}}}}}}\n")
+        })
+        .collect();
+    let text = format!(
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: agent.tool\n  version: default\n  rules:\n{rules}"
+    );
+    PolicySet::load(&[Source::new("p.yaml", &text)]).unwrap()
+}
+
+/// A condition of one role that fails halts the run, unless another role, asked before, is allowed: which that is say the names.
+#[test]
+fn roles_are_asked_in_the_order_of_their_names() {
+    let pay = r#"R.attr.tool_name == "pay""#;
+    let fails = r#"R.attr.tool_name == "pay" && R.attr.args.amount < 5.0"#;
+    // `accounting` is asked before `support`: without the second rule nothing is allowed that was not.
+    let both = of_roles(&[("[accounting]", pay), ("[support]", fails)]);
+    let proof = diff(&both, &of_roles(&[("[accounting]", pay)]));
+    assert!(proof.is_proven(), "{proof}");
+    // `zoe` is asked behind it: whoever has both is halted by the one, and no more.
+    let behind = of_roles(&[("[zoe]", pay), ("[support]", fails)]);
+    let less = of_roles(&[("[zoe]", pay)]);
+    let shown = |proof: &Proof| -> Vec<String> {
+        let found = proof.counterexample().unwrap_or_else(|| panic!("{proof}"));
+        found.request.as_ref().unwrap().principal.roles.iter().map(|role| role.as_ref().to_owned()).collect()
+    };
+    assert_eq!(shown(&diff(&behind, &less)), ["support", "zoe"]);
+    // Of two who are one to the rules, one is asked behind it.
+    let one_of_two = |rules: &[(&str, &str)]| of_roles(rules);
+    let proof = diff(
+        &one_of_two(&[("[accounting, zoe]", pay), ("[support]", fails)]),
+        &one_of_two(&[("[accounting, zoe]", pay)]),
+    );
+    assert_eq!(shown(&proof), ["support", "zoe"]);
+    // And so is somebody whom no rule names.
+    let proof = diff(&of_roles(&[("[\"*\"]", pay), ("[support]", fails)]), &of_roles(&[("[\"*\"]", pay)]));
+    let found = shown(&proof);
+    assert!(found.is_sorted() && found.contains(&"support".to_owned()), "{found:?}");
+}
+
+/// A role that conditions look for does not stand for another to which the same rules speak.
+#[test]
+fn who_is_looked_for_stands_for_nobody_else() {
+    let set = of_roles(&[("[a, b]", r#"!("a" in P.roles) && R.attr.classification == "special_category""#)]);
+    let proof = prove(&set, &Property::never_auto("special_category"));
+    let found = proof.counterexample().unwrap_or_else(|| panic!("{proof}"));
+    assert_eq!(found.request.as_ref().unwrap().principal.roles, ["b".into()]);
+}
+
+/// What people write beside a tool's name: a pattern, office hours, a date, a network. A value that shows that the rule lives is made up.
+#[test]
+fn everyday_conditions_are_not_dead() {
+    for condition in [
+        r#"R.attr.args.iban.matches("^DE[0-9]{20}$")"#,
+        r#"R.attr.args.day.matches("^[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]$")"#,
+        r#"now().getHours("Europe/Berlin") >= 8 && now().getHours("Europe/Berlin") < 18"#,
+        r#"now().getDayOfWeek() == 3 && now().getHours() == 17"#,
+        r#"now().getMonth() == 6 && R.attr.args.iban.matches("^DE[0-9]{20}$")"#,
+        r#"timestamp(R.attr.args.due) > now()"#,
+        r#"timestamp(R.attr.args.due) < now() - duration("24h")"#,
+        r#"R.attr.args.ip.inIPAddrRange("10.1.0.0/16")"#,
+    ] {
+        let rule = format!(
+            r#"ALLOW "a" both R.attr.tool_name == "t" && R.attr.classification == "public" && {condition}"#
+        );
+        let proof = prove(&root(&[&rule]), &Property::NoRuleIsDead);
+        assert!(proof.is_proven(), "{condition}: {proof}");
+        // Where such a value breaks a property, a request shows it.
+        let rule = rule.replace("public", "special_category");
+        let set = root(&[&rule]);
+        let proof = prove(&set, &special());
+        let found = broken(&proof);
+        let at = CheckParams::at(found.at().unwrap_or(Timestamp {
+            seconds: 1_767_225_600,
+            nanoseconds: 0,
+            offset_seconds: 0,
+        }));
+        let output = cerbos::check(&set, found.request.as_ref().unwrap(), &at).unwrap();
+        assert_eq!(output.action("invoke:auto").unwrap().effect, Effect::Allow, "{condition}: {proof}");
+    }
 }

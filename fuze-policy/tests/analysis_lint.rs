@@ -110,8 +110,10 @@ fn an_allow_that_rests_on_arguments_alone() {
         r#"P.roles.exists(r, r == "clinic") && R.attr.args.to == "a""#,
         // Opaque, and excludes something all the same.
         r#"R.attr.tool_name.startsWith("send_") && R.attr.args.to == "a""#,
-        r#"!R.attr.tool_name.startsWith("admin_") && R.attr.args.to == "a""#,
         r#"R.attr.tool_name.matches("^send_.*") && R.attr.args.to == "a""#,
+        r#"!(R.attr.tool_name.startsWith("admin_") || !R.attr.tool_name.endsWith("_mail")) && R.attr.args.to == "a""#,
+        r#"!P.attr.annex_iii.startsWith("employment.") && R.attr.args.to == "a""#,
+        r#"R.attr.depth < 3.0 && R.attr.args.to == "a""#,
         r#"R.attr.classification.size() < 10 && R.attr.args.to == "a""#,
         r#"P.attr.tenant.lowerAscii() == "acme" && R.attr.args.to == "a""#,
         r#"R.attr.depth + 1.0 < 3.0 && R.attr.args.to == "a""#,
@@ -164,18 +166,14 @@ fn an_allow_that_rests_on_arguments_alone() {
 #[test]
 fn what_could_not_be_read_is_no_objection() {
     for unread in [
-        r#"R.attr.tool_name.size() > 0 && R.attr.args.to == "a""#,
-        r#"R.attr.tool_name.matches(".*") && R.attr.args.to == "a""#,
-        r#"R.attr.tool_name.startsWith("") && R.attr.args.to == "a""#,
+        r#"R.attr.tool_name.matches("(?s)^.*$") && R.attr.args.to == "a""#,
         r#"type(R.attr.tool_name) == string && R.attr.args.to == "a""#,
         r#"P.attr.purpose.lowerAscii() == P.attr.purpose.lowerAscii() && R.attr.args.to == "a""#,
-        r#"P.id.size() > 0 && R.attr.args.to == "a""#,
         r#"size(P.roles) > 0 && R.attr.args.to == "a""#,
         r#"size(runtime.effectiveDerivedRoles) >= 0 && R.attr.args.to == "a""#,
         r#"size(P.attr) > 0 && R.attr.args.to == "a""#,
         r#"!R.attr.tool_name.matches("^admin_[0-9]{3}$") && R.attr.args.to == "a""#,
         r#"R.attr.tool_name.size() < 301 && R.attr.args.to == "a""#,
-        r#"!R.attr.tool_name.startsWith("admin_") && R.attr.args.to == "a""#,
     ] {
         let found = of(&allow(unread));
         let [note] = found.as_slice() else { panic!("{unread}: {found:#?}") };
@@ -317,6 +315,17 @@ fn to_exclude_some_by_name_is_not_to_narrow() {
         r#"R.scope != "acme""#,
         r#"!("clinic" in P.roles)"#,
         r#"R.attr.depth != 5.0"#,
+        // A beginning, an end and a part are names, too.
+        r#"!R.attr.tool_name.startsWith("admin_")"#,
+        r#"!R.id.endsWith("_admin")"#,
+        r#"!(R.attr.tool_name.lowerAscii().contains("admin") || P.attr.purpose.startsWith("market"))"#,
+        // What is always so excludes nothing, and calls that deep there are none.
+        r#"R.attr.tool_name.startsWith("")"#,
+        r#"R.attr.tool_name.matches(".*")"#,
+        r#"R.attr.classification.matches("[a-z]*")"#,
+        r#"R.attr.tool_name.size() > 0"#,
+        r#"size(P.id) >= 1 && P.attr.purpose.size() != 0"#,
+        r#"R.attr.depth < 1000000000.0"#,
         r#"(P.attr.purpose != "marketing" || R.attr.classification == "public")"#,
     ] {
         let condition = format!("{open} && R.attr.args.ok");
@@ -603,4 +612,51 @@ fn a_point_of_annex_iii_that_is_not_known() {
     let also = |point: &str| format!(r#"{GOOD} && P.attr.annex_iii == "{point}""#);
     check(&allow(&also("employment.recruitment")), &[]);
     check_condition(&also("employment"), Lint::UnknownValue, "`employment`");
+}
+
+/// Roles to which the same rules speak are one to a proof, and to the rule that names them each is one.
+#[test]
+fn an_allow_for_several_roles_is_judged_for_each_of_them() {
+    let derived = |parents: &str| {
+        let text = format!(
+            "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: ds\n  definitions:\n    - name: d\n      parentRoles: {parents}\n"
+        );
+        ("d.yaml", text)
+    };
+    let policy = |rules: &str| {
+        let head = HEAD.replace("  rules:", "  importDerivedRoles: [ds]\n  rules:");
+        ("p.yaml", format!("{head}{rules}"))
+    };
+    // Roles, parents of the derived role, and who besides has a rule.
+    let derived_roles = |text: String| text.replace("roles: [\"d\"]", "derivedRoles: [\"d\"]");
+    for (roles, parents, other) in [
+        (r#"["support", "clinic"]"#, r#"["agent"]"#, ""),
+        (r#"["support", "clinic", "agent"]"#, r#"["agent"]"#, ""),
+        (r#"["support", "clinic", "agent"]"#, r#"["agent"]"#, r#"["clinic"]"#),
+        (r#"["d"]"#, r#"["support", "clinic"]"#, ""),
+        (r#"["d"]"#, r#"["support", "clinic"]"#, r#"["clinic"]"#),
+        (r#"["d"]"#, r#"["support", "clinic", "agent"]"#, r#"["agent"]"#),
+    ] {
+        let third = match other {
+            "" => String::new(),
+            roles => rule("third", BOTH, "ALLOW", roles, r#"R.attr.tool_name == "health_record""#),
+        };
+        let told = |condition: &str| {
+            let first = derived_roles(rule("first", BOTH, "ALLOW", roles, condition));
+            let files = [derived(parents), policy(&format!("{first}{third}"))];
+            let all = [findings(&files, TOOLS), undeclared(&files)];
+            all.map(|found| about_narrowing(&found))
+        };
+        let who = format!("{roles} {parents} {other}");
+        let narrow = r#"R.attr.tool_name == "pay_invoice" && R.attr.args.amount_eur < 500.0"#;
+        assert_eq!(told(narrow), [vec![], vec![]], "{who}");
+        let open = vec![Lint::RestsOnArguments];
+        assert_eq!(told("R.attr.args.amount_eur < 500.0"), [open.clone(), open], "{who}");
+        // That one of them is shut out says nothing of the others.
+        let but_one = r#"!P.roles.exists(r, r == "ROLE") && R.attr.args.amount_eur < 500.0"#;
+        for role in ["clinic", "support"] {
+            let unread = vec![Lint::NotRead];
+            assert_eq!(told(&but_one.replace("ROLE", role)), [unread.clone(), unread], "{who} {role}");
+        }
+    }
 }

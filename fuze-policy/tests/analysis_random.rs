@@ -149,7 +149,8 @@ struct Rule {
 }
 
 fn rule(rng: &mut Rng, name: usize) -> Rule {
-    let roles = pick(rng, &[r#"["a"]"#, r#"["a"]"#, r#"["*"]"#, r#"["g:*"]"#, r#"["*:x"]"#, r#"["?*"]"#]);
+    let all = [r#"["a"]"#, r#"["a", "c"]"#, r#"["b"]"#, r#"["*"]"#, r#"["g:*"]"#, r#"["*:x"]"#, r#"["?*"]"#];
+    let roles = pick(rng, &all);
     let who = if rng.u8(..5) == 0 { "derivedRoles: [d]".to_owned() } else { format!("roles: {roles}") };
     let actions =
         pick(rng, &[r#"["invoke", "invoke:auto"]"#, r#"["invoke"]"#, r#"["invoke:auto"]"#, r#"["*"]"#]);
@@ -345,9 +346,10 @@ fn request(rng: &mut Rng) -> CheckInput {
     }
     resource.insert("args".to_owned(), args.into());
     let mut roles: Vec<Arc<str>> =
-        ["a", "b", "c", "g:x", "g:y", "h:x", "zz"].iter().map(|role| (*role).into()).collect();
+        ["0", "a", "aa", "b", "c", "g:x", "g:y", "h:x", "zz"].iter().map(|role| (*role).into()).collect();
     rng.shuffle(&mut roles);
-    roles.truncate(rng.usize(1..=3));
+    roles.truncate(rng.usize(1..=4));
+    roles.sort();
     both_questions((pick(rng, &["ann", "bob"]), roles, principal), (tool, resource))
 }
 

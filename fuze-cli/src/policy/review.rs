@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fuze_policy::analysis::{self, Policies, Proof, Property, Tools};
+use fuze_policy::{agent_tool, suite};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -181,10 +182,14 @@ pub(super) fn prove(prove: &Prove, output: &Output) -> Result {
     let engine = load(&review.at.directory)?;
     about_tools(&review.at.directory, &engine, output);
     let tools = review.tools.is_some().then(|| tools(review.tools.as_deref())).transpose()?;
+    // Read a second time, for the suites beside the policies: what cannot be read by now shows nothing.
+    let directory = &review.at.directory;
+    let calls = agent_tool::read(directory).map(|(files, _)| suite::calls(directory, &files));
+    let calls = calls.unwrap_or_default();
     let properties =
         [Property::never_auto("special_category"), Property::NothingCrossesTenants, Property::NoRuleIsDead];
     let judged = properties.iter().chain(&prove.approvers).map(|property| {
-        let policies = Policies::from(&engine).within(prove.cases.most);
+        let policies = Policies::from(&engine).within(prove.cases.most).tried_with(&calls);
         let policies = match &tools {
             Some(tools) => policies.for_tools(tools),
             None => policies,

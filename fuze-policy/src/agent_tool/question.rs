@@ -10,10 +10,11 @@ use crate::{EngineError, Request};
 use super::{ACTIONS, KIND};
 
 /// A call as a Cerbos request. What the tool declares and what the run says stands in attributes of its own; what the model wrote stands
-/// under `R.attr.args` and nowhere else.
+/// under `R.attr.args` and nowhere else. The run's roles are a set: each is asked once, in alphabetical order, because the order may decide
+/// whose output counts, and whether a condition that fails is reached.
 ///
 /// # Errors
-/// When the run has no roles, one without a name or one twice, with which Cerbos takes no request; when the arguments are not a JSON object, which the loop never sends.
+/// When the run has no roles or one without a name, with which Cerbos takes no request; when the arguments are not a JSON object, which the loop never sends.
 pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, EngineError> {
     let (tool, run, call) = (&request.tool, &request.run, &request.call);
     let args: Map<String, Value> = serde_json::from_slice(call.args)
@@ -22,17 +23,10 @@ pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, Engine
         let why = "the run's principal has no role, and Cerbos decides by roles: give the run some (`roles`)";
         return Err(EngineError::Evaluation(why.to_owned()));
     }
-    let mut seen = BTreeSet::new();
-    if let Some(role) = run.roles.iter().find(|role| role.is_empty() || !seen.insert(role.as_str())) {
-        let what = if role.is_empty() {
-            "a role without a name".to_owned()
-        } else {
-            format!("the role `{role}` twice")
-        };
-        let why = format!(
-            "the run's principal has {what}, and Cerbos takes no such request: give each role once, by its name (`roles`)"
-        );
-        return Err(EngineError::Evaluation(why));
+    let roles: BTreeSet<&str> = run.roles.iter().map(String::as_str).collect();
+    if roles.contains("") {
+        let why = "the run's principal has a role without a name, and Cerbos takes no such request: give each role by its name (`roles`)";
+        return Err(EngineError::Evaluation(why.to_owned()));
     }
     let mut resource = members([
         ("tool_name", tool.name.into()),
@@ -57,7 +51,7 @@ pub fn question(request: &Request<'_>, scope: &str) -> Result<CheckInput, Engine
     Ok(CheckInput {
         principal: Principal {
             id: run.principal.to_owned(),
-            roles: run.roles.iter().map(|role| role.as_str().into()).collect(),
+            roles: roles.into_iter().map(Into::into).collect(),
             attr: principal,
             ..Principal::default()
         },

@@ -1,14 +1,16 @@
 //! What the real evaluation says about a case, and concrete values for what cells leave open.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::atoms::VarId;
+use super::atoms::{Atom, VarId};
 use super::cells::{Point, Subject, number};
 use super::model::{Bundle, Model};
 use super::outcome::Outcome;
 use super::search::Search;
+use super::suggest;
 use super::vocabulary::{ATTRIBUTES, Domain, PRINCIPAL, TENANT};
 use super::witness::Values;
 use crate::agent_tool::verdict;
@@ -19,6 +21,9 @@ use crate::cerbos::{self, CheckInput, CheckOutput, CheckParams, Effect, Outcome 
 const MOST_TRIES: usize = 512;
 /// Requests that are tried in one proof where atoms are free, besides the first of each case: what none of these shows remains unknown.
 pub(super) const MOST_IN_ALL: usize = 20_000;
+
+/// Requests that are tried at other times for one case.
+const MOST_TIMES: usize = 4_096;
 
 /// A request for one policy set, decided.
 pub(super) struct Real {
@@ -70,6 +75,7 @@ pub(super) fn find<T>(
         return Some(found);
     }
     let model = search.model;
+    let of_time = free.iter().any(|atom| atom.of_time);
     let mut tries = vec![base.clone()];
     for atom in free {
         let before = tries.len();
@@ -78,7 +84,7 @@ pub(super) fn find<T>(
                 break;
             }
             let left = search.others(*var).filter_map(|cell| cell.json.clone());
-            for json in left.chain(suggestions(model, &base, *var, &atom.vars, &atom.points)) {
+            for json in left.chain(suggestions(model, &base, *var, atom)) {
                 let more = tries.iter().take(before.min(MOST_TRIES - tries.len())).map(|values| {
                     let mut values = values.clone();
                     values.put(model, *var, json.clone());
@@ -89,7 +95,23 @@ pub(super) fn find<T>(
         }
     }
     *left = left.saturating_sub(tries.len());
-    tries.iter().skip(1).find_map(|values| really(search, values))
+    if let Some(found) = tries.iter().skip(1).find_map(|values| really(search, values)) {
+        return Some(found);
+    }
+    let now = base.now.or_else(|| model.bundles.first()?.params.now);
+    let times = now.filter(|_| of_time).map(suggest::times).unwrap_or_default();
+    let different = times.iter().take(suggest::DIFFERENT_TIMES);
+    let more = tries.iter().skip(1).flat_map(|values| different.clone().map(move |at| (values, at)));
+    let all = times.iter().map(|at| (&base, at)).chain(more).take(MOST_TIMES.min(*left));
+    for (values, at) in all {
+        *left = left.saturating_sub(1);
+        let mut values = values.clone();
+        values.now = Some(*at);
+        if let Some(found) = really(search, &values) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// Whether a variable's value is not settled by what it is about.
@@ -106,10 +128,11 @@ fn is_open(model: &Model<'_>, var: VarId) -> bool {
     }
 }
 
-fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], points: &[Point]) -> Vec<Json> {
+fn suggestions(model: &Model<'_>, base: &Values, var: VarId, atom: &Atom) -> Vec<Json> {
     let attribute = matches!(model.variable(var).map(|v| &v.subject), Some(Subject::Attribute(_)));
-    let mut all: Vec<Json> = Vec::new();
-    for point in points {
+    let now = base.now.or_else(|| model.bundles.first()?.params.now);
+    let mut all: Vec<Json> = suggest::texts(atom, now);
+    for point in &atom.points {
         match point {
             Point::Text(text) => {
                 let around = [format!("{text}x"), format!("x{text}"), format!("x{text}x")];
@@ -127,7 +150,7 @@ fn suggestions(model: &Model<'_>, base: &Values, var: VarId, vars: &[VarId], poi
             }
         }
     }
-    for other in vars.iter().filter(|other| **other != var) {
+    for other in atom.vars.iter().filter(|other| **other != var) {
         let json = base.get(model, *other);
         if let Some(number) = json.as_ref().and_then(Json::as_f64) {
             all.extend([number + 1.0, number - 1.0].map(self::number));
@@ -160,19 +183,29 @@ pub(super) fn rule_of(real: &Real, action: &str) -> Arc<str> {
 pub(super) fn holds(search: &Search<'_, '_>, values: &Values, rule: &Rule) -> bool {
     let Some(bundle) = search.model.bundles.first() else { return false };
     let scope = search.frame.scopes.first().map_or("", |scope| &**scope);
-    let input = values.request(search.frame, scope);
-    let (mut held, mut not_the_role) = (false, false);
+    held(bundle, &values.request(search.frame, scope), values.now).contains(&std::ptr::from_ref(rule))
+}
+
+/// The rules that are really reached by a request, with their conditions met.
+pub(super) fn held(bundle: &Bundle<'_>, input: &CheckInput, now: Option<Timestamp>) -> HashSet<*const Rule> {
+    let (mut held, mut not_the_role) = (HashSet::new(), HashSet::new());
     let mut tell = |step: Step<'_>| {
-        if let Step::Rule { rule: Some(reached), effect, outcome, .. } = step
-            && std::ptr::eq(reached, rule)
-        {
+        if let Step::Rule { rule: Some(rule), effect, outcome, .. } = step {
+            let at = std::ptr::from_ref(rule);
             // That the derived role does not hold is told once, and afterwards as if the condition did not.
-            not_the_role |= outcome == Came::NotTheRole;
+            if outcome == Came::NotTheRole {
+                not_the_role.insert(at);
+            }
             // An ALLOW of a role policy, or of a scope that asks for consent, decides by its opposite.
             let turned = rule.effect == Effect::Allow && effect == Some(Effect::Deny);
             let met = if turned { Came::NotHeld } else { Came::Held };
-            held |= outcome == met && !(turned && not_the_role);
+            if outcome == met && !(turned && not_the_role.contains(&at)) {
+                held.insert(at);
+            }
         }
     };
-    cerbos::check_stepwise(bundle.set, &input, &bundle.params_at(values.now), &mut tell).is_ok() && held
+    match cerbos::check_stepwise(bundle.set, input, &bundle.params_at(now), &mut tell) {
+        Ok(_) => held,
+        Err(_) => HashSet::new(),
+    }
 }

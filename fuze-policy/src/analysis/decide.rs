@@ -158,6 +158,9 @@ impl<'d, 'm, 'p> Decision<'d, 'm, 'p> {
             let at = Where { bundle: self.bundle, level: from + above };
             let mut allowed = false;
             for speaks in level.speaking(tool) {
+                if self.search.is_spent() {
+                    return Of::Said(Answer::Failed);
+                }
                 if self.without.is_some_and(|rule| speaks.rule.is_some_and(|r| std::ptr::eq(r, rule))) {
                     continue;
                 }

@@ -1,10 +1,14 @@
 //! Who asks, in which tenant: the part of a request that decides which rules speak at all.
 
+mod orders;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use orders::{Class, Listed, MOST_LOOKED_FOR, lists};
+
 use super::Reason;
-use super::atoms::VarId;
+use super::atoms::{AtomId, VarId};
 use super::cell_set::CellSet;
 use super::model::{CellId, Model, TestId, scopes};
 use super::says::SayId;
@@ -22,8 +26,8 @@ use crate::cerbos::{
 pub(super) struct Frame<'p> {
     pub(super) id: u32,
     pub(super) roles: Vec<Arc<str>>,
-    /// Whose principal policies speak; `None` for somebody who has none.
-    pub(super) principal: Option<&'p str>,
+    /// Whether the roles are asked in this order; else there may be others that are, or not.
+    pub(super) in_order: bool,
     /// By set: the scope in which it decides.
     pub(super) scopes: Vec<Arc<str>>,
     /// Variables that can have these cells alone.
@@ -41,7 +45,10 @@ pub(super) struct Plan<'p> {
     pub(super) roles: Vec<Levels<'p>>,
 }
 
-type Levels<'p> = Arc<[Level<'p>]>;
+pub(super) type Levels<'p> = Arc<[Level<'p>]>;
+
+/// What speaks to a role, or to a principal, by set and action.
+pub(super) type Spoken<'p> = Vec<[Levels<'p>; 2]>;
 
 /// The rules of one scope.
 pub(super) struct Level<'p> {
@@ -94,17 +101,77 @@ impl<'p> Speaks<'p> {
         }
     }
 
+    /// Calls back for each atom that it looks at.
+    pub(super) fn each_atom(&self, model: &Model<'_>, of: &mut dyn FnMut(AtomId)) {
+        let tests = [self.derived, self.condition].into_iter().flatten();
+        tests.filter_map(|id| model.test(id)).for_each(|test| test.each_atom(of));
+        let says = [self.activated, self.not_met].into_iter().flatten();
+        says.filter_map(|id| model.says(id)).for_each(|says| says.each_atom(of));
+    }
+
     /// The same for rows that decide in the same way.
     fn identity(&self) -> Identity {
         (self.rule.map(|rule| std::ptr::from_ref(rule) as usize), self.derived.map(|test| test.0))
     }
 }
 
+/// Whom policies know by name.
+pub(super) struct Known<'p> {
+    /// Tenants that are decided in scopes of their own, and the root.
+    tenants: BTreeSet<&'p str>,
+    /// Principals that have policies.
+    principals: BTreeSet<&'p str>,
+}
+
+impl<'p> Known<'p> {
+    pub(super) fn new(model: &Model<'p>) -> Self {
+        let tenants = model.bundles.iter().flat_map(|bundle| scopes(bundle.set)).map(|scope| &**scope);
+        let policies =
+            model.bundles.iter().flat_map(|b| rows(b.set).filter_map(|row| b.set.policy(row.policy)));
+        let principals = policies.filter(|policy| policy.kind == PolicyKind::Principal);
+        // The root, whether or not there are policies in it.
+        Self { tenants: tenants.chain([""]).collect(), principals: principals.map(|p| &*p.name).collect() }
+    }
+
+    /// Somebody with this one role, to be asked of single conditions: no rule speaks to such a frame. `None` where there is no such scope.
+    pub(super) fn alone(
+        &self,
+        model: &Model<'p>,
+        id: u32,
+        (scope, principal, role): (&Arc<str>, Option<&'p str>, &Arc<str>),
+    ) -> Option<Frame<'p>> {
+        let tenant = self.tenants.get(&**scope)?;
+        let (scopes, cells) = (vec![Arc::clone(scope)], self.cells(model, tenant, principal, None));
+        Some(Frame { id, roles: vec![Arc::clone(role)], in_order: true, scopes, cells, plans: Vec::new() })
+    }
+
+    /// The cells that those variables can have which are about who asks.
+    fn cells(
+        &self,
+        model: &Model<'p>,
+        tenant: &str,
+        principal: Option<&str>,
+        classification: Option<&str>,
+    ) -> HashMap<VarId, Arc<[CellId]>> {
+        let mut cells = HashMap::new();
+        let mut keep = |var: usize, keep: &dyn Fn(&str) -> bool| {
+            let var = VarId(var as u32);
+            let all = model.variable(var).map(|v| Arc::clone(&v.cells)).unwrap_or_default();
+            let of = |id: &CellId| model.cell(*id).json.as_ref().and_then(|json| json.as_str());
+            cells.insert(var, all.iter().copied().filter(|id| of(id).is_some_and(keep)).collect());
+        };
+        keep(TENANT, &|text| if tenant.is_empty() { !self.tenants.contains(text) } else { text == tenant });
+        keep(PRINCIPAL, &|text| principal.map_or(!self.principals.contains(text), |name| name == text));
+        if let Some(classification) = classification {
+            keep(CLASSIFICATION, &|text| text == classification);
+        }
+        cells
+    }
+}
+
 /// All who may ask, and whether that is certain.
 pub(super) struct Frames<'p> {
     pub(super) all: Vec<Frame<'p>>,
-    /// Roles that policies name.
-    pub(super) named_roles: BTreeSet<Arc<str>>,
     /// Patterns of roles that are too many, or too much of which is the same, to know which roles they tell apart.
     pub(super) doubtful: Vec<String>,
     /// What is too many, if anything is; then there are none here.
@@ -112,75 +179,95 @@ pub(super) struct Frames<'p> {
 }
 
 /// Which requests are looked at.
-pub(super) struct Wanted<'a> {
+pub(super) struct Wanted<'a, 'p> {
     /// Roles of which each may decide one of the questions that are compared.
     pub(super) deciding_roles: usize,
     /// Tools of this classification alone.
     pub(super) classification: Option<&'a str>,
+    /// Of rules that speak to a role or a principal in these scopes, whether they matter. Where none of those does that speak to somebody,
+    /// there is no such frame.
+    pub(super) matters: &'a dyn Fn(&[Arc<str>], &Spoken<'p>) -> bool,
+}
+
+impl<'a, 'p> Wanted<'a, 'p> {
+    /// All of them.
+    pub(super) fn all(deciding_roles: usize) -> Self {
+        Self { deciding_roles, classification: None, matters: &|_, _| true }
+    }
+
+    /// Those for tools of a classification.
+    pub(super) fn of(deciding_roles: usize, classification: &'a str) -> Self {
+        Self { classification: Some(classification), ..Self::all(deciding_roles) }
+    }
 }
 
 /// Somebody whose name no policy has.
 const OTHER_ROLE: &str = "another-role";
 
+/// Where it is asked by whom.
+struct Here<'p> {
+    tenant: &'p str,
+    scopes: Vec<Arc<str>>,
+    principal: Option<&'p str>,
+    lists: Arc<[Listed]>,
+}
+
 impl<'p> Frames<'p> {
-    pub(super) fn new(model: &Model<'p>, wanted: &Wanted<'_>) -> Self {
-        let tenants: BTreeSet<&Arc<str>> = model.bundles.iter().flat_map(|b| scopes(b.set)).collect();
-        // The root, whether or not there are policies in it.
-        let tenants: BTreeSet<&str> = tenants.into_iter().map(|t| &**t).chain([""]).collect();
-        let principals: BTreeSet<&'p str> = model
-            .bundles
-            .iter()
-            .flat_map(|bundle| rows(bundle.set).filter_map(|row| bundle.set.policy(row.policy)))
-            .filter(|policy| policy.kind == PolicyKind::Principal)
-            .map(|policy| &*policy.name)
-            .collect();
-        let silence = Silence::new(model);
-        let mut builder = Builder { model, levels: HashMap::new(), shared: shared(model), silence };
-        let decided_in: Vec<Vec<Arc<str>>> = tenants.iter().map(|tenant| scopes_of(model, tenant)).collect();
-        let Roles { all: roles, named: named_roles, mut doubtful } = roles(model);
-        let roles = builder.told_apart(roles, &decided_in);
-        let looked_for: Vec<&Arc<str>> = model.roles.iter().filter(|role| roles.contains(*role)).collect();
+    pub(super) fn new(model: &Model<'p>, wanted: &Wanted<'_, 'p>) -> Self {
+        let known = Known::new(model);
+        let Known { tenants, principals } = &known;
+        let mut roles = roles(model);
+        let looked_for: Vec<&Arc<str>> =
+            model.roles.iter().filter(|role| roles.all.contains(*role)).collect();
         if looked_for.len() > MOST_LOOKED_FOR {
-            doubtful.extend(looked_for.iter().map(|role| role.as_ref().to_owned()));
+            roles.doubtful.extend(looked_for.iter().map(|role| role.as_ref().to_owned()));
         }
-        let mut all = Vec::new();
-        let most = MOST_FRAMES / tenants.len().saturating_mul(principals.len() + 1);
-        let Some(lists) = lists(&roles, &looked_for, wanted.deciding_roles, most) else {
-            let (roles, tenants, principals) = (roles.len(), tenants.len(), principals.len());
-            let too_many = Reason::TooManyRoles { roles, tenants, principals, limit: MOST_FRAMES };
-            return Self { all, named_roles, doubtful, too_many: Some(too_many) };
-        };
-        for (tenant, scopes) in tenants.iter().zip(decided_in) {
+        let mut builder = Builder::new(model);
+        let (mut here, mut count, mut told_apart) = (Vec::new(), 0, 0);
+        for tenant in tenants {
+            let scopes = scopes_of(model, tenant);
+            let mut classes = builder.classes(&roles, &scopes, wanted.matters);
+            told_apart = told_apart.max(classes.len());
+            // Lists with a role that matters; and all of them, for principals whose own policies do.
+            let mut made: [Option<Option<Arc<[Listed]>>>; 2] = [None, None];
             for principal in principals.iter().copied().map(Some).chain([None]) {
-                let mut cells = HashMap::new();
-                let mut keep = |var: usize, keep: &dyn Fn(&str) -> bool| {
-                    let var = VarId(var as u32);
-                    let all = model.variable(var).map(|v| Arc::clone(&v.cells)).unwrap_or_default();
-                    let of = |id: &CellId| model.cell(*id).json.as_ref().and_then(|json| json.as_str());
-                    cells.insert(var, all.iter().copied().filter(|id| of(id).is_some_and(keep)).collect());
-                };
-                keep(TENANT, &|text| {
-                    if tenant.is_empty() { !tenants.contains(text) } else { text == *tenant }
+                let own = principal.is_some_and(|principal| {
+                    let spoken = builder.spoken(&scopes, |builder, bundle, _, action| {
+                        builder.of_principal(bundle, action, principal)
+                    });
+                    (wanted.matters)(&scopes, &spoken)
                 });
-                keep(PRINCIPAL, &|text| principal.map_or(!principals.contains(text), |name| name == text));
-                if let Some(classification) = wanted.classification {
-                    keep(CLASSIFICATION, &|text| text == classification);
-                }
-                for roles in &lists {
-                    let id = u32::try_from(all.len()).unwrap_or(u32::MAX);
-                    let plans = scopes
-                        .iter()
-                        .enumerate()
-                        .map(|(bundle, scope)| {
-                            ACTIONS.map(|action| builder.plan(bundle, scope, action, principal, roles))
-                        })
-                        .collect();
-                    let (roles, scopes, cells) = (roles.clone(), scopes.clone(), cells.clone());
-                    all.push(Frame { id, roles, principal, scopes, cells, plans });
-                }
+                let [some, all] = &mut made;
+                let lists = if own { all } else { some }.get_or_insert_with(|| {
+                    if own {
+                        classes.iter_mut().for_each(|class| class.matters = true);
+                    }
+                    lists(&classes, wanted.deciding_roles, MOST_FRAMES).map(Into::into)
+                });
+                count += lists.as_ref().map_or(MOST_FRAMES + 1, |lists| lists.len());
+                let Some(lists) = lists.clone().filter(|_| count <= MOST_FRAMES) else {
+                    let (tenants, principals) = (tenants.len(), principals.len());
+                    let too_many =
+                        Reason::TooManyRoles { roles: told_apart, tenants, principals, limit: MOST_FRAMES };
+                    return Self { all: Vec::new(), doubtful: roles.doubtful, too_many: Some(too_many) };
+                };
+                here.push(Here { tenant, scopes: scopes.clone(), principal, lists });
             }
         }
-        Self { all, named_roles, doubtful, too_many: None }
+        let mut all = Vec::new();
+        for Here { tenant, scopes, principal, lists } in here {
+            let cells = known.cells(model, tenant, principal, wanted.classification);
+            for Listed { roles, in_order } in lists.iter() {
+                let id = u32::try_from(all.len()).unwrap_or(u32::MAX);
+                let plan = |(bundle, scope): (usize, &Arc<str>)| {
+                    ACTIONS.map(|action| builder.plan(bundle, scope, action, principal, roles))
+                };
+                let plans = scopes.iter().enumerate().map(plan).collect();
+                let (roles, in_order) = (roles.clone(), *in_order);
+                all.push(Frame { id, roles, in_order, scopes: scopes.clone(), cells: cells.clone(), plans });
+            }
+        }
+        Self { all, doubtful: roles.doubtful, too_many: None }
     }
 
     /// The steps that it takes to make them, about.
@@ -203,31 +290,82 @@ type Asked = (usize, Arc<str>, &'static str, Arc<str>);
 struct Builder<'m, 'p> {
     model: &'m Model<'p>,
     levels: HashMap<Asked, Levels<'p>>,
+    of_principals: HashMap<(usize, &'static str, &'p str), Levels<'p>>,
     /// By set: outcomes that rules share which differ in what they ask or say.
     shared: Vec<BTreeSet<u32>>,
     silence: Silence<'m, 'p>,
 }
 
-impl<'p> Builder<'_, 'p> {
-    /// Of roles to which the same rules speak everywhere, the first; and all that conditions look for.
-    fn told_apart(&mut self, roles: BTreeSet<Arc<str>>, decided_in: &[Vec<Arc<str>>]) -> BTreeSet<Arc<str>> {
-        let mut seen: BTreeSet<Vec<Option<Identity>>> = BTreeSet::new();
-        roles
-            .into_iter()
-            .filter(|role| {
-                let mut spoken = Vec::new();
-                for (bundle, scope) in decided_in.iter().flat_map(|scopes| scopes.iter().enumerate()) {
-                    for action in ACTIONS {
-                        let plan = self.plan(bundle, scope, action, None, std::slice::from_ref(role));
-                        for level in plan.roles.iter().flat_map(|levels| levels.iter()) {
-                            spoken.push(None);
-                            spoken.extend(level.rules.iter().map(|speaks| Some(speaks.identity())));
-                        }
-                    }
-                }
-                self.model.roles.contains(role) | seen.insert(spoken)
-            })
-            .collect()
+impl<'m, 'p> Builder<'m, 'p> {
+    fn new(model: &'m Model<'p>) -> Self {
+        let (levels, of_principals) = (HashMap::new(), HashMap::new());
+        Self { model, levels, of_principals, shared: shared(model), silence: Silence::new(model) }
+    }
+
+    /// The roles of one tenant, those together to which the same rules speak there. One that conditions look for is one of its own, since
+    /// they tell it apart.
+    fn classes(
+        &mut self,
+        roles: &Roles,
+        scopes: &[Arc<str>],
+        matters: &dyn Fn(&[Arc<str>], &Spoken<'p>) -> bool,
+    ) -> Vec<Class> {
+        type Told<'r> = (Option<&'r Arc<str>>, Vec<Option<Identity>>);
+        let mut known: HashMap<Told<'_>, usize> = HashMap::new();
+        let mut classes: Vec<Class> = Vec::new();
+        for role in &roles.all {
+            let spoken = self.spoken(scopes, |builder, bundle, scope, action| {
+                builder.of_role(bundle, scope, action, role)
+            });
+            let levels = || spoken.iter().flatten().flat_map(|levels| levels.iter());
+            let identities = levels()
+                .flat_map(|level| {
+                    std::iter::once(None).chain(level.rules.iter().map(|speaks| Some(speaks.identity())))
+                })
+                .collect();
+            let looked_for = self.model.roles.contains(role);
+            let unnamed = roles.unnamed.get(role);
+            let at = *known.entry((looked_for.then_some(role), identities)).or_insert_with(|| {
+                classes.push(Class {
+                    names: Vec::new(),
+                    preferred: Arc::clone(role),
+                    others: None,
+                    is_silent: levels().all(|level| level.rules.is_empty()),
+                    is_looked_for: looked_for,
+                    matters: matters(scopes, &spoken),
+                });
+                classes.len() - 1
+            });
+            let Some(class) = classes.get_mut(at) else { continue };
+            class.names.push(Arc::clone(role));
+            if let Some(Unnamed { prefix, samples }) = unnamed {
+                class.names.extend(samples.iter().cloned());
+                // Where there are two, what both begin with.
+                let common = class.others.as_ref().map_or(prefix.len(), |other| {
+                    other
+                        .char_indices()
+                        .zip(prefix.chars())
+                        .find(|((_, a), b)| a != b)
+                        .map_or_else(|| other.len().min(prefix.len()), |((at, _), _)| at)
+                });
+                class.others = prefix.get(..common).map(Into::into);
+            }
+        }
+        for class in &mut classes {
+            class.names.sort();
+            class.names.dedup();
+        }
+        classes
+    }
+
+    fn spoken(
+        &mut self,
+        scopes: &[Arc<str>],
+        mut of: impl FnMut(&mut Self, usize, &Arc<str>, &'static str) -> Levels<'p>,
+    ) -> Spoken<'p> {
+        let of_set =
+            |(bundle, scope): (usize, &Arc<str>)| ACTIONS.map(|action| of(self, bundle, scope, action));
+        scopes.iter().enumerate().map(of_set).collect()
     }
 
     fn plan(
@@ -235,29 +373,42 @@ impl<'p> Builder<'_, 'p> {
         bundle: usize,
         scope: &Arc<str>,
         action: &'static str,
-        principal: Option<&str>,
+        principal: Option<&'p str>,
         roles: &[Arc<str>],
     ) -> Plan<'p> {
-        let principal = principal.map_or_else(Arc::default, |principal| {
-            self.of(bundle, "", action, &[], |set, query| of_principal(set, query, principal))
-        });
-        let roles = roles
-            .iter()
-            .map(|role| {
-                let key = (bundle, Arc::clone(scope), action, Arc::clone(role));
-                if let Some(known) = self.levels.get(&key) {
-                    return Arc::clone(known);
-                }
-                let set = self.model.bundles.get(bundle).map(|bundle| bundle.set);
-                let roles = set.map(|set| set.with_parent_roles(scope, std::slice::from_ref(role)));
-                let roles = roles.unwrap_or_default();
-                let levels =
-                    self.of(bundle, scope, action, &roles, |set, query| of_resource(set, query, &roles));
-                self.levels.insert(key, Arc::clone(&levels));
-                levels
-            })
-            .collect();
+        let principal =
+            principal.map_or_else(Arc::default, |principal| self.of_principal(bundle, action, principal));
+        let roles = roles.iter().map(|role| self.of_role(bundle, scope, action, role)).collect();
         Plan { principal, roles }
+    }
+
+    fn of_principal(&mut self, bundle: usize, action: &'static str, principal: &'p str) -> Levels<'p> {
+        let key = (bundle, action, principal);
+        if let Some(known) = self.of_principals.get(&key) {
+            return Arc::clone(known);
+        }
+        let levels = self.of(bundle, "", action, &[], |set, query| of_principal(set, query, principal));
+        self.of_principals.insert(key, Arc::clone(&levels));
+        levels
+    }
+
+    fn of_role(
+        &mut self,
+        bundle: usize,
+        scope: &Arc<str>,
+        action: &'static str,
+        role: &Arc<str>,
+    ) -> Levels<'p> {
+        let key = (bundle, Arc::clone(scope), action, Arc::clone(role));
+        if let Some(known) = self.levels.get(&key) {
+            return Arc::clone(known);
+        }
+        let set = self.model.bundles.get(bundle).map(|bundle| bundle.set);
+        let roles = set.map(|set| set.with_parent_roles(scope, std::slice::from_ref(role)));
+        let roles = roles.unwrap_or_default();
+        let levels = self.of(bundle, scope, action, &roles, |set, query| of_resource(set, query, &roles));
+        self.levels.insert(key, Arc::clone(&levels));
+        levels
     }
 
     fn of(
@@ -391,15 +542,25 @@ fn place(binding: &Binding<'_>, query: &Query<'_>, roles: &[Arc<str>]) -> usize 
 }
 
 /// Roles that stand for all roles.
-struct Roles {
-    all: BTreeSet<Arc<str>>,
+pub(super) struct Roles {
+    pub(super) all: BTreeSet<Arc<str>>,
     /// Those that policies name.
-    named: BTreeSet<Arc<str>>,
+    pub(super) named: BTreeSet<Arc<str>>,
+    /// Those that stand for others, by how these are called.
+    unnamed: HashMap<Arc<str>, Unnamed>,
     /// Patterns of which that is not certain.
-    doubtful: Vec<String>,
+    pub(super) doubtful: Vec<String>,
 }
 
-fn roles(model: &Model<'_>) -> Roles {
+/// Roles that no policy names, and that the same patterns mean.
+struct Unnamed {
+    /// What each of their names begins with.
+    prefix: String,
+    /// Some names.
+    samples: Vec<Arc<str>>,
+}
+
+pub(super) fn roles(model: &Model<'_>) -> Roles {
     let mut exact: BTreeSet<Arc<str>> = model.roles.clone();
     let mut globs: BTreeMap<&str, &Glob> = BTreeMap::new();
     for bundle in &model.bundles {
@@ -423,7 +584,7 @@ fn roles(model: &Model<'_>) -> Roles {
     if let Some(declared) = model.declared_roles {
         // Nobody has another; whatever patterns there are, these are all.
         let all = declared.iter().map(|role| role.as_str().into()).collect();
-        return Roles { all, named: exact, doubtful: Vec::new() };
+        return Roles { all, named: exact, unnamed: HashMap::new(), doubtful: Vec::new() };
     }
     let patterns: Vec<&Glob> = globs.values().copied().collect();
     let mut doubtful = Vec::new();
@@ -433,67 +594,47 @@ fn roles(model: &Model<'_>) -> Roles {
         Vec::new()
     });
     let meant = |text: &str| patterns.iter().map(|glob| glob.matches(text)).collect::<Vec<_>>();
-    let readable: Vec<String> = std::iter::once(OTHER_ROLE.to_owned())
-        .chain(
-            globs.keys().flat_map(|glob| ["x", "xx"].map(|star| glob.replace("**", "*").replace('*', star))),
-        )
-        .filter(|text| !exact.contains(text.as_str()))
-        .collect();
-    let reads_well =
-        |text: String| readable.iter().find(|other| meant(other) == meant(&text)).cloned().unwrap_or(text);
-    let texts = texts.into_iter().map(|text| reads_well(text).into());
-    Roles { all: exact.iter().cloned().chain(texts).collect(), named: exact.clone(), doubtful }
+    let mut by_meaning: HashMap<Vec<bool>, Vec<String>> = HashMap::new();
+    for text in names_beside(&exact, &globs).into_iter().filter(|text| !exact.contains(text.as_str())) {
+        by_meaning.entry(meant(&text)).or_default().push(text);
+    }
+    let mut all = exact.clone();
+    let mut unnamed = HashMap::new();
+    for text in texts {
+        let means = meant(&text);
+        let prefixes = patterns.iter().zip(&means).filter(|(_, means)| **means);
+        let prefix =
+            prefixes.map(|(glob, _)| literal_prefix(glob.as_str())).max_by_key(|prefix| prefix.len());
+        let samples: Vec<Arc<str>> =
+            by_meaning.remove(&means).into_iter().flatten().map(Into::into).collect();
+        // The first reads best.
+        let role = samples.first().cloned().unwrap_or_else(|| text.into());
+        all.insert(Arc::clone(&role));
+        unnamed.insert(role, Unnamed { prefix: prefix.unwrap_or_default().to_owned(), samples });
+    }
+    Roles { all, named: exact, unnamed, doubtful }
 }
 
-/// Lists of roles, such that whatever list of roles decides something, one of these decides it, too: of those that decide the questions
-/// the first `deciding`, in each order, and behind them some of those that conditions look for. `None` if there are more than `most`, which
-/// is known before they are made.
-fn lists(
-    roles: &BTreeSet<Arc<str>>,
-    looked_for: &[&Arc<str>],
-    deciding: usize,
-    most: usize,
-) -> Option<Vec<Vec<Arc<str>>>> {
-    let longest = deciding.min(roles.len());
-    let orders = |length: usize| (0..length).fold(1, |all: usize, at| all.saturating_mul(roles.len() - at));
-    if (1..=longest).map(orders).fold(0, usize::saturating_add) > most {
-        return None;
-    }
-    let mut orders: Vec<Vec<Arc<str>>> = vec![Vec::new()];
-    let mut lists: Vec<Vec<Arc<str>>> = Vec::new();
-    for _ in 0..deciding {
-        let mut longer = Vec::new();
-        for order in &orders {
-            for role in roles.iter().filter(|role| !order.contains(role)) {
-                longer.push(order.iter().chain([role]).cloned().collect::<Vec<_>>());
-            }
-        }
-        lists.extend(longer.iter().cloned());
-        orders = longer;
-    }
-    let mut seen: BTreeSet<Vec<Arc<str>>> = BTreeSet::new();
-    let mut all = Vec::new();
-    for list in lists {
-        let rest: Vec<&Arc<str>> = looked_for.iter().copied().filter(|role| !list.contains(role)).collect();
-        let subsets = 1usize << rest.len().min(MOST_LOOKED_FOR);
-        for subset in 0..subsets {
-            let some = rest.iter().enumerate().filter(|(at, _)| subset >> at & 1 == 1);
-            let roles: Vec<Arc<str>> =
-                list.iter().cloned().chain(some.map(|(_, role)| Arc::clone(role))).collect();
-            if seen.insert(roles.clone()) {
-                if all.len() == most {
-                    return None;
-                }
-                all.push(roles);
-            }
-        }
-    }
-    Some(all)
+/// What all that a pattern means begins with.
+fn literal_prefix(glob: &str) -> &str {
+    glob.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default()
 }
 
+/// Names that no policy has, before and behind those that it has, and such as patterns may mean; those first that read best.
+fn names_beside(exact: &BTreeSet<Arc<str>>, globs: &BTreeMap<&str, &Glob>) -> Vec<String> {
+    let behind =
+        || exact.iter().take(MOST_BESIDE).flat_map(|role| ["-2", "!"].map(|more| format!("{role}{more}")));
+    let filled = globs.keys().take(MOST_BESIDE).flat_map(|glob| {
+        let parts = ["x", "xx", "a", "z", "0", "!", "~"].map(str::to_owned).into_iter();
+        parts.map(|part| glob.replace("**", "*").replace('*', &part).replace('?', "x"))
+    });
+    let others = [OTHER_ROLE, "a-role", "A-role", "0", "!"].map(str::to_owned).into_iter();
+    others.chain(filled).chain(behind()).collect()
+}
+
+/// Names of policies beside which others are made up.
+const MOST_BESIDE: usize = 500;
 /// Steps of looking for roles that patterns tell apart.
 const MOST_STEPS: usize = 5_000_000;
 /// Combinations of tenants, principals and roles that are looked at.
 const MOST_FRAMES: usize = 30_000;
-/// Roles of which each set is tried.
-const MOST_LOOKED_FOR: usize = 12;

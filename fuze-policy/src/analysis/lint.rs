@@ -1,5 +1,6 @@
 //! Lint: what a reviewer would object to, although it loads.
 
+mod any_name;
 mod compared;
 mod kinds;
 mod names;

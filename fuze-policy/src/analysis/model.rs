@@ -258,6 +258,14 @@ impl<'p> Model<'p> {
         self.places.get(var.0 as usize)
     }
 
+    /// Whether two variables are one, or one is an entry of the other.
+    pub(super) fn are_about(&self, one: VarId, other: VarId) -> bool {
+        let within = |inner: VarId, outer: VarId| {
+            self.variable(inner).is_some_and(|variable| variable.within.contains(&outer))
+        };
+        one == other || within(one, other) || within(other, one)
+    }
+
     /// Whether what a variable can be is cut by the declared tools.
     pub(super) fn is_of_tools(&self, var: VarId) -> bool {
         let is = |at: usize| ATTRIBUTES.get(at).is_some_and(|attribute| attribute.of_tool);

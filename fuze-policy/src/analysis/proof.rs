@@ -214,8 +214,7 @@ impl fmt::Display for Reason {
             Self::TooManyRoles { roles, tenants, principals, limit } => write!(
                 f,
                 "rules tell {roles} roles apart, in {tenants} tenants (the root is one) and for {principals} principals with policies of \
-                 their own: these have more than {limit} combinations; let rules that say the same name their roles together, or \
-                 declare the roles that there are"
+                 their own: these have more than {limit} combinations; let rules that say the same name their roles together"
             ),
             Self::TooMuchWork { limit } => write!(
                 f,

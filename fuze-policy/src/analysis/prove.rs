@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::atoms::VarId;
+use super::atoms::{AtomId, VarId};
+use super::calls::as_asked;
 use super::confirm::{self, Real, rule_of};
 use super::decide::{Answer, Decision};
-use super::frames::{Frames, Wanted};
+use super::frames::{Frames, Level, Speaks, Spoken, Wanted};
 use super::memo::Memo;
-use super::model::{CellId, For, Model};
+use super::model::{CellId, For, Model, scopes};
 use super::outcome::{Outcome, Reach, people};
-use super::same::decide_alike;
+use super::same::speak_alike_to;
 use super::search::{Forced, Search};
 use super::tool_rules::rules;
 use super::vocabulary::TENANT;
 use super::witness::Values;
 use super::{Counterexample, Policies, Proof, Property, Reason};
 use crate::agent_tool::{ACTIONS, INVOKE, INVOKE_AUTO};
-use crate::cerbos::{CheckInput, Effect, Place, PolicySet, Rule};
+use crate::cerbos::{CheckInput, Effect, Place, PolicySet, Rule, parents};
 
 pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
     match property {
@@ -35,7 +36,7 @@ pub(super) fn prove(policies: &Policies<'_>, property: &Property) -> Proof {
 
 fn never_auto(policies: &Policies<'_>, property: &Property, classification: &str) -> Proof {
     let model = Model::new(&[policies], For::Decisions);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
+    let frames = Frames::new(&model, &Wanted::of(2, classification));
     if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
     }
@@ -66,7 +67,7 @@ fn at_least_approvers(
 ) -> Proof {
     let model = Model::new(&[policies], For::Decisions);
     // `invoke` by one role and `invoke:auto` by another; more roles only ask for more.
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: Some(classification) });
+    let frames = Frames::new(&model, &Wanted::of(2, classification));
     if no_tool_is(policies, classification) {
         return Proof::Proven { property: property.clone(), cases: 0 };
     }
@@ -108,8 +109,10 @@ fn no_tool_is(policies: &Policies<'_>, classification: &str) -> bool {
 pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
     let property = Property::AllowsNothingNew;
     let model = Model::new(&[old, new], For::Decisions);
-    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
-    frames.all.retain(|frame| !decide_alike(&model, frame));
+    // What one role is allowed that needed two, and a third whom the old ones ask more of. Where both have the same rules for everybody who
+    // asks, both decide alike: there is no case to look at.
+    let differ = |scopes: &[Arc<str>], spoken: &Spoken<'_>| !speak_alike_to(&model, scopes, spoken);
+    let frames = Frames::new(&model, &Wanted { matters: &differ, ..Wanted::all(3) });
     let mut run = Run::new(&property, new);
     let found = run.each(&frames, &model, |run, search| {
         let after = outcome(search, 1);
@@ -134,11 +137,16 @@ pub(super) fn diff(old: &Policies<'_>, new: &Policies<'_>) -> Proof {
 fn nothing_crosses_tenants(policies: &Policies<'_>) -> Proof {
     let property = Property::NothingCrossesTenants;
     let model = Model::new(&[policies], For::Tenants);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let foreign = foreign(&model);
+    // Without an argument that names a tenant, and with no scope between a tenant's and the root, there is nothing to cross by, whoever asks.
+    if foreign.is_empty() && scopes(policies.set).all(|scope| parents(scope).all(|above| above.is_empty())) {
+        return Proof::Proven { property, cases: 0 };
+    }
+    let can_cross = |scopes: &[Arc<str>], spoken: &Spoken<'_>| can_cross(&model, &foreign, scopes, spoken);
+    let frames = Frames::new(&model, &Wanted { matters: &can_cross, ..Wanted::all(3) });
     let mut run = Run::new(&property, policies);
     let mut found = run.each(&frames, &model, |run, search| other_scope(run, search, policies.set));
     // Each on its own: what is free comes out in every way for each, and not for all of them together.
-    let foreign = foreign(&model);
     let share = confirm::MOST_IN_ALL / foreign.len().max(1);
     for foreign in foreign {
         if found.is_none() && run.too_many.is_none() {
@@ -158,6 +166,31 @@ fn foreign(model: &Model<'_>) -> Vec<Forced> {
         structures.chain(tenants).map(move |cell| Forced { var, cell: *cell, second: false })
     };
     arguments.into_iter().flat_map(of).collect()
+}
+
+/// Whether by these rules something may cross tenants: one of another scope allows, or one looks at an argument that names a tenant. What looks
+/// at none of those comes out alike whatever tenant is named; and a frame in which no rule looks at one has nothing to be compared.
+fn can_cross(model: &Model<'_>, foreign: &[Forced], scopes: &[Arc<str>], spoken: &Spoken<'_>) -> bool {
+    let looks_at = |id: AtomId| {
+        let Some(atom) = model.atom(id) else { return true };
+        // Derived roles have conditions of their own, and who sees all arguments sees these.
+        atom.of_runtime
+            || atom.sees_all_arguments()
+            || foreign.iter().any(|forced| atom.vars.iter().any(|var| model.are_about(*var, forced.var)))
+    };
+    let may = |speaks: &Speaks<'_>| {
+        let mut found = false;
+        speaks.each_atom(model, &mut |id| found |= looks_at(id));
+        found
+    };
+    let levels = || spoken.iter().flatten().flat_map(|levels| levels.iter());
+    let own = scopes.first().map_or("", |scope| &**scope);
+    let elsewhere = |level: &Level<'_>| !level.scope.is_empty() && *level.scope != *own;
+    let allows = |level: &Level<'_>| {
+        !level.consent && level.rules.iter().any(|speaks| speaks.effect == Some(Effect::Allow))
+    };
+    levels().any(|level| elsewhere(level) && allows(level))
+        || !foreign.is_empty() && levels().any(|level| level.rules.iter().any(may))
 }
 
 /// An ALLOW of a scope that is neither the tenant's own nor the root.
@@ -290,9 +323,20 @@ fn no_rule_is_dead(policies: &Policies<'_>) -> Proof {
 pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'p Arc<Rule>>) {
     let property = Property::NoRuleIsDead;
     let model = Model::new(&[policies], For::Decisions);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
     let all = rules(policies.set).into_iter().map(|of| (Arc::as_ptr(of.rule), of.rule));
     let mut waiting: HashMap<*const Rule, &Arc<Rule>> = all.collect();
+    if let Some(bundle) = model.bundles.first() {
+        for call in policies.calls {
+            if let Some(input) = as_asked(policies, call) {
+                let held = confirm::held(bundle, &input, call.now);
+                waiting.retain(|rule, _| !held.contains(rule));
+            }
+        }
+    }
+    if waiting.is_empty() {
+        return (Ok(0), Vec::new());
+    }
+    let frames = Frames::new(&model, &Wanted::all(1));
     let mut run = Run::new(&property, policies);
     let mut doubtful: BTreeSet<Arc<str>> = BTreeSet::new();
     let done = run.each(&frames, &model, |run, search| {
@@ -306,11 +350,13 @@ pub(super) fn lives<'p>(policies: &Policies<'p>) -> (Result<u64, Reason>, Vec<&'
                 continue;
             }
             let free = search.free_atoms();
-            let confirmed = free.is_empty()
-                || confirm::find(search, &mut run.tries_left, |search, values| {
-                    confirm::holds(search, values, rule).then_some(())
-                })
-                .is_some();
+            let real = search.frame.in_order;
+            let confirmed = real
+                && (free.is_empty()
+                    || confirm::find(search, &mut run.tries_left, |search, values| {
+                        confirm::holds(search, values, rule).then_some(())
+                    })
+                    .is_some());
             if confirmed {
                 waiting.remove(&std::ptr::from_ref(rule));
                 doubtful.remove(&rule.source);
@@ -423,6 +469,10 @@ impl<'r> Run<'r> {
         let rules: u64 = model.bundles.iter().map(|bundle| bundle.set.rows().len() as u64).sum();
         let parts: u64 = model.atoms.iter().map(|atom| atom.parts).sum();
         let steps = rules + parts + 10 * model.vars.len() as u64;
+        if !search.frame.in_order {
+            self.doubt(search);
+            return None;
+        }
         let found = confirm::find(search, &mut self.tries_left, |search, values| {
             search.took(steps);
             really(search, values)
@@ -436,6 +486,10 @@ impl<'r> Run<'r> {
     fn doubt(&mut self, search: &mut Search<'_, '_>) {
         if self.doubt.is_none() {
             let reason = match search.free_atoms().first() {
+                _ if !search.frame.in_order => {
+                    let roles = search.frame.roles.iter().map(|role| role.as_ref().to_owned());
+                    Reason::RolePatterns { patterns: roles.collect() }
+                }
                 Some(atom) => {
                     Reason::Opaque { expression: atom.source.as_ref().to_owned(), place: atom.place.clone() }
                 }

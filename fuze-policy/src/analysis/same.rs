@@ -1,21 +1,16 @@
 //! Frames in which two policy sets decide alike, rule for rule and whatever is asked: there is no case in them that has to be looked at.
 
+use std::sync::Arc;
+
 use super::atoms::AtomId;
-use super::frames::{Frame, Level, Plan, Speaks};
+use super::frames::{Level, Speaks, Spoken};
 use super::model::Model;
 
-/// Whether the first two sets have the same rules for a frame, in the same order. `false` where that is not certain.
-pub(super) fn decide_alike(model: &Model<'_>, frame: &Frame<'_>) -> bool {
-    let ([one, other], [of_one, of_other]) = (frame.scopes.as_slice(), frame.plans.as_slice()) else {
-        return false;
-    };
-    one == other && of_one.iter().zip(of_other).all(|(one, other)| plans(model, one, other))
-}
-
-fn plans(model: &Model<'_>, one: &Plan<'_>, other: &Plan<'_>) -> bool {
-    levels(model, &one.principal, &other.principal)
-        && one.roles.len() == other.roles.len()
-        && one.roles.iter().zip(&other.roles).all(|(one, other)| levels(model, one, other))
+/// Whether the first two sets have the same rules for a role or a principal, in the same order. `false` where that is not certain. Where
+/// they have for each who asks, they decide alike: each case takes the same way through both.
+pub(super) fn speak_alike_to(model: &Model<'_>, scopes: &[Arc<str>], spoken: &Spoken<'_>) -> bool {
+    let ([one, other], [of_one, of_other]) = (scopes, spoken.as_slice()) else { return false };
+    one == other && of_one.iter().zip(of_other).all(|(one, other)| levels(model, one, other))
 }
 
 fn levels(model: &Model<'_>, one: &[Level<'_>], other: &[Level<'_>]) -> bool {

@@ -207,6 +207,11 @@ impl<'m, 'p> Search<'m, 'p> {
         Some(self.left_steps)
     }
 
+    /// Whether a case took more steps than there were. Nothing is looked at any more then, and what it seems to come to does not count.
+    pub(super) fn is_spent(&self) -> bool {
+        self.steps.get() > self.left_steps
+    }
+
     /// Counts steps.
     pub(super) fn took(&self, steps: u64) {
         self.steps.set(self.steps.get().saturating_add(steps));
@@ -372,7 +377,8 @@ impl<'m, 'p> Search<'m, 'p> {
             return known;
         }
         self.took(OF_A_LOOK);
-        let decided = if atom.form == Form::Free { None } else { self.comes_out(id, atom, at, true) };
+        let is_free = atom.form == Form::Free || self.is_spent();
+        let decided = if is_free { None } else { self.comes_out(id, atom, at, true) };
         let truth = decided.unwrap_or_else(|| self.free(id, atom, at));
         self.remember(id, atom, truth);
         truth
@@ -500,7 +506,7 @@ impl<'m, 'p> Search<'m, 'p> {
                 Form::Points => unknown.next().is_none(),
                 Form::Free => false,
             };
-        if !decided || self.steps.get() > self.left_steps {
+        if !decided || self.is_spent() {
             return None;
         }
         let key = self.memo_of(atom, at, looked_at);
@@ -549,13 +555,7 @@ impl<'m, 'p> Search<'m, 'p> {
             (false, false) => 0,
         };
         let forced = self.forced.filter(|Forced { var: forced, .. }| {
-            let about = |var: &VarId| {
-                let within = |inner: VarId, outer: VarId| {
-                    self.model.variable(inner).is_some_and(|variable| variable.within.contains(&outer))
-                };
-                var == forced || within(*var, *forced) || within(*forced, *var)
-            };
-            atom.whole || atom.vars.iter().any(about)
+            atom.whole || atom.vars.iter().any(|var| self.model.are_about(*var, *forced))
         });
         Salt { place, forced: forced.map(|forced| (forced.cell, forced.second)) }
     }

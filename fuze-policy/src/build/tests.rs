@@ -169,6 +169,34 @@ fn what_cannot_be_proven_is_not_taken_for_proven() {
     assert!(all.iter().any(|one| one.contains("special_category")), "{all:#?}");
 }
 
+/// What no value of the policy shows to live, a case of its own tests does, at the time that the test says.
+#[test]
+fn a_case_of_a_suite_shows_that_a_rule_lives() {
+    let policy = POLICY.replace(
+        "V.is_payment && R.attr.classification == \"confidential\"",
+        "V.is_payment && R.attr.classification == \"confidential\" && R.attr.args.n * 7.0 == 1001.0 && now().getFullYear() == 2031",
+    );
+    assert!(policy != POLICY);
+    let small = SUITE.replace("egress: hosts}", "egress: hosts, args: {n: 143}}");
+    let at =
+        small.replace("strictEvaluation: true", "strictEvaluation: true\n  now: \"2031-05-01T12:00:00Z\"");
+    let told = |suite: &str| -> Vec<String> {
+        let all = told(&[("policies/p.yaml", &policy), ("policies/p_test.yaml", suite)]);
+        all.into_iter().filter(|one| one.contains("no rule is dead")).collect()
+    };
+    assert_eq!(told(&at), [""; 0]);
+    // Other arguments, or another time, and a case that no agent can ask.
+    for other in [
+        at.replace("n: 143", "n: 142"),
+        at.replace("2031-05", "2030-05"),
+        at.replace("residency: eu", "residency: mars"),
+        at.replace("  - name: Paying", "  - skip: true\n    name: Paying"),
+    ] {
+        let all = told(&other);
+        assert!(matches!(&all[..], [one] if one.starts_with("policies/p.yaml:")), "{other}\n{all:#?}");
+    }
+}
+
 /// With the feature a schema has to be there; without it the build says that nobody looks.
 #[test]
 fn schemas_are_looked_at_or_it_is_said_that_they_are_not() {

@@ -234,7 +234,7 @@ impl Table {
         };
         let leave = self.principals.contains(request.run.principal)
             || request.run.roles.iter().any(|role| self.role_policies.contains(role.as_str()))
-            || !each_once(request.run.roles);
+            || !are_in_order(request.run.roles);
         if leave {
             return None;
         }
@@ -246,14 +246,14 @@ impl Table {
     }
 }
 
-/// Roles that are compared with one another, which takes longer than they are many: more are left to the interpreter.
+/// More roles are left to the interpreter.
 const MOST_ROLES: usize = 64;
 
-/// Whether these are the roles of a request as Cerbos takes it: some, none without a name, none twice.
-fn each_once(roles: &[String]) -> bool {
-    let once =
-        |(at, role): (usize, &String)| !role.is_empty() && roles.iter().take(at).all(|other| other != role);
-    (1..=MOST_ROLES).contains(&roles.len()) && roles.iter().enumerate().all(once)
+/// Whether these are the roles of a request as they are asked: some, none without a name, each once, in alphabetical order. The interpreter
+/// is asked about others, for whom that is made of them ([`question`](crate::agent_tool::question)).
+fn are_in_order(roles: &[String]) -> bool {
+    let named = roles.first().is_some_and(|first| !first.is_empty());
+    named && roles.len() <= MOST_ROLES && roles.array_windows().all(|[one, next]| one < next)
 }
 
 /// Of what there is far less than this.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::analysis::Call;
 use crate::cel::{self, Map};
 use crate::cerbos::{
     self, AuxData, CheckInput, CheckOutput, CheckParams, Effect, Place, PolicySet, Principal, Problem,
@@ -63,6 +64,23 @@ pub fn run<'s>(against: impl Into<Against<'s>>, source: &Source, beside: &[Sourc
         result.cases.clear();
     }
     result
+}
+
+/// The calls that a suite tries; what it skips, it does not try.
+pub(super) fn calls(source: &Source, beside: &[Source]) -> Vec<Call> {
+    let Ok(suite) = read::suite(source, beside) else { return Vec::new() };
+    let tried = suite.tests.iter().filter(|table| table.skip.is_none() && suite.skip.is_none());
+    let of_table = |table: &Table| -> Vec<Call> {
+        let now = table.options.as_ref().unwrap_or(&suite.options).now;
+        let elements = matrix::elements(table, &suite.fixtures).unwrap_or_default();
+        let call = |element: &Element<'_>| {
+            let principal = suite.fixtures.principals.get(element.principal)?.clone();
+            let resource = suite.fixtures.resources.get(element.resource)?.clone();
+            Some(Call { input: CheckInput { principal, resource, ..CheckInput::default() }, now })
+        };
+        elements.iter().filter_map(call).collect()
+    };
+    tried.flat_map(of_table).collect()
 }
 
 struct Runner<'t> {

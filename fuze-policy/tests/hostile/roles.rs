@@ -77,19 +77,16 @@ fn a_role_policy_narrows_whoever_has_its_role_and_nobody_else() {
         assert_eq!(engine.decide_interpreted(&asked.request()).unwrap().decision, decision, "{roles:?}");
     }
     assert!(engine.decide_lowered(&Asked::roles(&[]).request()).is_none());
-    // Cerbos takes no request with these: neither form decides.
-    for (roles, part) in [
-        (&["support", "support"][..], "the role `support` twice"),
-        (&["support", "sales", "support"], "the role `support` twice"),
-        (&["support", ""], "a role without a name"),
-        (&[""], "a role without a name"),
-    ] {
+    // Cerbos takes no request with a role twice, and none with one that has no name: the first is asked as the set it is, the other refused.
+    for roles in [&["support", "support"][..], &["a", "sales", "a"], &["support", ""], &[""]] {
         let asked = Asked::roles(roles);
         assert!(engine.decide_lowered(&asked.request()).is_none(), "{roles:?}");
-        let error = engine.decide_interpreted(&asked.request()).unwrap_err().to_string();
-        assert!(error.contains(part), "{error}");
+        let found = engine.decide_interpreted(&asked.request());
+        assert_eq!(found.is_err(), roles.contains(&""), "{roles:?}");
+        let error = found.map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(!roles.contains(&"") || error.contains("a role without a name"), "{error}");
     }
-    let many: Vec<String> = (0..1000).map(|at| format!("r{at}")).collect();
+    let many: Vec<String> = (0..1000).map(|at| format!("r{at:03}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(engine.decide_lowered(&Asked::roles(&many).request()).is_none());
     assert!(engine.decide_interpreted(&Asked::roles(&many).request()).is_ok());

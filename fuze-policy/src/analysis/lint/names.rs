@@ -212,7 +212,7 @@ fn compared(compared: &Compared, place: &Place, tool_names: &HashSet<&str>, foun
 /// Arguments that none of the tools has for which a rule can hold.
 fn arguments(policies: &Policies<'_>, found: &mut Findings) {
     let model = Model::new(&[policies], For::Decisions);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
+    let frames = Frames::new(&model, &Wanted::all(1));
     let all = rules(policies.set);
     let silence = Silence::new(&model);
     let mut asked = Vec::new();

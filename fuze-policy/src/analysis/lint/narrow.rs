@@ -1,13 +1,15 @@
 //! An ALLOW has to exclude some tool or some run, whatever the arguments are: a model writes those, and who writes to the model. To exclude
 //! some by their names does not count: a list of what may not pass lets through whatever comes next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use serde_json::Value as Json;
 
 use super::super::atoms::{Atom, AtomId, VarId};
 use super::super::cell_set::CellSet;
 use super::super::cells::{Cell, number};
-use super::super::frames::{Frame, Frames, Wanted};
+use super::super::frames::{Frame, Known, Roles, roles};
 use super::super::logic::{Logic, Test, Truth};
 use super::super::memo::Memo;
 use super::super::model::{CellId, For, Model};
@@ -18,67 +20,94 @@ use super::super::tool_rules::rules;
 use super::super::vocabulary::{ATTRIBUTES, Domain};
 use super::super::{Lint, Policies};
 use super::Findings;
+use super::any_name::of_any_name;
 use crate::agent_tool::{ACTIONS, VERSION};
 use crate::cerbos::{
     Condition, DerivedRole, Effect, Params, PolicyInfo, PolicyKind, RoleRow, Row, ScopePermissions, Whom,
 };
+
+/// Calls within one another beyond which there are none: to shut out deeper ones shuts out nothing.
+const DEEPEST: f64 = 100.0;
 
 /// Cases of one condition that are looked at.
 const MOST_CASES: usize = 100_000;
 
 pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
     let model = Model::new(&[policies], For::Exclusions);
-    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 1, classification: None });
-    frames.all.iter_mut().for_each(|frame| leave_unnamed(&model, frame));
+    let all = rules(policies.set);
+    let granted = all.iter().filter(|of| of.rule.effect == Effect::Allow).flat_map(|of| {
+        // What it says of one action it says of the other.
+        let mut seen = HashSet::new();
+        of.rows
+            .iter()
+            .filter(move |row| is_asked(row) && seen.insert(whom(row)))
+            .map(move |row| (of.rule, *row))
+    });
+    let mut grants = Vec::new();
+    let mut askers = Askers::new(&model);
+    for (rule, row) in granted {
+        let Some(policy) = policies.set.policy(row.policy) else { continue };
+        // An ALLOW that needs the consent of its parents only takes away.
+        let consents = policy.scope_permissions == ScopePermissions::RequireParentalConsentForAllows;
+        let needs = Needs::of_row(&model, row).of_policy(policy);
+        let of_args = needs.look_at_arguments();
+        if !consents && &*policy.version == VERSION && (of_args || !is_for_somebody(row)) {
+            grants.push((rule, needs, of_args, askers.spoken_to(row, policy)));
+        }
+    }
+    let Askers { frames, roles, .. } = askers;
     let mut steps_left = steps(policies.most_cases);
     let mut searches = Searches::default();
-    for of in rules(policies.set) {
-        if of.rule.effect != Effect::Allow {
-            continue;
-        }
-        for row in &of.rows {
-            let Some(policy) = policies.set.policy(row.policy) else { continue };
-            // An ALLOW that needs the consent of its parents only takes away.
-            let grants = policy.scope_permissions != ScopePermissions::RequireParentalConsentForAllows;
-            let asked =
-                ACTIONS.iter().any(|action| row.action.matches(action)) && &*policy.version == VERSION;
-            if !grants || !asked {
-                continue;
-            }
-            let needs = Needs::of_row(&model, row).of_policy(policy);
-            let of_args = needs.look_at_arguments();
-            if !of_args && is_for_somebody(row) {
-                continue;
-            }
-            let (lint, message) = match excludes(&model, &frames, row, policy, &needs, &mut searches, &mut steps_left) {
-                Excludes::Something => continue,
-                Excludes::Nothing if of_args => (
-                    Lint::RestsOnArguments,
-                    "this ALLOW rests on what the model asks for alone: for every tool and every run that is not excluded by \
-                     its name, there are arguments that meet its condition; let it name the tool, or what the run has to be"
-                        .to_owned(),
+    for (rule, needs, of_args, spoken_to) in grants {
+        let spoken_to: Vec<&Frame<'_>> = spoken_to.into_iter().filter_map(|at| frames.get(at)).collect();
+        let excludes = match spoken_to.as_slice() {
+            // Whom it speaks to is not known; else it speaks to nobody.
+            [] if !roles.doubtful.is_empty() => Excludes::TooMany,
+            [] => Excludes::Something,
+            _ if steps_left == 0 => Excludes::TooMany,
+            who => excludes(&model, who, &needs, &mut searches, &mut steps_left),
+        };
+        let (lint, message) = match excludes {
+            Excludes::Something => continue,
+            Excludes::Nothing if of_args => (
+                Lint::RestsOnArguments,
+                "this ALLOW rests on what the model asks for alone: for every tool and every run that is not excluded by \
+                 its name, there are arguments that meet its condition; let it name the tool, or what the run has to be"
+                    .to_owned(),
+            ),
+            Excludes::Nothing => (
+                Lint::AllowsEverything,
+                "this ALLOW is for every role, and its condition excludes no tool and no run, or some by their names alone; \
+                 let it name who may use which tool"
+                    .to_owned(),
+            ),
+            Excludes::Perhaps(source) => (
+                Lint::NotRead,
+                format!(
+                    "whether this ALLOW excludes more than it names depends on `{source}`, which could not be read; let it \
+                     name the tool, or what the run has to be"
                 ),
-                Excludes::Nothing => (
-                    Lint::AllowsEverything,
-                    "this ALLOW is for every role, and its condition excludes no tool and no run, or some by their names alone; \
-                     let it name who may use which tool"
-                        .to_owned(),
-                ),
-                Excludes::Perhaps(source) => (
-                    Lint::NotRead,
-                    format!(
-                        "whether this ALLOW excludes more than it names depends on `{source}`, which could not be read; let it \
-                         name the tool, or what the run has to be"
-                    ),
-                ),
-                Excludes::TooMany => (
-                    Lint::NotRead,
-                    "this ALLOW has too many cases to say whether it excludes any tool or run; let it name the tool first"
-                        .to_owned(),
-                ),
-            };
-            found.add(lint, &of.rule.place, message);
-        }
+            ),
+            Excludes::TooMany => (
+                Lint::NotRead,
+                "this ALLOW has too many cases to say whether it excludes any tool or run; let it name the tool first"
+                    .to_owned(),
+            ),
+        };
+        found.add(lint, &rule.place, message);
+    }
+}
+
+fn is_asked(row: &Row) -> bool {
+    ACTIONS.iter().any(|action| row.action.matches(action))
+}
+
+/// What tells the rows of one rule apart, besides the action.
+fn whom(row: &Row) -> (&str, *const DerivedRole) {
+    match &row.whom {
+        Whom::Role(role) => (role.as_str(), std::ptr::null()),
+        Whom::DerivedRole { role, parent } => (parent.as_str(), Arc::as_ptr(role)),
+        Whom::Resource(_) => ("", std::ptr::null()),
     }
 }
 
@@ -87,9 +116,11 @@ pub(super) fn find(policies: &Policies<'_>, found: &mut Findings) {
 fn leave_unnamed(model: &Model<'_>, frame: &mut Frame<'_>) {
     for (at, attribute) in ATTRIBUTES.iter().enumerate() {
         let var = VarId(at as u32);
+        let few =
+            |cell: &Cell| cell.json.as_ref().and_then(Json::as_f64).is_some_and(|count| count <= DEEPEST);
         let counts = |cell: &Cell| match attribute.domain {
             Domain::Text => cell.region,
-            Domain::Count => cell.region || cell.json == Some(number(0.0)),
+            Domain::Count => few(cell) && cell.region || cell.json == Some(number(0.0)),
             Domain::Open(_) | Domain::Closed(_) | Domain::OfSpecial(_) | Domain::Flag => true,
         };
         let all = frame.cells.get(&var).map_or(model.cells_of(var), |cells| cells);
@@ -116,24 +147,18 @@ enum Excludes {
     TooMany,
 }
 
-/// Whether for some tool and some run of somebody to whom the row speaks no arguments meet the conditions. What is excluded is shown by
+/// Whether for some tool and some run of those to whom a row speaks no arguments meet the conditions. What is excluded is shown by
 /// values, and that nothing is by all that an expression may come to.
 fn excludes<'m, 'p>(
     model: &'m Model<'p>,
-    frames: &'m Frames<'p>,
-    row: &Row,
-    policy: &PolicyInfo,
+    spoken_to: &[&'m Frame<'p>],
     needs: &Needs<'m, 'p>,
     searches: &mut Searches<'m, 'p>,
     steps_left: &mut u64,
 ) -> Excludes {
-    if frames.too_many.is_some() {
-        return Excludes::TooMany;
-    }
-    let spoken_to = spoken_to(model, frames, row, policy);
     for ask in [Ask::These, Ask::Any] {
         let mut cases = 0;
-        for frame in &spoken_to {
+        for frame in spoken_to {
             let search = searches.begin(model, frame, *steps_left);
             loop {
                 let met = needs.can_be_met(search, ask);
@@ -174,31 +199,55 @@ impl<'m, 'p> Searches<'m, 'p> {
     }
 }
 
-/// Those to whom a row speaks, where its policy does; of several, those with one role alone that no policy names.
-fn spoken_to<'f, 'p>(
-    model: &Model<'p>,
-    frames: &'f Frames<'p>,
-    row: &Row,
-    policy: &PolicyInfo,
-) -> Vec<&'f Frame<'p>> {
-    let principal = (policy.kind == PolicyKind::Principal).then_some(&*policy.name);
-    let role = |frame: &Frame<'_>| {
-        let (Whom::Role(wanted) | Whom::DerivedRole { parent: wanted, .. }) = &row.whom else { return true };
-        let Some(bundle) = model.bundles.first() else { return false };
-        bundle.set.with_parent_roles(&policy.scope, &frame.roles).iter().any(|role| wanted.matches(role))
-    };
-    let here = |frame: &&Frame<'_>| {
-        frame.principal == principal && frame.scopes.first() == Some(&policy.scope) && role(frame)
-    };
-    let mut left: Vec<&Frame<'_>> = frames.all.iter().filter(here).collect();
-    let alone = |frame: &Frame<'_>| frame.roles.len() == 1;
-    let unnamed = |frame: &Frame<'_>| !frames.named_roles.iter().any(|role| frame.roles.contains(role));
-    for better in [&alone as &dyn Fn(&Frame<'_>) -> bool, &unnamed] {
-        if left.iter().any(|frame| better(frame)) {
-            left.retain(|frame| better(frame));
-        }
+/// A scope, a principal that has policies, a role.
+type Name<'p> = (Arc<str>, Option<&'p str>, Arc<str>);
+
+/// Those who may ask, each with one role: more roles make no condition harder to meet. No two roles stand for each other here, since a rule
+/// is judged for each that it names.
+struct Askers<'m, 'p> {
+    model: &'m Model<'p>,
+    known: Known<'p>,
+    roles: Roles,
+    frames: Vec<Frame<'p>>,
+    by_name: HashMap<Name<'p>, usize>,
+}
+
+impl<'m, 'p> Askers<'m, 'p> {
+    fn new(model: &'m Model<'p>) -> Self {
+        let (frames, by_name) = (Vec::new(), HashMap::new());
+        Self { model, known: Known::new(model), roles: roles(model), frames, by_name }
     }
-    left
+
+    /// Those to whom a row speaks, where its policy does: somebody whose role no policy names, if it speaks to such.
+    fn spoken_to(&mut self, row: &Row, policy: &'p PolicyInfo) -> Vec<usize> {
+        let Some(set) = self.model.bundles.first().map(|bundle| bundle.set) else { return Vec::new() };
+        let principal = (policy.kind == PolicyKind::Principal).then_some(&*policy.name);
+        let is_meant = |role: &&Arc<str>| {
+            let (Whom::Role(wanted) | Whom::DerivedRole { parent: wanted, .. }) = &row.whom else {
+                return true;
+            };
+            let all = set.with_parent_roles(&policy.scope, std::slice::from_ref(*role));
+            all.iter().any(|role| wanted.matches(role))
+        };
+        let mut meant: Vec<Arc<str>> = self.roles.all.iter().filter(is_meant).cloned().collect();
+        if meant.iter().any(|role| !self.roles.named.contains(role)) {
+            meant.retain(|role| !self.roles.named.contains(role));
+        }
+        meant.into_iter().filter_map(|role| self.somebody(&policy.scope, principal, role)).collect()
+    }
+
+    fn somebody(&mut self, scope: &Arc<str>, principal: Option<&'p str>, role: Arc<str>) -> Option<usize> {
+        let name = (Arc::clone(scope), principal, Arc::clone(&role));
+        if let Some(known) = self.by_name.get(&name) {
+            return Some(*known);
+        }
+        let at = self.frames.len();
+        let mut frame = self.known.alone(self.model, u32::try_from(at).ok()?, (scope, principal, &role))?;
+        leave_unnamed(self.model, &mut frame);
+        self.frames.push(frame);
+        self.by_name.insert(name, at);
+        Some(at)
+    }
 }
 
 /// What is asked of atoms that cells do not decide.
@@ -314,6 +363,9 @@ fn test<'m>(model: &'m Model<'_>, condition: Option<&Condition>, params: &Params
 fn alone(id: AtomId, atom: &Atom, search: &mut Search<'_, '_>, ask: Ask) -> u8 {
     if is_up_to_others(atom, ask) {
         return ANY;
+    }
+    if let Some(holds) = of_any_name(atom.program.expr()) {
+        return if holds { TRUE } else { FALSE };
     }
     let truth = match ask {
         Ask::Any => Some(search.truth(id, Where { bundle: 0, level: 0 })),

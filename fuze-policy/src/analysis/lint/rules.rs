@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::decide::Decision;
-use super::super::frames::{Frames, Wanted};
+use super::super::frames::{Frames, Spoken, Wanted};
 use super::super::model::{For, Model};
 use super::super::prove::{Run, lives, outcome};
-use super::super::same::decide_alike;
+use super::super::same::speak_alike_to;
 use super::super::tool_rules::{RuleOf, rules};
 use super::super::{Lint, Policies, Property, Reason};
 use super::Findings;
@@ -76,7 +76,7 @@ fn shadowed(policies: &Policies<'_>, all: &[RuleOf<'_>], dead: &HashSet<*const R
         return;
     }
     let model = Model::new(&[policies], For::Decisions);
-    let frames = Frames::new(&model, &Wanted { deciding_roles: 2, classification: None });
+    let frames = Frames::new(&model, &Wanted::all(2));
     let property = Property::NoRuleIsDead;
     let mut run = Run::new(&property, policies);
     run.each(&frames, &model, |_, search| {
@@ -143,10 +143,10 @@ fn is_needless(policies: &Policies<'_>, row: &RoleRow, run: &mut Run<'_>) -> Res
     }
     let without = Policies { set: &set, ..policies.clone() };
     let model = Model::new(&[policies, &without], For::Decisions);
-    let mut frames = Frames::new(&model, &Wanted { deciding_roles: 3, classification: None });
+    let differ = |scopes: &[Arc<str>], spoken: &Spoken<'_>| !speak_alike_to(&model, scopes, spoken);
+    let frames = Frames::new(&model, &Wanted { matters: &differ, ..Wanted::all(3) });
     // To make them is work, too, and there is one set for each rule.
     run.took(model.size().saturating_add(frames.size()));
-    frames.all.retain(|frame| !decide_alike(&model, frame));
     let differs =
         run.each(&frames, &model, |_, search| (outcome(search, 0) != outcome(search, 1)).then_some(()));
     if differs.is_some() { Ok(false) } else { run.certain(&frames).map(|()| true) }
