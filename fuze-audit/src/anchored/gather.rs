@@ -65,6 +65,8 @@ pub enum GatherError {
     Log(ReaderError),
     /// The proof does not hold under the policy.
     Proof {
+        /// The number of the line that names it, from 1, if it is one of the run's.
+        line: Option<usize>,
         /// Of which leaf.
         kind: LeafKind,
         /// Why.
@@ -97,7 +99,7 @@ impl fmt::Display for GatherError {
             ),
             Self::Apart(error) => write!(f, "the run's two anchors do not belong together: {error}"),
             Self::Log(error) => error.fmt(f),
-            Self::Proof { kind, error } => write!(f, "the run's leaf `{kind}`: {error}"),
+            Self::Proof { kind, error, .. } => write!(f, "the run's leaf `{kind}`: {error}"),
         }
     }
 }
@@ -122,9 +124,9 @@ impl GatherError {
             Self::Apart(error) => {
                 Some((None, What::line(self, "the open and the close of one run, in one log", error)))
             }
-            Self::Proof { kind, error } if !self.is_lack() => {
-                let expected = format!("the run's leaf `{kind}`, as the log's files prove it");
-                Some((None, What::not(expected, error)))
+            Self::Proof { line, kind, error } if !self.is_lack() => {
+                let expected = format!("the place of the run's leaf `{kind}`, as the log's files prove it");
+                Some((line.as_ref().and_then(from_zero), What::line(self, expected, error)))
             }
             _ => None,
         }
@@ -181,9 +183,11 @@ impl Anchored {
                 return Err(GatherError::Another { line: number, log, index: line.index() });
             };
             let proof = prove(&line, kind, reader)?;
-            verify_anchor(root, &line, &proof, policy)
-                .map(drop)
-                .map_err(|error| GatherError::Proof { kind, error })?;
+            verify_anchor(root, &line, &proof, policy).map(drop).map_err(|error| GatherError::Proof {
+                line: Some(number),
+                kind,
+                error,
+            })?;
             first.get_or_insert((line, proof));
         }
         if let (Some((closed, _)), Some(root)) = (&close, &roots.close) {
@@ -228,9 +232,11 @@ impl KeyAnchor {
         let of_log = |line: &AnchorLine| line.log().as_str() == policy.origin() && line.leaf().kind() == kind;
         let prove = |line: AnchorLine| {
             let proof = prove(&line, kind, reader)?;
-            verify_leaf(&line, &proof, policy)
-                .map(drop)
-                .map_err(|error| GatherError::Proof { kind, error })?;
+            verify_leaf(&line, &proof, policy).map(drop).map_err(|error| GatherError::Proof {
+                line: None,
+                kind,
+                error,
+            })?;
             Ok(Self { line, proof })
         };
         all.into_iter().filter(of_log).map(prove).collect()
@@ -246,7 +252,11 @@ pub fn check_leaves(lines: &[AnchorLine], reader: &LogReader, policy: &Policy) -
     for line in lines {
         let kind = line.leaf().kind();
         let proof = prove(line, kind, reader)?;
-        verify_leaf(line, &proof, policy).map(drop).map_err(|error| GatherError::Proof { kind, error })?;
+        verify_leaf(line, &proof, policy).map(drop).map_err(|error| GatherError::Proof {
+            line: None,
+            kind,
+            error,
+        })?;
     }
     Ok(())
 }
