@@ -559,22 +559,22 @@ proptest! {
 #[test]
 fn the_fuzzer_begins_with_one_of_each_format() {
     let seed = |name: &str| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/log");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
         std::fs::read(std::path::Path::new(path).join(name)).unwrap()
     };
     let text = |name: &str| String::from_utf8(seed(name)).unwrap();
-    let note = fuze_log::Note::read(&seed("checkpoint")).unwrap();
+    let note = fuze_log::Note::read(&seed("note/checkpoint")).unwrap();
     fuze_log::Checkpoint::read(note.text()).unwrap();
-    for name in ["proof", "witnessed"] {
+    for name in ["proof/proof", "proof/witnessed"] {
         fuze_log::TlogProof::read(&seed(name)).unwrap();
     }
-    fuze_log::witness::AddCheckpoint::read(&seed("add-checkpoint")).unwrap();
-    fuze_evidence::anchor::LogLeaf::read(&seed("leaf")).unwrap();
-    assert_eq!(fuze_evidence::anchor::AnchorLine::read_all(&seed("anchors")).unwrap().len(), 2);
-    text("path").parse::<fuze_log::tile::TilePath>().unwrap();
-    text("vkey").parse::<fuze_log::VerifierKey>().unwrap();
+    fuze_log::witness::AddCheckpoint::read(&seed("note/add-checkpoint")).unwrap();
+    fuze_evidence::anchor::LogLeaf::read(&seed("proof/leaf")).unwrap();
+    assert_eq!(fuze_evidence::anchor::AnchorLine::read_all(&seed("proof/lines")).unwrap().len(), 2);
+    text("tile/path").parse::<fuze_log::tile::TilePath>().unwrap();
+    text("note/verifier-key").parse::<fuze_log::VerifierKey>().unwrap();
     // The first octet is the width, less one.
-    for (name, entries) in [("entries", true), ("hashes", false)] {
+    for (name, entries) in [("tile/entries", true), ("tile/hashes", false)] {
         let octets = seed(name);
         let (width, rest) = octets.split_first().unwrap();
         let width = u16::from(*width) + 1;
