@@ -82,7 +82,7 @@ fn run(records: u64) -> Sample {
 
 /// Writes a closed run of so many records and its close; its first record is in the files of what comes back, too.
 fn write(records: u64, out: &mut dyn Write) -> Sample {
-    let (sample, mut recorder) = Sample::begin(Host::new());
+    let (sample, mut recorder) = Sample::begin_in_store(Host::new(), true);
     out.write_all(&sample.files.records).unwrap();
     let mut line = |record: &Record| {
         out.write_all(record.bytes()).unwrap();
