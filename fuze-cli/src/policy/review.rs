@@ -236,6 +236,7 @@ fn judged(property: &str, proof: &Proof, sides: &[Side<'_>]) -> Judged {
     });
     let told = match proof {
         Proof::Proven { cases: 1, .. } => "  one case was looked at\n".to_owned(),
+        Proof::Proven { cases: 0, .. } => "  there was no case to look at\n".to_owned(),
         Proof::Proven { cases, .. } => format!("  {cases} cases were looked at\n"),
         Proof::Counterexample(found) => example::text(found, sides),
         Proof::Unknown { reason, .. } => format!("  {}\n", plain(&reason.to_string())),
