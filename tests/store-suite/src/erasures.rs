@@ -10,13 +10,13 @@ use std::time::SystemTime;
 use fuze_agent::store::Batch;
 use fuze_audit::{Export, Extras, RunDirectory, Selection, Trust, Verdict};
 use fuze_evidence::annex::ErasureReason;
-use fuze_evidence::erase::{Done, Order, Registrar, Repeat, Target};
+use fuze_evidence::erase::{Done, EraseError, Order, Registrar, Repeat, Target};
 use fuze_evidence::keys::{FileSigner, MasterKey, MasterKeyFile, Person, SubjectKeys as _};
 use fuze_evidence::random::OsRandom;
 use fuze_evidence::record::Entry;
 use fuze_evidence::sign::PublicKey;
 use fuze_evidence::{Hash, Name, RunId, Signer as _, Timestamp};
-use fuze_store::{Eraser, SqliteStore, SqliteSubjectKeys};
+use fuze_store::{Eraser, EraserError, SqliteStore, SqliteSubjectKeys};
 use serde_json::json;
 
 use crate::{Sample, Wrong};
@@ -175,7 +175,13 @@ impl Office {
                 return Ok(done);
             }
         };
-        Ok(eraser.erase(run, target, order).await?)
+        match eraser.erase(run, target, order).await {
+            // Of a field nobody can tell any more whether it was there: who ordered it looks whether it is gone.
+            Err(EraserError::Erase(EraseError::NothingLeft { .. })) if what == What::Field => {
+                Ok(Done::Already)
+            }
+            done => Ok(done?),
+        }
     }
 
     fn bundle(&self, run: RunId) -> PathBuf {
